@@ -1,0 +1,130 @@
+"""ir_datasets handlers for collections that fit in memory: docs, queries, qrels, answers.
+
+Records are read at first use by the function that the handler is given, so registering a dataset costs nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ir_datasets.formats import BaseDocs, BaseQrels, BaseQueries, TrecQrel
+from ir_datasets.indices import Docstore
+
+from harness.records import Answers, Doc, Query
+
+
+class Docs(BaseDocs):  # type: ignore[misc]
+    def __init__(self, read: Callable[[], Iterable[Doc]], lang: str | None) -> None:
+        self._read = read
+        self._lang = lang
+
+    @functools.cached_property
+    def _docs(self) -> list[Doc]:
+        return list(self._read())
+
+    def docs_iter(self) -> _SliceableIterator:
+        return _SliceableIterator(self._docs)
+
+    def docs_store(self, field: str = "doc_id") -> _MemoryDocstore:
+        return _MemoryDocstore(self._docs, field)
+
+    def docs_cls(self) -> type[Doc]:
+        return Doc
+
+    def docs_count(self) -> int:
+        return len(self._docs)
+
+    def docs_lang(self) -> str | None:
+        return self._lang
+
+    def docs_namespace(self) -> str | None:
+        return None
+
+
+class _SliceableIterator:
+    """Iterator over docs that can also be sliced, ``docs_iter()[10:20]``, as ir_datasets' own can."""
+
+    def __init__(self, docs: list[Doc]) -> None:
+        self._docs = docs
+        self._position = iter(docs)
+
+    def __iter__(self) -> Iterator[Doc]:
+        return self._position
+
+    def __next__(self) -> Doc:
+        return next(self._position)
+
+    def __getitem__(self, key: int | slice) -> Any:
+        return iter(self._docs[key]) if isinstance(key, slice) else self._docs[key]
+
+
+class _MemoryDocstore(Docstore):  # type: ignore[misc]
+    def __init__(self, docs: list[Doc], field: str) -> None:
+        super().__init__(Doc, field)
+        self._docs = docs
+        self._by_id = {doc.doc_id: doc for doc in docs}
+
+    def get_many_iter(self, doc_ids: Iterable[str]) -> Iterator[Doc]:
+        return (self._by_id[doc_id] for doc_id in doc_ids if doc_id in self._by_id)
+
+    def file_name(self) -> None:
+        return None
+
+    def __iter__(self) -> Iterator[Doc]:
+        return iter(self._docs)
+
+    def count(self) -> int:
+        return len(self._docs)
+
+
+class Queries(BaseQueries):  # type: ignore[misc]
+    def __init__(self, read: Callable[[], Iterable[Query]], lang: str | None) -> None:
+        self._read = read
+        self._lang = lang
+
+    @functools.cached_property
+    def _queries(self) -> list[Query]:
+        return list(self._read())
+
+    def queries_iter(self) -> Iterator[Query]:
+        return iter(self._queries)
+
+    def queries_cls(self) -> type[Query]:
+        return Query
+
+    def queries_count(self) -> int:
+        return len(self._queries)
+
+    def queries_lang(self) -> str | None:
+        return self._lang
+
+
+class Qrels(BaseQrels):  # type: ignore[misc]
+    def __init__(self, read: Callable[[], Iterable[tuple[str, str, int]]], definitions: dict[int, str]) -> None:
+        self._read = read
+        self._definitions = definitions
+
+    def qrels_iter(self) -> Iterator[Any]:
+        for query_id, doc_id, relevance in self._read():
+            yield TrecQrel(query_id, doc_id, relevance, "0")
+
+    def qrels_cls(self) -> Any:
+        return TrecQrel
+
+    def qrels_defs(self) -> dict[int, str]:
+        return self._definitions
+
+
+class AnswerStrings:
+    """Accepted answers, a handler of its own: only the scorer asks for it."""
+
+    def __init__(self, read: Callable[[], Iterable[Answers]]) -> None:
+        self._read = read
+
+    def answers_iter(self) -> Iterator[Answers]:
+        return iter(self._read())
+
+    def answers_handler(self) -> AnswerStrings:
+        return self

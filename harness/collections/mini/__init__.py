@@ -1,0 +1,50 @@
+"""``xdr-mini``: 200 English passages, questions in seven languages, generated queries; ours, CC0, in the package.
+
+``xdr-mini/ar`` are the 80 test questions in Arabic, ``xdr-mini/ar/dev`` the 10 for development. README.md beside this file
+says how they were written and what follows from that.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import ir_datasets
+
+from harness.collections.folder import Folder
+from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
+
+LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
+PATTERN = rf"^xdr-mini/({'|'.join(LANGUAGES)})(?:/(dev|test))?$"
+HOME = Path(__file__).parent
+GENERATED = HOME / "generated.jsonl"
+
+
+def ids() -> list[str]:
+    return [f"xdr-mini/{lang}" for lang in LANGUAGES] + [f"xdr-mini/{lang}/dev" for lang in LANGUAGES]
+
+
+@functools.cache
+def _folder(split: str) -> Folder:
+    return Folder(HOME / split)
+
+
+@functools.cache
+def _docs() -> Docs:
+    return Docs(lambda: Folder(HOME).docs, "en")
+
+
+def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
+    lang, split = groups[0], groups[1] or "test"
+    folder = _folder(split)
+
+    def asked() -> set[str]:
+        return {query.query_id for query in folder.queries if query.lang == lang}
+
+    return ir_datasets.Dataset(
+        _docs(),
+        Queries(lambda: [query for query in folder.queries if query.lang == lang], lang),
+        Qrels(lambda: [row for row in folder.qrels if row[0] in asked()], {1: "the passage asked about"}),
+        AnswerStrings(lambda: [row for row in folder.answers if row.query_id in asked()]),
+    )

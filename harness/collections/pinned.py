@@ -1,0 +1,217 @@
+"""Files pinned by SHA-256: looked up in the cache, fetched, or imported from a local folder by their hash.
+
+A hash is checked at download, at import, and again whenever the file is read from the cache: a file that lay there
+for a year is not trusted because it lay there.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import json
+import shutil
+import tarfile
+import tomllib
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
+from harness.files import atomic_write, cache_home, sha256_of_file, write_text
+
+_RECORDED = "recorded-hashes.json"
+
+
+@dataclass(frozen=True)
+class PinnedFile:
+    """A file by its name in the cache. ``member``: it is found, by its hash, in the archive at ``url``."""
+
+    name: str
+    licence: str
+    url: str = ""
+    sha256: str = ""
+    member: bool = False
+
+    @property
+    def path(self) -> Path:
+        return data_home() / self.name
+
+    @property
+    def group(self) -> str:
+        return self.name.split("/", 1)[0]
+
+
+def data_home() -> Path:
+    return cache_home() / "data"
+
+
+@functools.cache
+def pinned_files() -> dict[str, PinnedFile]:
+    text = resources.files("harness.collections").joinpath("downloads.toml").read_text("utf-8")
+    entries = tomllib.loads(text)["file"]
+    return {entry["name"]: PinnedFile(**entry) for entry in entries}
+
+
+def select(names: Iterable[str]) -> list[PinnedFile]:
+    """Pinned files by name or by group (``xquad``); all of them when nothing is named."""
+    names = list(names)
+    files = pinned_files()
+    if not names:
+        return list(files.values())
+    groups = {file.group for file in files.values()}
+    chosen: dict[str, PinnedFile] = {}
+    for name in names:
+        matching = [file for file in files.values() if name in (file.name, file.group)]
+        if not matching:
+            raise unknown_name("data file or group", name, groups | set(files))
+        chosen.update({file.name: file for file in matching})
+    return list(chosen.values())
+
+
+State = Literal["present", "absent", "damaged"]
+
+
+def state(file: PinnedFile) -> State:
+    if not file.path.is_file():
+        return "absent"
+    expected = expected_hash(file)
+    return "present" if not expected or sha256_of_file(file.path) == expected else "damaged"
+
+
+def expected_hash(file: PinnedFile) -> str:
+    """The published hash, else the one recorded at the first download or import, else an empty string."""
+    return file.sha256 or _recorded().get(file.name, "")
+
+
+_verified: dict[Path, tuple[int, int]] = {}
+
+
+def verified_path(name: str) -> Path:
+    """Path of a pinned file in the cache, downloaded if need be, its hash checked once per process.
+
+    Raises ``InvalidInput`` when the file is absent and cannot be fetched, or is not what was pinned.
+    """
+    file = pinned_files()[name]
+    if not file.path.is_file():
+        fetch(file)
+    status = file.path.stat()
+    stamp = (status.st_size, status.st_mtime_ns)
+    if _verified.get(file.path) != stamp:
+        found, expected = sha256_of_file(file.path), expected_hash(file)
+        if expected and found != expected:
+            finding = Finding(
+                "error",
+                str(file.path),
+                f"sha256 is {found}",
+                expected,
+                f"remove the file, then run `xdr data fetch {name}` or `xdr data import DIR`",
+            )
+            raise InvalidInput("a data file in the cache is not the published one", [finding])
+        _verified[file.path] = stamp
+    return file.path
+
+
+def fetch(file: PinnedFile) -> None:
+    """Download a file into the cache and check its hash. Raises ``InvalidInput`` when that is not possible."""
+    import requests
+
+    by_hand = "copy the file to a folder DIR on this machine and run `xdr data import DIR`"
+    if not file.url:
+        raise InvalidInput(f"{file.name} is not in the cache and has no address of its own; {by_hand}")
+    try:
+        response = requests.get(file.url, timeout=60)
+        response.raise_for_status()
+    except requests.RequestException as error:
+        reason = type(error).__name__
+        raise InvalidInput(
+            f"{file.name} is not in the cache and {file.url} cannot be fetched ({reason}); {by_hand}"
+        ) from error
+    data = _member_by_hash(response.content, file) if file.member else response.content
+    _store(file, data, file.url)
+
+
+def import_folder(folder: Path) -> Imported:
+    """Copy every file below ``folder`` whose hash is pinned into the cache, whatever its name or place there.
+
+    A file that bears a pinned file's name but another content is reported, not copied; the files without a published
+    hash are taken by name, and their hash is recorded.
+    """
+    if not folder.is_dir():
+        raise WrongUsage(f"{folder} is not a folder")
+    by_hash = {file.sha256: file for file in pinned_files().values() if file.sha256}
+    without_hash = {file.name: file for file in pinned_files().values() if not file.sha256}
+    copied: list[str] = []
+    findings: list[Finding] = []
+    others = 0
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest = sha256_of_file(path)
+        if pinned := by_hash.get(digest):
+            if state(pinned) != "present":
+                _copy(path, pinned)
+            copied.append(pinned.name)
+        elif namesake := _namesake(path, folder, without_hash):
+            _store(namesake, path.read_bytes(), str(path))
+            copied.append(namesake.name)
+        elif pinned := _namesake(path, folder, {f.name: f for f in by_hash.values()}):
+            mend = "download it again: this one is damaged or another version"
+            findings.append(Finding("error", str(path), f"sha256 is {digest}", f"{pinned.sha256} ({pinned.name})", mend))
+        else:
+            others += 1
+    return Imported(tuple(sorted(set(copied))), others, tuple(findings))
+
+
+@dataclass(frozen=True)
+class Imported:
+    copied: tuple[str, ...]
+    others: int
+    findings: tuple[Finding, ...]
+
+
+def _namesake(path: Path, folder: Path, files: dict[str, PinnedFile]) -> PinnedFile | None:
+    relative = path.relative_to(folder).as_posix()
+    matching = [file for name, file in files.items() if name == relative or name.endswith(f"/{relative}")]
+    return matching[0] if len(matching) == 1 else None
+
+
+def _copy(source: Path, file: PinnedFile) -> None:
+    with source.open("rb") as reader, atomic_write(file.path) as writer:
+        shutil.copyfileobj(reader, writer)
+
+
+def _store(file: PinnedFile, data: bytes, origin: str) -> None:
+    found, expected = hashlib.sha256(data).hexdigest(), expected_hash(file)
+    if expected and found != expected:
+        mend = "the publisher's file has changed or the transfer was damaged; nothing was stored"
+        raise InvalidInput("wrong hash", [Finding("error", origin, f"sha256 is {found}", expected, mend)])
+    with atomic_write(file.path) as writer:
+        writer.write(data)
+    if not file.sha256:
+        write_text(data_home() / _RECORDED, json.dumps({**_recorded(), file.name: found}, indent=1, sort_keys=True))
+
+
+def _recorded() -> dict[str, str]:
+    path = data_home() / _RECORDED
+    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+
+def _member_by_hash(archive: bytes, file: PinnedFile) -> bytes:
+    for content in _members(archive):
+        if hashlib.sha256(content).hexdigest() == file.sha256:
+            return content
+    raise InvalidInput(f"no file with sha256 {file.sha256} ({file.name}) in the archive at {file.url}")
+
+
+def _members(archive: bytes) -> Iterator[bytes]:
+    if zipfile.is_zipfile(io.BytesIO(archive)):
+        with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
+            for name in zipped.namelist():
+                yield zipped.read(name)
+    else:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            for member in tar:
+                if stream := tar.extractfile(member):
+                    yield stream.read()

@@ -1,0 +1,119 @@
+"""Any file in SQuAD v1.1 JSON as a collection: ``squad:PATH``; paragraphs are the passages.
+
+A paragraph's id is the article's title and the paragraph's number in it, ``Super_Bowl_50-3``, so that files which
+hold the same articles in other languages give the same ids.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ir_datasets
+
+from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
+from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.records import Answers, Doc, Query
+
+PATTERN = r"^squad(?:\(([a-z-]+)\))?:(.+)$"
+RELEVANCE = {1: "the paragraph that the question was written for"}
+
+
+def ids() -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class SquadFile:
+    docs: tuple[Doc, ...]
+    queries: tuple[Query, ...]
+    qrels: tuple[tuple[str, str, int], ...]
+    answers: tuple[Answers, ...]
+
+
+def read_squad(path: Path, lang: str) -> SquadFile:
+    """Read a SQuAD v1.1 file. Raises ``InvalidInput`` with every place that does not have the format's shape."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise WrongUsage(f"no file {path}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not a JSON file: {error}") from error
+    reader = _Reader(path, lang)
+    reader.read(content)
+    if reader.findings:
+        raise InvalidInput(f"{path} is not in SQuAD v1.1 format", reader.findings)
+    return SquadFile(tuple(reader.docs), tuple(reader.queries), tuple(reader.qrels), tuple(reader.answers))
+
+
+class _Reader:
+    """Walks data / paragraphs / qas and notes what is not as the format says, by its place in the file."""
+
+    def __init__(self, path: Path, lang: str) -> None:
+        self.path, self.lang = path, lang
+        self.docs: list[Doc] = []
+        self.queries: list[Query] = []
+        self.qrels: list[tuple[str, str, int]] = []
+        self.answers: list[Answers] = []
+        self.findings: list[Finding] = []
+        self._seen: set[str] = set()
+
+    def read(self, content: Any) -> None:
+        for a, article in enumerate(self._list(content, "data", "")):
+            place = f"data[{a}]"
+            title = self._text(article, "title", place, required=False)
+            stem = re.sub(r"\s+", "_", title) or f"article{a}"
+            for p, paragraph in enumerate(self._list(article, "paragraphs", place)):
+                self._paragraph(paragraph, f"{stem}-{p}", title.replace("_", " "), f"{place}.paragraphs[{p}]")
+
+    def _paragraph(self, paragraph: Any, doc_id: str, title: str, place: str) -> None:
+        self._new_id(f"passage {doc_id}", place)
+        self.docs.append(Doc(doc_id, title, self._text(paragraph, "context", place)))
+        for q, question in enumerate(self._list(paragraph, "qas", place)):
+            where = f"{place}.qas[{q}]"
+            query_id = self._text(question, "id", where)
+            self._new_id(f"question {query_id}", where)
+            self.queries.append(Query(query_id, self._text(question, "question", where), self.lang, query_id))
+            self.qrels.append((query_id, doc_id, 1))
+            texts = [
+                self._text(answer, "text", f"{where}.answers[{i}]")
+                for i, answer in enumerate(self._list(question, "answers", where))
+            ]
+            self.answers.append(Answers(query_id, tuple(dict.fromkeys(texts))))
+
+    def _new_id(self, name: str, place: str) -> None:
+        if name in self._seen:
+            self._find(place, f"a second {name}", "ids that occur once")
+        self._seen.add(name)
+
+    def _list(self, parent: Any, key: str, place: str) -> list[Any]:
+        value = parent.get(key) if isinstance(parent, dict) else None
+        if not isinstance(value, list):
+            self._find(place, f"no list {key!r}", "the shape of SQuAD v1.1")
+            return []
+        return value
+
+    def _text(self, parent: Any, key: str, place: str, *, required: bool = True) -> str:
+        value = parent.get(key) if isinstance(parent, dict) else None
+        if isinstance(value, str) and (value or not required):
+            return value
+        if required or value is not None:
+            self._find(place, f"no text {key!r}", "the shape of SQuAD v1.1")
+        return ""
+
+    def _find(self, place: str, what: str, expected: str) -> None:
+        self.findings.append(Finding("error", f"{self.path}:{place or 'top level'}", what, expected))
+
+
+def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
+    lang, path = groups[0] or "", Path(groups[1])
+    content = read_squad(path, lang)
+    return ir_datasets.Dataset(
+        Docs(lambda: content.docs, None),
+        Queries(lambda: content.queries, lang or None),
+        Qrels(lambda: content.qrels, RELEVANCE),
+        AnswerStrings(lambda: content.answers),
+    )

@@ -1,0 +1,143 @@
+"""This project's view of any ir_datasets dataset: sorted docs, queries with topics, qrels, answers, four digests."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.errors import InvalidInput, unknown_name
+from harness.records import Digests, Doc, Query
+
+
+class Docs(Sequence[Doc]):
+    """The passages of a collection in the order of their ids' UTF-8 bytes, whatever the order of the source."""
+
+    def __init__(self, docs: Iterable[Doc]) -> None:
+        self._docs = sorted(docs, key=lambda doc: doc.doc_id.encode())
+        self._place = {doc.doc_id: i for i, doc in enumerate(self._docs)}
+
+    def __len__(self) -> int:
+        return len(self._docs)
+
+    def __iter__(self) -> Iterator[Doc]:
+        return iter(self._docs)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._docs[place]
+
+    def __contains__(self, doc_id: object) -> bool:
+        return doc_id in self._place
+
+    def get(self, doc_id: str) -> Doc:
+        """The passage of that id. Raises ``KeyError`` when there is none."""
+        return self._docs[self._place[doc_id]]
+
+    @functools.cached_property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(doc.doc_id for doc in self._docs)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        return digest_of_records(self._docs)
+
+
+class Collection:
+    """One dataset as the harness sees it. Everything is read when first asked for, and then kept."""
+
+    def __init__(self, dataset_id: str, dataset: Any) -> None:
+        self.dataset_id = dataset_id
+        self._dataset = dataset
+
+    @functools.cached_property
+    def docs(self) -> Docs:
+        """Raises ``InvalidInput`` when the dataset has no passages."""
+        if not self._dataset.has_docs():
+            raise InvalidInput(f"{self.dataset_id} has questions but no passages; choose a collection with passages")
+        handler = self._dataset.docs_handler()
+        known = _shared_docs.get(id(handler))
+        if known is None:
+            known = _shared_docs[id(handler)] = (handler, Docs(map(_as_doc, self._dataset.docs_iter())))
+        return known[1]
+
+    @functools.cached_property
+    def queries(self) -> tuple[Query, ...]:
+        if not self._dataset.has_queries():
+            return ()
+        lang = self._dataset.queries_lang() or ""
+        return tuple(_as_query(query, lang) for query in self._dataset.queries_iter())
+
+    @functools.cached_property
+    def qrels(self) -> Mapping[str, Mapping[str, int]] | None:
+        """Relevance by query and document, or None when the collection has no judgements."""
+        if not self._dataset.has_qrels():
+            return None
+        by_query: dict[str, dict[str, int]] = {}
+        for qrel in self._dataset.qrels_iter():
+            by_query.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
+        return by_query
+
+    @functools.cached_property
+    def answers(self) -> Mapping[str, tuple[str, ...]] | None:
+        """Accepted answers by query, or None when the collection has none. Only scoring may ask for them."""
+        if not hasattr(self._dataset, "answers_iter"):
+            return None
+        asked = {query.query_id for query in self.queries}
+        return {row.query_id: row.answers for row in self._dataset.answers_iter() if row.query_id in asked}
+
+    @functools.cached_property
+    def digests(self) -> Digests:
+        qrels = [(q, d, r) for q, docs in (self.qrels or {}).items() for d, r in docs.items()]
+        return Digests(
+            docs=self.docs.digest if self._dataset.has_docs() else "",
+            queries=digest_of_records(self.queries),
+            qrels=digest_of_records(qrels) if self.qrels is not None else "",
+            answers=digest_of_records((self.answers or {}).items()) if self.answers is not None else "",
+        )
+
+
+_shared_docs: dict[int, tuple[Any, Docs]] = {}
+
+
+def digest_of_records(records: Iterable[Iterable[object]]) -> str:
+    """SHA-256 over the sorted BLAKE2b-256 hashes of canonical records: blind to the files' layout and order."""
+    hashes = sorted(
+        hashlib.blake2b(
+            json.dumps(list(record), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"),
+            digest_size=32,
+        ).digest()
+        for record in records
+    )
+    return hashlib.sha256(b"".join(hashes)).hexdigest()
+
+
+@functools.cache
+def load(dataset_id: str) -> Collection:
+    """Load any dataset that ir_datasets knows, ours included. Raises ``WrongUsage`` for an unknown id."""
+    import ir_datasets
+
+    try:
+        return Collection(dataset_id, ir_datasets.load(dataset_id))
+    except KeyError:
+        from harness.collections import dataset_ids
+
+        known = {*ir_datasets.registry, *dataset_ids()}
+        raise unknown_name(
+            "collection", dataset_id, known, "or folder:PATH, squad:PATH; see `xdr list collections`"
+        ) from None
+
+
+def _as_doc(record: Any) -> Doc:
+    if isinstance(record, Doc):
+        return record
+    text = getattr(record, "text", None)
+    return Doc(record.doc_id, getattr(record, "title", "") or "", record.default_text() if text is None else text)
+
+
+def _as_query(record: Any, lang: str) -> Query:
+    if isinstance(record, Query):
+        return record if record.lang else record._replace(lang=lang)
+    text = getattr(record, "text", None)
+    return Query(record.query_id, record.default_text() if text is None else text, lang, record.query_id)

@@ -1,0 +1,46 @@
+"""XQuAD as retrieval: the questions of one language over the 240 paragraphs of another, by default English.
+
+``xquad/ar`` asks the Arabic questions of the English paragraphs; ``xquad/ar/de`` asks them of the German ones. The
+questions are translations of one another under one id, which is therefore the topic; the one relevant passage of a
+question is the paragraph it was written for, and the answers are those in the language of the passages.
+
+Source: Artetxe et al. 2020, github.com/google-deepmind/xquad (SQuAD v1.1 JSON, CC BY-SA 4.0).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import ir_datasets
+
+from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
+from harness.collections.pinned import verified_path
+from harness.collections.squad import RELEVANCE, SquadFile, read_squad
+
+LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
+PATTERN = rf"^xquad/({'|'.join(LANGUAGES)})(?:/({'|'.join(LANGUAGES)}))?$"
+
+
+def ids() -> list[str]:
+    return [f"xquad/{lang}" for lang in LANGUAGES]
+
+
+@functools.cache
+def _file(lang: str) -> SquadFile:
+    return read_squad(verified_path(f"xquad/xquad.{lang}.json"), lang)
+
+
+@functools.cache
+def _docs(lang: str) -> Docs:
+    return Docs(lambda: _file(lang).docs, lang)
+
+
+def dataset(dataset_id: str, languages: tuple[str, ...]) -> Any:
+    asked, passages = languages[0], languages[1] or "en"
+    return ir_datasets.Dataset(
+        _docs(passages),
+        Queries(lambda: _file(asked).queries, asked),
+        Qrels(lambda: _file(asked).qrels, RELEVANCE),
+        AnswerStrings(lambda: _file(passages).answers),
+    )

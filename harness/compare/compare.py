@@ -1,0 +1,226 @@
+"""Each system against the track's baseline: per language and on the macro average, with declared families."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from statsmodels.stats.multitest import multipletests
+
+from harness.compare.randomization import p_values, smallest_p
+from harness.config import Record, checked
+from harness.errors import Finding, InvalidInput
+from harness.files import write_text
+from harness.score import ScoreFile
+from harness.tracks import Track
+
+SCHEMA_VERSION = 1
+MACRO = "macro"
+
+
+class Difference(Record):
+    """One system against the baseline on one part, or on the macro average.
+
+    ``p_adjusted`` is null where the measure is not the primary one: such tests are exploratory. ``significant`` is the
+    decision of the declared family, null where none was declared.
+    """
+
+    system: str
+    column: str
+    measure: str
+    difference: float
+    p: float
+    p_adjusted: float | None
+    significant: bool | None
+    wins: int
+    ties: int
+    losses: int
+
+
+class Family(Record):
+    name: Literal["macro", "per language"]
+    measure: str
+    size: int
+    correction: str
+    smallest_adjusted_p: float
+
+
+class Comparison(Record):
+    """All tests of a track: what was tested, how, and what came out."""
+
+    schema_version: int
+    track: dict[str, Any]
+    baseline: str
+    test: str
+    unit: str
+    alpha: float
+    resamples: int
+    seed: int
+    systems: tuple[str, ...]
+    families: tuple[Family, ...]
+    differences: tuple[Difference, ...]
+    scores: dict[str, str]
+
+
+def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
+    """Test every system against the baseline. Raises ``InvalidInput`` when the scores are not comparable.
+
+    Per part the statistic is the mean difference; on the macro average it is (1/L) sum over parts of the mean
+    difference. Holm's correction holds the family-wise error over all systems (macro), and over all systems and parts
+    (per language), of the primary measure.
+    """
+    by_name = {score.system: score for score in scores}
+    if track.baseline not in by_name:
+        raise InvalidInput(f"the baseline {track.baseline} of track {track.name} has no scores; run and score it first")
+    check_comparable(track, scores)
+    baseline = by_name[track.baseline]
+    tested = [score for name, score in sorted(by_name.items()) if name != track.baseline]
+    differences: list[Difference] = []
+    families: list[Family] = []
+    for measure in track.measures:
+        per_part = _tests(track, baseline, tested, measure)
+        macro = [test for test in per_part if test.column == MACRO]
+        single = [test for test in per_part if test.column != MACRO]
+        if measure == track.primary:
+            macro, family = _corrected(track, macro, "macro")
+            single, second = _corrected(track, single, "per language")
+            families += [family, second]
+        differences += [*macro, *single]
+    return Comparison(
+        schema_version=SCHEMA_VERSION,
+        track={"name": track.name, "version": track.version},
+        baseline=track.baseline,
+        test="two-sided paired randomization test, units flipped as a whole",
+        unit=track.unit,
+        alpha=track.families.alpha,
+        resamples=track.families.resamples,
+        seed=track.families.seed,
+        systems=tuple(sorted(by_name)),
+        families=tuple(families),
+        differences=tuple(differences),
+        scores={name: str(score.context["key"]) for name, score in sorted(by_name.items())},
+    )
+
+
+def check_comparable(track: Track, scores: Sequence[ScoreFile]) -> None:
+    """Raise ``InvalidInput`` that names every field in which two results differ that must agree to share a table."""
+    findings = []
+    reference = scores[0]
+    for other in scores[1:]:
+        for field in ("measures", "track"):
+            if other.context[field] != reference.context[field]:
+                findings.append(_mismatch(field, reference, other, reference.context[field], other.context[field]))
+        for part in set(reference.parts) & set(other.parts):
+            one, two = reference.context["data"][part], other.context["data"][part]
+            findings += [
+                _mismatch(f"{part}: {kind}", reference, other, one[kind], two[kind]) for kind in one if one[kind] != two[kind]
+            ]
+    if findings:
+        raise InvalidInput(f"results of track {track.name} cannot share a table; score them again", findings)
+
+
+def _mismatch(field: str, one: ScoreFile, two: ScoreFile, expected: object, found: object) -> Finding:
+    return Finding("error", f"{two.system}, {field}", str(found)[:120], f"{str(expected)[:120]} as in {one.system}")
+
+
+def _tests(track: Track, baseline: ScoreFile, tested: Sequence[ScoreFile], measure: str) -> list[Difference]:
+    """All tests of one measure: one column of unit sums for each system and part, one for each system's macro."""
+    units = sorted({unit for key, (_, unit) in baseline.units.items()})
+    place = {unit: row for row, unit in enumerate(units)}
+    columns: list[NDArray[np.float64]] = []
+    found: list[tuple[str, str, float, tuple[int, int, int]]] = []
+    for system in tested:
+        shares: dict[str, NDArray[np.float64]] = {}
+        all_deltas: list[NDArray[np.float64]] = []
+        for part in track.parts:
+            pair = (baseline.values.get((part.name, measure)), system.values.get((part.name, measure)))
+            if pair[0] is None or pair[1] is None:
+                continue
+            deltas, rows = _paired(baseline, part.name, pair[0], pair[1], place)
+            shares[part.name] = np.bincount(rows, weights=deltas, minlength=len(units))
+            columns.append(shares[part.name])
+            found.append((system.system, part.name, float(deltas.mean()), _counts(deltas)))
+            shares[part.name] = shares[part.name] / len(deltas)
+            if part.name in track.macro_parts:
+                all_deltas.append(deltas)
+        if all(name in shares for name in track.macro_parts):
+            macro = sum((shares[name] for name in track.macro_parts), np.zeros(len(units))) / len(track.macro_parts)
+            columns.append(macro)
+            found.append((system.system, MACRO, float(macro.sum()), _counts(np.concatenate(all_deltas))))
+    if not columns:
+        return []
+    families = track.families
+    p = p_values(np.stack(columns, axis=1), units, families.resamples, families.seed)
+    return [
+        Difference(
+            system=system,
+            column=column,
+            measure=measure,
+            difference=difference,
+            p=float(value),
+            p_adjusted=None,
+            significant=None,
+            wins=counts[0],
+            ties=counts[1],
+            losses=counts[2],
+        )
+        for (system, column, difference, counts), value in zip(found, p, strict=True)
+    ]
+
+
+def _paired(
+    baseline: ScoreFile, part: str, one: Mapping[str, float], two: Mapping[str, float], place: Mapping[str, int]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    if one.keys() != two.keys():
+        raise InvalidInput(f"part {part}: two systems are scored on different queries; score them again")
+    deltas = np.array([two[query_id] - one[query_id] for query_id in one])
+    rows = np.array([place[baseline.units[part, query_id][1]] for query_id in one])
+    return deltas, rows
+
+
+def _counts(deltas: NDArray[np.float64]) -> tuple[int, int, int]:
+    return int((deltas > 0).sum()), int((deltas == 0).sum()), int((deltas < 0).sum())
+
+
+def _corrected(
+    track: Track, tests: Sequence[Difference], name: Literal["macro", "per language"]
+) -> tuple[list[Difference], Family]:
+    families = track.families
+    size = len(tests)
+    needed = int(np.ceil(5 * size / families.alpha))
+    if families.resamples < needed:
+        raise InvalidInput(
+            f"{families.resamples} resamples are too few for the family {name!r} of {size} tests at alpha "
+            f"{families.alpha}; at least {needed} are needed: raise `families.resamples` in the track"
+        )
+    family = Family(
+        name=name,
+        measure=track.primary,
+        size=size,
+        correction=families.correction,
+        smallest_adjusted_p=min(1.0, max(1, size) * smallest_p(families.resamples)),
+    )
+    if not tests:
+        return [], family
+    significant, adjusted, _, _ = multipletests([test.p for test in tests], alpha=families.alpha, method=families.correction)
+    corrected = [
+        test.model_copy(update={"p_adjusted": float(p), "significant": bool(decision)})
+        for test, p, decision in zip(tests, adjusted, significant, strict=True)
+    ]
+    return corrected, family
+
+
+def write_comparison(path: Path, comparison: Comparison) -> None:
+    write_text(path, json.dumps(comparison.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+
+
+def read_comparison(path: Path) -> Comparison:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not a comparison; `xdr compare` makes it") from error
+    return checked(Comparison, content, str(path))

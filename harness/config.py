@@ -1,0 +1,78 @@
+"""TOML files into frozen, checked records: all problems of one file in one report, misspelt keys with suggestions."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import Finding, InvalidInput, WrongUsage
+
+
+class Record(BaseModel):
+    """Base of all records that are read from a file: immutable, and no key is silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+RecordType = TypeVar("RecordType", bound=BaseModel)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise WrongUsage(f"no file {path}") from None
+    except IsADirectoryError:
+        raise WrongUsage(f"{path} is a folder, not a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not a TOML file: {error}") from error
+
+
+def checked(
+    model: type[RecordType], data: Mapping[str, Any], where: str, context: Mapping[str, Any] | None = None
+) -> RecordType:
+    """Validate ``data``. Raises ``InvalidInput`` with one finding per fault; ``where`` names the source of the data."""
+    try:
+        return model.model_validate(dict(data), context=dict(context or {}))
+    except ValidationError as error:
+        findings = [_finding(model, problem, where) for problem in error.errors(include_url=False)]
+        raise InvalidInput(f"{where} is not in order", findings) from None
+
+
+def _finding(model: type[BaseModel], problem: Any, where: str) -> Finding:
+    place = ".".join(str(step) for step in problem["loc"]) or "top level"
+    if problem["type"] == "extra_forbidden":
+        known = _keys_at(model, problem["loc"][:-1])
+        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.5)
+        mend = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+        return Finding("error", f"{where}: {place}", "unknown key", "", mend)
+    if problem["type"] == "missing":
+        return Finding("error", f"{where}: {place}", "missing", "", "add this key")
+    shown = repr(problem["input"])
+    return Finding(
+        "error", f"{where}: {place}", f"{shown[:80]}: {problem['msg'].removeprefix('Value error, ').lower()}"
+    )
+
+
+def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
+    """Names of the keys known at a place in the record, following nested records and lists of them."""
+    current: Any = model
+    for step in path:
+        if isinstance(step, int):
+            continue
+        field = current.model_fields.get(step) if _is_record(current) else None
+        if field is None:
+            return []
+        current = field.annotation
+        while not _is_record(current) and getattr(current, "__args__", None):
+            current = next((arg for arg in current.__args__ if _is_record(arg)), current.__args__[0])
+    return sorted(current.model_fields) if _is_record(current) else []
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)

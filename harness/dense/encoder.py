@@ -1,0 +1,142 @@
+"""Encoders: any sentence-transformers model, or any plain Hugging Face encoder with CLS or mean pooling.
+
+Weights are read from safetensors only, and no code that comes with a model is ever run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import torch
+
+Pooling = Literal["model", "cls", "mean"]
+_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm"]
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """``pooling`` "model": as the model's sentence-transformers modules say; else pooled here from the last layer."""
+
+    path: Path
+    pooling: Pooling
+    normalize: bool
+    dtype: Literal["float32", "bfloat16", "float16"]
+    device: str
+
+
+def model_folder(model: str, revision: str | None, folder: Path) -> Path:
+    """Where a model's files lie: a folder (relative to the card's), else a snapshot of a hub repository.
+
+    Raises ``InvalidInput`` when it is no folder and the hub cannot be reached and holds no cached copy.
+    """
+    local = Path(model) if Path(model).is_absolute() else folder / model
+    if local.is_dir():
+        return local
+    if model.startswith((".", "/")):
+        raise InvalidInput(f"no model folder {local}")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=_FILES))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise InvalidInput(
+            f"model {model!r} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); "
+            "check the name and the network, or copy the model to a folder and name that in the card"
+        ) from error
+
+
+class Encoder:
+    """Turns texts into float32 vectors of ``dimensions``; one text's vector depends on its batch only."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        import torch
+
+        # Tokenizers' own threads would only compete with the workers.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        self._settings = settings
+        self._torch_dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[settings.dtype]
+        self._load()
+        self.dimensions = int(self.encode(["dimensions"], 8).shape[1])
+
+    def _load(self) -> None:
+        settings = self._settings
+        try:
+            if settings.pooling == "model":
+                from sentence_transformers import SentenceTransformer
+
+                self._model = SentenceTransformer(
+                    str(settings.path),
+                    device=settings.device,
+                    trust_remote_code=False,
+                    model_kwargs={"use_safetensors": True, "dtype": self._torch_dtype},
+                )
+                self._tokenizer = self._model.tokenizer
+            else:
+                from transformers import AutoModel, AutoTokenizer
+
+                self._tokenizer = AutoTokenizer.from_pretrained(settings.path, trust_remote_code=False)
+                self._model = AutoModel.from_pretrained(
+                    settings.path, trust_remote_code=False, use_safetensors=True, dtype=self._torch_dtype
+                ).to(settings.device)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError) as error:
+            raise InvalidInput(f"the model in {settings.path.name} cannot be loaded: {error}") from error
+        self._model.eval()
+
+    def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]:
+        """How many tokens each text has for this model, special ones included, truncated at ``max_length``."""
+        if self._is_transformers_tokenizer():
+            encoded = self._tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
+            return [len(ids) for ids in encoded]
+        return [min(max_length, max(1, len(e.ids))) for e in self._tokenizer.encode_batch(list(texts))]
+
+    def encode(self, texts: Sequence[str], max_length: int) -> NDArray[np.float32]:
+        """Vectors of one batch, float32, shape (texts, dimensions)."""
+        import torch
+
+        with torch.inference_mode():
+            vectors = self._pooled(list(texts), max_length).float()
+            if self._settings.normalize:
+                vectors = torch.nn.functional.normalize(vectors, dim=1)
+            result: NDArray[np.float32] = vectors.cpu().numpy()
+            return result
+
+    def _pooled(self, texts: list[str], max_length: int) -> torch.Tensor:
+        import torch
+
+        if not self._is_transformers_tokenizer():
+            # Static embeddings: sentence-transformers' own preprocessing, which knows no padding.
+            module = self._model[0]
+            features = {k: v.to(self._settings.device) for k, v in module.tokenize(_truncated(module, texts, max_length)).items()}
+            return torch.as_tensor(self._model(features)["sentence_embedding"])
+        batch = self._tokenizer(texts, padding=True, truncation=True, max_length=max_length, return_tensors="pt")
+        batch = batch.to(self._settings.device)
+        if self._settings.pooling == "model":
+            return torch.as_tensor(self._model(dict(batch))["sentence_embedding"])
+        hidden = self._model(**batch).last_hidden_state
+        if self._settings.pooling == "cls":
+            return torch.as_tensor(hidden[:, 0])
+        mask = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+        return torch.as_tensor((hidden * mask).sum(1) / mask.sum(1).clamp(min=1))
+
+    def _is_transformers_tokenizer(self) -> bool:
+        return callable(self._tokenizer)
+
+
+def _truncated(module: Any, texts: list[str], max_length: int) -> list[str]:
+    """Texts cut after their first ``max_length`` tokens, for modules whose tokenizer is not told a maximum."""
+    encodings = module.tokenizer.encode_batch(texts, add_special_tokens=False)
+    return [
+        text if len(encoding.ids) <= max_length else text[: encoding.offsets[max_length - 1][1]]
+        for text, encoding in zip(texts, encodings, strict=True)
+    ]

@@ -1,0 +1,80 @@
+"""Encoding many texts so that the bytes depend on the texts alone: fixed blocks, batches packed by token count.
+
+Texts are cut into blocks of ``BLOCK_ROWS``. Inside a block equal texts are encoded once; the different ones are stably
+sorted by token count and packed until ``texts x longest`` reaches the card's token budget. Workers take whole batches,
+each with one thread; more workers or memory run more batches at once, never other batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_ROWS = 4096
+"""Texts per block, and documents per search tile. Part of what fixes the bytes of a vector: never an option."""
+
+
+class TextEncoder(Protocol):
+    dimensions: int
+
+    def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]: ...
+
+    def encode(self, texts: Sequence[str], max_length: int) -> NDArray[np.float32]: ...
+
+
+class Limits(NamedTuple):
+    """``token_budget`` and ``max_length`` are the card's; ``workers`` is the operator's and changes no bytes."""
+
+    token_budget: int
+    max_length: int
+    workers: int
+
+
+def packed(token_counts: Sequence[int], token_budget: int) -> list[list[int]]:
+    """Batches of indices, by rising token count: as many as keep ``texts x longest`` within the budget, at least one.
+
+    >>> packed([5, 1, 3, 9], 8)
+    [[1, 2], [0], [3]]
+    """
+    batches: list[list[int]] = []
+    for index in sorted(range(len(token_counts)), key=lambda i: token_counts[i]):
+        if batches and (len(batches[-1]) + 1) * token_counts[index] <= token_budget:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+def encode_block(encoder: TextEncoder, texts: Sequence[str], limits: Limits) -> NDArray[np.float32]:
+    """Vectors of at most ``BLOCK_ROWS`` texts, float32, shape (texts, dimensions)."""
+    import torch
+
+    different = list(dict.fromkeys(texts))
+    vectors = np.zeros((len(different), encoder.dimensions), np.float32)
+    batches = packed(encoder.token_counts(different, limits.max_length), limits.token_budget) if different else []
+
+    def encode(batch: list[int]) -> tuple[list[int], NDArray[np.float32]]:
+        return batch, encoder.encode([different[i] for i in batch], limits.max_length)
+
+    with ThreadPoolExecutor(limits.workers, initializer=lambda: torch.set_num_threads(1)) as pool:
+        for batch, encoded in pool.map(encode, batches):
+            vectors[batch] = encoded
+    place = {text: i for i, text in enumerate(different)}
+    result: NDArray[np.float32] = vectors[[place[text] for text in texts]] if len(texts) else vectors
+    return result
+
+
+def encode_texts(encoder: TextEncoder, texts: Sequence[str], limits: Limits) -> NDArray[np.float32]:
+    """Vectors of any number of texts, block by block."""
+    blocks = [encode_block(encoder, texts[i : i + BLOCK_ROWS], limits) for i in range(0, len(texts), BLOCK_ROWS)]
+    return np.concatenate(blocks) if blocks else np.zeros((0, encoder.dimensions), np.float32)
+
+
+def blocks_of(count: int) -> Iterator[tuple[int, int]]:
+    """Start and end of each block of ``count`` texts."""
+    for start in range(0, count, BLOCK_ROWS):
+        yield start, min(start + BLOCK_ROWS, count)

@@ -1,0 +1,53 @@
+"""Fusion of passage embeddings with embeddings of generated queries: (1 - alpha) * p + alpha * sum(q).
+
+Source: Zhuang, Shou and Zuccon, Augmenting Passage Representations with Query Generation for Enhanced Cross-Lingual Dense
+Retrieval (SIGIR 2023, arXiv 2305.03950); ielab/xQG4xDR, fuse_embeds.py. The sum is as published, without renormalisation;
+mean and renormalisation are options of ours.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from harness.config import Record
+from harness.errors import InvalidInput
+
+
+class FusionSettings(Record):
+    alpha: float = Field(ge=0, le=1)
+    combine: Literal["sum", "mean"] = "sum"
+    renormalize: bool = False
+    allow_unequal: bool = False
+
+
+def fuse(
+    passages: NDArray[np.float32], queries: NDArray[np.float32], owners: NDArray[np.int64], settings: FusionSettings
+) -> NDArray[np.float32]:
+    """Fused vectors, float32, shape (passages, dimensions).
+
+    ``queries``: shape (queries, dimensions), grouped by passage; ``owners``: shape (queries,), the row of the passage
+    that each belongs to, not decreasing. A passage without queries keeps its own vector. Sums are in float64, in the
+    order of the rows. Raises ``InvalidInput`` when sums would weigh passages differently because they have different
+    numbers of queries, unless ``allow_unequal``.
+    """
+    counts = np.bincount(owners, minlength=len(passages))
+    if settings.combine == "sum" and not settings.allow_unequal and len(passages) and counts.min() != counts.max():
+        raise InvalidInput(
+            f"passages have between {counts.min()} and {counts.max()} generated queries; a sum would weigh them differently: "
+            'set `combine = "mean"`, or `allow_unequal = true` if that is meant'
+        )
+    # One row at a time, in order: the sum of a passage must not depend on which other passages are beside it.
+    sums = np.zeros(passages.shape, np.float64)
+    np.add.at(sums, owners, queries.astype(np.float64))
+    if settings.combine == "mean":
+        sums /= np.maximum(counts, 1)[:, None]
+    fused = (1 - settings.alpha) * passages.astype(np.float64) + settings.alpha * sums
+    fused = np.where(counts[:, None] > 0, fused, passages.astype(np.float64))
+    if settings.renormalize:
+        norms = np.linalg.norm(fused, axis=1, keepdims=True)
+        fused = fused / np.where(norms > 0, norms, 1)
+    return fused.astype(np.float32)

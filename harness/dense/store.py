@@ -1,0 +1,135 @@
+"""A sharded store of vectors: whole blocks appended to shard files, each with its hash, resumable after kill -9.
+
+    store.json      what the vectors are (key, dimensions, dtype); written first
+    blocks.jsonl    one line per finished block: shard, offset, rows, BLAKE2b; written after the block's bytes
+    shard-00000     raw vectors, blocks back to back
+
+Block boundaries are the caller's and do not depend on shards; shard size only decides when a new file is begun.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import InvalidInput
+from harness.files import explained_write_errors, write_text
+
+SCHEMA_VERSION = 1
+
+
+class Block(NamedTuple):
+    shard: int
+    offset: int
+    rows: int
+    start: int
+    digest: str
+
+
+class VectorStore:
+    """Opened or begun at ``path`` for vectors described by ``description``; another description starts it anew."""
+
+    def __init__(self, path: Path, description: Mapping[str, Any], dimensions: int, dtype: str) -> None:
+        self.path, self.dimensions, self.dtype = path, dimensions, np.dtype(dtype)
+        header = {
+            "schema_version": SCHEMA_VERSION,
+            "dimensions": dimensions,
+            "dtype": self.dtype.name,
+            "description": dict(description),
+        }
+        if self._header() != header:
+            if path.exists():
+                shutil.rmtree(path)
+            with explained_write_errors(path):
+                path.mkdir(parents=True)
+            write_text(path / "store.json", json.dumps(header, indent=1, sort_keys=True))
+        self.blocks = self._recover()
+
+    @property
+    def rows(self) -> int:
+        return sum(block.rows for block in self.blocks)
+
+    @property
+    def bytes(self) -> int:
+        return self.rows * self.dimensions * self.dtype.itemsize
+
+    def append(self, vectors: NDArray[Any], shard_bytes: int) -> None:
+        """Add a block, shape (rows, dimensions), in a new shard file if this one has reached ``shard_bytes``."""
+        data = np.ascontiguousarray(vectors, dtype=self.dtype).tobytes()
+        shard, offset = self._next_place(shard_bytes)
+        block = Block(shard, offset, len(vectors), self.rows, _digest(data))
+        with explained_write_errors(self.path):
+            with self._shard(shard).open("r+b" if offset else "wb") as file:
+                file.seek(offset)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            with (self.path / "blocks.jsonl").open("ab") as lines:
+                lines.write(json.dumps(list(block)).encode() + b"\n")
+                lines.flush()
+                os.fsync(lines.fileno())
+        self.blocks.append(block)
+
+    def read(self, index: int) -> NDArray[np.float32]:
+        """The vectors of a block as float32. Raises ``InvalidInput`` when they are not what was written."""
+        block = self.blocks[index]
+        data = self._bytes_of(block)
+        if _digest(data) != block.digest:
+            raise InvalidInput(f"{self._shard(block.shard)} is damaged; remove the folder {self.path} and run again")
+        return np.frombuffer(data, dtype=self.dtype).reshape(block.rows, self.dimensions).astype(np.float32)
+
+    def _header(self) -> Any:
+        try:
+            return json.loads((self.path / "store.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def _recover(self) -> list[Block]:
+        """The finished blocks: lines of the journal that are whole and whose bytes are there with the right hash."""
+        blocks: list[Block] = []
+        journal = self.path / "blocks.jsonl"
+        intact = 0
+        for line in journal.read_bytes().splitlines(keepends=True) if journal.is_file() else []:
+            try:
+                block = Block(*json.loads(line))
+            except (ValueError, TypeError):
+                break
+            if not line.endswith(b"\n") or _digest(self._bytes_of(block)) != block.digest:
+                break
+            blocks.append(block)
+            intact += len(line)
+        if journal.is_file() and journal.stat().st_size > intact:
+            with explained_write_errors(journal), journal.open("r+b") as file:
+                file.truncate(intact)
+        return blocks
+
+    def _next_place(self, shard_bytes: int) -> tuple[int, int]:
+        if not self.blocks:
+            return 0, 0
+        last = self.blocks[-1]
+        end = last.offset + last.rows * self.dimensions * self.dtype.itemsize
+        return (last.shard + 1, 0) if end >= shard_bytes else (last.shard, end)
+
+    def _bytes_of(self, block: Block) -> bytes:
+        size = block.rows * self.dimensions * self.dtype.itemsize
+        try:
+            with self._shard(block.shard).open("rb") as file:
+                file.seek(block.offset)
+                return file.read(size)
+        except OSError:
+            return b""
+
+    def _shard(self, number: int) -> Path:
+        return self.path / f"shard-{number:05d}"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

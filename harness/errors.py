@@ -1,0 +1,77 @@
+"""The two ways in which a command can end badly, and the findings that they carry.
+
+Exit codes are the same everywhere: 0 fine, 1 findings (the input or the result is not in order), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with an input: where, what, what was expected, how to mend it."""
+
+    severity: Severity
+    where: str
+    what: str
+    expected: str = ""
+    mend: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"{self.where}: {self.what}"]
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        if self.mend:
+            parts.append(self.mend)
+        return "; ".join(parts)
+
+
+class XdrError(Exception):
+    """Base of all errors that are meant for the user and are shown without a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.findings = tuple(findings)
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"  {finding}" for finding in self.findings)])
+
+
+class InvalidInput(XdrError):
+    """A file or a result is not in order. All problems of one input are in ``findings``."""
+
+
+class WrongUsage(XdrError):
+    """The command cannot mean what was typed: an unknown name, a missing file, options that exclude each other."""
+
+    exit_code = 2
+
+
+def errors_of(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity == "error"]
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> WrongUsage:
+    """Error for a misspelt name, with the closest known ones.
+
+    >>> print(unknown_name("track", "xqad", ["xquad", "mini"]))
+    unknown track 'xqad'; did you mean 'xquad'?
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    message = f"unknown {kind} {name!r}"
+    if close:
+        message += "; did you mean " + " or ".join(repr(match) for match in close) + "?"
+    elif known:
+        shown = known[:20]
+        message += f"; known: {', '.join(shown)}" + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    return WrongUsage(message + (f" ({hint})" if hint else ""))

@@ -1,0 +1,127 @@
+"""Files: atomic writes, hashes, deterministic gzip, and where caches live."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import gzip
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from harness.errors import InvalidInput
+
+_CHUNK = 1 << 20
+
+
+def cache_home() -> Path:
+    """Folder of downloads, vectors and journals: ``$XDR_HOME``, by default ``~/.cache/xdr-bench``."""
+    home = os.environ.get("XDR_HOME")
+    if home:
+        return Path(home)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "xdr-bench"
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside ``path`` that replaces it when, and only when, the block ends without an error.
+
+    A reader sees the old bytes or the new ones, never a half. Raises ``InvalidInput`` when the disk is full or the
+    folder cannot be written; the old file is intact then.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with _explained(path), os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    with atomic_write(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def gzip_bytes(data: bytes) -> bytes:
+    """Compress without a time stamp or file name, so that equal input gives equal bytes."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", fileobj=buffer, mode="wb", compresslevel=6, mtime=0) as stream:
+        stream.write(data)
+    return buffer.getvalue()
+
+
+def sha256_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256_of_tree(path: Path) -> str:
+    """Digest of a file, or of a folder's relative names and contents, independent of time stamps and order."""
+    if path.is_file():
+        return sha256_of_file(path)
+    digest = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        digest.update(f"{file.relative_to(path).as_posix()}\0{sha256_of_file(file)}\n".encode())
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write into errors that say what to do."""
+    try:
+        yield
+    except OSError as error:
+        reasons = {
+            errno.ENOSPC: "the disk is full; free some space and run the same command again",
+            errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
+            errno.EACCES: "permission denied; choose a folder that you may write",
+            errno.EROFS: "the file system is read-only; choose a folder that you may write",
+            errno.ENOTDIR: "a part of the path is a file, not a folder",
+            errno.EFBIG: "the file would exceed the size limit set for this process",
+        }
+        reason = reasons.get(error.errno or 0)
+        if reason is None:
+            raise
+        raise InvalidInput(f"cannot write {path}: {reason}") from error
+
+
+explained_write_errors = _explained
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock file for the block. Raises ``InvalidInput`` at once when another process holds it."""
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+b")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidInput(
+                f"another process is at work on {path.parent.name}; wait until it has ended, then run this again"
+            ) from None
+        yield

@@ -1,0 +1,1 @@
+"""Generated text about passages: queries in other languages, from whatever source."""

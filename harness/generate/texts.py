@@ -1,0 +1,83 @@
+"""Generated-text files: JSON lines ``{"doc_id": ..., "lang": ..., "text": ..., "source": ...}``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.runs import read_bytes
+
+
+class GeneratedText(NamedTuple):
+    doc_id: str
+    lang: str
+    text: str
+    source: str
+
+
+def read_generated(path: Path) -> list[GeneratedText]:
+    """Read a file, gzip or plain. Raises ``InvalidInput`` with every line that lacks a text under one of the four keys."""
+    if not path.is_file():
+        raise WrongUsage(f"no generated-text file {path}")
+    texts: list[GeneratedText] = []
+    findings: list[Finding] = []
+    for number, line in enumerate(read_bytes(path).split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            fields = [row[key] for key in GeneratedText._fields]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            fault = f"no key {error}" if isinstance(error, KeyError) else str(error)
+            findings.append(Finding("error", f"{path.name}:{number}", fault, "keys doc_id, lang, text, source"))
+            continue
+        if not all(isinstance(field, str) for field in fields):
+            findings.append(Finding("error", f"{path.name}:{number}", "a value that is no text", "texts"))
+            continue
+        texts.append(GeneratedText(*fields))
+    if findings:
+        raise InvalidInput(f"{path} is not in order", findings[:50])
+    return texts
+
+
+class Choice(NamedTuple):
+    """Which generated texts to use: the first ``per_language`` of each passage in each of ``languages``.
+
+    Empty ``languages`` means all that the file has. ``shuffled``: each passage gets another passage's texts (a control).
+    """
+
+    languages: tuple[str, ...]
+    per_language: int
+    shuffled: bool
+
+
+def by_document(texts: Sequence[GeneratedText], choice: Choice, doc_ids: Collection[str]) -> Mapping[str, list[str]]:
+    """The chosen texts of each document, by language in alphabetical order, then in the order of the file.
+
+    Raises ``InvalidInput`` when a text belongs to no document or a chosen language has no texts.
+    """
+    strangers = sorted({text.doc_id for text in texts if text.doc_id not in doc_ids})
+    if strangers:
+        raise InvalidInput(f"generated texts for {len(strangers)} unknown passages, first {strangers[0]!r}")
+    available = {text.lang for text in texts}
+    languages = sorted(choice.languages or available)
+    if missing := sorted(set(languages) - available):
+        raise InvalidInput(f"no generated texts in {', '.join(missing)}; the file has {', '.join(sorted(available))}")
+    chosen: dict[tuple[str, str], list[str]] = {}
+    for text in texts:
+        if text.lang in languages and len(chosen.setdefault((text.doc_id, text.lang), [])) < choice.per_language:
+            chosen[text.doc_id, text.lang].append(text.text)
+    owner = _shuffled(doc_ids) if choice.shuffled else {doc_id: doc_id for doc_id in doc_ids}
+    return {
+        doc_id: [text for lang in languages for text in chosen.get((owner[doc_id], lang), [])] for doc_id in doc_ids
+    }
+
+
+def _shuffled(doc_ids: Collection[str]) -> dict[str, str]:
+    """A fixed permutation without fixed points: each document's successor in the order of its id's hash."""
+    ring = sorted(doc_ids, key=lambda doc_id: hashlib.blake2b(doc_id.encode()).digest())
+    return dict(zip(ring, [*ring[1:], *ring[:1]], strict=True))

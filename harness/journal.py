@@ -1,0 +1,85 @@
+"""The journal of a run in progress: every finished ranking, one line each, so that a killed run can go on.
+
+A line is a CRC-32 and a JSON array; a line that was cut off, or whose checksum does not fit, ends the readable part and
+everything from there on is dropped. Scores keep their width: float32 scores come back as float32.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from harness.files import explained_write_errors
+from harness.records import Ranking
+
+
+class Journal:
+    """Append-only file of rankings; ``with Journal(path) as journal`` opens it and drops a damaged tail."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Journal:
+        with explained_write_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._intact = self._length_of_intact_part()
+            self._file = self.path.open("ab")
+            self._file.truncate(self._intact)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with explained_write_errors(self.path):
+            self._file.close()
+
+    def append(self, ranking: Ranking) -> None:
+        with explained_write_errors(self.path):
+            self._file.write(_line(ranking))
+            # Flushed line by line: what the kernel has survives kill -9 of this process.
+            self._file.flush()
+
+    def sync(self) -> None:
+        with explained_write_errors(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def read(self) -> Iterator[Ranking]:
+        """All rankings recorded so far, in the order in which they were finished."""
+        with self.path.open("rb") as lines:
+            for line in lines:
+                ranking = _parsed(line)
+                if ranking is None:
+                    return
+                yield ranking
+
+    def _length_of_intact_part(self) -> int:
+        if not self.path.is_file():
+            return 0
+        length = 0
+        with self.path.open("rb") as lines:
+            for line in lines:
+                if _parsed(line) is None:
+                    break
+                length += len(line)
+        return length
+
+
+def _line(ranking: Ranking) -> bytes:
+    scores = np.asarray(ranking.scores)
+    width = "f4" if scores.dtype == np.float32 else "f8"
+    row = [ranking.query_id, list(ranking.doc_ids), width, [float(score) for score in scores]]
+    body = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
+    return b"%08x %b\n" % (zlib.crc32(body), body)
+
+
+def _parsed(line: bytes) -> Ranking | None:
+    checksum, _, body = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
+        return None
+    query_id, doc_ids, width, scores = json.loads(body)
+    return Ranking(query_id, tuple(doc_ids), np.array(scores, dtype=width))

@@ -1,0 +1,221 @@
+"""Scores, comparison and manifests of a track in, one table as plain data out; and the table as CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.compare.compare import MACRO, Comparison, Difference
+from harness.config import Record, checked
+from harness.errors import InvalidInput
+from harness.files import write_text
+from harness.manifest import Manifest
+from harness.score import ScoreFile, bounds_of
+from harness.tracks import Track
+
+SCHEMA_VERSION = 1
+FILE_NAME = "leaderboard.json"
+
+
+class Cell(Record):
+    """A mean, null for a language that the card does not declare, with its test against the baseline."""
+
+    value: float | None
+    difference: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    significant: bool | None = None
+    wins: int = 0
+    ties: int = 0
+    losses: int = 0
+
+
+class Row(Record):
+    """One system. ``rank`` is null where the macro average is a dash. ``cells`` is {measure: {column: cell}}."""
+
+    system: str
+    title: str
+    kind: str
+    rank: int | None
+    is_baseline: bool
+    description: str
+    cells: dict[str, dict[str, Cell]]
+    warnings: tuple[str, ...]
+    isolation: str
+    card: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+class Column(Record):
+    """One part of the track; ``ceiling`` and ``random`` by measure are what a run can reach, and what chance gives."""
+
+    part: str
+    lang: str
+    dataset: str
+    in_macro: bool
+    queries: dict[str, int]
+    ceiling: dict[str, float]
+    random: dict[str, float]
+
+
+class Leaderboard(Record):
+    schema_version: int
+    track: dict[str, Any]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    comparison: dict[str, Any]
+
+
+def build(
+    track: Track, scores: Sequence[ScoreFile], comparison: Comparison, manifests: Mapping[str, Manifest]
+) -> Leaderboard:
+    tests = {(test.system, test.measure, test.column): test for test in comparison.differences}
+    rows = [_row(track, score, manifests[score.system], tests) for score in scores]
+    rows.sort(key=lambda row: (row.rank is None, -(row.cells[track.primary][MACRO].value or 0.0), row.system))
+    ranked, previous = [], None
+    for place, row in enumerate(rows, 1):
+        value = row.cells[track.primary][MACRO].value
+        if value is None:
+            ranked.append(row)
+            continue
+        rank = ranked[-1].rank if previous is not None and value == previous else place
+        ranked.append(row.model_copy(update={"rank": rank}))
+        previous = value
+    return Leaderboard(
+        schema_version=SCHEMA_VERSION,
+        track=track.model_dump(mode="json", exclude={"parts": {"__all__": {"location"}}}),
+        columns=tuple(_column(track, name, scores) for name in (part.name for part in track.parts)),
+        rows=tuple(ranked),
+        comparison=comparison.model_dump(mode="json", exclude={"differences"}),
+    )
+
+
+def _row(
+    track: Track, score: ScoreFile, manifest: Manifest, tests: Mapping[tuple[str, str, str], Difference]
+) -> Row:
+    card = manifest.card
+    cells: dict[str, dict[str, Cell]] = {}
+    for measure in track.measures:
+        means = {part.name: score.mean(part.name, measure) for part in track.parts}
+        in_macro = [means[name] for name in track.macro_parts]
+        complete = [value for value in in_macro if value is not None]
+        # A dash, not an average over what happened to be there.
+        means[MACRO] = sum(complete) / len(complete) if len(complete) == len(in_macro) else None
+        cells[measure] = {
+            column: _cell(value, tests.get((score.system, measure, column))) for column, value in means.items()
+        }
+    warnings = [f"{part}: {text}" for part, texts in score.context["warnings"].items() for text in texts]
+    for part, found in score.context["ties"].items():
+        warnings.append(
+            f"{part}: with ties broken worst and best, {track.primary} lies between "
+            f"{100 * found['worst']:.1f} and {100 * found['best']:.1f}"
+        )
+    return Row(
+        system=score.system,
+        title=str(card.get("title", score.system)),
+        kind=str(card.get("kind", "other")),
+        rank=0 if cells[track.primary][MACRO].value is not None else None,
+        is_baseline=score.system == track.baseline,
+        description=str(card.get("description", "")),
+        cells=cells,
+        warnings=tuple(warnings),
+        isolation=str(manifest.execution.get("isolation", "none")),
+        card=card,
+        provenance={
+            "git": manifest.implementation.get("git", {}),
+            "software": manifest.platform.get("software", {}),
+            "hardware": manifest.platform.get("hardware", {}),
+            "execution": manifest.execution,
+            "rankings": {name: record.ranking for name, record in manifest.data.items()},
+        },
+    )
+
+
+def _cell(value: float | None, test: Difference | None) -> Cell:
+    if test is None:
+        return Cell(value=value)
+    fields = test.model_dump(include={"difference", "p", "p_adjusted", "significant", "wins", "ties", "losses"})
+    return Cell(value=value, **fields)
+
+
+def _column(track: Track, name: str, scores: Sequence[ScoreFile]) -> Column:
+    part = track.part(name)
+    bounds = {measure: bounds_of(part, measure, track.depth) for measure in track.measures}
+    counts: dict[str, int] = {}
+    for measure in track.measures:
+        found = [score.values[name, measure] for score in scores if (name, measure) in score.values]
+        counts[measure] = len(found[0]) if found else 0
+    return Column(
+        part=name,
+        lang=part.lang,
+        dataset=part.dataset,
+        in_macro=name in track.macro_parts,
+        queries=counts,
+        ceiling={measure: bounds[measure][0] for measure in track.measures},
+        random={measure: bounds[measure][1] for measure in track.measures},
+    )
+
+
+def write_leaderboard(folder: Path, board: Leaderboard) -> None:
+    write_text(folder / FILE_NAME, json.dumps(board.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / "leaderboard.csv", to_csv(board))
+    write_text(folder / "leaderboard.md", to_markdown(board))
+
+
+def read_leaderboard(folder: Path) -> Leaderboard:
+    path = folder / FILE_NAME
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not a leaderboard; `xdr leaderboard` makes it") from error
+    return checked(Leaderboard, content, str(path))
+
+
+def columns_of(board: Leaderboard) -> list[str]:
+    """Column names in the order of tables: the macro average, then its parts, then the parts outside it."""
+    inside = [column.part for column in board.columns if column.in_macro]
+    outside = [column.part for column in board.columns if not column.in_macro]
+    return [MACRO, *inside, *outside]
+
+
+def to_csv(board: Leaderboard) -> str:
+    """All measures, full precision, one line per system, measure and column."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["rank", "system", "measure", "column", "value", "difference", "p", "p_adjusted", "significant"])
+    for row in board.rows:
+        for measure, cells in row.cells.items():
+            for column in columns_of(board):
+                cell = cells[column]
+                fields = (cell.value, cell.difference, cell.p, cell.p_adjusted, cell.significant)
+                writer.writerow([row.rank, row.system, measure, column, *("" if f is None else f for f in fields)])
+    return buffer.getvalue()
+
+
+def to_markdown(board: Leaderboard) -> str:
+    """The primary measure, times 100, with a star where the declared family finds a difference to the baseline."""
+    names = columns_of(board)
+    primary = board.track["primary"]
+    lines = [f"| | {primary} | " + " | ".join(names) + " |", "|---:|:---|" + "---:|" * len(names)]
+    for row in board.rows:
+        cells = [row.cells[primary][name] for name in names]
+        shown = [
+            "—" if cell.value is None else f"{100 * cell.value:.1f}{'*' if cell.significant else ''}" for cell in cells
+        ]
+        lines.append(f"| {row.rank or '—'} | {_escaped(row.title)} | " + " | ".join(shown) + " |")
+    families = board.comparison["families"]
+    notes = [f"{f['name']}: {f['size']} tests, {f['correction'].title()}" for f in families]
+    lines += [
+        "",
+        f"\\* differs from {board.comparison['baseline']} ({board.comparison['test']}, unit: {board.comparison['unit']}, "
+        f"B = {board.comparison['resamples']:,}, alpha = {board.comparison['alpha']}; families: {'; '.join(notes)}).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

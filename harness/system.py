@@ -1,0 +1,98 @@
+"""The System contract, and what a system is given: a request and a context."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from harness.collections.view import Docs
+from harness.records import Query, Ranking
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to search. The queries of all parts that share these passages come together; their ids are unique here.
+
+    There are no answers and no relevance judgements in it, and there never will be.
+    """
+
+    docs: Docs
+    queries: tuple[Query, ...]
+    depth: int
+
+
+class Progress(Protocol):
+    """Where a system reports long work: ``with progress.task("encode", total=n) as advance: advance(1)``."""
+
+    def task(self, description: str, total: int) -> contextlib.AbstractContextManager[Advance]: ...
+
+
+class Advance(Protocol):
+    def __call__(self, steps: int = 1) -> None: ...
+
+
+class SilentProgress:
+    @contextlib.contextmanager
+    def task(self, description: str, total: int) -> Iterator[Advance]:
+        yield lambda steps=1: None
+
+
+@dataclass
+class Record:
+    """What a run notes for its manifest: seconds and bytes of each stage, and facts such as the isolation it had."""
+
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time a stage; the block may add figures, such as ``stage["bytes"]``, to the entry that it is given."""
+        entry: dict[str, Any] = {"name": name}
+        start = time.perf_counter()
+        yield entry
+        entry["seconds"] = round(time.perf_counter() - start, 3)
+        self.stages.append(entry)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where and how a system runs; nothing in it may change the scores, except the seed and the device.
+
+    ``finished`` holds the ids of queries whose rankings a killed run has already recorded: a system may leave them out,
+    but must not let that alter the results of the others.
+    """
+
+    cache: Path
+    work: Path
+    device: str = "cpu"
+    seed: int = 42
+    workers: int = 1
+    memory_bytes: int = 4 << 30
+    shard_bytes: int = 1 << 30
+    engine: str = "local"
+    progress: Progress = field(default_factory=SilentProgress)
+    record: Record = field(default_factory=Record)
+    finished: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class System(Protocol):
+    """What an adapter implements. It is made as ``Adapter(parameters)`` from its card's checked parameters.
+
+    Optional members: ``Parameters``, a pydantic model of the card's ``[parameters]``; ``prepare(docs, context)``, called
+    once before ``search``; ``inputs() -> Mapping[str, Path]``, the model files and generated texts that the results
+    depend on, whose digests go into the manifest.
+    """
+
+    def search(self, request: Request, context: Context) -> Iterator[Ranking]:
+        """Yield one ranking for every query of the request, at most ``depth`` passages each, in any order."""
+        ...
+
+
+def inputs_of(system: System) -> Mapping[str, Path]:
+    declared = getattr(system, "inputs", None)
+    return declared() if callable(declared) else {}

@@ -1,0 +1,114 @@
+"""What is asked: a track is an ordered list of parts with measures, families of tests and a version, in TOML."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from harness.config import Record, checked, read_toml
+from harness.errors import unknown_name
+
+PartName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
+_PATH = re.compile(r"^((?:folder|squad)(?:\([a-z-]+\))?:)(.+)$")
+
+
+class Part(Record):
+    """One query language of a track: a dataset, as ir_datasets names it, and the language of its questions."""
+
+    name: PartName
+    dataset: str
+    lang: str
+    location: str = Field(default="", description="the dataset id to load, where a relative path was resolved")
+
+    @property
+    def dataset_id(self) -> str:
+        return self.location or self.dataset
+
+
+class Tolerance(Record):
+    """How far a run made again may lie from the recorded one and still be called equivalent."""
+
+    rank_biased_overlap: float = Field(default=0.99, ge=0, le=1)
+    kendall_tau: float = Field(default=0.95, ge=-1, le=1)
+    rmse: float = Field(default=0.01, ge=0, description="root mean square of per-query differences, primary measure")
+
+
+class Families(Record):
+    """The declared families of tests: each ranked system against the baseline, primary measure."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    correction: Literal["holm"] = "holm"
+    resamples: int = Field(default=100_000, ge=1000)
+    seed: int = 20230723
+
+
+class Track(Record):
+    """See docs/tracks.md for the file's keys; a change of measures, parts or data makes a new ``version``."""
+
+    schema_version: Literal[1]
+    name: PartName
+    version: int = Field(ge=1)
+    title: str
+    description: str
+    parts: tuple[Part, ...] = Field(min_length=1)
+    macro: tuple[str, ...] = Field(default=(), description="parts of the macro average; default: all")
+    measures: tuple[str, ...] = Field(min_length=1)
+    primary: str
+    depth: int = Field(ge=1, le=10_000, description="stored depth: passages per query in a run")
+    baseline: str
+    unit: Literal["topic", "relevant passage"] = Field(
+        default="topic", description="what is flipped, permuted and resampled as one"
+    )
+    systems: tuple[str, ...] = Field(default=(), description="cards that `xdr leaderboard` runs")
+    families: Families = Families()
+    tolerance: Tolerance = Tolerance()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Track:
+        names = [part.name for part in self.parts]
+        if len(set(names)) < len(names):
+            raise ValueError("two parts have the same name")
+        if strangers := set(self.macro) - set(names):
+            raise ValueError(f"macro names unknown parts: {', '.join(sorted(strangers))}")
+        if self.primary not in self.measures:
+            raise ValueError(f"primary {self.primary!r} is not among the measures")
+        from harness.measures import parse
+
+        for measure in self.measures:
+            parse(measure)
+        return self
+
+    @property
+    def macro_parts(self) -> tuple[str, ...]:
+        return self.macro or tuple(part.name for part in self.parts)
+
+    def part(self, name: str) -> Part:
+        return next(part for part in self.parts if part.name == name)
+
+
+def track_names() -> list[str]:
+    folder = resources.files("harness.tracks")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_track(name: str) -> Track:
+    """A track by its name, or from a TOML file by its path. Raises ``WrongUsage`` or ``InvalidInput``."""
+    if name.endswith(".toml"):
+        path = Path(name)
+        return checked(Track, _resolve_paths(read_toml(path), path.parent), str(path))
+    if name not in track_names():
+        raise unknown_name("track", name, track_names(), "or the path of a track's TOML file")
+    return checked(Track, read_toml(Path(str(resources.files("harness.tracks") / f"{name}.toml"))), f"track {name}")
+
+
+def _resolve_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Datasets that are relative paths are meant relative to the track's own file."""
+    for part in data.get("parts", []):
+        match = _PATH.match(str(part.get("dataset", ""))) if isinstance(part, dict) else None
+        if match and not Path(match[2]).is_absolute():
+            part["location"] = f"{match[1]}{(folder / match[2]).resolve()}"
+    return data

@@ -1,0 +1,115 @@
+"""Terms of a text for lexical retrieval: words where blanks separate words, segmented words or bigrams elsewhere.
+
+Japanese, Korean, Thai and Chinese are segmented by the libraries of the extra ``segment`` (fugashi with unidic-lite,
+kiwipiepy, pythainlp, jieba); where one is not installed, by character bigrams. The manifest says which it was.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable
+from importlib import metadata
+
+import regex
+
+# Marks belong to words: they carry the vowels of Indic scripts and Thai.
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f]+")
+_LIBRARIES = {"ja": ("fugashi", "unidic-lite"), "ko": ("kiwipiepy",), "th": ("pythainlp",), "zh": ("jieba",)}
+_STEMMERS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "hi": "hindi",
+             "id": "indonesian", "ru": "russian", "ta": "tamil", "tr": "turkish"}  # fmt: skip
+
+
+class Segmenter:
+    """Cuts texts into terms. ``stemmer_language`` is the passages' language: a query term can match only there."""
+
+    def __init__(self, stemmer_language: str | None) -> None:
+        self._stem = _stemmer(_STEMMERS[stemmer_language]) if stemmer_language in _STEMMERS else None
+        self._stemmer_language = stemmer_language if self._stem else None
+        self._used: dict[str, str] = {}
+
+    def terms(self, text: str, lang: str) -> list[str]:
+        """Lower-cased terms of a text, compatibility forms unified (NFKC), stemmed in the passages' language."""
+        text = unicodedata.normalize("NFKC", text).casefold()
+        terms: list[str] = []
+        for word in _WORD.findall(text):
+            for piece in _split_scripts(word):
+                terms.extend(self._unspaced(piece, lang) if _UNSPACED.fullmatch(piece) else [piece])
+        return self._stem(terms) if self._stem else terms
+
+    def description(self) -> dict[str, str]:
+        """Which library segmented which language, and which stemmer was used."""
+        return {**dict(sorted(self._used.items())), "stemmer": self._stemmer_language or "none"}
+
+    def _unspaced(self, text: str, lang: str) -> list[str]:
+        segment = _library_segmenter(lang)
+        if segment is None:
+            self._used[lang or "other"] = "character bigrams"
+            return bigrams(text)
+        self._used[lang] = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES[lang])
+        return [word for word in segment(text) if word.strip()]
+
+
+def bigrams(text: str) -> list[str]:
+    """Overlapping pairs of characters; a single character is its own term.
+
+    >>> bigrams("東京都")
+    ['東京', '京都']
+    """
+    return [text[i : i + 2] for i in range(len(text) - 1)] or [text]
+
+
+def _split_scripts(word: str) -> list[str]:
+    """Pieces of a run of letters, so that ``NASAが`` gives ``NASA`` and ``が``."""
+    pieces, position = [], 0
+    for match in _UNSPACED.finditer(word):
+        pieces += [word[position : match.start()], match[0]]
+        position = match.end()
+    return [piece for piece in [*pieces, word[position:]] if piece]
+
+
+@functools.cache
+def _library_segmenter(lang: str) -> Callable[[str], list[str]] | None:
+    try:
+        return {"ja": _japanese, "ko": _korean, "th": _thai, "zh": _chinese}[lang]()
+    except (KeyError, ImportError):
+        return None
+
+
+def _japanese() -> Callable[[str], list[str]]:
+    import fugashi
+
+    tagger = fugashi.Tagger()
+    return lambda text: [word.surface for word in tagger(text)]
+
+
+def _korean() -> Callable[[str], list[str]]:
+    import kiwipiepy
+
+    kiwi = kiwipiepy.Kiwi(num_workers=1)
+    # Particles and endings (tags J*, E*) are to Korean what stop words are to English.
+    return lambda text: [token.form for token in kiwi.tokenize(text) if token.tag[0] not in "JE"]
+
+
+def _thai() -> Callable[[str], list[str]]:
+    from pythainlp.tokenize import word_tokenize
+
+    return lambda text: list(word_tokenize(text, engine="newmm", keep_whitespace=False))
+
+
+def _chinese() -> Callable[[str], list[str]]:
+    import logging
+
+    import jieba
+
+    jieba.setLogLevel(logging.ERROR)
+    return lambda text: list(jieba.cut_for_search(text))
+
+
+def _stemmer(name: str) -> Callable[[list[str]], list[str]]:
+    import Stemmer
+
+    stemmer = Stemmer.Stemmer(name)
+    return lambda terms: list(stemmer.stemWords(terms))

@@ -1,0 +1,74 @@
+"""Dense retrieval over passage embeddings fused with embeddings of queries generated for each passage (xDR+xQG).
+
+SIGIR 2023, arXiv 2305.03950. The generated queries are encoded like passages (the weights are tied) with their own
+maximum length, fused block by block, and never stored as vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from harness.card import CardPath
+from harness.dense.encoder import Encoder
+from harness.dense.encoding import encode_texts
+from harness.dense.fusion import FusionSettings, fuse
+from harness.dense.store import VectorStore
+from harness.files import sha256_of_file
+from harness.generate.texts import Choice, by_document, read_generated
+from harness.records import Doc
+from harness.system import Context
+from systems.dense import Dense
+
+
+class Xqg(Dense):
+    class Parameters(Dense.Parameters):
+        """``generated``: JSONL of generated queries; ``languages``: those to use, default all in the file."""
+
+        generated: CardPath
+        fusion: FusionSettings
+        languages: tuple[str, ...] = ()
+        per_language: int = Field(ge=0)
+        generated_max_length: int = Field(default=32, ge=2)
+        shuffled: bool = False
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
+        self._xqg = parameters
+        self._texts: Mapping[str, list[str]] = {}
+
+    def inputs(self) -> Mapping[str, Path]:
+        return {**super().inputs(), "generated text": self._xqg.generated}
+
+    def _filled_store(self, encoder: Encoder, docs: Any, context: Context) -> VectorStore:
+        xqg = self._xqg
+        choice = Choice(xqg.languages, xqg.per_language, xqg.shuffled)
+        self._texts = by_document(read_generated(xqg.generated), choice, docs)
+        counts = {len(texts) for texts in self._texts.values()}
+        if len(counts) == 1:
+            count = counts.pop()
+            context.record.facts["generated queries per passage"] = count
+            if xqg.fusion.combine == "sum":
+                context.record.facts["total query weight"] = round(xqg.fusion.alpha * count, 6)
+        else:
+            context.record.facts["generated queries per passage"] = [min(counts), max(counts)]
+            if xqg.fusion.combine == "sum" and not xqg.fusion.allow_unequal:
+                fuse(np.zeros((2, 1), np.float32), np.zeros((1, 1), np.float32), np.zeros(1, np.int64), xqg.fusion)
+        return super()._filled_store(encoder, docs, context)
+
+    def _block(self, encoder: Encoder, docs: Sequence[Doc], context: Context) -> NDArray[np.float32]:
+        passages = super()._block(encoder, docs, context)
+        texts = [(row, text) for row, doc in enumerate(docs) for text in self._texts[doc.doc_id]]
+        owners = np.array([row for row, _ in texts], dtype=np.int64)
+        prefix = self._xqg.query_prefix
+        limits = self._limits(self._xqg.generated_max_length, context)
+        queries = encode_texts(encoder, [prefix + text for _, text in texts], limits)
+        return fuse(passages, queries, owners, self._xqg.fusion)
+
+    def _description(self, context: Context) -> dict[str, Any]:
+        return {**super()._description(context), "generated text": sha256_of_file(self._xqg.generated)}
