@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.card import Card
 from harness.compare.compare import MACRO, Comparison, Difference
 from harness.config import Record, checked
 from harness.errors import InvalidInput
@@ -97,7 +98,7 @@ def build(
 def _row(
     track: Track, score: ScoreFile, manifest: Manifest, tests: Mapping[tuple[str, str, str], Difference]
 ) -> Row:
-    card = manifest.card
+    card = checked(Card, manifest.card, f"manifest of {score.system}")
     cells: dict[str, dict[str, Cell]] = {}
     for measure in track.measures:
         means = {part.name: score.mean(part.name, measure) for part in track.parts}
@@ -116,15 +117,15 @@ def _row(
         )
     return Row(
         system=score.system,
-        title=str(card.get("title", score.system)),
-        kind=str(card.get("kind", "other")),
+        title=card.title,
+        kind=card.kind,
         rank=0 if cells[track.primary][MACRO].value is not None else None,
         is_baseline=score.system == track.baseline,
-        description=str(card.get("description", "")),
+        description=card.description,
         cells=cells,
         warnings=tuple(warnings),
         isolation=str(manifest.execution.get("isolation", "none")),
-        card=card,
+        card=card.model_dump(mode="json"),
         provenance={
             "git": manifest.implementation.get("git", {}),
             "software": manifest.platform.get("software", {}),

@@ -1,0 +1,68 @@
+"""The command ``xdr``: one file per sub-command. What is heavy is imported inside the commands, so that help is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from harness.cli import compare, data, leaderboard, list_, new, report, run, score, validate
+from harness.cli.console import print_error
+from harness.errors import XdrError
+
+# Newer versions of typer carry their own copy of click; this is the base of the usage errors of either.
+ClickException = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+app = typer.Typer(
+    name="xdr",
+    help="Benchmark harness and leaderboard for cross-lingual dense retrieval.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Exit status: 0 fine, 1 findings (the input or the result is not in order), 2 wrong usage.",
+)
+app.command("list")(list_.list_)
+app.add_typer(data.app, name="data")
+app.command("new")(new.new)
+app.command("run")(run.run)
+app.command("validate")(validate.validate)
+app.command("score")(score.score)
+app.command("compare")(compare.compare)
+app.command("report")(report.report)
+app.command("leaderboard")(leaderboard.leaderboard)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+) -> None:
+    if version:
+        from harness import __version__
+
+        print(f"xdr {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; every failure that is not a defect ends with a message and an exit status, no traceback."""
+    try:
+        status = app(standalone_mode=False)
+    except XdrError as error:
+        print_error(error)
+        sys.exit(error.exit_code)
+    except ClickException as error:
+        error.show()  # type: ignore[attr-defined]
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader went away (`xdr ... | head`): nothing to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,109 @@
+"""``xdr data``: the files that collections are made of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import Json, note, print_findings
+from harness.errors import InvalidInput, WrongUsage
+
+app = typer.Typer(help="List, fetch, import, verify and export data; find overlaps with test questions.", no_args_is_help=True)
+Names = Annotated[list[str] | None, typer.Argument(help="Files or groups (xquad, xor-tydi, ...); all if left out.")]
+
+
+@app.command("list")
+def list_(names: Names = None, as_json: Json = False) -> None:
+    """List the data files that are known, and whether they are in the cache."""
+    from harness.collections import pinned
+
+    rows = [{"name": f.name, "state": pinned.state(f), "licence": f.licence} for f in pinned.select(names or [])]
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        print(f"{row['state']:<8}  {row['name']}  ({row['licence']})")
+
+
+@app.command()
+def fetch(names: Names = None) -> None:
+    """Download data files into the cache; their hashes are checked."""
+    from harness.collections import pinned
+
+    if not names:
+        raise WrongUsage(f"say what to fetch: {', '.join(sorted({f.group for f in pinned.pinned_files().values()}))}")
+    troubles = []
+    for file in pinned.select(names):
+        if pinned.state(file) == "present":
+            continue
+        try:
+            note(f"fetching {file.name}")
+            pinned.fetch(file)
+        except InvalidInput as error:
+            troubles.append(str(error))
+    if troubles:
+        raise InvalidInput("\n".join(troubles))
+
+
+@app.command("import")
+def import_(folder: Annotated[Path, typer.Argument(help="A folder with copies of the files, under any names.")]) -> None:
+    """Copy the known data files found below a folder into the cache, recognised by their hashes."""
+    from harness.collections import pinned
+
+    result = pinned.import_folder(folder)
+    for name in result.copied:
+        print(name)
+    note(f"{len(result.copied)} files imported, {result.others} files not known")
+    print_findings(list(result.findings))
+    if result.findings or not result.copied:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(names: Names = None) -> None:
+    """Check the hashes of all data files in the cache."""
+    from harness.collections import pinned
+
+    states = {file.name: pinned.state(file) for file in pinned.select(names or [])}
+    damaged = [name for name, found in states.items() if found == "damaged"]
+    for name in damaged:
+        print(f"damaged: {name}")
+    counts = {kind: list(states.values()).count(kind) for kind in ("present", "damaged", "absent")}
+    note(", ".join(f"{count} {kind}" for kind, count in counts.items()))
+    if damaged:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    dataset: Annotated[str, typer.Argument(help="A dataset id, such as xquad/ar.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write docs.jsonl, queries.jsonl, qrels.txt, answers.jsonl.")],
+) -> None:
+    """Write a collection as a folder of plain files, for other tools and for checks without this one."""
+    from harness.collections.export import export_collection
+
+    for name, count in export_collection(dataset, folder).items():
+        note(f"{folder / name}: {count} lines")
+
+
+@app.command()
+def overlap(
+    train_file: Annotated[Path, typer.Argument(help="Questions: a text file, or JSON lines with `question` or `text`.")],
+    track: Annotated[str, typer.Argument(help="The track whose questions must not be trained on.")],
+    as_json: Json = False,
+) -> None:
+    """List training questions that equal a track's questions or nearly do; exits 1 when there are any."""
+    from harness.overlap import overlap_with_track
+
+    found = overlap_with_track(train_file, track)
+    if as_json:
+        print(json.dumps([row._asdict() for row in found], indent=1, ensure_ascii=False))
+    else:
+        for row in found:
+            print(f"{train_file}:{row.line}: {row.similarity:.2f} {row.part}/{row.query_id}: {row.text}")
+    note(f"{len({row.line for row in found})} training questions overlap with {track}")
+    if found:
+        raise typer.Exit(1)

@@ -1,0 +1,59 @@
+"""``xdr list``: what there is."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli.console import Json
+from harness.errors import unknown_name
+
+_KINDS = ("tracks", "systems", "collections", "adapters", "measures")
+
+
+def list_(
+    kind: Annotated[str, typer.Argument(help="tracks, systems, collections, adapters, measures; all if left out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List tracks, systems, collections, adapters and measures."""
+    if kind and kind not in _KINDS:
+        raise unknown_name("kind", kind, _KINDS)
+    entries = {name: _entries(name) for name in ([kind] if kind else _KINDS)}
+    if as_json:
+        print(json.dumps(entries, indent=1, ensure_ascii=False))
+        return
+    for name, rows in entries.items():
+        print(f"{name}:")
+        width = max((len(row["name"]) for row in rows), default=0)
+        for row in rows:
+            print(f"  {row['name']:<{width}}  {row['about']}".rstrip())
+
+
+def _entries(kind: str) -> list[dict[str, Any]]:
+    if kind == "tracks":
+        from harness.tracks import load_track, track_names
+
+        return [{"name": name, "about": load_track(name).title} for name in track_names()]
+    if kind == "systems":
+        from harness.card import card_names, load_card
+
+        return [{"name": name, "about": load_card(name).card.title} for name in card_names()]
+    if kind == "collections":
+        from harness.collections import dataset_ids
+
+        others = [
+            {"name": "folder:PATH", "about": "docs.jsonl, queries.jsonl, and optionally qrels.txt, answers.jsonl"},
+            {"name": "squad:PATH", "about": "a file in SQuAD v1.1 JSON"},
+            {"name": "...", "about": "and every dataset of ir_datasets"},
+        ]
+        return [{"name": name, "about": ""} for name in dataset_ids()] + others
+    if kind == "adapters":
+        from harness.card import adapter_names
+
+        return [{"name": name, "about": ""} for name in adapter_names()]
+    return [
+        {"name": "R@<n>t, R@<n>kt", "about": "recall in the first n (thousand) tokens: R@2kt, R@5kt, R@500t"},
+        {"name": "RR@10, nDCG@10, Success@1, R@100, AP, ...", "about": "everything that ir-measures knows"},
+    ]

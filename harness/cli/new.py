@@ -1,0 +1,26 @@
+"""``xdr new``: the beginning of a system of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import note
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="The system's name: lower-case letters, digits, '.', '_', '+', '-'.")],
+    folder: Annotated[Path | None, typer.Option(help="Where to write; default: a folder of that name.")] = None,
+    executable: Annotated[bool, typer.Option("--executable", help="A program in any language instead of Python.")] = False,
+) -> None:
+    """Write a card, an adapter and its contract tests that work as they are, to be changed from there."""
+    from harness.scaffold import write_scaffold
+
+    target = folder or Path(name)
+    for path in write_scaffold(name, target, executable=executable):
+        note(f"wrote {path}")
+    note(f"\ntry it:   xdr leaderboard mini {target / 'card.toml'}")
+    if not executable:
+        note(f"test it:  python -m pytest {target}")

@@ -1,0 +1,48 @@
+"""``xdr report``: one run on the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import Json
+from harness.errors import WrongUsage
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder: runs/TRACK/SYSTEM.")],
+    as_json: Json = False,
+) -> None:
+    """Show one run: scores by language and measure, warnings, and what made it."""
+    from harness.manifest import read_manifest
+    from harness.score import score_system
+    from harness.tracks import load_track
+
+    if not run.is_dir():
+        raise WrongUsage(f"{run} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
+    manifest = read_manifest(run)
+    track = load_track(str(manifest.track["name"]))
+    scores = score_system(track, run)
+    means = {part: {measure: scores.mean(part, measure) for measure in track.measures} for part in scores.parts}
+    complete = [name for name in track.macro_parts if name in means]
+    macro = {
+        measure: sum(means[name][measure] or 0 for name in complete) / len(complete)
+        for measure in track.measures
+        if len(complete) == len(track.macro_parts)
+    }
+    if as_json:
+        print(json.dumps({"system": scores.system, "macro": macro, "parts": means}, indent=1))
+        return
+    print(f"{manifest.card.get('title', scores.system)} on {track.title}")
+    print(f"{'':<10}" + "".join(f"{measure:>12}" for measure in track.measures))
+    for name, row in [("macro", macro), *means.items()]:
+        values = (row.get(measure) for measure in track.measures)
+        print(f"{name:<10}" + "".join(f"{'—' if v is None else f'{100 * v:.1f}':>12}" for v in values))
+    for part, texts in scores.context["warnings"].items():
+        for text in texts:
+            print(f"warning: {part}: {text}")
+    seconds = sum(stage.get("seconds", 0) for stage in manifest.execution.get("stages", []))
+    print(f"device {manifest.execution['device']}, {seconds:.1f} s, isolation {manifest.execution['isolation']}")

@@ -1,0 +1,32 @@
+"""``xdr score``: per-query scores of runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import DEFAULT_RUNS, Json, Runs, note
+
+
+def score(
+    track: Annotated[str, typer.Argument(help="A track's name, or the path of its TOML file.")],
+    systems: Annotated[list[str] | None, typer.Argument(help="Systems with runs; all if left out.")] = None,
+    runs: Runs = DEFAULT_RUNS,
+    as_json: Json = False,
+) -> None:
+    """Score the runs of a track and write their score files (runs/TRACK/SYSTEM/scores.parquet)."""
+    from harness.pipeline import score_all
+    from harness.tracks import load_track
+
+    loaded = load_track(track)
+    scores = score_all(loaded, runs, systems or None)
+    means = {
+        found.system: {m: {p.name: found.mean(p.name, m) for p in loaded.parts} for m in loaded.measures} for found in scores
+    }
+    if as_json:
+        print(json.dumps(means, indent=1))
+        return
+    for name in means:
+        note(f"{name}: {runs / loaded.name / name / 'scores.parquet'}")

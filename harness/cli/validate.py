@@ -1,0 +1,48 @@
+"""``xdr validate``: is a run in order?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import note, print_findings
+from harness.errors import InvalidInput, WrongUsage, errors_of
+
+
+def validate(
+    path: Annotated[Path, typer.Argument(help="A run's folder (runs/TRACK/SYSTEM), or one run file with --track and --part.")],
+    track: Annotated[str, typer.Option(help="Track, where the path does not tell.")] = "",
+    part: Annotated[str, typer.Option(help="Part, for one run file.")] = "",
+) -> None:
+    """Check run files: all errors and warnings at once, with line numbers. Exits 1 when there are errors."""
+    from harness.score import expected_of, judged_part
+    from harness.tracks import load_track
+    from harness.runs import read_run
+
+    if not path.exists():
+        raise WrongUsage(f"no file or folder {path}")
+    loaded = load_track(track or path.resolve().parent.name)
+    if path.is_file() and not part:
+        part = path.name.split(".")[0]
+    names = [part] if part else [p.name for p in loaded.parts if (path / f"{p.name}.trec.gz").is_file()]
+    if unknown := [name for name in names if name not in {p.name for p in loaded.parts}]:
+        raise WrongUsage(f"track {loaded.name} has no part {unknown[0]!r}; it has {', '.join(p.name for p in loaded.parts)}")
+    if not names:
+        raise WrongUsage(f"{path} holds no run file of track {loaded.name} (PART.trec.gz)")
+    faulty = 0
+    for name in names:
+        file = path / f"{name}.trec.gz" if path.is_dir() else path
+        collection = judged_part(loaded.part(name)).collection
+        try:
+            run, findings = read_run(file, expected_of(collection, loaded.depth))
+        except InvalidInput as error:
+            print_findings(list(error.findings))
+            faulty += 1
+            note(f"{name}: {len(errors_of(error.findings))} errors in {file}")
+            continue
+        print_findings(findings)
+        note(f"{name}: valid, {len(run.rankings)} rankings, tag {run.tag}, {len(findings)} warnings")
+    if faulty:
+        raise typer.Exit(1)

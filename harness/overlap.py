@@ -1,0 +1,60 @@
+"""Training questions that are, or nearly are, questions of a track."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.collections.view import load
+from harness.errors import InvalidInput, WrongUsage
+from harness.text_similarity import similar_pairs
+from harness.tracks import load_track
+
+NGRAM = 5
+THRESHOLD = 0.8
+
+
+class Overlap(NamedTuple):
+    line: int
+    text: str
+    part: str
+    query_id: str
+    similarity: float
+
+
+def overlap_with_track(train_file: Path, track_name: str) -> list[Overlap]:
+    """Lines of a training file whose normalised question equals one of the track's, or is that of it but for a few letters.
+
+    Near means a Jaccard similarity of character 5-grams above 0.8.
+    """
+    track = load_track(track_name)
+    lines = read_questions(train_file)
+    questions = [(part.name, query) for part in track.parts for query in load(part.dataset_id).queries]
+    pairs = similar_pairs([text for _, text in lines], [query.text for _, query in questions], NGRAM, THRESHOLD)
+    return [
+        Overlap(lines[i][0], lines[i][1], questions[j][0], questions[j][1].query_id, round(similarity, 4))
+        for i, j, similarity in sorted(pairs)
+    ]
+
+
+def read_questions(path: Path) -> list[tuple[int, str]]:
+    """Line numbers and questions of a text file, or of JSON lines with a key ``question``, ``query`` or ``text``."""
+    try:
+        content = path.read_text("utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        raise WrongUsage(f"no file {path}") from None
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is not UTF-8 (byte {error.start})") from error
+    lines = [(number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
+    if not path.suffix.startswith(".json"):
+        return lines
+    questions = []
+    for number, line in lines:
+        try:
+            row = json.loads(line)
+            text = next(row[key] for key in ("question", "query", "text") if isinstance(row.get(key), str))
+        except (ValueError, AttributeError, StopIteration):
+            raise InvalidInput(f"{path}:{number}: no JSON object with a text `question`, `query` or `text`") from None
+        questions.append((number, text))
+    return questions
