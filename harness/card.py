@@ -27,7 +27,7 @@ class Card(Record):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._+-]{0,63}$")]
     title: str = Field(min_length=1, max_length=200)
     adapter: str = Field(min_length=1)
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
     languages: Literal["all"] | tuple[str, ...] = "all"
     kind: Literal["lexical", "zero-shot", "cross-lingual", "control", "other"] = "other"
     description: str = ""
@@ -127,7 +127,9 @@ def _class_in_file(adapter: str, folder: Path) -> type[Any]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise InvalidInput(f"adapter {adapter!r}: {path} cannot be imported: {type(error).__name__}: {error}") from error
+        raise InvalidInput(
+            f"adapter {adapter!r}: {path} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
     found = getattr(module, name, None)
     if not inspect.isclass(found):
         classes = [n for n, value in vars(module).items() if inspect.isclass(value) and value.__module__ == unique]

@@ -33,7 +33,9 @@ class Journal:
             self._file.truncate(self._intact)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with explained_write_errors(self.path):
             self._file.close()
 

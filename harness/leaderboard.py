@@ -95,9 +95,7 @@ def build(
     )
 
 
-def _row(
-    track: Track, score: ScoreFile, manifest: Manifest, tests: Mapping[tuple[str, str, str], Difference]
-) -> Row:
+def _row(track: Track, score: ScoreFile, manifest: Manifest, tests: Mapping[tuple[str, str, str], Difference]) -> Row:
     card = checked(Card, manifest.card, f"manifest of {score.system}")
     cells: dict[str, dict[str, Cell]] = {}
     for measure in track.measures:

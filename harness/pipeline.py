@@ -26,7 +26,9 @@ def score_all(track: Track, runs: Path, systems: Iterable[str] | None = None) ->
     """Scores of all recorded systems. Raises ``InvalidInput`` with the troubles of all runs that cannot be scored."""
     names = list(systems) if systems is not None else recorded_systems(runs, track)
     if not names:
-        raise InvalidInput(f"no runs of track {track.name} in {runs / track.name}; `xdr run {track.name} SYSTEM` makes one")
+        raise InvalidInput(
+            f"no runs of track {track.name} in {runs / track.name}; `xdr run {track.name} SYSTEM` makes one"
+        )
     scores, troubles = [], []
     for name in names:
         try:

@@ -48,7 +48,9 @@ def cpu_model() -> str:
 def describe() -> dict[str, Any]:
     """Hardware, operating system and software, under ir_metadata's names where it has them."""
     return {
-        "hardware": {"cpu": {"model": cpu_model(), "architecture": platform.machine(), "number of cores": os.cpu_count()}},
+        "hardware": {
+            "cpu": {"model": cpu_model(), "architecture": platform.machine(), "number of cores": os.cpu_count()}
+        },
         "operating system": {"kernel": platform.system(), "release": platform.release()},
         "software": {"python": platform.python_version(), "libraries": library_versions()},
     }
@@ -65,5 +67,7 @@ def git_state(folder: Path) -> dict[str, Any]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=30
+    )
     return done.stdout.strip()

@@ -127,7 +127,9 @@ def _reuse_keys(
     files: Mapping[str, str],
     seed: int,
 ) -> dict[str, str]:
-    own_sources = {name: digest for name, digest in sources.items() if not name.startswith("harness/") or "/dense/" in name}
+    own_sources = {
+        name: digest for name, digest in sources.items() if not name.startswith("harness/") or "/dense/" in name
+    }
     inputs = {
         "card": loaded.card.model_dump(mode="json"),
         "depth": track.depth,
@@ -152,17 +154,17 @@ def _search(system: System, request: Request, context: Context, path: Path, name
     with Journal(path) as journal:
         finished = frozenset(ranking.query_id for ranking in journal.read())
         wanted = {query.query_id for query in request.queries}
-        if finished < wanted:
-            own = replace(context, finished=finished)
-            prepare: Callable[..., None] | None = getattr(system, "prepare", None)
-            if prepare is not None:
-                prepare(request.docs, own)
-            with context.progress.task(f"{name}: search", total=len(wanted)) as advance:
-                advance(len(finished))
-                for ranking in _checked(system.search(request, own), request, wanted, name):
-                    if ranking.query_id not in finished:
-                        journal.append(ranking)
-                        advance(1)
+        # A search whose rankings are all recorded is begun all the same: it notes what the manifest says about it.
+        own = replace(context, finished=finished)
+        prepare: Callable[..., None] | None = getattr(system, "prepare", None)
+        if prepare is not None:
+            prepare(request.docs, own)
+        with context.progress.task(f"{name}: search", total=len(wanted)) as advance:
+            advance(len(finished))
+            for ranking in _checked(system.search(request, own), request, wanted, name):
+                if ranking.query_id not in finished:
+                    journal.append(ranking)
+                    advance(1)
         journal.sync()
     return len(finished)
 
@@ -218,11 +220,11 @@ def _execution(context: Context) -> dict[str, object]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "seed": context.seed,
-        "device": context.device,
+        "device": context.record.facts.get("device", "cpu"),
         "engine": context.engine,
         "workers": context.workers,
         "isolation": context.record.facts.get("isolation", "none"),
-        **{name: value for name, value in context.record.facts.items() if name != "isolation"},
+        **{name: value for name, value in context.record.facts.items() if name not in ("device", "isolation")},
         "stages": context.record.stages,
         "peak memory bytes": peak,
     }

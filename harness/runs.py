@@ -9,10 +9,10 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,12 +67,20 @@ class Findings:
         return self._listed + more
 
 
+class DocIds(Protocol):
+    """What validation asks of a collection's documents."""
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, doc_id: object, /) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Expected:
     """What a run of one part may contain: the part's queries, the collection's documents, the stored depth."""
 
     query_ids: Sequence[str]
-    doc_ids: Collection[str]
+    doc_ids: DocIds
     depth: int
 
 
@@ -156,16 +164,14 @@ def _read_rows(path: Path, findings: Findings) -> list[_Row]:
         findings.add("error", line, "not UTF-8", f"not UTF-8 at byte {error.start}", "UTF-8", "convert the file")
         return []
     if "\r" in text:
-        line = text.count("\n", 0, text.index("\r")) + 1
+        first = text.count("\n", 0, text.index("\r")) + 1
         mend = "convert the file, for example with `sed -i 's/\\r$//'`"
-        findings.add("error", line, "line end", "a carriage return (Windows line end)", "lines that end in \\n", mend)
+        findings.add("error", first, "line end", "a carriage return (Windows line end)", "lines that end in \\n", mend)
         text = text.replace("\r\n", "\n").replace("\r", " ")
     rows = []
-    lines = text.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    for number, line in enumerate(lines, 1):
-        row = _parse(number, line, findings)
+    lines = text.removesuffix("\n").split("\n") if text else []
+    for number, content in enumerate(lines, 1):
+        row = _parse(number, content, findings)
         if row is not None:
             rows.append(row)
     if not rows and not findings.has_errors:
@@ -230,7 +236,9 @@ def _check_against(by_query: _ByQuery, expected: Expected, findings: Findings) -
             findings.add("error", 0, "unknown document", what, "ids of the collection's documents")
         if len(doc_ids) > expected.depth:
             what = f"query {query_id}: {len(doc_ids)} documents"
-            findings.add("warning", 0, "deep ranking", what, f"{expected.depth}, the track's depth", "the rest is ignored")
+            findings.add(
+                "warning", 0, "deep ranking", what, f"{expected.depth}, the track's depth", "the rest is ignored"
+            )
     missing = [query_id for query_id in expected.query_ids if query_id not in by_query]
     if missing:
         what = f"{len(missing)} of {len(expected.query_ids)} queries are missing (first: {missing[0]})"

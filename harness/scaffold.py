@@ -110,7 +110,10 @@ def write_scaffold(name: str, folder: Path, *, executable: bool) -> list[Path]:
     if not re.fullmatch(r"[a-z0-9][a-z0-9._+-]{0,63}", name):
         raise WrongUsage(f"{name!r} cannot be a system's name: use lower-case letters, digits, '.', '_', '+', '-'")
     if executable:
-        files = {"card.toml": _CARD.format(name=name, adapter="./search.awk"), "search.awk": _PROGRAM.replace("@NAME@", name)}
+        files = {
+            "card.toml": _CARD.format(name=name, adapter="./search.awk"),
+            "search.awk": _PROGRAM.replace("@NAME@", name),
+        }
     else:
         card = _CARD.format(name=name, adapter="adapter.py:Adapter") + "title_weight = 2.0\n"
         files = {"card.toml": card, "adapter.py": _ADAPTER, "test_adapter.py": _TESTS}

@@ -88,7 +88,9 @@ def check_recorded_data(track: Track, manifest: Manifest) -> None:
     findings = []
     for name, record in manifest.data.items():
         if name not in {part.name for part in track.parts}:
-            findings.append(Finding("error", f"part {name}", "not in the track", ", ".join(p.name for p in track.parts)))
+            findings.append(
+                Finding("error", f"part {name}", "not in the track", ", ".join(p.name for p in track.parts))
+            )
             continue
         digests = load(track.part(name).dataset_id).digests
         for kind, recorded, today in (
@@ -97,7 +99,9 @@ def check_recorded_data(track: Track, manifest: Manifest) -> None:
         ):
             if recorded != today:
                 findings.append(
-                    Finding("error", f"part {name}", f"the run's {kind} digest is {recorded[:16]}...", f"{today[:16]}...")
+                    Finding(
+                        "error", f"part {name}", f"the run's {kind} digest is {recorded[:16]}...", f"{today[:16]}..."
+                    )
                 )
     if findings:
         raise InvalidInput(f"the run of {manifest.tag} is of other data; run it again with `xdr run`", findings)
@@ -239,7 +243,8 @@ def bounds_of(part: Part, measure_name: str, depth: int, samples: int = 10) -> t
     draws = []
     for _ in range(samples):
         rankings = {
-            query_id: tuple(generator.choice(ids, size=min(depth, len(ids)), replace=False)) for query_id in judged.query_ids
+            query_id: tuple(generator.choice(ids, size=min(depth, len(ids)), replace=False))
+            for query_id in judged.query_ids
         }
         draws.append(_mean(measure.score(judged, rankings).values()))
     return ceiling, float(np.mean(draws))

@@ -1,6 +1,6 @@
 """Contract tests for adapters. One line in a test file gives a new adapter all of them:
 
-    TestMySystem = conformance_tests(lambda: load_card("my-system/card.toml").system())
+TestMySystem = conformance_tests(lambda: load_card("my-system/card.toml").system())
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def conformance_tests(make_system: Callable[[], System]) -> type:
     def search(request: Request, finished: frozenset[str] = frozenset(), workers: int = 1) -> dict[str, Ranking]:
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
-            context = Context(cache=home / "cache", work=home / "work", finished=finished, workers=workers, shard_bytes=64)
+            context = Context(
+                cache=home / "cache", work=home / "work", finished=finished, workers=workers, shard_bytes=64
+            )
             system = make_system()
             prepare = getattr(system, "prepare", None)
             if prepare is not None:

@@ -41,7 +41,9 @@ def similar_pairs(
 ) -> Iterator[tuple[int, int, float]]:
     """Pairs (i, j, Jaccard similarity of n-gram sets) above ``threshold``, or equal after normalisation."""
     left, right = ([ngrams(normalized(text), n) for text in side] for side in (texts, others))
-    vocabulary = {gram: i for i, gram in enumerate(dict.fromkeys(g for grams in [*left, *right] for g in sorted(grams)))}
+    vocabulary = {
+        gram: i for i, gram in enumerate(dict.fromkeys(g for grams in [*left, *right] for g in sorted(grams)))
+    }
     one, two = _incidence(left, vocabulary), _incidence(right, vocabulary).T.tocsc()
     sizes_l, sizes_r = (np.array([len(grams) for grams in side]) for side in (left, right))
     for start in range(0, len(left), _CHUNK):

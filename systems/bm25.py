@@ -50,7 +50,6 @@ class Bm25:
             stage["bytes"] = sum(array.nbytes for array in retriever.scores.values() if isinstance(array, np.ndarray))
         vocabulary = retriever.vocab_dict
         ids = np.array(request.docs.ids, dtype=object)
-        context.record.facts["segmentation"] = segmenter.description()
         with context.record.stage("search"):
             for query in request.queries:
                 if query.query_id in context.finished:
@@ -63,3 +62,4 @@ class Bm25:
                 best = top_documents(scores, request.depth)
                 best = best[scores[best] > 0]
                 yield Ranking(query.query_id, tuple(ids[best]), scores[best])
+        context.record.facts["segmentation"] = segmenter.description()

@@ -55,7 +55,9 @@ class Command:
         folder = (context.work / "request").resolve()
         with explained_write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        _write_lines(folder / "docs.jsonl", ({"doc_id": d.doc_id, "title": d.title, "text": d.text} for d in request.docs))
+        _write_lines(
+            folder / "docs.jsonl", ({"doc_id": d.doc_id, "title": d.title, "text": d.text} for d in request.docs)
+        )
         queries = ({"query_id": q.query_id, "text": q.text, "lang": q.lang} for q in request.queries)
         _write_lines(folder / "queries.jsonl", queries)
         output = context.work / "output.trec"
@@ -116,7 +118,7 @@ def _bubblewrap(card_folder: Path, request_folder: Path) -> list[str]:
     wrapper = [program, "--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
     for path in ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache", "/opt"):
         wrapper += ["--ro-bind-try", path, path]
-    wrapper += ["--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's own
+    wrapper += ["--tmpfs", "/tmp"]
     for path in {sys.prefix, sys.base_prefix, str(card_folder), str(request_folder)}:
         wrapper += ["--ro-bind", path, path]
     wrapper += ["--chdir", str(request_folder)]

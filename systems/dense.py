@@ -7,6 +7,7 @@ xDR: one transformer for both sides, CLS vector, raw dot product, 32 and 128 wor
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, model_validator
 
 from harness.config import Record
-from harness.dense.encoder import Encoder, EncoderSettings, model_folder
+from harness.dense.encoder import Encoder, EncoderSettings, model_folder, resolved_device
 from harness.dense.encoding import BLOCK_ROWS, Limits, blocks_of, encode_block, encode_texts
 from harness.dense.search import QUERY_TILE, Tiles, exact_search
 from harness.dense.store import VectorStore
@@ -61,6 +62,7 @@ class Dense:
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
         parameters = self._parameters
+        context = replace(context, device=resolved_device(context.device))
         settings = EncoderSettings(
             self._path, parameters.pooling, parameters.similarity == "cosine", parameters.dtype, context.device
         )
@@ -68,7 +70,12 @@ class Dense:
             encoder = Encoder(settings)
         store = self._filled_store(encoder, request.docs, context)
         context.record.facts.update(
-            {"dtype": parameters.dtype, "store dtype": parameters.store_dtype, "token budget": parameters.token_budget}
+            {
+                "device": context.device,
+                "dtype": parameters.dtype,
+                "store dtype": parameters.store_dtype,
+                "token budget": parameters.token_budget,
+            }
         )
         with context.record.stage("encode queries"):
             texts = [parameters.query_prefix + query.text for query in request.queries]
@@ -77,7 +84,9 @@ class Dense:
             yield from _search_in_passes(request, queries, store, context)
 
     def _limits(self, max_length: int, context: Context) -> Limits:
-        return Limits(self._parameters.token_budget, max_length, _batches_at_once(self._parameters.token_budget, context))
+        return Limits(
+            self._parameters.token_budget, max_length, _batches_at_once(self._parameters.token_budget, context)
+        )
 
     def _filled_store(self, encoder: Encoder, docs: Any, context: Context) -> VectorStore:
         """The vectors of all passages: those that a killed run left are kept, the others encoded."""
@@ -93,7 +102,7 @@ class Dense:
             for start, end in blocks[len(store.blocks) :]:
                 store.append(self._block(encoder, docs[start:end], context), context.shard_bytes)
                 advance(end - start)
-            stage["bytes"] = store.bytes
+            stage["bytes"] = store.size_bytes
         return store
 
     def _block(self, encoder: Encoder, docs: Sequence[Doc], context: Context) -> NDArray[np.float32]:
@@ -101,12 +110,14 @@ class Dense:
         return encode_block(encoder, texts, self._limits(self._parameters.passage_max_length, context))
 
     def _passage_text(self, doc: Doc) -> str:
-        return self._parameters.passage_prefix + (doc.default_text() if self._parameters.title == "prepend" else doc.text)
+        return self._parameters.passage_prefix + (
+            doc.default_text() if self._parameters.title == "prepend" else doc.text
+        )
 
     def _description(self, context: Context) -> dict[str, Any]:
         """All that the vectors depend on, beside the passages."""
         parameters = self._parameters.model_dump(
-            mode="json", exclude={"folder", "model", "query_max_length", "query_prefix", "revision"}
+            mode="json", exclude={"folder", "generated", "model", "query_max_length", "query_prefix", "revision"}
         )
         return {
             "parameters": parameters,

@@ -22,7 +22,9 @@ class Dummy:
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
         for query in request.queries:
-            best = heapq.nlargest(request.depth, ((self._score(query.text, doc_id), doc_id) for doc_id in request.docs.ids))
+            best = heapq.nlargest(
+                request.depth, ((self._score(query.text, doc_id), doc_id) for doc_id in request.docs.ids)
+            )
             yield Ranking(query.query_id, [doc_id for _, doc_id in best], np.array([score for score, _ in best], "f4"))
 
     def _score(self, query: str, doc_id: str) -> float:

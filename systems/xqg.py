@@ -71,4 +71,5 @@ class Xqg(Dense):
         return fuse(passages, queries, owners, self._xqg.fusion)
 
     def _description(self, context: Context) -> dict[str, Any]:
-        return {**super()._description(context), "generated text": sha256_of_file(self._xqg.generated)}
+        own = {"generated text": sha256_of_file(self._xqg.generated), "query prefix": self._xqg.query_prefix}
+        return {**super()._description(context), **own}

@@ -12,7 +12,7 @@ from harness.cli.console import print_error
 from harness.errors import XdrError
 
 # Newer versions of typer carry their own copy of click; this is the base of the usage errors of either.
-ClickException = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+ClickException: type[Exception] = next(b for b in typer.BadParameter.__mro__ if b.__name__ == "ClickException")
 
 app = typer.Typer(
     name="xdr",

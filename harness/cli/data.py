@@ -11,7 +11,9 @@ import typer
 from harness.cli.console import Json, note, print_findings
 from harness.errors import InvalidInput, WrongUsage
 
-app = typer.Typer(help="List, fetch, import, verify and export data; find overlaps with test questions.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, fetch, import, verify and export data; find overlaps with test questions.", no_args_is_help=True
+)
 Names = Annotated[list[str] | None, typer.Argument(help="Files or groups (xquad, xor-tydi, ...); all if left out.")]
 
 
@@ -49,7 +51,9 @@ def fetch(names: Names = None) -> None:
 
 
 @app.command("import")
-def import_(folder: Annotated[Path, typer.Argument(help="A folder with copies of the files, under any names.")]) -> None:
+def import_(
+    folder: Annotated[Path, typer.Argument(help="A folder with copies of the files, under any names.")],
+) -> None:
     """Copy the known data files found below a folder into the cache, recognised by their hashes."""
     from harness.collections import pinned
 
@@ -91,7 +95,9 @@ def export(
 
 @app.command()
 def overlap(
-    train_file: Annotated[Path, typer.Argument(help="Questions: a text file, or JSON lines with `question` or `text`.")],
+    train_file: Annotated[
+        Path, typer.Argument(help="Questions: a text file, or JSON lines with `question` or `text`.")
+    ],
     track: Annotated[str, typer.Argument(help="The track whose questions must not be trained on.")],
     as_json: Json = False,
 ) -> None:

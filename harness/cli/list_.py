@@ -14,7 +14,9 @@ _KINDS = ("tracks", "systems", "collections", "adapters", "measures")
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help="tracks, systems, collections, adapters, measures; all if left out.")] = "",
+    kind: Annotated[
+        str, typer.Argument(help="tracks, systems, collections, adapters, measures; all if left out.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """List tracks, systems, collections, adapters and measures."""

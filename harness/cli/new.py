@@ -13,7 +13,9 @@ from harness.cli.console import note
 def new(
     name: Annotated[str, typer.Argument(help="The system's name: lower-case letters, digits, '.', '_', '+', '-'.")],
     folder: Annotated[Path | None, typer.Option(help="Where to write; default: a folder of that name.")] = None,
-    executable: Annotated[bool, typer.Option("--executable", help="A program in any language instead of Python.")] = False,
+    executable: Annotated[
+        bool, typer.Option("--executable", help="A program in any language instead of Python.")
+    ] = False,
 ) -> None:
     """Write a card, an adapter and its contract tests that work as they are, to be changed from there."""
     from harness.scaffold import write_scaffold

@@ -28,7 +28,7 @@ def report(
     scores = score_system(track, run)
     means = {part: {measure: scores.mean(part, measure) for measure in track.measures} for part in scores.parts}
     complete = [name for name in track.macro_parts if name in means]
-    macro = {
+    macro: dict[str, float] = {
         measure: sum(means[name][measure] or 0 for name in complete) / len(complete)
         for measure in track.measures
         if len(complete) == len(track.macro_parts)
@@ -38,7 +38,7 @@ def report(
         return
     print(f"{manifest.card.get('title', scores.system)} on {track.title}")
     print(f"{'':<10}" + "".join(f"{measure:>12}" for measure in track.measures))
-    for name, row in [("macro", macro), *means.items()]:
+    for name, row in ({"macro": macro} | means).items():
         values = (row.get(measure) for measure in track.measures)
         print(f"{name:<10}" + "".join(f"{'—' if v is None else f'{100 * v:.1f}':>12}" for v in values))
     for part, texts in scores.context["warnings"].items():

@@ -23,7 +23,8 @@ def score(
     loaded = load_track(track)
     scores = score_all(loaded, runs, systems or None)
     means = {
-        found.system: {m: {p.name: found.mean(p.name, m) for p in loaded.parts} for m in loaded.measures} for found in scores
+        found.system: {m: {p.name: found.mean(p.name, m) for p in loaded.parts} for m in loaded.measures}
+        for found in scores
     }
     if as_json:
         print(json.dumps(means, indent=1))

@@ -12,14 +12,16 @@ from harness.errors import InvalidInput, WrongUsage, errors_of
 
 
 def validate(
-    path: Annotated[Path, typer.Argument(help="A run's folder (runs/TRACK/SYSTEM), or one run file with --track and --part.")],
+    path: Annotated[
+        Path, typer.Argument(help="A run's folder (runs/TRACK/SYSTEM), or one run file with --track and --part.")
+    ],
     track: Annotated[str, typer.Option(help="Track, where the path does not tell.")] = "",
     part: Annotated[str, typer.Option(help="Part, for one run file.")] = "",
 ) -> None:
     """Check run files: all errors and warnings at once, with line numbers. Exits 1 when there are errors."""
+    from harness.runs import read_run
     from harness.score import expected_of, judged_part
     from harness.tracks import load_track
-    from harness.runs import read_run
 
     if not path.exists():
         raise WrongUsage(f"no file or folder {path}")
@@ -28,7 +30,9 @@ def validate(
         part = path.name.split(".")[0]
     names = [part] if part else [p.name for p in loaded.parts if (path / f"{p.name}.trec.gz").is_file()]
     if unknown := [name for name in names if name not in {p.name for p in loaded.parts}]:
-        raise WrongUsage(f"track {loaded.name} has no part {unknown[0]!r}; it has {', '.join(p.name for p in loaded.parts)}")
+        raise WrongUsage(
+            f"track {loaded.name} has no part {unknown[0]!r}; it has {', '.join(p.name for p in loaded.parts)}"
+        )
     if not names:
         raise WrongUsage(f"{path} holds no run file of track {loaded.name} (PART.trec.gz)")
     faulty = 0

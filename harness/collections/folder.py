@@ -102,10 +102,7 @@ def _read_jsonl(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callabl
     for number, line in _lines(path):
         place = f"{path}:{number}"
         try:
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise TypeError("not a JSON object")
-            record = parse(row)
+            record = parse(_object(json.loads(line)))
         except (ValueError, TypeError, RecursionError) as error:
             findings.append(Finding("error", place, str(error) or "not JSON"))
             continue
@@ -119,6 +116,12 @@ def _read_jsonl(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callabl
     if findings:
         raise InvalidInput(f"{path} is not in order", findings)
     return records
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("not a JSON object")
+    return value
 
 
 def _text(row: dict[str, Any], key: str, default: str | None = None) -> str:

@@ -158,7 +158,9 @@ def import_folder(folder: Path) -> Imported:
             copied.append(namesake.name)
         elif pinned := _namesake(path, folder, {f.name: f for f in by_hash.values()}):
             mend = "download it again: this one is damaged or another version"
-            findings.append(Finding("error", str(path), f"sha256 is {digest}", f"{pinned.sha256} ({pinned.name})", mend))
+            findings.append(
+                Finding("error", str(path), f"sha256 is {digest}", f"{pinned.sha256} ({pinned.name})", mend)
+            )
         else:
             others += 1
     return Imported(tuple(sorted(set(copied))), others, tuple(findings))

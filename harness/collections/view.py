@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.errors import InvalidInput, unknown_name
 from harness.records import Digests, Doc, Query
 
 
-class Docs(Sequence[Doc]):
+class Docs:
     """The passages of a collection in the order of their ids' UTF-8 bytes, whatever the order of the source."""
 
     def __init__(self, docs: Iterable[Doc]) -> None:
@@ -25,8 +25,8 @@ class Docs(Sequence[Doc]):
     def __iter__(self) -> Iterator[Doc]:
         return iter(self._docs)
 
-    def __getitem__(self, place: Any) -> Any:
-        return self._docs[place]
+    def __getitem__(self, places: slice) -> list[Doc]:
+        return self._docs[places]
 
     def __contains__(self, doc_id: object) -> bool:
         return doc_id in self._place

@@ -26,7 +26,9 @@ _FILES = {
 
 
 def ids() -> list[str]:
-    return [f"xor-tydi/{split}/{lang}" for split in _FILES for lang in LANGUAGES] + [f"xor-tydi/{split}" for split in _FILES]
+    return [f"xor-tydi/{split}/{lang}" for split in _FILES for lang in LANGUAGES] + [
+        f"xor-tydi/{split}" for split in _FILES
+    ]
 
 
 @functools.cache

@@ -117,7 +117,9 @@ def check_comparable(track: Track, scores: Sequence[ScoreFile]) -> None:
         for part in set(reference.parts) & set(other.parts):
             one, two = reference.context["data"][part], other.context["data"][part]
             findings += [
-                _mismatch(f"{part}: {kind}", reference, other, one[kind], two[kind]) for kind in one if one[kind] != two[kind]
+                _mismatch(f"{part}: {kind}", reference, other, one[kind], two[kind])
+                for kind in one
+                if one[kind] != two[kind]
             ]
     if findings:
         raise InvalidInput(f"results of track {track.name} cannot share a table; score them again", findings)
@@ -141,7 +143,7 @@ def _tests(track: Track, baseline: ScoreFile, tested: Sequence[ScoreFile], measu
             if pair[0] is None or pair[1] is None:
                 continue
             deltas, rows = _paired(baseline, part.name, pair[0], pair[1], place)
-            shares[part.name] = np.bincount(rows, weights=deltas, minlength=len(units))
+            shares[part.name] = np.bincount(rows, weights=deltas, minlength=len(units)).astype(np.float64)
             columns.append(shares[part.name])
             found.append((system.system, part.name, float(deltas.mean()), _counts(deltas)))
             shares[part.name] = shares[part.name] / len(deltas)
@@ -206,7 +208,9 @@ def _corrected(
     )
     if not tests:
         return [], family
-    significant, adjusted, _, _ = multipletests([test.p for test in tests], alpha=families.alpha, method=families.correction)
+    significant, adjusted, _, _ = multipletests(
+        [test.p for test in tests], alpha=families.alpha, method=families.correction
+    )
     corrected = [
         test.model_copy(update={"p_adjusted": float(p), "significant": bool(decision)})
         for test, p, decision in zip(tests, adjusted, significant, strict=True)

@@ -18,7 +18,9 @@ _CHUNK_BYTES = 256 << 20
 _RELATIVE_TOLERANCE = 1e-12
 
 
-def p_values(contributions: NDArray[np.float64], units: Sequence[str], resamples: int, seed: int) -> NDArray[np.float64]:
+def p_values(
+    contributions: NDArray[np.float64], units: Sequence[str], resamples: int, seed: int
+) -> NDArray[np.float64]:
     """Two-sided p-values of the statistics that are the column sums of ``contributions``.
 
     ``contributions``: shape (units, statistics); a unit's share of each statistic, for example the sum of its score

@@ -56,6 +56,15 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
         ) from error
 
 
+def resolved_device(device: str) -> str:
+    """``auto`` is the first CUDA device where there is one, else the CPU; any other name is itself."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
 class Encoder:
     """Turns texts into float32 vectors of ``dimensions``; one text's vector depends on its batch only."""
 
@@ -65,7 +74,9 @@ class Encoder:
         # Tokenizers' own threads would only compete with the workers.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self._settings = settings
-        self._torch_dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[settings.dtype]
+        self._torch_dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[
+            settings.dtype
+        ]
         self._load()
         self.dimensions = int(self.encode(["dimensions"], 8).shape[1])
 
@@ -117,7 +128,10 @@ class Encoder:
         if not self._is_transformers_tokenizer():
             # Static embeddings: sentence-transformers' own preprocessing, which knows no padding.
             module = self._model[0]
-            features = {k: v.to(self._settings.device) for k, v in module.tokenize(_truncated(module, texts, max_length)).items()}
+            features = {
+                k: v.to(self._settings.device)
+                for k, v in module.tokenize(_truncated(module, texts, max_length)).items()
+            }
             return torch.as_tensor(self._model(features)["sentence_embedding"])
         batch = self._tokenizer(texts, padding=True, truncation=True, max_length=max_length, return_tensors="pt")
         batch = batch.to(self._settings.device)

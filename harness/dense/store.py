@@ -58,7 +58,7 @@ class VectorStore:
         return sum(block.rows for block in self.blocks)
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         return self.rows * self.dimensions * self.dtype.itemsize
 
     def append(self, vectors: NDArray[Any], shard_bytes: int) -> None:

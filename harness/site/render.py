@@ -39,7 +39,9 @@ def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: 
         queries = query_views(track, track.part(column.part), ordered, runs)
         served = [score for score in ordered if column.part in score.langs]
         path = reports / track.name / f"{column.part}.html"
-        _write(environment, "queries.html", path, **shared, column=column, queries=queries, served=served, titles=titles)
+        _write(
+            environment, "queries.html", path, **shared, column=column, queries=queries, served=served, titles=titles
+        )
     _write(environment, "index.html", reports / "index.html", tracks=_all_tracks(runs, board), root="")
     return page
 
@@ -74,7 +76,11 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = resources.files("harness.site").joinpath("static", "style.css").read_text("utf-8") + _heat_rules() + _switch_rules()
+    style = (
+        resources.files("harness.site").joinpath("static", "style.css").read_text("utf-8")
+        + _heat_rules()
+        + _switch_rules()
+    )
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment.globals.update(
         style=style,
@@ -115,7 +121,11 @@ def mark(cell: Cell) -> tuple[str, str]:
     """Sign and words for a difference that the declared family calls significant."""
     if not cell.significant or cell.difference is None:
         return "", ""
-    return ("▲", "significantly better than the baseline") if cell.difference > 0 else ("▼", "significantly worse than the baseline")
+    return (
+        ("▲", "significantly better than the baseline")
+        if cell.difference > 0
+        else ("▼", "significantly worse than the baseline")
+    )
 
 
 def _write(environment: jinja2.Environment, template: str, path: Path, **values: Any) -> None:

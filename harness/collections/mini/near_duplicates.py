@@ -43,7 +43,9 @@ def main() -> None:
     kept = [text for i, text in enumerate(texts) if i not in close]
     write_text(path, "".join(json.dumps(text._asdict(), ensure_ascii=False) + "\n" for text in kept))
     by_language = Counter(texts[i].lang for i in close)
-    print(f"{len(close)} of {len(texts)} generated queries dropped {dict(sorted(by_language.items()))}; {len(kept)} kept")
+    print(
+        f"{len(close)} of {len(texts)} generated queries dropped {dict(sorted(by_language.items()))}; {len(kept)} kept"
+    )
 
 
 if __name__ == "__main__":
