@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import inspect
 import os
+import sys
 from collections.abc import Mapping
 from importlib import metadata, resources
 from pathlib import Path
@@ -124,6 +125,8 @@ def _class_in_file(adapter: str, folder: Path) -> type[Any]:
     if spec is None or spec.loader is None:
         raise WrongUsage(f"adapter {adapter!r}: {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    # Where inspect looks for the file of a class, and pydantic for the names in its annotations.
+    sys.modules[unique] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:

@@ -14,8 +14,9 @@ from importlib import metadata
 
 import regex
 
-# Marks belong to words: they carry the vowels of Indic scripts and Thai.
-_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+# Latin letters and digits apart from other scripts, whose endings cling to them: 1883లో, NASAが. Marks belong to words, since
+# they carry the vowels of Indic scripts and Thai.
+_WORD = regex.compile(r"[\p{Latin}\p{N}][\p{Latin}\p{N}\p{M}]*|[\p{L}\p{M}]+")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f]+")
 _LIBRARIES = {"ja": ("fugashi", "unidic-lite"), "ko": ("kiwipiepy",), "th": ("pythainlp",), "zh": ("jieba",)}
 _STEMMERS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "hi": "hindi",
@@ -32,7 +33,9 @@ class Segmenter:
 
     def terms(self, text: str, lang: str) -> list[str]:
         """Lower-cased terms of a text, compatibility forms unified (NFKC), stemmed in the passages' language."""
-        text = unicodedata.normalize("NFKC", text).casefold()
+        text = _with_ascii_digits(unicodedata.normalize("NFKC", text).casefold())
+        # NFKC takes Thai SARA AM apart, as no dictionary of Thai words does.
+        text = text.replace("\u0e4d\u0e32", "\u0e33")
         terms: list[str] = []
         for word in _WORD.findall(text):
             for piece in _split_scripts(word):
@@ -59,6 +62,11 @@ def bigrams(text: str) -> list[str]:
     ['東京', '京都']
     """
     return [text[i : i + 2] for i in range(len(text) - 1)] or [text]
+
+
+def _with_ascii_digits(text: str) -> str:
+    """Decimal digits of any script as 0 to 9: ১৮৮৩ and ١٨٨٣ are 1883."""
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
 
 
 def _split_scripts(word: str) -> list[str]:

@@ -1,0 +1,134 @@
+"""The commands from end to end, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BAD_CARD = 'schema_version = 1\nname = "x"\ntitle = "x"\nadapter = "bm25"\nlicense = "none"\n'
+
+
+def xdr(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from harness.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=os.environ.copy(), check=False)
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a leaderboard of a small track: BM25, a Python adapter and a program in awk."""
+    folder = tmp_path_factory.mktemp("workplace")
+    (folder / "data").mkdir()
+    docs = [("nile", "The Nile is 6,650 kilometres long."), ("volga", "The Volga is 3,530 kilometres long.")]
+    lines = [json.dumps({"doc_id": name, "text": text}) for name, text in docs]
+    (folder / "data/docs.jsonl").write_text("\n".join(lines) + "\n")
+    queries = [("q1", "fi", "Kuinka pitkä on Volga?"), ("q2", "fi", "Niilin pituus"), ("q3", "ru", "Длина 6,650 Nile")]
+    rows = [json.dumps({"query_id": q, "lang": lang, "text": text}) for q, lang, text in queries]
+    (folder / "data/queries.jsonl").write_text("\n".join(rows) + "\n")
+    (folder / "data/qrels.txt").write_text("q1 0 volga 1\nq2 0 nile 1\nq3 0 nile 1\n")
+    answers = [("q1", "3,530"), ("q2", "6,650"), ("q3", "6,650")]
+    (folder / "data/answers.jsonl").write_text(
+        "".join(json.dumps({"query_id": q, "answers": [text]}) + "\n" for q, text in answers)
+    )
+    (folder / "track.toml").write_text(
+        'schema_version = 1\nname = "rivers"\nversion = 1\ntitle = "Rivers <b>&</b>"\ndescription = "Two rivers."\n'
+        'measures = ["Success@1", "R@10t"]\nprimary = "Success@1"\ndepth = 2\nbaseline = "bm25"\nsystems = ["bm25"]\n'
+        'parts = [{name = "fi", dataset = "folder(fi):data", lang = "fi"}, '
+        '{name = "ru", dataset = "folder(ru):data", lang = "ru"}]\n'
+    )
+    assert xdr("new", "mine", cwd=folder).returncode == 0
+    assert xdr("new", "program", "--executable", cwd=folder).returncode == 0
+    done = xdr("leaderboard", "track.toml", "mine/card.toml", "program/card.toml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "reports/rivers/index.html"
+    return folder
+
+
+def test_a_leaderboard_holds_all_three_ways_to_load_an_adapter(workplace: Path) -> None:
+    board = json.loads((workplace / "runs/rivers/leaderboard.json").read_text())
+    assert {row["system"] for row in board["rows"]} == {"bm25", "mine", "program"}
+    values = {row["system"]: row["cells"]["Success@1"]["fi"]["value"] for row in board["rows"]}
+    assert values == {"bm25": 0.5, "mine": 0.5, "program": 0.5}
+
+
+def test_the_page_shows_the_numbers_of_ir_measures(workplace: Path) -> None:
+    assert xdr("data", "export", "folder(fi):data", "exported", cwd=workplace).returncode == 0
+    run = "runs/rivers/mine/fi.trec.gz"
+    command = [sys.executable, "-m", "ir_measures", "exported/qrels.txt", run, "Success@1"]
+    printed = subprocess.run(command, cwd=workplace, capture_output=True, text=True, check=True).stdout
+    # ir_measures averages over the judged queries, those without a ranking included.
+    assert float(printed.split()[-1]) == 0.5
+    assert ">50.0<" in (workplace / "reports/rivers/index.html").read_text()
+
+
+def test_a_second_leaderboard_changes_no_byte(workplace: Path) -> None:
+    files = [path for path in workplace.rglob("*") if path.is_file() and path.parts[-3] in ("runs", "reports", "rivers")]
+    before = {path: path.read_bytes() for path in files}
+    assert xdr("leaderboard", "track.toml", cwd=workplace).returncode == 0
+    assert before
+    assert {path: path.read_bytes() for path in files} == before
+
+
+def test_validate_and_report_read_what_run_wrote(workplace: Path) -> None:
+    done = xdr("validate", "runs/rivers/mine/fi.trec.gz", "--track", "track.toml", cwd=workplace)
+    assert done.returncode == 0
+    assert "valid, 1 rankings" in done.stderr
+    scores = xdr("score", "track.toml", "--json", cwd=workplace)
+    assert json.loads(scores.stdout)["mine"]["Success@1"] == {"fi": 0.5, "ru": 1.0}
+
+
+def test_compare_prints_its_test_and_families(workplace: Path) -> None:
+    done = xdr("compare", "track.toml", cwd=workplace)
+    assert done.returncode == 0
+    assert "family 'macro', Success@1: 2 tests, Holm" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["frobnicate"], 2, "No such command"),
+        (["run", "xqad", "bm25"], 2, "did you mean 'xquad'?"),
+        (["run", "mini", "bm26"], 2, "did you mean 'bm25'?"),
+        (["run", "mini", "nowhere.toml"], 2, "no file nowhere.toml"),
+        (["run", "mini", "bad.toml"], 1, "license: unknown key; did you mean 'licence'?"),
+        (["validate", "nowhere"], 2, "no file or folder nowhere"),
+        (["validate", "bad.toml", "--track", "mini", "--part", "xx"], 2, "has no part 'xx'"),
+        (["score", "mini"], 1, "no runs of track mini"),
+        (["report", "."], 1, "has no manifest.yaml"),
+        (["data", "fetch"], 2, "say what to fetch"),
+        (["data", "import", "nowhere"], 2, "nowhere is not a folder"),
+        (["data", "list", "xqad"], 2, "did you mean 'xquad'"),
+        (["data", "export", "xqad/ar", "x"], 2, "did you mean 'xquad/ar'"),
+        (["list", "trakcs"], 2, "did you mean 'tracks'?"),
+        (["new", "Bad Name"], 2, "cannot be a system's name"),
+    ],
+)
+def test_wrong_input_ends_with_a_message_and_its_exit_status(
+    tmp_path: Path, arguments: list[str], status: int, message: str
+) -> None:
+    (tmp_path / "bad.toml").write_text(BAD_CARD)
+    done = xdr(*arguments, cwd=tmp_path)
+    assert done.returncode == status
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.toml"], "something was written"
+
+
+def test_help_does_not_import_what_is_slow(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['xdr', '--help']\nfrom harness.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(sorted({'torch', 'numpy', 'ir_datasets', 'pydantic', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_json_lists_are_readable_by_machines(tmp_path: Path) -> None:
+    listed = json.loads(xdr("list", "--json", cwd=tmp_path).stdout)
+    assert "mini" in {row["name"] for row in listed["tracks"]}
+    assert "bm25" in {row["name"] for row in listed["adapters"]}
