@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from harness.cli import compare, data, leaderboard, list_, new, report, run, score, validate
+from harness.cli import compare, data, export, leaderboard, list_, new, report, run, score, train, validate
 from harness.cli.console import print_error
 from harness.errors import XdrError
 
@@ -32,6 +32,8 @@ app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("export")(export.export)
+app.command("train")(train.train)
 
 
 @app.callback(invoke_without_command=True)

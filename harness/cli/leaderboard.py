@@ -30,6 +30,7 @@ def leaderboard(
     workers: Workers = DEFAULT_WORKERS,
     memory: Memory = 4,
     shard_size: ShardSize = 1,
+    ablations: Annotated[bool, typer.Option("--ablations", help="Measure the track's ablations, too.")] = False,
 ) -> None:
     """Make a track's leaderboard: run what is missing, score, compare, render the pages."""
     from harness.card import load_card
@@ -42,6 +43,10 @@ def leaderboard(
     for card in [load_card(name) for name in (*loaded.systems, *(systems or ()))]:
         outcome = run_system(loaded, card, runs, context_of(device, workers, memory, shard_size), strict=False)
         note(f"{card.card.name}: {'recorded run' if outcome.reused else f'{outcome.queries} queries run'}")
+    if ablations:
+        from harness.ablations import measure_ablations
+
+        measure_ablations(loaded, runs, context_of(device, workers, memory, shard_size))
     scores = score_all(loaded, runs)
     note(f"scored {len(scores)} systems")
     board = build_leaderboard(loaded, runs, scores, compare_all(loaded, runs, scores))

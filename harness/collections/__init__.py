@@ -20,6 +20,7 @@ _MODULES = {
     "squad": "squad",
     "xdr-mini/": "mini",
     "xor-tydi/": "xor_tydi",
+    "xquad-oracle/": "xquad_oracle",
     "xquad/": "xquad",
 }
 

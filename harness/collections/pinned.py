@@ -14,6 +14,7 @@ import shutil
 import tarfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -154,8 +155,14 @@ def import_folder(folder: Path) -> Imported:
                 _copy(path, pinned)
             copied.append(pinned.name)
         elif namesake := _namesake(path, folder, without_hash):
-            _store(namesake, path.read_bytes(), str(path))
-            copied.append(namesake.name)
+            try:
+                _store(namesake, path.read_bytes(), str(path))
+            except InvalidInput as error:
+                if not error.findings:
+                    raise
+                findings.extend(error.findings)
+            else:
+                copied.append(namesake.name)
         elif pinned := _namesake(path, folder, {f.name: f for f in by_hash.values()}):
             mend = "download it again: this one is damaged or another version"
             findings.append(
@@ -201,9 +208,12 @@ def _recorded() -> dict[str, str]:
 
 
 def _member_by_hash(archive: bytes, file: PinnedFile) -> bytes:
-    for content in _members(archive):
-        if hashlib.sha256(content).hexdigest() == file.sha256:
-            return content
+    try:
+        for content in _members(archive):
+            if hashlib.sha256(content).hexdigest() == file.sha256:
+                return content
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InvalidInput(f"{file.url}, which {file.name} is taken from, is no archive or damaged: {error}") from error
     raise InvalidInput(f"no file with sha256 {file.sha256} ({file.name}) in the archive at {file.url}")
 
 

@@ -75,7 +75,10 @@ class _Reader:
         for q, question in enumerate(self._list(paragraph, "qas", place)):
             where = f"{place}.qas[{q}]"
             query_id = self._text(question, "id", where)
-            self._new_id(f"question {query_id}", where)
+            if query_id.split() not in ([query_id], []):
+                self._find(where, f"question id {query_id!r} holds white space", "ids as TREC runs need them")
+            elif query_id:
+                self._new_id(f"question {query_id}", where)
             self.queries.append(Query(query_id, self._text(question, "question", where), self.lang, query_id))
             self.qrels.append((query_id, doc_id, 1))
             texts = [

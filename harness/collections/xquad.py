@@ -27,20 +27,20 @@ def ids() -> list[str]:
 
 
 @functools.cache
-def _file(lang: str) -> SquadFile:
+def read(lang: str) -> SquadFile:
     return read_squad(verified_path(f"xquad/xquad.{lang}.json"), lang)
 
 
 @functools.cache
-def _docs(lang: str) -> Docs:
-    return Docs(lambda: _file(lang).docs, lang)
+def docs(lang: str) -> Docs:
+    return Docs(lambda: read(lang).docs, lang)
 
 
 def dataset(dataset_id: str, languages: tuple[str, ...]) -> Any:
     asked, passages = languages[0], languages[1] or "en"
     return ir_datasets.Dataset(
-        _docs(passages),
-        Queries(lambda: _file(asked).queries, asked),
-        Qrels(lambda: _file(asked).qrels, RELEVANCE),
-        AnswerStrings(lambda: _file(passages).answers),
+        docs(passages),
+        Queries(lambda: read(asked).queries, asked),
+        Qrels(lambda: read(asked).qrels, RELEVANCE),
+        AnswerStrings(lambda: read(passages).answers),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 
 from harness.errors import WrongUsage
+from harness.measures.answer_recall import AnswerRecall
 from harness.measures.base import Judged, Measure
 from harness.measures.from_qrels import FromQrels
 from harness.measures.token_recall import TokenRecall
@@ -18,10 +19,10 @@ __all__ = ["Judged", "Measure", "parse"]
 @functools.cache
 def parse(name: str) -> Measure:
     """A measure by its name. Raises ``WrongUsage`` for a name that neither we nor ir-measures know."""
-    measure = TokenRecall.parse(name) or FromQrels.parse(name)
+    measure = TokenRecall.parse(name) or AnswerRecall.parse(name) or FromQrels.parse(name)
     if measure is None:
         raise WrongUsage(
-            f"unknown measure {name!r}; known are R@<n>t (R@2kt, R@5kt, R@500t) and the measures of ir-measures, "
-            "such as RR@10, nDCG@10, Success@1, R@100"
+            f"unknown measure {name!r}; known are R@<n>t (R@2kt, R@5kt, R@500t), AnswerRecall@<k> and the "
+            "measures of ir-measures, such as RR@10, nDCG@10, Success@1, R@100"
         )
     return measure

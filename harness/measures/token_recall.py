@@ -8,6 +8,7 @@ this is the official number digit for digit; a missing query counts 0 here, wher
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from functools import lru_cache
 from harness.measures.base import Judged, Rankings
 from harness.measures.tokens import tokenizer_version, word_tokenize
 
-_NAME = re.compile(r"^R@([1-9][0-9]*)(k?)t$")
+_NAME = re.compile(r"R@([1-9][0-9]*)(k?)t", re.ASCII)
 _YES_NO = frozenset({"yes", "no"})
 
 
@@ -27,7 +28,7 @@ class TokenRecall:
 
     @staticmethod
     def parse(name: str) -> TokenRecall | None:
-        match = _NAME.match(name)
+        match = _NAME.fullmatch(name)
         return TokenRecall(name, int(match[1]) * (1000 if match[2] else 1)) if match else None
 
     @property
@@ -57,7 +58,7 @@ class TokenRecall:
 
     def is_hit_by(self, answers: Sequence[str], text: str) -> bool:
         """Whether one passage, ranked first, makes a hit."""
-        return is_hit(span_answers(answers), [tokenized(text)], self.budget)
+        return tokens_to_answer(answers, text) <= self.budget
 
 
 def span_answers(answers: Iterable[str]) -> tuple[str, ...]:
@@ -80,6 +81,13 @@ def is_hit(answers: Sequence[str], passages: Iterable[Passage], budget: int) -> 
     # Joining the joined passages is joining their tokens, as long as one without tokens adds no blank.
     text = " ".join(filter(None, pieces))
     return any(answer in text for answer in answers)
+
+
+def tokens_to_answer(answers: Iterable[str], text: str) -> float:
+    """How many tokens of the passage, read from its start, hold the first of the answers; infinite when none do."""
+    joined = tokenized(text).joined
+    ends = [joined.find(answer) + len(answer) for answer in span_answers(answers) if answer in joined]
+    return joined.count(" ", 0, min(ends)) + 1 if ends else math.inf
 
 
 @dataclass(frozen=True)

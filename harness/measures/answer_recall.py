@@ -1,0 +1,90 @@
+"""AnswerRecall@k: does one of the first k passages hold an answer? (DPR's accuracy@k, its top-k answer recall.)
+
+Definition (facebookresearch/DPR at 10ca7200, dpr/data/qa_validation.py, ``has_answer`` with match type "string", and
+``SimpleTokenizer`` in dpr/utils/tokenizers.py): passage text, without its title, and answers are put into Unicode form NFD
+and cut into runs of letters, numbers and marks, and into single other characters that are neither separators nor control
+characters; tokens are put into lower case one by one. It is a hit if the tokens of an answer stand side by side in a
+passage. An answer without any token is found in every passage there, and so it is here.
+
+One departure: answers "yes" and "no" are not looked for, and questions with no others are not scored, as in R@<n>t. DPR
+would score them, and count every passage with the word "no" as an answer, because the collections that it was made for
+have no such questions; 182 of the 2,110 dev questions of XOR-TyDi are of that kind. Both measures thus have the same
+denominators, and where no answer is "yes" or "no" the value is DPR's.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import metadata
+
+from harness.measures.base import Judged, Rankings
+from harness.measures.token_recall import span_answers
+
+_NAME = re.compile(r"AnswerRecall@([1-9][0-9]*)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class AnswerRecall:
+    name: str
+    cutoff: int
+
+    @staticmethod
+    def parse(name: str) -> AnswerRecall | None:
+        match = _NAME.fullmatch(name)
+        return AnswerRecall(name, int(match[1])) if match else None
+
+    @property
+    def version(self) -> str:
+        # What is a letter, and what a character is made of, are matters of the Unicode tables of these two.
+        return f"answer recall 1, regex {metadata.version('regex')}, Unicode {unicodedata.unidata_version}"
+
+    def applies_to(self, judged: Judged) -> bool:
+        return judged.collection.answers is not None
+
+    def scored_queries(self, judged: Judged) -> tuple[str, ...]:
+        answers = judged.collection.answers or {}
+        return tuple(query_id for query_id in judged.query_ids if span_answers(answers.get(query_id, ())))
+
+    def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
+        answers = judged.collection.answers or {}
+        docs = judged.docs
+        values = {}
+        for query_id in self.scored_queries(judged):
+            texts = (docs.get(doc_id).text for doc_id in rankings.get(query_id, ())[: self.cutoff])
+            values[query_id] = float(any(has_answer(answers[query_id], text) for text in texts))
+        return values
+
+    def is_hit_by(self, answers: Iterable[str], text: str) -> bool:
+        """Whether one passage, ranked first, makes a hit."""
+        return has_answer(answers, text)
+
+
+def has_answer(answers: Iterable[str], text: str) -> bool:
+    """Whether the tokens of an answer other than "yes" and "no" stand side by side in the text.
+
+    >>> has_answer(["new york"], "From New-York"), has_answer(["new york"], "From NEW  YORK.")
+    (False, True)
+    """
+    tokens = padded_tokens(text)
+    return any(padded_tokens(answer) in tokens for answer in span_answers(answers))
+
+
+@lru_cache(maxsize=200_000)
+def padded_tokens(text: str) -> str:
+    """DPR's lower-case tokens, each followed by a blank, after a first blank.
+
+    No token holds a blank, so that one sequence of tokens is part of another just when its string is. The first blank
+    keeps an answer from beginning within a token.
+    """
+    return " " + "".join(f"{token.lower()} " for token in _find_tokens()(unicodedata.normalize("NFD", text)))
+
+
+@cache
+def _find_tokens() -> Callable[[str], list[str]]:
+    import regex
+
+    return regex.compile(r"[\p{L}\p{N}\p{M}]+|[^\p{Z}\p{C}]").findall
