@@ -127,6 +127,9 @@ def _class_in_file(adapter: str, folder: Path) -> type[Any]:
     module = importlib.util.module_from_spec(spec)
     # Where inspect looks for the file of a class, and pydantic for the names in its annotations.
     sys.modules[unique] = module
+    # An adapter may be in several files: those beside it can be imported.
+    if str(path.parent.resolve()) not in sys.path:
+        sys.path.append(str(path.parent.resolve()))
     try:
         spec.loader.exec_module(module)
     except Exception as error:

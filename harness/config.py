@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -40,8 +40,15 @@ def checked(
     try:
         return model.model_validate(dict(data), context=dict(context or {}))
     except ValidationError as error:
-        findings = [_finding(model, problem, where) for problem in error.errors(include_url=False)]
+        problems = error.errors(include_url=False)
+        findings = [_finding(model, problem, where) for problem in problems if not _is_echo(problem, problems)]
         raise InvalidInput(f"{where} is not in order", findings) from None
+
+
+def _is_echo(problem: Any, problems: Sequence[Any]) -> bool:
+    """Whether a sequence only seems too short because items of it are faulty, which is reported by itself."""
+    place = problem["loc"]
+    return problem["type"] == "too_short" and any(p["loc"][: len(place)] == place != p["loc"] for p in problems)
 
 
 def _finding(model: type[BaseModel], problem: Any, where: str) -> Finding:
@@ -53,22 +60,25 @@ def _finding(model: type[BaseModel], problem: Any, where: str) -> Finding:
         return Finding("error", f"{where}: {place}", "unknown key", "", mend)
     if problem["type"] == "missing":
         return Finding("error", f"{where}: {place}", "missing", "", "add this key")
-    shown = repr(problem["input"])
-    return Finding(
-        "error", f"{where}: {place}", f"{shown[:80]}: {problem['msg'].removeprefix('Value error, ').lower()}"
-    )
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    shown = f"{problem['input']!r:.80}: " if problem["loc"] else ""
+    return Finding("error", f"{where}: {place}", shown + message)
 
 
 def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
-    """Names of the keys known at a place in the record, following nested records and lists of them."""
+    """Names of the keys known at a place in the record, following nested records, lists and tables of them."""
     current: Any = model
+    in_table = False
     for step in path:
-        if isinstance(step, int):
+        if isinstance(step, int) or in_table:
+            in_table = False
             continue
         field = current.model_fields.get(step) if _is_record(current) else None
         if field is None:
             return []
         current = field.annotation
+        in_table = get_origin(current) in (dict, Mapping)
         while not _is_record(current) and getattr(current, "__args__", None):
             current = next((arg for arg in current.__args__ if _is_record(arg)), current.__args__[0])
     return sorted(current.model_fields) if _is_record(current) else []

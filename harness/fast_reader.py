@@ -26,7 +26,7 @@ _COLUMNS = ("query", "q0", "doc", "rank", "score", "tag")
 class Columns:
     """A run's lines, grouped by query in the order of first appearance, and inside a query in the fixed order.
 
-    ``docs``, ``ranks``, ``scores``: shape (lines,), object, int64 and float32. Query i has the lines ``starts[i]`` to
+    ``docs`` and ``scores``: shape (lines,), object and float32. Query i has the lines ``starts[i]`` to
     ``starts[i + 1]``. ``doc_ids`` are the different documents.
     """
 
@@ -34,7 +34,6 @@ class Columns:
     query_ids: list[str]
     starts: NDArray[np.int64]
     docs: NDArray[Any]
-    ranks: NDArray[np.int64]
     scores: NDArray[np.float32]
     doc_ids: list[str]
 
@@ -136,6 +135,8 @@ def _grouped(table: Any) -> Columns:
     if (np.diff(query) < 0).any() or ((query[1:] == query[:-1]) & (keys[1:] > keys[:-1])).any():
         order = np.lexsort((~keys, query))
         query, doc, scores, ranks = query[order], doc[order], scores[order], ranks[order]
+    if ((query[1:] == query[:-1]) & (scores[1:] < scores[:-1]) & (ranks[1:] <= ranks[:-1])).any():
+        raise _Unusual
     starts = np.searchsorted(query, np.arange(len(query_ids) + 1))
     shared = np.array(doc_ids, dtype=object)
-    return Columns(tags[0].as_py(), query_ids, starts, shared[doc], ranks, scores, doc_ids)
+    return Columns(tags[0].as_py(), query_ids, starts, shared[doc], scores, doc_ids)

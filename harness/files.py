@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from harness.errors import InvalidInput
+from harness.errors import InvalidInput, WrongUsage
 
 _CHUNK = 1 << 20
 
@@ -45,7 +45,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
             os.fchmod(file.fileno(), 0o666 & ~_umask())
-        temporary.replace(path)
+        with _explained(path):
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -76,6 +77,8 @@ def sha256_of_tree(path: Path) -> str:
     """Digest of a file, or of a folder's relative names and contents, independent of time stamps and order."""
     if path.is_file():
         return sha256_of_file(path)
+    if not path.is_dir():
+        raise WrongUsage(f"no file or folder {path}")
     digest = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
         digest.update(f"{file.relative_to(path).as_posix()}\0{sha256_of_file(file)}\n".encode())
@@ -94,6 +97,8 @@ def _explained(path: Path) -> Iterator[None]:
             errno.EACCES: "permission denied; choose a folder that you may write",
             errno.EROFS: "the file system is read-only; choose a folder that you may write",
             errno.ENOTDIR: "a part of the path is a file, not a folder",
+            errno.EEXIST: "a part of the path is a file, not a folder",
+            errno.EISDIR: "there is a folder of that name",
             errno.EFBIG: "the file would exceed the size limit set for this process",
         }
         reason = reasons.get(error.errno or 0)

@@ -76,10 +76,10 @@ def build(
 ) -> Leaderboard:
     tests = {(test.system, test.measure, test.column): test for test in comparison.differences}
     rows = [_row(track, score, manifests[score.system], tests) for score in scores]
-    rows.sort(key=lambda row: (row.rank is None, -(row.cells[track.primary][MACRO].value or 0.0), row.system))
+    rows.sort(key=lambda row: (row.rank is None, -(_ranked_by(track, row) or 0.0), row.system))
     ranked, previous = [], None
     for place, row in enumerate(rows, 1):
-        value = row.cells[track.primary][MACRO].value
+        value = _ranked_by(track, row)
         if value is None:
             ranked.append(row)
             continue
@@ -93,6 +93,12 @@ def build(
         rows=tuple(ranked),
         comparison=comparison.model_dump(mode="json", exclude={"differences"}),
     )
+
+
+def _ranked_by(track: Track, row: Row) -> float | None:
+    """The macro average without the noise of float sums: equal sums of the same numbers share a rank."""
+    value = row.cells[track.primary][MACRO].value
+    return None if value is None else round(value, 12)
 
 
 def _row(track: Track, score: ScoreFile, manifest: Manifest, tests: Mapping[tuple[str, str, str], Difference]) -> Row:
@@ -168,8 +174,8 @@ def write_leaderboard(folder: Path, board: Leaderboard) -> None:
 def read_leaderboard(folder: Path) -> Leaderboard:
     path = folder / FILE_NAME
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a leaderboard; `xdr leaderboard` makes it") from error
     return checked(Leaderboard, content, str(path))
 
@@ -217,4 +223,4 @@ def to_markdown(board: Leaderboard) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return " ".join(text.split()).replace("|", "\\|")

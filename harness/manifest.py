@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,22 @@ def digest_of(value: Any) -> str:
     """SHA-256 of a value's canonical JSON."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+_ABSOLUTE = re.compile(r"^((?:(?:folder|squad)(?:\([a-z-]+\))?:)?)/(?:.*/)?([^/]+)/?$")
+
+
+def without_absolute_paths(value: Any) -> Any:
+    """The value with every text that is an absolute path cut to its last name: a manifest tells nothing of a machine.
+
+    >>> without_absolute_paths({"model": "/home/someone/encoder", "alpha": 0.1})
+    {'model': 'encoder', 'alpha': 0.1}
+    """
+    if isinstance(value, Mapping):
+        return {key: without_absolute_paths(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_absolute_paths(item) for item in value]
+    return _ABSOLUTE.sub(r"\1\2", value) if isinstance(value, str) else value
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -16,7 +16,15 @@ from harness.collections.view import Collection, load
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import exclusive, sha256_of_tree
 from harness.journal import Journal
-from harness.manifest import Manifest, PartRecord, digest_of, read_manifest, run_file, write_manifest
+from harness.manifest import (
+    Manifest,
+    PartRecord,
+    digest_of,
+    read_manifest,
+    run_file,
+    without_absolute_paths,
+    write_manifest,
+)
 from harness.platform_info import describe, git_state
 from harness.records import Query, Ranking
 from harness.runs import read_bytes, write_run
@@ -94,7 +102,7 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
             schema_version=SCHEMA_VERSION,
             tag=card.name,
             track={"name": track.name, "version": track.version, "depth": track.depth},
-            method={"card": card.model_dump(mode="json", exclude_defaults=True)},
+            method={"card": without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True))},
             data={part.name: records[part.name] for part in parts},
             implementation={"git": git_state(package_root()), "source": sources, "inputs": files},
             platform=describe(),
@@ -132,6 +140,7 @@ def _reuse_keys(
     }
     inputs = {
         "card": loaded.card.model_dump(mode="json"),
+        "track": (track.name, track.version),
         "depth": track.depth,
         "data": {name: (c.digests.docs, c.digests.queries) for name, c in collections.items()},
         "source": own_sources,
@@ -173,19 +182,23 @@ def _checked(rankings: Iterable[Ranking], request: Request, wanted: set[str], na
     """Hold every ranking against the contract. Raises ``InvalidInput`` that names the system and the query."""
     seen: set[str] = set()
     for ranking in rankings:
+        if not isinstance(ranking, Ranking):
+            raise InvalidInput(f"system {name} gave a {type(ranking).__name__} where the contract asks for a Ranking")
         scores = np.asarray(ranking.scores)
         fault = ""
         if ranking.query_id not in wanted:
             fault = "the request has no such query"
         elif ranking.query_id in seen:
             fault = "a second ranking of this query"
+        elif scores.ndim != 1 or (len(scores) and scores.dtype.kind not in "fiu"):
+            fault = "the scores are not a row of numbers"
         elif len(ranking.doc_ids) != len(scores):
             fault = f"{len(ranking.doc_ids)} doc ids, but {len(scores)} scores"
         elif len(ranking.doc_ids) > request.depth:
             fault = f"{len(ranking.doc_ids)} documents, but the depth is {request.depth}"
         elif len(set(ranking.doc_ids)) < len(ranking.doc_ids):
             fault = "a document stands twice"
-        elif len(scores) and not np.isfinite(scores.astype(np.float32)).all():
+        elif not (np.abs(scores.astype(np.float64)) <= np.finfo(np.float32).max).all():
             fault = "a score is not a finite 32-bit number"
         elif strangers := [doc_id for doc_id in ranking.doc_ids if doc_id not in request.docs]:
             fault = f"the collection has no document {strangers[0]!r}"
@@ -207,7 +220,7 @@ def _write_part(folder: Path, part: Part, collection: Collection, journal: Path,
     text = write_run(run_file(folder, part.name), rankings, tag)
     digests = collection.digests
     return PartRecord(
-        dataset=part.dataset,
+        dataset=str(without_absolute_paths(part.dataset)),
         lang=part.lang,
         docs=digests.docs,
         queries=digests.queries,

@@ -18,11 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import Finding, InvalidInput, Severity, WrongUsage, errors_of
+from harness.fast_reader import read_columns
 from harness.files import atomic_write, gzip_bytes
 from harness.records import Ranking
 
 MAX_SHOWN = 20
 """How many findings of one kind are listed one by one; the others are counted."""
+
+
+_LARGEST_SCORE = float(np.finfo(np.float32).max)
 
 
 class Ranked(NamedTuple):
@@ -103,27 +107,52 @@ def read_run(path: Path, expected: Expected | None = None) -> tuple[Run, list[Fi
     Windows line ends, damaged gzip, not UTF-8.
     """
     findings = Findings(path.name)
+    run = _read_quickly(path, expected) or _read_carefully(path, expected, findings)
+    if expected is not None:
+        counts = {query_id: len(ranked.doc_ids) for query_id, ranked in run.rankings.items()}
+        _check_completeness(counts, expected, findings)
+    _check_ties(run.rankings, findings)
+    return run, findings.result()
+
+
+def _read_quickly(path: Path, expected: Expected | None) -> Run | None:
+    """The run, if it is in order; None if the careful reader has to look at it."""
+    columns = read_columns(path)
+    if columns is None:
+        return None
+    if expected is not None:
+        known = set(expected.query_ids)
+        if not all(query_id in known for query_id in columns.query_ids):
+            return None
+        if not all(doc_id in expected.doc_ids for doc_id in columns.doc_ids):
+            return None
+    rankings = {
+        query_id: Ranked(tuple(columns.docs[lines]), columns.scores[lines]) for query_id, lines in columns.queries()
+    }
+    return Run(columns.tag, rankings)
+
+
+def _read_carefully(path: Path, expected: Expected | None, findings: Findings) -> Run:
+    """Read line by line and note what is wrong and where. Raises ``InvalidInput`` with all of it."""
     rows = _read_rows(path, findings)
     tag = _tag(rows, findings)
-    by_query: dict[str, tuple[list[str], list[float], list[int]]] = {}
+    by_query: dict[str, _Rows] = {}
     for row in rows:
-        doc_ids, scores, ranks = by_query.setdefault(row.query_id, ([], [], []))
-        doc_ids.append(row.doc_id)
-        scores.append(row.score)
-        ranks.append(row.rank)
+        by_query.setdefault(row.query_id, _Rows()).append(row)
     del rows
     _check_documents(by_query, findings)
     if expected is not None:
-        _check_against(by_query, expected, findings)
+        _check_names(by_query, expected, findings)
     if findings.has_errors:
+        if expected is not None:
+            _check_completeness({query_id: len(own.doc_ids) for query_id, own in by_query.items()}, expected, findings)
         result = findings.result()
         raise InvalidInput(f"{path} is not a valid run: {len(errors_of(result))} errors", result)
     rankings = {}
-    for query_id, (doc_ids, scores, ranks) in by_query.items():
-        ranked = rankings[query_id] = fixed_order(doc_ids, np.array(scores, dtype=np.float32))
-        _check_rank_column(query_id, doc_ids, ranks, ranked, findings)
-    _check_ties(rankings, findings)
-    return Run(tag, rankings), findings.result()
+    for query_id, own in by_query.items():
+        ranked = rankings[query_id] = fixed_order(own.doc_ids, np.array(own.scores, dtype=np.float32))
+        _check_rank_column(query_id, own, ranked, findings)
+    return Run(tag, rankings)
 
 
 class _Row(NamedTuple):
@@ -133,6 +162,22 @@ class _Row(NamedTuple):
     rank: int
     score: float
     tag: str
+
+
+@dataclass(slots=True)
+class _Rows:
+    """One query's rows by column, in the order of the file."""
+
+    doc_ids: list[str] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    ranks: list[int] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+    def append(self, row: _Row) -> None:
+        self.doc_ids.append(row.doc_id)
+        self.scores.append(row.score)
+        self.ranks.append(row.rank)
+        self.lines.append(row.line)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -175,7 +220,7 @@ def _read_rows(path: Path, findings: Findings) -> list[_Row]:
         if row is not None:
             rows.append(row)
     if not rows and not findings.has_errors:
-        findings.add("error", 0, "empty", "no lines", "a run", "score nothing with 0 by leaving the part out")
+        findings.add("warning", 0, "empty", "no lines", "a run", "all queries score 0")
     return rows
 
 
@@ -188,14 +233,17 @@ def _parse(number: int, line: str, findings: Findings) -> _Row | None:
         return None
     query_id, _, doc_id, rank, score, tag = fields
     try:
-        value = float(score)
+        # Python reads "1_0" and the digits of all scripts as numbers; other tools do not.
+        value = float(score) if score.isascii() and "_" not in score else None
     except ValueError:
+        value = None
+    if value is None:
         findings.add("error", number, "score", f"score {score!r}", "a number")
         return None
-    if not math.isfinite(value) or abs(value) > np.finfo(np.float32).max:
+    if not math.isfinite(value) or abs(value) > _LARGEST_SCORE:
         findings.add("error", number, "score", f"score {score}", "a finite 32-bit number", "leave the document out")
         return None
-    if not rank.isdecimal():
+    if not (rank.isascii() and rank.isdecimal()):
         findings.add("error", number, "rank", f"rank {rank!r}", "a whole number from 0 or 1 up")
         return None
     return _Row(number, query_id, doc_id, int(rank), value, tag)
@@ -211,54 +259,67 @@ def _tag(rows: Sequence[_Row], findings: Findings) -> str:
     return tags[0] if tags else ""
 
 
-_ByQuery = Mapping[str, tuple[list[str], list[float], list[int]]]
+_ByQuery = Mapping[str, _Rows]
 
 
 def _check_documents(by_query: _ByQuery, findings: Findings) -> None:
-    for query_id, (doc_ids, _, _) in by_query.items():
-        if len(set(doc_ids)) < len(doc_ids):
+    for query_id, own in by_query.items():
+        if len(set(own.doc_ids)) < len(own.doc_ids):
             seen: set[str] = set()
-            twice = sorted({doc for doc in doc_ids if doc in seen or seen.add(doc)})  # type: ignore[func-returns-value]
-            what = f"query {query_id}: document {twice[0]} stands twice"
-            what += f", and {len(twice) - 1} others" if len(twice) > 1 else ""
-            findings.add("error", 0, "duplicate document", what, "each once", "keep the line with the best score")
+            repeats: dict[str, int] = {}
+            for doc_id, line in zip(own.doc_ids, own.lines, strict=True):
+                if doc_id in seen:
+                    repeats.setdefault(doc_id, line)
+                seen.add(doc_id)
+            doc_id, line = next(iter(repeats.items()))
+            what = f"query {query_id}: document {doc_id} stands twice"
+            what += f", and {len(repeats) - 1} others" if len(repeats) > 1 else ""
+            findings.add("error", line, "duplicate document", what, "each once", "keep the line with the best score")
 
 
-def _check_against(by_query: _ByQuery, expected: Expected, findings: Findings) -> None:
+def _check_names(by_query: _ByQuery, expected: Expected, findings: Findings) -> None:
     known = set(expected.query_ids)
-    for query_id, (doc_ids, _, _) in by_query.items():
+    for query_id, own in by_query.items():
         if query_id not in known:
-            findings.add("error", 0, "unknown query", f"unknown query {query_id}", "the ids of the part's queries")
-        strangers = [doc for doc in doc_ids if doc not in expected.doc_ids]
+            what = f"unknown query {query_id}"
+            findings.add("error", own.lines[0], "unknown query", what, "the ids of the part's queries")
+        strangers = [place for place, doc_id in enumerate(own.doc_ids) if doc_id not in expected.doc_ids]
         if strangers:
             more = f" and {len(strangers) - 1} others" if len(strangers) > 1 else ""
-            what = f"query {query_id}: unknown document {strangers[0]}{more}"
-            findings.add("error", 0, "unknown document", what, "ids of the collection's documents")
-        if len(doc_ids) > expected.depth:
-            what = f"query {query_id}: {len(doc_ids)} documents"
-            findings.add(
-                "warning", 0, "deep ranking", what, f"{expected.depth}, the track's depth", "the rest is ignored"
-            )
-    missing = [query_id for query_id in expected.query_ids if query_id not in by_query]
+            what = f"query {query_id}: unknown document {own.doc_ids[strangers[0]]}{more}"
+            line = own.lines[strangers[0]]
+            findings.add("error", line, "unknown document", what, "ids of the collection's documents")
+
+
+def _check_completeness(counts: Mapping[str, int], expected: Expected, findings: Findings) -> None:
+    """Warn of rankings that are missing, short, or deeper than the track stores; ``counts``: documents by query."""
+    for query_id, count in counts.items():
+        if count > expected.depth:
+            what = f"query {query_id}: {count} documents"
+            limit = f"{expected.depth}, the track's depth"
+            findings.add("warning", 0, "deep ranking", what, limit, "the rest is ignored")
+    missing = [query_id for query_id in expected.query_ids if query_id not in counts]
     if missing:
         what = f"{len(missing)} of {len(expected.query_ids)} queries are missing (first: {missing[0]})"
         findings.add("warning", 0, "missing queries", what, "a ranking for each", "they score 0")
     attainable = min(expected.depth, len(expected.doc_ids))
-    short = [query_id for query_id, (doc_ids, _, _) in by_query.items() if len(doc_ids) < attainable]
+    short = [query_id for query_id, count in counts.items() if count < attainable]
     if short:
-        what = f"{len(short)} rankings are short (first: query {short[0]}, {len(by_query[short[0]][0])} documents)"
+        what = f"{len(short)} rankings are short (first: query {short[0]}, {counts[short[0]]} documents)"
         findings.add("warning", 0, "short rankings", what, f"{attainable} documents", "scores can only be lower")
 
 
-def _check_rank_column(
-    query_id: str, doc_ids: Sequence[str], ranks: Sequence[int], ranked: Ranked, findings: Findings
-) -> None:
-    rank_of = dict(zip(doc_ids, ranks, strict=True))
+def _check_rank_column(query_id: str, own: _Rows, ranked: Ranked, findings: Findings) -> None:
+    rank_of = dict(zip(own.doc_ids, own.ranks, strict=True))
     scores = ranked.scores
     for i in range(len(ranked.doc_ids) - 1):
         if scores[i] > scores[i + 1] and rank_of[ranked.doc_ids[i]] >= rank_of[ranked.doc_ids[i + 1]]:
-            what = f"query {query_id}: rank column contradicts the scores at {ranked.doc_ids[i + 1]}"
-            findings.add("warning", 0, "rank column", what, "ranks that fall as scores do", "scores decide the order")
+            doc_id = ranked.doc_ids[i + 1]
+            what = f"query {query_id}: rank column contradicts the scores at {doc_id}"
+            line = own.lines[own.doc_ids.index(doc_id)]
+            findings.add(
+                "warning", line, "rank column", what, "ranks that rise as scores fall", "scores decide the order"
+            )
             return
 
 

@@ -94,9 +94,9 @@ FILENAME == ARGV[1] { doc_ids[++docs] = value($0, "doc_id"); terms(value($0, "ti
 {
     terms(value($0, "text"), q); rank = 0
     for (d = 1; d <= docs; d++) { score[d] = 0; for (term in q) if ((d, term) in has) score[d]++ }
-    while (rank < depth) {
+    while (rank < depth) {  # of equal scores, the passage whose id comes last
         best = 0
-        for (d = 1; d <= docs; d++) if (score[d] > 0 && (best == 0 || score[d] > score[best])) best = d
+        for (d = 1; d <= docs; d++) if (score[d] > 0 && (best == 0 || score[d] >= score[best])) best = d
         if (best == 0) break
         print value($0, "query_id"), "Q0", doc_ids[best], ++rank, score[best], "@NAME@"
         score[best] = 0

@@ -5,18 +5,22 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness.card import Card
 from harness.collections.view import Collection, load
+from harness.config import checked
 from harness.errors import Finding, InvalidInput
 from harness.files import atomic_write
 from harness.manifest import Manifest, digest_of, read_manifest, run_file
 from harness.measures import Judged, Measure, parse
+from harness.measures.token_recall import TokenRecall, tokens_to_answer
 from harness.runs import Expected, Ranked, Run, has_ties, read_bytes, read_run
 from harness.tracks import Part, Track
 
@@ -50,6 +54,7 @@ class ScoreFile:
 def score_system(track: Track, folder: Path) -> ScoreFile:
     """Score the run in ``folder`` and write its score file, unless the file there is that very thing already."""
     manifest = read_manifest(folder)
+    check_recorded_data(track, manifest)
     context = scoring_context(track, folder, manifest)
     existing = folder / FILE_NAME
     if existing.is_file():
@@ -66,21 +71,24 @@ def score_system(track: Track, folder: Path) -> ScoreFile:
 
 def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Everything that the scores depend on, and a digest of it, from which reuse is decided."""
-    rankings, data = {}, {}
-    for name in manifest.data:
-        part = track.part(name)
-        rankings[name] = hashlib.sha256(read_bytes(run_file(folder, name))).hexdigest()
-        data[name] = load(part.dataset_id).digests.as_dict()
+    parts = scored_parts(track, manifest)
+    rankings = {name: hashlib.sha256(read_bytes(run_file(folder, name))).hexdigest() for name in manifest.data}
     context = {
         "schema_version": SCHEMA_VERSION,
         "system": manifest.tag,
         "track": {"name": track.name, "version": track.version, "depth": track.depth, "unit": track.unit},
         "measures": {name: parse(name).version for name in track.measures},
-        "data": data,
+        "data": {part.name: load(part.dataset_id).digests.as_dict() for part in parts},
         "rankings": rankings,
-        "languages": {name: track.part(name).lang for name in manifest.data},
+        "languages": {part.name: part.lang for part in parts},
     }
     return {**context, "key": digest_of(context)}
+
+
+def scored_parts(track: Track, manifest: Manifest) -> list[Part]:
+    """The parts that were run, and those that the card declares but that have no run: they count 0."""
+    card = checked(Card, manifest.card, f"manifest of {manifest.tag}, card")
+    return [part for part in track.parts if part.name in manifest.data or card.serves(part.lang)]
 
 
 def check_recorded_data(track: Track, manifest: Manifest) -> None:
@@ -108,15 +116,15 @@ def check_recorded_data(track: Track, manifest: Manifest) -> None:
 
 
 def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:
-    check_recorded_data(track, manifest)
     values: dict[tuple[str, str], dict[str, float]] = {}
     units: dict[tuple[str, str], tuple[str, str]] = {}
     warnings: dict[str, list[str]] = {}
     ties: dict[str, dict[str, Any]] = {}
-    for name in manifest.data:
-        part = track.part(name)
-        judged = judged_part(part)
-        run, findings = read_run(run_file(folder, name), expected_of(judged.collection, track.depth))
+    for part in scored_parts(track, manifest):
+        name, judged = part.name, judged_part(part)
+        run, findings = Run(manifest.tag, {}), [_no_run(part)]
+        if name in manifest.data:
+            run, findings = read_run(run_file(folder, name), expected_of(judged.collection, track.depth))
         rankings = {query_id: ranked.doc_ids[: track.depth] for query_id, ranked in run.rankings.items()}
         for measure in measures_of(track, judged):
             values[name, measure.name] = measure.score(judged, rankings)
@@ -126,6 +134,11 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
             ties[name] = tie_range(parse(track.primary), judged, run, track.depth)
     found = {**context, "warnings": warnings, "ties": ties}
     return ScoreFile(manifest.tag, values, units, dict(context["languages"]), found)
+
+
+def _no_run(part: Part) -> Finding:
+    what, mend = "no run, though the card declares the language", "every question scores 0"
+    return Finding("warning", f"part {part.name}", what, f"a run for {part.lang}", mend)
 
 
 def judged_part(part: Part) -> Judged:
@@ -163,28 +176,30 @@ def units_of(track: Track, collection: Collection) -> dict[str, tuple[str, str]]
 
 def tie_range(measure: Measure, judged: Judged, run: Run, depth: int) -> dict[str, Any]:
     """The primary measure if all ties were broken in the worst and in the best way for the system."""
-    bounds = {}
-    for name, sign in (("worst", 1), ("best", -1)):
-        rankings = {
-            query_id: _rearranged(ranked, good_passages(judged, query_id, measure), sign)[:depth]
-            for query_id, ranked in run.rankings.items()
-        }
-        bounds[name] = float(np.mean(list(measure.score(judged, rankings).values())))
+    fixed = measure.score(judged, {query_id: ranked.doc_ids[:depth] for query_id, ranked in run.rankings.items()})
+    bounds: dict[str, float] = {}
+    for name, sign, extreme in (("worst", 1, min), ("best", -1, max)):
+        rankings = {}
+        for query_id, ranked in run.rankings.items():
+            keys = [sign * helpfulness(judged, measure, query_id, doc_id) for doc_id in ranked.doc_ids]
+            rankings[query_id] = _rearranged(ranked, keys)[:depth]
+        values = measure.score(judged, rankings)
+        # Answers that span passages escape the rearrangement; the fixed order bounds it then.
+        bounds[name] = _mean(extreme(value, values[query_id]) for query_id, value in fixed.items())
     return {"queries": sum(has_ties(ranked) for ranked in run.rankings.values()), **bounds}
 
 
-def _rearranged(ranked: Ranked, good: frozenset[str], sign: int) -> tuple[str, ...]:
-    rows = zip(ranked.scores.tolist(), ranked.doc_ids, strict=True)
-    return tuple(doc for _, doc in sorted(rows, key=lambda row: (-row[0], sign * (row[1] in good))))
+def _rearranged(ranked: Ranked, keys: Sequence[float]) -> tuple[str, ...]:
+    """The ranking with equal scores ordered by ascending key."""
+    rows = zip(ranked.scores.tolist(), keys, ranked.doc_ids, strict=True)
+    return tuple(doc for _, _, doc in sorted(rows, key=lambda row: (-row[0], row[1])))
 
 
-def good_passages(judged: Judged, query_id: str, measure: Measure) -> frozenset[str]:
-    """Passages that help this query: relevant by the judgements, else holding an answer."""
-    qrels = judged.collection.qrels
-    if qrels is not None:
-        return frozenset(doc for doc, grade in qrels.get(query_id, {}).items() if grade > 0)
-    answers = (judged.collection.answers or {}).get(query_id, ())
-    return frozenset(doc.doc_id for doc in judged.docs if any(answer in doc.text for answer in answers))
+def helpfulness(judged: Judged, measure: Measure, query_id: str, doc_id: str) -> float:
+    """Orders passages by what they do for a query's score: by grade, or by how early in them an answer stands."""
+    if isinstance(measure, TokenRecall):
+        return -tokens_to_answer((judged.collection.answers or {}).get(query_id, ()), judged.docs.get(doc_id).text)
+    return (judged.collection.qrels or {}).get(query_id, {}).get(doc_id, 0)
 
 
 def write_scores(path: Path, scores: ScoreFile) -> None:
@@ -212,12 +227,14 @@ def read_scores(path: Path) -> ScoreFile:
 
     try:
         table = pq.read_table(path)
-        context = json.loads(table.schema.metadata[b"xdr"])
+        context = dict(json.loads(table.schema.metadata[b"xdr"]))
         columns = [table.column(name).to_pylist() for name in COLUMNS]
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise InvalidInput(f"{path} is not a score file; `xdr score` makes it again") from error
-    if context.get("schema_version") != SCHEMA_VERSION:
-        raise InvalidInput(f"{path} has schema version {context.get('schema_version')}, expected {SCHEMA_VERSION}")
+    if missing := {"schema_version", "key", "system", "track", "measures", "data", "languages"} - context.keys():
+        raise InvalidInput(f"{path} is not a score file (it lacks {', '.join(sorted(missing))}); `xdr score` makes it")
+    if context["schema_version"] != SCHEMA_VERSION:
+        raise InvalidInput(f"{path} has schema version {context['schema_version']}, expected {SCHEMA_VERSION}")
     values: dict[tuple[str, str], dict[str, float]] = {}
     units: dict[tuple[str, str], tuple[str, str]] = {}
     langs: dict[str, str] = {}
@@ -225,7 +242,8 @@ def read_scores(path: Path) -> ScoreFile:
         values.setdefault((part, measure), {})[query_id] = value
         units[part, query_id] = (topic, unit)
         langs[part] = lang
-    return ScoreFile(context["system"], values, units, langs, context)
+    # A part without any scored question has no rows.
+    return ScoreFile(context["system"], values, units, {**langs, **context["languages"]}, context)
 
 
 @functools.cache
@@ -252,18 +270,22 @@ def bounds_of(part: Part, measure_name: str, depth: int, samples: int = 10) -> t
 
 def _ideal(judged: Judged, query_id: str, measure: Measure) -> list[str]:
     """Relevant passages by falling grade, each first one that by itself makes a token-budget hit where that matters."""
-    from harness.measures.token_recall import TokenRecall
-
     answers = (judged.collection.answers or {}).get(query_id, ())
     if isinstance(measure, TokenRecall):
         hits = [
             doc.doc_id
             for doc in judged.docs
-            if any(answer in doc.text for answer in answers) and measure.is_hit_by(answers, doc.text)
+            if any(_bare(answer) in _bare(doc.text) for answer in answers) and measure.is_hit_by(answers, doc.text)
         ]
         return hits[:1]
     grades = (judged.collection.qrels or {}).get(query_id, {})
     return [doc for doc, grade in sorted(grades.items(), key=lambda item: (-item[1], item[0])) if grade > 0]
+
+
+@functools.lru_cache(maxsize=200_000)
+def _bare(text: str) -> str:
+    """The text without what tokenizing inserts or rewrites, blanks and quotes: cheap to search before tokenizing."""
+    return re.sub(r"""[\s"'`]+""", "", text)
 
 
 def _mean(values: Iterable[float]) -> float:

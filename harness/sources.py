@@ -15,16 +15,18 @@ def source_digests(start: Path) -> dict[str, str]:
     """SHA-256 by name of the file ``start`` and of all project files that it imports, directly or not.
 
     Imports are read from the syntax tree, those inside functions included, so the answer does not depend on what this
-    process happened to load. Beside the packages ``harness`` and ``systems``, modules in the folder of ``start`` count.
+    process happened to load. Beside the packages ``harness`` and ``systems``, the package that ``start`` belongs to counts,
+    and for a file outside any package the modules in its folder.
     """
+    home = _home(start)
     found: dict[str, str] = {}
-    waiting = [(_name_of(start), start)]
+    waiting = [start, *_files_of(home, ".".join(start.parent.relative_to(home).parts))]
     while waiting:
-        name, path = waiting.pop()
-        if name in found:
-            continue
-        found[name] = sha256_of_file(path)
-        waiting.extend((_name_of(target), target) for target in _imported_files(path, start.parent))
+        path = waiting.pop()
+        name = _name_of(path, home)
+        if name not in found:
+            found[name] = sha256_of_file(path)
+            waiting.extend(_imported_files(path, start, home))
     return dict(sorted(found.items()))
 
 
@@ -32,28 +34,52 @@ def package_root() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
-def _name_of(path: Path) -> str:
-    try:
-        return path.resolve().relative_to(package_root()).as_posix()
-    except ValueError:
-        return path.name
+def _home(start: Path) -> Path:
+    """The folder that the start file's modules are named from: the first one upwards that is not a package."""
+    folder = start.parent
+    while (folder / "__init__.py").is_file():
+        folder = folder.parent
+    return folder
 
 
-def _imported_files(path: Path, folder: Path) -> Iterator[Path]:
-    for name in _imported_names(ast.parse(path.read_bytes())):
-        if name.split(".")[0] in _OURS:
-            target = package_root() / Path(*name.split("."))
-            for candidate in (target.with_suffix(".py"), target / "__init__.py"):
-                if candidate.is_file():
-                    yield candidate
-        elif (beside := folder / f"{name.split('.')[0]}.py").is_file():
-            yield beside
+def _name_of(path: Path, home: Path) -> str:
+    for base in (package_root(), home.resolve()):
+        if path.resolve().is_relative_to(base):
+            return path.resolve().relative_to(base).as_posix()
+    return path.name
 
 
-def _imported_names(tree: ast.AST) -> Iterator[str]:
+def _imported_files(path: Path, start: Path, home: Path) -> Iterator[Path]:
+    own = start.relative_to(home).parts[0] if start.parent != home else ""
+    for name in _imported_names(ast.parse(path.read_bytes()), path, home):
+        first, *others = name.split(".")
+        if first in _OURS:
+            yield from _files_of(package_root(), name)
+        elif first == own:
+            yield from _files_of(home, name)
+        elif not own:
+            # A folder may be anything, site-packages too: of what lies there only single modules count.
+            yield from (file for file in _files_of(home, first) if file.parent == home and not others)
+
+
+def _files_of(base: Path, name: str) -> Iterator[Path]:
+    """The module of that dotted name, and the packages that importing it runs first."""
+    steps = name.split(".")
+    for count in range(1, len(steps) + 1):
+        target = base.joinpath(*steps[:count])
+        for candidate in (target.with_suffix(".py"), target / "__init__.py"):
+            if candidate.is_file():
+                yield candidate
+
+
+def _imported_names(tree: ast.AST, path: Path, home: Path) -> Iterator[str]:
+    package = path.parent.relative_to(home).parts if path.is_relative_to(home) else ()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            beginning = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*beginning, *([node.module] if node.module else [])])
+            if module:
+                yield module
+                yield from (f"{module}.{alias.name}" for alias in node.names)

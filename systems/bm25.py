@@ -8,9 +8,10 @@ any term of the question is not ranked: no score is 0 or less.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.config import Record
@@ -59,7 +60,19 @@ class Bm25:
                     yield Ranking(query.query_id, (), np.empty(0, np.float32))
                     continue
                 scores = np.asarray(retriever.get_scores(terms), dtype=np.float32)
+                # Some methods give a passage without the term more than 0.
+                scores[~_holding(terms, retriever)] = 0
                 best = top_documents(scores, request.depth)
                 best = best[scores[best] > 0]
                 yield Ranking(query.query_id, tuple(ids[best]), scores[best])
         context.record.facts["segmentation"] = segmenter.description()
+
+
+def _holding(terms: list[str], retriever: Any) -> NDArray[np.bool_]:
+    """Which passages hold any of the terms. Shape (passages,)."""
+    holding = np.zeros(retriever.scores["num_docs"], np.bool_)
+    starts = retriever.scores["indptr"]
+    for term in set(terms):
+        column = retriever.vocab_dict[term]
+        holding[retriever.scores["indices"][starts[column] : starts[column + 1]]] = True
+    return holding

@@ -9,22 +9,25 @@ empty /tmp, and no network; the manifest says ``isolation: bwrap`` or ``none``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field, ValidationInfo, model_validator
 
 from harness.config import Record
 from harness.errors import InvalidInput
 from harness.files import atomic_write, explained_write_errors
 from harness.records import Ranking
-from harness.runs import Expected, read_run
+from harness.runs import Expected, Ranked, read_run
 from harness.system import Context, Request
 
 _STDERR_SHOWN = 2000
@@ -66,8 +69,10 @@ class Command:
         expected = Expected([query.query_id for query in request.queries], request.docs, request.depth)
         run, _ = read_run(output, expected)
         output.unlink()
-        for query_id, ranked in run.rankings.items():
-            yield Ranking(query_id, ranked.doc_ids[: request.depth], ranked.scores[: request.depth])
+        nothing = Ranked((), np.empty(0, np.float32))
+        for query in request.queries:
+            ranked = run.rankings.get(query.query_id, nothing)
+            yield Ranking(query.query_id, ranked.doc_ids[: request.depth], ranked.scores[: request.depth])
 
     def _run(self, folder: Path, output: Path, depth: int, context: Context) -> None:
         first, *others = self._parameters.command
@@ -79,29 +84,42 @@ class Command:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
         with explained_write_errors(output), output.open("wb") as stdout:
             try:
-                done = subprocess.run(
+                process = subprocess.Popen(
                     [*wrapper, *command],
                     cwd=folder,
                     env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=stdout,
                     stderr=subprocess.PIPE,
-                    timeout=self._parameters.timeout_seconds,
-                    check=False,
+                    start_new_session=True,
                 )
+                said = _stderr_of(process, self._parameters.timeout_seconds)
             except subprocess.TimeoutExpired:
                 raise InvalidInput(
                     f"{first} ran longer than {self._parameters.timeout_seconds:g} s; raise `timeout_seconds` in the card"
                 ) from None
             except (FileNotFoundError, PermissionError) as error:
                 raise InvalidInput(f"{first} cannot be started: {error.strerror}") from None
-        if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").strip()[-_STDERR_SHOWN:]
-            raise InvalidInput(f"{first} ended with exit status {done.returncode}" + (f":\n{said}" if said else ""))
+        if process.returncode != 0:
+            shown = said.decode("utf-8", "replace").strip()[-_STDERR_SHOWN:]
+            raise InvalidInput(
+                f"{first} ended with exit status {process.returncode}" + (f":\n{shown}" if shown else "")
+            )
 
     def _word(self, word: str) -> str | Path:
         path = self._parameters.folder / word
         return path if path.is_file() else word
+
+
+def _stderr_of(process: subprocess.Popen[bytes], timeout_seconds: float) -> bytes:
+    """Wait for the process; whatever ends the wait early ends the process with all that it started."""
+    with process:
+        try:
+            return process.communicate(timeout=timeout_seconds)[1]
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def _write_lines(path: Path, rows: Iterable[Mapping[str, str]]) -> None:

@@ -20,7 +20,7 @@ from harness.dense.encoder import Encoder, EncoderSettings, model_folder, resolv
 from harness.dense.encoding import BLOCK_ROWS, Limits, blocks_of, encode_block, encode_texts
 from harness.dense.search import QUERY_TILE, Tiles, exact_search
 from harness.dense.store import VectorStore
-from harness.files import sha256_of_tree
+from harness.files import exclusive, sha256_of_tree
 from harness.manifest import digest_of
 from harness.platform_info import library_versions
 from harness.records import Doc, Ranking
@@ -92,12 +92,13 @@ class Dense:
         """The vectors of all passages: those that a killed run left are kept, the others encoded."""
         description = {"docs": docs.digest, **self._description(context)}
         path = context.cache / "vectors" / digest_of(description)[:32]
-        store = VectorStore(path, description, encoder.dimensions, self._parameters.store_dtype)
         blocks = list(blocks_of(len(docs)))
         with (
+            exclusive(path.with_suffix(".lock")),
             context.record.stage("encode passages") as stage,
             context.progress.task("encode passages", total=len(docs)) as advance,
         ):
+            store = VectorStore(path, description, encoder.dimensions, self._parameters.store_dtype)
             advance(store.rows)
             for start, end in blocks[len(store.blocks) :]:
                 store.append(self._block(encoder, docs[start:end], context), context.shard_bytes)

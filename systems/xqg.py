@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.card import CardPath
 from harness.dense.encoder import Encoder
 from harness.dense.encoding import encode_texts
-from harness.dense.fusion import FusionSettings, fuse
+from harness.dense.fusion import FusionSettings, check_counts, fuse
 from harness.dense.store import VectorStore
 from harness.files import sha256_of_file
-from harness.generate.texts import Choice, by_document, read_generated
+from harness.generate.texts import Choice, by_document, generated_file, read_generated
 from harness.records import Doc
 from harness.system import Context
 from systems.dense import Dense
@@ -28,9 +27,9 @@ from systems.dense import Dense
 
 class Xqg(Dense):
     class Parameters(Dense.Parameters):
-        """``generated``: JSONL of generated queries; ``languages``: those to use, default all in the file."""
+        """``generated``: a JSONL file, relative to the card, or "xquad-oracle"; ``languages``: default all in the file."""
 
-        generated: CardPath
+        generated: str
         fusion: FusionSettings
         languages: tuple[str, ...] = ()
         per_language: int = Field(ge=0)
@@ -40,15 +39,16 @@ class Xqg(Dense):
     def __init__(self, parameters: Parameters) -> None:
         super().__init__(parameters)
         self._xqg = parameters
+        self._generated = generated_file(parameters.generated, parameters.folder)
         self._texts: Mapping[str, list[str]] = {}
 
     def inputs(self) -> Mapping[str, Path]:
-        return {**super().inputs(), "generated text": self._xqg.generated}
+        return {**super().inputs(), "generated text": self._generated}
 
     def _filled_store(self, encoder: Encoder, docs: Any, context: Context) -> VectorStore:
         xqg = self._xqg
         choice = Choice(xqg.languages, xqg.per_language, xqg.shuffled)
-        self._texts = by_document(read_generated(xqg.generated), choice, docs)
+        self._texts = by_document(read_generated(self._generated), choice, docs.ids)
         counts = {len(texts) for texts in self._texts.values()}
         if len(counts) == 1:
             count = counts.pop()
@@ -57,8 +57,7 @@ class Xqg(Dense):
                 context.record.facts["total query weight"] = round(xqg.fusion.alpha * count, 6)
         else:
             context.record.facts["generated queries per passage"] = [min(counts), max(counts)]
-            if xqg.fusion.combine == "sum" and not xqg.fusion.allow_unequal:
-                fuse(np.zeros((2, 1), np.float32), np.zeros((1, 1), np.float32), np.zeros(1, np.int64), xqg.fusion)
+            check_counts(min(counts), max(counts), xqg.fusion)
         return super()._filled_store(encoder, docs, context)
 
     def _block(self, encoder: Encoder, docs: Sequence[Doc], context: Context) -> NDArray[np.float32]:
@@ -71,5 +70,5 @@ class Xqg(Dense):
         return fuse(passages, queries, owners, self._xqg.fusion)
 
     def _description(self, context: Context) -> dict[str, Any]:
-        own = {"generated text": sha256_of_file(self._xqg.generated), "query prefix": self._xqg.query_prefix}
+        own = {"generated text": sha256_of_file(self._generated), "query prefix": self._xqg.query_prefix}
         return {**super()._description(context), **own}

@@ -11,12 +11,14 @@ from typing import Any
 
 import jinja2
 
+from harness.ablations import MeasuredFigure, read_ablations
 from harness.compare.compare import MACRO
 from harness.errors import InvalidInput
 from harness.files import write_text
 from harness.languages import language
 from harness.leaderboard import Cell, Leaderboard, columns_of, read_leaderboard
 from harness.score import ScoreFile
+from harness.site.charts import line_chart
 from harness.site.queries import query_views
 from harness.tracks import Track
 
@@ -31,7 +33,8 @@ def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: 
     by_name = {column.part: column for column in board.columns}
     shared = {"board": board, "columns": names, "by_name": by_name, "track": board.track, "root": "../"}
     page = reports / track.name / "index.html"
-    _write(environment, "track.html", page, **shared, best=_best(board))
+    ablations = read_ablations(runs / track.name)
+    _write(environment, "track.html", page, **shared, best=_best(board), has_ablations=ablations is not None)
     order = [row.system for row in board.rows]
     titles = {row.system: row.title for row in board.rows}
     ordered = sorted(scores, key=lambda score: order.index(score.system))
@@ -42,8 +45,16 @@ def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: 
         _write(
             environment, "queries.html", path, **shared, column=column, queries=queries, served=served, titles=titles
         )
+    if ablations is not None:
+        charts = [(figure, line_chart(_series_of(figure))) for figure in ablations.figures]
+        path = reports / track.name / "ablations.html"
+        _write(environment, "ablations.html", path, **shared, ablations=ablations, charts=charts)
     _write(environment, "index.html", reports / "index.html", tracks=_all_tracks(runs, board), root="")
     return page
+
+
+def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[tuple[str, float]]]]:
+    return [(series.label, [(point.x, point.macro) for point in series.points]) for series in figure.series]
 
 
 def _all_tracks(runs: Path, current: Leaderboard) -> list[Leaderboard]:

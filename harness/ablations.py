@@ -1,0 +1,175 @@
+"""Ablations: variations of one card, run and scored like any system, as data for the figures of a track's page.
+
+A file ``harness/tracks/ablations/TRACK.toml`` names the card and the figures; a figure has series, a series has points, and a
+point says which of the card's parameters it sets. ``languages = "own"`` and ``"others"`` stand for the language of each part,
+and for all but that one: such a point is a run for every part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.card import LoadedCard, load_card
+from harness.config import Record, checked, read_toml
+from harness.errors import InvalidInput, WrongUsage
+from harness.files import write_text
+from harness.manifest import digest_of
+from harness.run import run_system
+from harness.score import score_system
+from harness.system import Context
+from harness.tracks import Track
+
+SCHEMA_VERSION = 1
+FILE_NAME = "ablations.json"
+
+
+class Point(Record):
+    x: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Series(Record):
+    label: str
+    points: tuple[Point, ...] = Field(min_length=1)
+
+
+class Figure(Record):
+    name: str
+    title: str
+    x_label: str
+    caption: str
+    series: tuple[Series, ...] = Field(min_length=1)
+
+
+class Plan(Record):
+    """``card``: what is varied; ``languages``: all that "others" is taken from."""
+
+    schema_version: Literal[1]
+    card: str
+    languages: tuple[str, ...]
+    figures: tuple[Figure, ...] = Field(min_length=1)
+
+
+class Measured(Record):
+    """A point with its scores by part, and their mean over the parts of the macro average."""
+
+    x: str
+    parameters: dict[str, Any]
+    values: dict[str, float]
+    macro: float
+
+
+class MeasuredSeries(Record):
+    label: str
+    points: tuple[Measured, ...]
+
+
+class MeasuredFigure(Record):
+    name: str
+    title: str
+    x_label: str
+    caption: str
+    series: tuple[MeasuredSeries, ...]
+
+
+class Ablations(Record):
+    schema_version: int
+    track: dict[str, Any]
+    measure: str
+    card: str
+    figures: tuple[MeasuredFigure, ...]
+
+
+def load_plan(track: Track) -> Plan:
+    """The ablations of a track of this package. Raises ``WrongUsage`` when it has none."""
+    path = Path(str(resources.files("harness.tracks") / "ablations" / f"{track.name}.toml"))
+    if not path.is_file():
+        raise WrongUsage(f"track {track.name} has no ablations ({path.name} in harness/tracks/ablations)")
+    return checked(Plan, read_toml(path), f"ablations of {track.name}")
+
+
+def measure_ablations(track: Track, runs: Path, context: Context) -> Ablations:
+    """Run and score all points that are not in the cache yet, and write ``runs/TRACK/ablations.json``."""
+    plan = load_plan(track)
+    base = load_card(plan.card)
+    total = sum(len(series.points) for figure in plan.figures for series in figure.series)
+    figures = []
+    with context.progress.task("ablations", total=total) as advance:
+        for figure in plan.figures:
+            measured = []
+            for series in figure.series:
+                points = []
+                for point in series.points:
+                    points.append(_measured(track, plan, base, point, context))
+                    advance(1)
+                measured.append(MeasuredSeries(label=series.label, points=tuple(points)))
+            fields = figure.model_dump(exclude={"series"})
+            figures.append(MeasuredFigure(**fields, series=tuple(measured)))
+    ablations = Ablations(
+        schema_version=SCHEMA_VERSION,
+        track={"name": track.name, "version": track.version},
+        measure=track.primary,
+        card=plan.card,
+        figures=tuple(figures),
+    )
+    write_text(runs / track.name / FILE_NAME, json.dumps(ablations.model_dump(mode="json"), indent=1) + "\n")
+    return ablations
+
+
+def read_ablations(folder: Path) -> Ablations | None:
+    """The ablations of a track's folder of runs, or None when none were made."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        content = dict(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not a file of ablations; `xdr leaderboard --ablations` makes it again") from error
+    return checked(Ablations, content, str(path))
+
+
+def _measured(track: Track, plan: Plan, base: LoadedCard, point: Point, context: Context) -> Measured:
+    chosen = point.parameters.get("languages")
+    values: dict[str, float] = {}
+    if chosen in ("own", "others"):
+        for part in track.parts:
+            languages = [lang for lang in plan.languages if (lang == part.lang) == (chosen == "own")]
+            values |= _scores(track, base, {**point.parameters, "languages": languages}, (part.lang,), context)
+    else:
+        values = _scores(track, base, point.parameters, (), context)
+    macro = sum(values[name] for name in track.macro_parts) / len(track.macro_parts)
+    return Measured(x=point.x, parameters=point.parameters, values=values, macro=macro)
+
+
+def _scores(
+    track: Track, base: LoadedCard, changes: Mapping[str, Any], served: tuple[str, ...], context: Context
+) -> dict[str, float]:
+    """Means of the primary measure by part, for the card with some parameters changed; ``served`` empty means all."""
+    parameters = _merged(base.card.parameters, changes)
+    name = f"{base.card.name[:40]}-{digest_of([parameters, served])[:12]}"
+    card = base.card.model_copy(
+        update={"name": name, "parameters": parameters, "languages": served or base.card.languages}
+    )
+    outcome = run_system(track, LoadedCard(card, base.folder), context.cache / "ablations", context)
+    scores = score_system(track, outcome.folder)
+    means = {part: scores.mean(part, track.primary) for part in scores.parts}
+    return {part: mean for part, mean in means.items() if mean is not None}
+
+
+def _merged(parameters: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with changes, tables merged key by key.
+
+    >>> _merged({"a": 1, "fusion": {"alpha": 0.1, "combine": "sum"}}, {"fusion": {"alpha": 0.2}})
+    {'a': 1, 'fusion': {'alpha': 0.2, 'combine': 'sum'}}
+    """
+    merged = dict(parameters)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged

@@ -1,0 +1,41 @@
+"""Every test has a cache of its own; real data comes from the folder that XDR_TEST_DATA names, where there is one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The same cases on every machine, and no opinion on how fast that machine is.
+settings.register_profile("deterministic", deadline=None, derandomize=True)
+settings.load_profile("deterministic")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def xdr_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """XDR_HOME, once per worker, so that no test touches the user's cache."""
+    home = tmp_path_factory.mktemp("xdr-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDR_HOME", str(home))
+        yield home
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    folder = os.environ.get("XDR_TEST_DATA")
+    if not folder:
+        pytest.skip("needs the public data files: set XDR_TEST_DATA to a folder that holds them")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def imported_data(real_data: Path, xdr_home: Path) -> Path:
+    """The cache after ``xdr data import`` of the real data; returns where the files lie."""
+    from harness.collections.pinned import import_folder
+
+    imported = import_folder(real_data)
+    assert imported.copied, f"XDR_TEST_DATA={real_data} holds no known data file"
+    return xdr_home / "data"
