@@ -114,10 +114,11 @@ def check_comparable(track: Track, scores: Sequence[ScoreFile]) -> None:
         for field in ("measures", "track"):
             if other.context[field] != reference.context[field]:
                 findings.append(_mismatch(field, reference, other, reference.context[field], other.context[field]))
-        for part in set(reference.parts) & set(other.parts):
-            one, two = reference.context["data"][part], other.context["data"][part]
+        for part, two in other.context["data"].items():
+            first = next(score for score in scores if part in score.context["data"])
+            one = first.context["data"][part]
             findings += [
-                _mismatch(f"{part}: {kind}", reference, other, one[kind], two[kind])
+                _mismatch(f"{part}: {kind}", first, other, one[kind], two[kind])
                 for kind in one
                 if one[kind] != two[kind]
             ]
@@ -140,7 +141,7 @@ def _tests(track: Track, baseline: ScoreFile, tested: Sequence[ScoreFile], measu
         all_deltas: list[NDArray[np.float64]] = []
         for part in track.parts:
             pair = (baseline.values.get((part.name, measure)), system.values.get((part.name, measure)))
-            if pair[0] is None or pair[1] is None:
+            if not pair[0] or not pair[1]:
                 continue
             deltas, rows = _paired(baseline, part.name, pair[0], pair[1], place)
             shares[part.name] = np.bincount(rows, weights=deltas, minlength=len(units)).astype(np.float64)
@@ -224,7 +225,7 @@ def write_comparison(path: Path, comparison: Comparison) -> None:
 
 def read_comparison(path: Path) -> Comparison:
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a comparison; `xdr compare` makes it") from error
     return checked(Comparison, content, str(path))

@@ -1,0 +1,267 @@
+"""The table: macro averages or dashes, ranks and ties, and the same numbers in JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from score_files import scores_of, track_of
+
+from harness.compare import compare_systems
+from harness.compare.compare import MACRO
+from harness.errors import InvalidInput
+from harness.leaderboard import (
+    Leaderboard,
+    build,
+    columns_of,
+    read_leaderboard,
+    to_csv,
+    to_markdown,
+    write_leaderboard,
+)
+from harness.manifest import Manifest, PartRecord
+from harness.score import ScoreFile
+from harness.tracks import Track
+
+
+@pytest.fixture(autouse=True)
+def _bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ceilings have tests of their own, with collections; these tables have none."""
+    monkeypatch.setattr("harness.leaderboard.bounds_of", lambda part, measure, depth: (0.75, 0.25))
+
+
+def manifest_of(score: ScoreFile, title: str = "") -> Manifest:
+    card = {"schema_version": 1, "name": score.system, "title": title or score.system, "adapter": "dummy"}
+    record = PartRecord(dataset="", lang="", docs="", queries="", query_count=0, ranking="r")
+    return Manifest(
+        schema_version=1,
+        tag=score.system,
+        track={},
+        method={"card": card},
+        data=dict.fromkeys(score.parts, record),
+        implementation={},
+        platform={},
+        execution={"isolation": "bwrap"},
+        reuse={},
+    )
+
+
+def means(**by_part: float) -> dict[str, dict[str, float]]:
+    """Ten questions per part whose mean is the given multiple of a tenth, of hits and misses."""
+    return {part: {f"{part}{i}": float(i < round(10 * mean)) for i in range(10)} for part, mean in by_part.items()}
+
+
+def board_of(track: Track, *scores: ScoreFile, titles: Mapping[str, str] | None = None) -> Leaderboard:
+    manifests = {score.system: manifest_of(score, (titles or {}).get(score.system, "")) for score in scores}
+    return build(track, scores, compare_systems(track, scores), manifests)
+
+
+def ranks(board: Leaderboard) -> list[tuple[str, int | None]]:
+    return [(row.system, row.rank) for row in board.rows]
+
+
+def macro(board: Leaderboard, system: str) -> float | None:
+    (row,) = [row for row in board.rows if row.system == system]
+    return row.cells["RR"][MACRO].value
+
+
+def toy_board(**fields: Any) -> Leaderboard:
+    return board_of(
+        track_of("fi", "ja", "en", macro=["fi", "ja"]),
+        scores_of("base", means(fi=0.1, ja=0.3, en=0.9)),
+        scores_of("better", means(fi=1.0, ja=1.0, en=0.1)),
+        scores_of("partial", means(fi=1.0, en=1.0)),
+        **fields,
+    )
+
+
+# -- averages
+
+
+def test_the_macro_average_is_the_mean_over_the_declared_parts_not_over_questions() -> None:
+    base = {"fi": {"a": 1.0}, "ja": {"b": 0.0, "c": 0.0, "d": 1.0}, "en": {"e": 1.0}}
+    board = board_of(track_of("fi", "ja", "en", macro=["fi", "ja"]), scores_of("base", base))
+    cells = board.rows[0].cells["RR"]
+    assert cells[MACRO].value == pytest.approx((1 + 1 / 3) / 2, abs=1e-12)
+    assert [cells[part].value for part in ("fi", "ja", "en")] == pytest.approx([1, 1 / 3, 1])
+
+
+def test_without_a_declaration_the_macro_average_takes_all_parts() -> None:
+    board = board_of(track_of("fi", "ja"), scores_of("base", means(fi=0.2, ja=0.9)))
+    assert macro(board, "base") == pytest.approx(0.55)
+
+
+def test_a_missing_language_is_a_dash_and_so_is_the_macro_average() -> None:
+    board = toy_board()
+    (row,) = [row for row in board.rows if row.system == "partial"]
+    assert {column: cell.value for column, cell in row.cells["RR"].items()} == {
+        "fi": 1.0, "ja": None, "en": 1.0, MACRO: None,
+    }  # fmt: skip
+    assert row.cells["RR"][MACRO].p is None
+    assert row.rank is None
+
+
+def test_a_language_outside_the_macro_average_may_be_missing() -> None:
+    track = track_of("fi", "en", macro=["fi"])
+    board = board_of(track, scores_of("base", means(fi=0.5, en=0.5)), scores_of("other", means(fi=0.7)))
+    assert macro(board, "other") == pytest.approx(0.7)
+    assert ranks(board) == [("other", 1), ("base", 2)]
+
+
+def test_a_language_that_scores_0_is_no_dash() -> None:
+    board = board_of(track_of("fi", "ja"), scores_of("base", means(fi=0.0, ja=0.0)))
+    assert macro(board, "base") == 0.0
+    assert ranks(board) == [("base", 1)]
+    assert "| 1 | base | 0.0 | 0.0 | 0.0 |" in to_markdown(board)
+
+
+# -- ranks
+
+
+def test_rows_are_ranked_by_the_macro_average_of_the_primary_measure_and_dashes_stand_below() -> None:
+    assert ranks(toy_board()) == [("better", 1), ("base", 2), ("partial", None)]
+
+
+def test_equal_averages_share_a_rank_and_the_next_rank_is_skipped() -> None:
+    track = track_of("fi")
+    files = [scores_of(n, means(fi=m)) for n, m in (("base", 0.5), ("c", 0.2), ("b", 0.5), ("a", 0.9), ("d", 0.2))]
+    assert ranks(board_of(track, *files)) == [("a", 1), ("b", 2), ("base", 2), ("c", 4), ("d", 4)]
+    assert ranks(board_of(track, *files[::-1])) == ranks(board_of(track, *files))
+
+
+def test_averages_that_differ_only_by_rounding_share_a_rank() -> None:
+    assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1
+    track = track_of("fi", "ja", "te")
+    files = [scores_of("base", means(fi=0.3, ja=0.2, te=0.1)), scores_of("same", means(fi=0.1, ja=0.2, te=0.3))]
+    assert ranks(board_of(track, *files)) == [("base", 1), ("same", 1)]
+
+
+def test_the_smallest_real_difference_is_a_difference_in_rank() -> None:
+    track = track_of("fi", "ja")
+    more = {"fi": {f"q{i}": float(i < 1) for i in range(100_000)}, "ja": {"q": 1.0}}
+    less = {"fi": dict.fromkeys(more["fi"], 0.0), "ja": {"q": 1.0}}
+    cheap = track.model_copy(update={"families": track.families.model_copy(update={"resamples": 200})})
+    board = board_of(cheap, scores_of("base", less, dict.fromkeys(less["fi"], "t")),
+                     scores_of("more", more, dict.fromkeys(more["fi"], "t")))  # fmt: skip
+    assert ranks(board) == [("more", 1), ("base", 2)]
+
+
+# -- what a row and a column carry
+
+
+def test_cells_carry_the_tests_of_the_comparison() -> None:
+    track = track_of("fi", "ja")
+    files = [scores_of("base", means(fi=0.1, ja=0.3)), scores_of("better", means(fi=1.0, ja=1.0))]
+    comparison = compare_systems(track, files)
+    board = build(track, files, comparison, {file.system: manifest_of(file) for file in files})
+    (row,) = [row for row in board.rows if row.system == "better"]
+    assert len(comparison.differences) == 3
+    for test in comparison.differences:
+        cell = row.cells[test.measure][test.column].model_dump()
+        assert cell.pop("value") == pytest.approx({"fi": 1.0, "ja": 1.0, MACRO: 1.0}[test.column])
+        assert cell == {key: value for key, value in test.model_dump().items() if key in cell}
+        assert math.isfinite(cell["p"])
+    (baseline,) = [row for row in board.rows if row.is_baseline]
+    assert baseline.system == "base"
+    assert all(cell.p is None for cell in baseline.cells["RR"].values())
+
+
+def test_warnings_and_tie_ranges_stand_on_the_row() -> None:
+    ties = {"fi": {"queries": 3, "worst": 0.1, "best": 0.456}}
+    file = scores_of("base", means(fi=0.2), warnings={"fi": ["2 queries are missing"]}, ties=ties)
+    (row,) = board_of(track_of("fi"), file).rows
+    assert row.warnings == (
+        "fi: 2 queries are missing",
+        "fi: with ties broken worst and best, RR lies between 10.0 and 45.6",
+    )
+
+
+def test_columns_say_what_they_average_and_what_can_be_reached() -> None:
+    board = toy_board()
+    assert [(column.part, column.in_macro, column.queries) for column in board.columns] == [
+        ("fi", True, {"RR": 10}), ("ja", True, {"RR": 10}), ("en", False, {"RR": 10}),
+    ]  # fmt: skip
+    assert all((column.ceiling, column.random) == ({"RR": 0.75}, {"RR": 0.25}) for column in board.columns)
+    assert columns_of(board) == [MACRO, "fi", "ja", "en"]
+
+
+# -- the three forms
+
+
+def test_the_files_read_back_equal_and_have_reproducible_bytes(tmp_path: Path) -> None:
+    board = toy_board()
+    write_leaderboard(tmp_path, board)
+    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(first) == ["leaderboard.csv", "leaderboard.json", "leaderboard.md"]
+    assert read_leaderboard(tmp_path) == board
+    write_leaderboard(tmp_path, toy_board())
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
+
+
+@pytest.mark.parametrize("content", ["", "{", "3", "[]", "{}", "null"])
+def test_what_is_no_leaderboard_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "leaderboard.json").write_text(content)
+    with pytest.raises(InvalidInput):
+        read_leaderboard(tmp_path)
+
+
+def test_the_csv_has_every_number_of_the_json_in_full_precision() -> None:
+    board = toy_board()
+    content = json.loads(json.dumps(board.model_dump(mode="json")))
+    expected = [
+        [
+            "" if row["rank"] is None else str(row["rank"]), row["system"], measure, column,
+            *("" if cells[column][key] is None else str(cells[column][key])
+              for key in ("value", "difference", "p", "p_adjusted", "significant")),
+        ]
+        for row in content["rows"] for measure, cells in row["cells"].items() for column in columns_of(board)
+    ]  # fmt: skip
+    header, *lines = csv.reader(io.StringIO(to_csv(board)))
+    assert header == ["rank", "system", "measure", "column", "value", "difference", "p", "p_adjusted", "significant"]
+    assert lines == expected
+    assert len(lines) == 12
+
+
+def table(board: Leaderboard) -> list[list[str]]:
+    """Cells of the Markdown table, split at pipes that are not escaped."""
+    lines = to_markdown(board).split("\n\n")[0].split("\n")
+    cells = [line.replace("\\|", "\0").strip("|").split("|") for line in lines]
+    return [[cell.strip().replace("\0", "|") for cell in row] for row in cells]
+
+
+def test_the_markdown_table_agrees_with_the_json() -> None:
+    board = toy_board()
+    header, _, *rows = table(board)
+    assert header == ["", "RR", MACRO, "fi", "ja", "en"]
+    assert rows == [
+        ["1", "better", "100.0*", "100.0*", "100.0*", "10.0*"],
+        ["2", "base", "20.0", "10.0", "30.0", "90.0"],
+        ["—", "partial", "—", "100.0*", "—", "100.0"],
+    ]
+    for row, line in zip(board.rows, rows, strict=True):
+        for column, shown in zip(columns_of(board), line[2:], strict=True):
+            cell = row.cells["RR"][column]
+            assert shown.endswith("*") == bool(cell.significant)
+            assert shown.rstrip("*") == ("—" if cell.value is None else f"{100 * cell.value:.1f}")
+
+
+def test_the_note_below_the_table_says_how_it_was_tested() -> None:
+    note = to_markdown(toy_board()).split("\n\n")[1]
+    for fact in ("differs from base", "randomization", "unit: topic", "B = 2,000", "alpha = 0.05",
+                 "macro: 1 tests, Holm", "per language: 5 tests, Holm"):  # fmt: skip
+        assert fact in note
+
+
+@pytest.mark.parametrize("title", ["a|b", "a\nb", "a\r\nb", "a\rb", "|", "a | b | c", "a\u2028b", "\x0bx"])
+def test_no_title_can_break_the_markdown_table(title: str) -> None:
+    board = toy_board(titles={"better": title})
+    rows = table(board)
+    assert [len(row) for row in rows] == [6] * 5
+    assert rows[2][1] == " ".join(title.split())
+    assert len(to_markdown(board).splitlines()) == 7
