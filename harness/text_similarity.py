@@ -12,7 +12,7 @@ _CHUNK = 2048
 
 
 def normalized(text: str) -> str:
-    """Compatibility forms unified, case folded, white space runs to one blank, outer punctuation and blanks gone.
+    """Compatibility forms unified, case folded, punctuation and control characters as blanks, runs of blanks as one.
 
     >>> normalized("  Who  wrote it ?")
     'who wrote it'
@@ -39,7 +39,7 @@ def _incidence(sets: Sequence[set[str]], vocabulary: dict[str, int]) -> Any:
 def similar_pairs(
     texts: Sequence[str], others: Sequence[str], n: int, threshold: float
 ) -> Iterator[tuple[int, int, float]]:
-    """Pairs (i, j, Jaccard similarity of n-gram sets) above ``threshold``, or equal after normalisation."""
+    """Pairs (i, j, Jaccard similarity of n-gram sets of the normalised texts) above ``threshold``, which is below 1."""
     left, right = ([ngrams(normalized(text), n) for text in side] for side in (texts, others))
     vocabulary = {
         gram: i for i, gram in enumerate(dict.fromkeys(g for grams in [*left, *right] for g in sorted(grams)))

@@ -16,7 +16,9 @@ import regex
 
 # Latin letters and digits apart from other scripts, whose endings cling to them: 1883లో, NASAが. Marks belong to words, since
 # they carry the vowels of Indic scripts and Thai.
-_WORD = regex.compile(r"[\p{Latin}\p{N}][\p{Latin}\p{N}\p{M}]*|[\p{L}\p{M}]+")
+_WORD = regex.compile(r"[\p{Latin}\p{N}][\p{Latin}\p{N}\p{M}]*|[[\p{L}\p{M}]--\p{Latin}]+", regex.V1)
+# Joiners and soft hyphens stand inside words and are not written alike by everybody.
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\ufeff"))
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f]+")
 _LIBRARIES = {"ja": ("fugashi", "unidic-lite"), "ko": ("kiwipiepy",), "th": ("pythainlp",), "zh": ("jieba",)}
 _STEMMERS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "hi": "hindi",
@@ -33,7 +35,7 @@ class Segmenter:
 
     def terms(self, text: str, lang: str) -> list[str]:
         """Lower-cased terms of a text, compatibility forms unified (NFKC), stemmed in the passages' language."""
-        text = _with_ascii_digits(unicodedata.normalize("NFKC", text).casefold())
+        text = _with_ascii_digits(unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).casefold())
         # NFKC takes Thai SARA AM apart, as no dictionary of Thai words does.
         text = text.replace("\u0e4d\u0e32", "\u0e33")
         terms: list[str] = []

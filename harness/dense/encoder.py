@@ -5,11 +5,13 @@ Weights are read from safetensors only, and no code that comes with a model is e
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,11 +79,14 @@ class Encoder:
         self._torch_dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[
             settings.dtype
         ]
+        self._tokenizing = threading.Lock()
+        _silence_loading_bars()
         self._load()
         self.dimensions = int(self.encode(["dimensions"], 8).shape[1])
 
     def _load(self) -> None:
         settings = self._settings
+        _refuse_code_and_pickles(settings.path)
         try:
             if settings.pooling == "model":
                 from sentence_transformers import SentenceTransformer
@@ -100,8 +105,11 @@ class Encoder:
                 self._model = AutoModel.from_pretrained(
                     settings.path, trust_remote_code=False, use_safetensors=True, dtype=self._torch_dtype
                 ).to(settings.device)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError) as error:
+        except Exception as error:  # each library has errors of its own for a damaged file
             raise InvalidInput(f"the model in {settings.path.name} cannot be loaded: {error}") from error
+        if not (self._is_transformers_tokenizer() or hasattr(self._model[0], "embedding")):
+            kind = type(self._model[0]).__name__
+            raise InvalidInput(f"the model in {settings.path.name} starts with a module that is not supported: {kind}")
         self._model.eval()
 
     def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]:
@@ -126,14 +134,16 @@ class Encoder:
         import torch
 
         if not self._is_transformers_tokenizer():
-            # Static embeddings: sentence-transformers' own preprocessing, which knows no padding.
-            module = self._model[0]
-            features = {
-                k: v.to(self._settings.device)
-                for k, v in module.tokenize(_truncated(module, texts, max_length)).items()
-            }
+            # Static embeddings: one row of ids for all texts, no padding, and a tokenizer that is told no maximum.
+            encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+            ids = [torch.tensor(encoding.ids[:max_length], dtype=torch.long) for encoding in encodings]
+            offsets = torch.tensor([0, *(len(own) for own in ids[:-1])]).cumsum(0)
+            features = {"input_ids": torch.cat(ids), "offsets": offsets}
+            features = {name: values.to(self._settings.device) for name, values in features.items()}
             return torch.as_tensor(self._model(features)["sentence_embedding"])
-        batch = self._tokenizer(texts, padding=True, truncation=True, max_length=max_length, return_tensors="pt")
+        # The tokenizer keeps padding and truncation as state, and workers share it.
+        with self._tokenizing:
+            batch = self._tokenizer(texts, padding=True, truncation=True, max_length=max_length, return_tensors="pt")
         batch = batch.to(self._settings.device)
         if self._settings.pooling == "model":
             return torch.as_tensor(self._model(dict(batch))["sentence_embedding"])
@@ -147,10 +157,25 @@ class Encoder:
         return callable(self._tokenizer)
 
 
-def _truncated(module: Any, texts: list[str], max_length: int) -> list[str]:
-    """Texts cut after their first ``max_length`` tokens, for modules whose tokenizer is not told a maximum."""
-    encodings = module.tokenizer.encode_batch(texts, add_special_tokens=False)
-    return [
-        text if len(encoding.ids) <= max_length else text[: encoding.offsets[max_length - 1][1]]
-        for text, encoding in zip(texts, encodings, strict=True)
-    ]
+def _silence_loading_bars() -> None:
+    """Loading is quick, and the bars of transformers appear even where nobody watches."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
+def _refuse_code_and_pickles(folder: Path) -> None:
+    """Raises ``InvalidInput`` when loading the model would import code of its own or read weights by pickle."""
+    modules = folder / "modules.json"
+    try:
+        types = [str(module["type"]) for module in json.loads(modules.read_bytes())] if modules.is_file() else []
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{folder.name}/modules.json is not a list of modules: {error!r}") from error
+    # Versions of sentence-transformers before 6 import such classes from a folder without being asked to.
+    if foreign := [name for name in types if not name.startswith("sentence_transformers.")]:
+        raise InvalidInput(f"the model in {folder.name} needs code of its own ({foreign[0]}), which is never run")
+    for pickled in sorted(folder.rglob("pytorch_model*.bin")):
+        if not any(pickled.parent.glob("*.safetensors")):
+            raise InvalidInput(
+                f"{pickled.relative_to(folder.parent)} is a pickle, which is never read; convert it to safetensors"
+            )

@@ -24,6 +24,15 @@ class FusionSettings(Record):
     allow_unequal: bool = False
 
 
+def check_counts(fewest: int, most: int, settings: FusionSettings) -> None:
+    """Raises ``InvalidInput`` when sums of so few and so many queries per passage would not be comparable."""
+    if settings.combine == "sum" and not settings.allow_unequal and fewest != most:
+        raise InvalidInput(
+            f"passages have between {fewest} and {most} generated queries; a sum would weigh them differently: "
+            'set `combine = "mean"`, or `allow_unequal = true` if that is meant'
+        )
+
+
 def fuse(
     passages: NDArray[np.float32], queries: NDArray[np.float32], owners: NDArray[np.int64], settings: FusionSettings
 ) -> NDArray[np.float32]:
@@ -35,11 +44,8 @@ def fuse(
     numbers of queries, unless ``allow_unequal``.
     """
     counts = np.bincount(owners, minlength=len(passages))
-    if settings.combine == "sum" and not settings.allow_unequal and len(passages) and counts.min() != counts.max():
-        raise InvalidInput(
-            f"passages have between {counts.min()} and {counts.max()} generated queries; a sum would weigh them differently: "
-            'set `combine = "mean"`, or `allow_unequal = true` if that is meant'
-        )
+    if len(passages):
+        check_counts(int(counts.min()), int(counts.max()), settings)
     # One row at a time, in order: the sum of a passage must not depend on which other passages are beside it.
     sums = np.zeros(passages.shape, np.float64)
     np.add.at(sums, owners, queries.astype(np.float64))

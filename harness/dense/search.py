@@ -1,9 +1,9 @@
 """Exact maximum inner product search over fixed tiles, with ties resolved by the one rule before the cut.
 
-Documents are numbered in the order of their ids' UTF-8 bytes. A score and a number make one 64-bit key, larger for what
-ranks higher; keys are all different, so that the best ``depth`` of them are well defined however they were collected:
-any tile size, any number of threads, any order of tiles gives the same result. (faiss keeps arbitrary members of a group
-of equal scores.) The scores themselves come from single-threaded matrix products of fixed shape.
+Documents are numbered in the order of their ids, and a score and a number make one key (``harness.order``). Keys are all
+different, so that the best ``depth`` of them are well defined however they were collected: any tile size, any number of
+threads, any order of tiles gives the same result. (faiss keeps arbitrary members of a group of equal scores.) The scores
+themselves come from single-threaded matrix products of fixed shape.
 """
 
 from __future__ import annotations
@@ -15,29 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.order import Keys, keys_of, numbers_of, scores_of
+
 QUERY_TILE = 128
 """Queries multiplied at once. Part of what fixes the bytes of a score: never an option."""
 
-Keys = NDArray[np.uint64]
 Candidates = tuple[NDArray[np.int64], Keys]
-
-
-def keys_of(scores: NDArray[np.float32], numbers: NDArray[np.int64]) -> Keys:
-    """One key per (score, document number): ordered by score, then by number. Shapes equal; scores finite."""
-    # Adding 0 makes -0.0 equal to 0.0, as it is for the order of scores.
-    bits = (scores + np.float32(0)).view(np.uint32)
-    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31)).astype(np.uint64)
-    return (ordered << np.uint64(32)) | numbers.astype(np.uint64)
-
-
-def numbers_of(keys: Keys) -> NDArray[np.int64]:
-    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
-
-
-def scores_of(keys: Keys) -> NDArray[np.float32]:
-    ordered = (keys >> np.uint64(32)).astype(np.uint32)
-    bits = np.where(ordered >> 31, ordered & np.uint32(0x7FFFFFFF), ~ordered)
-    return bits.astype(np.uint32).view(np.float32)
 
 
 def top_documents(scores: NDArray[np.float32], depth: int) -> NDArray[np.int64]:

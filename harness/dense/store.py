@@ -63,7 +63,13 @@ class VectorStore:
 
     def append(self, vectors: NDArray[Any], shard_bytes: int) -> None:
         """Add a block, shape (rows, dimensions), in a new shard file if this one has reached ``shard_bytes``."""
-        data = np.ascontiguousarray(vectors, dtype=self.dtype).tobytes()
+        with np.errstate(over="ignore"):
+            stored = np.ascontiguousarray(vectors, dtype=self.dtype)
+        if not np.isfinite(stored).all():
+            raise InvalidInput(
+                f"vectors are not finite, or too large for {self.dtype.name}; use store_dtype = \"float32\" in the card"
+            )
+        data = stored.tobytes()
         shard, offset = self._next_place(shard_bytes)
         block = Block(shard, offset, len(vectors), self.rows, _digest(data))
         with explained_write_errors(self.path):
@@ -83,7 +89,7 @@ class VectorStore:
         block = self.blocks[index]
         data = self._bytes_of(block)
         if _digest(data) != block.digest:
-            raise InvalidInput(f"{self._shard(block.shard)} is damaged; remove the folder {self.path} and run again")
+            raise InvalidInput(f"{self._shard(block.shard)} is damaged; run the same command again")
         return np.frombuffer(data, dtype=self.dtype).reshape(block.rows, self.dimensions).astype(np.float32)
 
     def _header(self) -> Any:
@@ -98,11 +104,11 @@ class VectorStore:
         journal = self.path / "blocks.jsonl"
         intact = 0
         for line in journal.read_bytes().splitlines(keepends=True) if journal.is_file() else []:
-            try:
-                block = Block(*json.loads(line))
-            except (ValueError, TypeError):
+            block = _parsed(line)
+            # A digest covers a block's bytes alone; that its first row follows the block before is checked here.
+            if block is None or block.start != sum(b.rows for b in blocks):
                 break
-            if not line.endswith(b"\n") or _digest(self._bytes_of(block)) != block.digest:
+            if _digest(self._bytes_of(block)) != block.digest:
                 break
             blocks.append(block)
             intact += len(line)
@@ -129,6 +135,16 @@ class VectorStore:
 
     def _shard(self, number: int) -> Path:
         return self.path / f"shard-{number:05d}"
+
+
+def _parsed(line: bytes) -> Block | None:
+    try:
+        block = Block(*json.loads(line))
+    except (ValueError, TypeError):
+        return None
+    *numbers, digest = block
+    whole = line.endswith(b"\n") and isinstance(digest, str)
+    return block if whole and all(type(number) is int and number >= 0 for number in numbers) else None
 
 
 def _digest(data: bytes) -> str:

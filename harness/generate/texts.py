@@ -44,6 +44,13 @@ def read_generated(path: Path) -> list[GeneratedText]:
     return texts
 
 
+def generated_file(name: str, folder: Path) -> Path:
+    """The file that a card means: ``xquad-oracle`` is made from that collection, anything else is a path."""
+    from harness.collections import xquad_oracle
+
+    return xquad_oracle.generated_file() if name == xquad_oracle.GENERATED else folder / name
+
+
 class Choice(NamedTuple):
     """Which generated texts to use: the first ``per_language`` of each passage in each of ``languages``.
 
@@ -58,13 +65,14 @@ class Choice(NamedTuple):
 def by_document(texts: Sequence[GeneratedText], choice: Choice, doc_ids: Collection[str]) -> Mapping[str, list[str]]:
     """The chosen texts of each document, by language in alphabetical order, then in the order of the file.
 
-    Raises ``InvalidInput`` when a text belongs to no document or a chosen language has no texts.
+    Raises ``InvalidInput`` when a text belongs to no document or a chosen language has no texts, or one passage alone is to be
+    shuffled.
     """
-    strangers = sorted({text.doc_id for text in texts if text.doc_id not in doc_ids})
+    strangers = sorted({text.doc_id for text in texts}.difference(doc_ids))
     if strangers:
         raise InvalidInput(f"generated texts for {len(strangers)} unknown passages, first {strangers[0]!r}")
     available = {text.lang for text in texts}
-    languages = sorted(choice.languages or available)
+    languages = sorted(set(choice.languages) or available)
     if missing := sorted(set(languages) - available):
         raise InvalidInput(f"no generated texts in {', '.join(missing)}; the file has {', '.join(sorted(available))}")
     chosen: dict[tuple[str, str], list[str]] = {}
@@ -79,5 +87,7 @@ def by_document(texts: Sequence[GeneratedText], choice: Choice, doc_ids: Collect
 
 def _shuffled(doc_ids: Collection[str]) -> dict[str, str]:
     """A fixed permutation without fixed points: each document's successor in the order of its id's hash."""
+    if len(doc_ids) == 1:
+        raise InvalidInput("the shuffled control needs at least two passages")
     ring = sorted(doc_ids, key=lambda doc_id: hashlib.blake2b(doc_id.encode()).digest())
     return dict(zip(ring, [*ring[1:], *ring[:1]], strict=True))

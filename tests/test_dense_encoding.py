@@ -1,0 +1,127 @@
+"""Encoding: batches that depend on the texts alone, equal texts once, the same bytes for any number of workers."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_models
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.dense import encoding
+from harness.dense.encoder import Encoder, EncoderSettings
+from harness.dense.encoding import Limits, blocks_of, encode_block, encode_texts, packed
+
+TEXTS = [
+    "the river volga flows to the sea" + " and the lake" * (n % 7) + (f" {n % 40}" if n % 3 else "") for n in range(120)
+]
+
+
+class CountingEncoder:
+    """A text's vector is its characters' codes; remembers every batch."""
+
+    dimensions = 4
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self._lock = threading.Lock()
+
+    def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]:
+        return [min(len(text), max_length) for text in texts]
+
+    def encode(self, texts: Sequence[str], max_length: int) -> np.ndarray:
+        with self._lock:
+            self.batches.append(list(texts))
+        return np.array([[sum(map(ord, text[i::4])) for i in range(4)] for text in texts], np.float32)
+
+
+@given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 200))
+def test_batches_hold_every_text_once_within_the_budget_by_rising_length(counts: list[int], budget: int) -> None:
+    batches = packed(counts, budget)
+    order = [index for batch in batches for index in batch]
+    assert order == [index for _, index in sorted((count, index) for index, count in enumerate(counts))]
+    for batch in batches:
+        assert len(batch) * max(counts[i] for i in batch) <= budget or len(batch) == 1
+
+
+@given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 200))
+def test_no_batch_could_have_taken_the_first_text_of_the_next(counts: list[int], budget: int) -> None:
+    batches = packed(counts, budget)
+    for batch, following in itertools.pairwise(batches):
+        assert (len(batch) + 1) * counts[following[0]] > budget
+
+
+def test_equal_texts_are_encoded_once_in_a_block() -> None:
+    encoder = CountingEncoder()
+    texts = ["one", "two", "one", "three", "two", "one"]
+    vectors = encode_block(encoder, texts, Limits(1000, 8, 1))
+    assert sorted(text for batch in encoder.batches for text in batch) == ["one", "three", "two"]
+    assert vectors.tolist() == CountingEncoder().encode(texts, 8).tolist()
+
+
+def test_texts_of_equal_length_are_batched_in_the_order_of_their_first_occurrence() -> None:
+    encoder = CountingEncoder()
+    texts = [f"{n * 7919 % 10_000:04}" for n in range(100)] + ["long text"]
+    encode_block(encoder, [*texts, *texts[::-1]], Limits(12, 20, 1))
+    assert [text for batch in encoder.batches for text in batch] == texts
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.text(alphabet="abc", max_size=6), max_size=30), st.integers(1, 40), st.integers(1, 4))
+def test_vectors_stand_in_the_order_of_the_texts(texts: list[str], budget: int, workers: int) -> None:
+    vectors = encode_texts(CountingEncoder(), texts, Limits(budget, 5, workers))
+    expected = CountingEncoder().encode(texts, 5).reshape(len(texts), 4)
+    assert vectors.dtype == np.float32
+    assert vectors.tolist() == expected.tolist()
+
+
+def test_more_workers_run_the_same_batches() -> None:
+    batches = []
+    for workers in (1, 2, 5):
+        encoder = CountingEncoder()
+        encode_block(encoder, TEXTS, Limits(300, 200, workers))
+        batches.append(sorted(encoder.batches))
+    assert len(batches[0]) > 10
+    assert batches[0] == batches[1] == batches[2]
+
+
+def test_blocks_cover_the_texts_without_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "BLOCK_ROWS", 10)
+    assert list(blocks_of(25)) == [(0, 10), (10, 20), (20, 25)]
+    assert list(blocks_of(20)) == [(0, 10), (10, 20)]
+    assert list(blocks_of(0)) == []
+
+
+@pytest.fixture(scope="module", params=["cls", "model", "static"])
+def encoder(request: pytest.FixtureRequest) -> Encoder:
+    models = tiny_models.shared()
+    path: Path = {"cls": models.plain, "model": models.sentence, "static": models.static}[request.param]
+    return Encoder(EncoderSettings(path, "cls" if request.param == "cls" else "model", False, "float32", "cpu"))
+
+
+def test_bytes_are_the_same_for_any_number_of_workers(encoder: Encoder) -> None:
+    one, *others = (encode_block(encoder, TEXTS, Limits(100, 32, workers)).tobytes() for workers in (1, 2, 5))
+    assert others == [one, one]
+
+
+def test_workers_may_share_a_fresh_tokenizer() -> None:
+    """Its padding is set by whoever comes first; the others must not trip over that."""
+    encoder = Encoder(EncoderSettings(tiny_models.shared().plain, "cls", False, "float32", "cpu"))
+    texts = [f"{n} tea" for n in range(200)]
+    expected = encode_block(encoder, texts, Limits(16, 16, 1))
+    for _ in range(5):
+        assert encode_block(encoder, texts, Limits(16, 16, 8)).tobytes() == expected.tobytes()
+
+
+def test_a_vector_does_not_depend_on_other_blocks(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "BLOCK_ROWS", 40)
+    limits = Limits(200, 32, 2)
+    together = encode_texts(encoder, TEXTS, limits)
+    reordered = encode_texts(encoder, [*TEXTS[80:], *TEXTS[40:80]], limits)
+    assert together[40:80].tobytes() == encode_texts(encoder, TEXTS[40:80], limits).tobytes()
+    assert together[40:80].tobytes() == reordered[40:].tobytes()
