@@ -66,7 +66,9 @@ def test_the_page_shows_the_numbers_of_ir_measures(workplace: Path) -> None:
 
 
 def test_a_second_leaderboard_changes_no_byte(workplace: Path) -> None:
-    files = [path for path in workplace.rglob("*") if path.is_file() and path.parts[-3] in ("runs", "reports", "rivers")]
+    files = [
+        path for path in workplace.rglob("*") if path.is_file() and path.parts[-3] in ("runs", "reports", "rivers")
+    ]
     before = {path: path.read_bytes() for path in files}
     assert xdr("leaderboard", "track.toml", cwd=workplace).returncode == 0
     assert before

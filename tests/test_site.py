@@ -27,7 +27,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     data = folder / "data"
     data.mkdir()
-    (data / "docs.jsonl").write_text(json.dumps({"doc_id": "d<1>", "title": HOSTILE, "text": f"In 1889 {HOSTILE}"}) + "\n")
+    (data / "docs.jsonl").write_text(
+        json.dumps({"doc_id": "d<1>", "title": HOSTILE, "text": f"In 1889 {HOSTILE}"}) + "\n"
+    )
     queries = [{"query_id": "<q>&1", "lang": "ar", "text": f"متى {HOSTILE}؟ 1889"}]
     (data / "queries.jsonl").write_text("".join(json.dumps(q) + "\n" for q in queries))
     (data / "qrels.txt").write_text("<q>&1 0 d<1> 1\n")

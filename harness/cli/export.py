@@ -16,7 +16,9 @@ _FORMATS = ("xor-retrieve",)
 def export(
     run: Annotated[Path, typer.Argument(help="A run's folder: runs/TRACK/SYSTEM.")],
     output: Annotated[Path, typer.Argument(help="The file to write.")],
-    file_format: Annotated[str, typer.Option("--format", help="xor-retrieve: the official prediction file.")] = "xor-retrieve",
+    file_format: Annotated[
+        str, typer.Option("--format", help="xor-retrieve: the official prediction file.")
+    ] = "xor-retrieve",
     track: Annotated[str, typer.Option(help="Track, where the path does not tell.")] = "",
 ) -> None:
     """Write a run as XOR-Retrieve's official script reads it: question ids, languages, passage texts in rank order."""

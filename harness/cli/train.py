@@ -12,7 +12,9 @@ from harness.cli.console import note, progress
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe's TOML file, such as systems/recipes/mini-xdr.toml.")],
-    output: Annotated[Path, typer.Option("--output", help="Folder of the model and its training record.", metavar="DIR")],
+    output: Annotated[
+        Path, typer.Option("--output", help="Folder of the model and its training record.", metavar="DIR")
+    ],
 ) -> None:
     """Train an encoder. Rows that overlap with evaluation questions are dropped and counted; the record says on what."""
     from harness.train import train as train_recipe

@@ -56,7 +56,8 @@ def line_chart(series: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> Cha
         return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
 
     lines = tuple(
-        Line(name, tuple(Mark(across(x), up(100 * value), x, 100 * value) for x, value in points)) for name, points in series
+        Line(name, tuple(Mark(across(x), up(100 * value), x, 100 * value) for x, value in points))
+        for name, points in series
     )
     x_ticks = tuple(Tick(across(label), label) for label in labels)
     y_ticks = tuple(Tick(up(value), str(value)) for value in range(low, high + 1, step))
