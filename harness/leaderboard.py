@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.card import Card
-from harness.compare.compare import MACRO, Comparison, Difference
+from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
 from harness.config import Record, checked
 from harness.errors import InvalidInput
 from harness.files import write_text
@@ -33,10 +33,17 @@ class Cell(Record):
     wins: int = 0
     ties: int = 0
     losses: int = 0
+    interval: Bounds | None = None
+    difference_interval: Bounds | None = None
+    effect: float | None = None
+    t_p: float | None = None
 
 
 class Row(Record):
-    """One system. ``rank`` is null where the macro average is a dash. ``cells`` is {measure: {column: cell}}."""
+    """One system. ``rank`` is null where the macro average is a dash. ``cells`` is {measure: {column: cell}}.
+
+    ``standing``: its letters and rank interval among all systems with a macro average.
+    """
 
     system: str
     title: str
@@ -46,6 +53,7 @@ class Row(Record):
     description: str
     cells: dict[str, dict[str, Cell]]
     warnings: tuple[str, ...]
+    standing: Standing | None
     isolation: str
     card: dict[str, Any]
     provenance: dict[str, Any]
@@ -74,8 +82,7 @@ class Leaderboard(Record):
 def build(
     track: Track, scores: Sequence[ScoreFile], comparison: Comparison, manifests: Mapping[str, Manifest]
 ) -> Leaderboard:
-    tests = {(test.system, test.measure, test.column): test for test in comparison.differences}
-    rows = [_row(track, score, manifests[score.system], tests) for score in scores]
+    rows = [_row(track, score, manifests[score.system], comparison) for score in scores]
     rows.sort(key=lambda row: (row.rank is None, -(_ranked_by(track, row) or 0.0), row.system))
     ranked, previous = [], None
     for place, row in enumerate(rows, 1):
@@ -91,7 +98,7 @@ def build(
         track=track.model_dump(mode="json", exclude={"parts": {"__all__": {"location"}}}),
         columns=tuple(_column(track, name, scores) for name in (part.name for part in track.parts)),
         rows=tuple(ranked),
-        comparison=comparison.model_dump(mode="json", exclude={"differences"}),
+        comparison=comparison.model_dump(mode="json", exclude={"differences", "means", "standings"}),
     )
 
 
@@ -101,7 +108,9 @@ def _ranked_by(track: Track, row: Row) -> float | None:
     return None if value is None else round(value, 12)
 
 
-def _row(track: Track, score: ScoreFile, manifest: Manifest, tests: Mapping[tuple[str, str, str], Difference]) -> Row:
+def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Comparison) -> Row:
+    tests = {(t.measure, t.column): t for t in comparison.differences if t.system == score.system}
+    intervals = {mean.column: mean.interval for mean in comparison.means if mean.system == score.system}
     card = checked(Card, manifest.card, f"manifest of {score.system}")
     cells: dict[str, dict[str, Cell]] = {}
     for measure in track.measures:
@@ -111,7 +120,10 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, tests: Mapping[tupl
         # A dash, not an average over what happened to be there.
         means[MACRO] = sum(complete) / len(complete) if len(complete) == len(in_macro) else None
         cells[measure] = {
-            column: _cell(value, tests.get((score.system, measure, column))) for column, value in means.items()
+            column: _cell(
+                value, tests.get((measure, column)), intervals.get(column) if measure == track.primary else None
+            )
+            for column, value in means.items()
         }
     warnings = [f"{part}: {text}" for part, texts in score.context["warnings"].items() for text in texts]
     for part, found in score.context["ties"].items():
@@ -128,6 +140,7 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, tests: Mapping[tupl
         description=card.description,
         cells=cells,
         warnings=tuple(warnings),
+        standing=next((found for found in comparison.standings if found.system == score.system), None),
         isolation=str(manifest.execution.get("isolation", "none")),
         card=card.model_dump(mode="json"),
         provenance={
@@ -140,11 +153,12 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, tests: Mapping[tupl
     )
 
 
-def _cell(value: float | None, test: Difference | None) -> Cell:
+def _cell(value: float | None, test: Difference | None, interval: Bounds | None) -> Cell:
     if test is None:
-        return Cell(value=value)
-    fields = test.model_dump(include={"difference", "p", "p_adjusted", "significant", "wins", "ties", "losses"})
-    return Cell(value=value, **fields)
+        return Cell(value=value, interval=interval)
+    shared = ("difference", "p", "p_adjusted", "significant", "wins", "ties", "losses", "effect", "t_p")
+    fields = {name: getattr(test, name) for name in shared}
+    return Cell(value=value, interval=interval, difference_interval=test.interval, **fields)
 
 
 def _column(track: Track, name: str, scores: Sequence[ScoreFile]) -> Column:

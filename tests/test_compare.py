@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import randomization_reference
 import statistics_reference as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from randomization_reference import p_values, smallest_p
 from score_files import scores_of, track_of
 
-from harness.compare import Comparison, compare_systems, randomization, read_comparison, write_comparison
-from harness.compare.compare import MACRO, Difference
-from harness.compare.randomization import p_values, smallest_p
+from harness.compare import Comparison, compare_systems, read_comparison, write_comparison
+from harness.compare.records import MACRO, Difference
 from harness.errors import InvalidInput
 from harness.score import ScoreFile
 from harness.tracks import Track
@@ -104,7 +105,7 @@ def test_p_does_not_depend_on_the_size_of_chunks(chunk_bytes: int, monkeypatch: 
     rng = np.random.default_rng(3)
     contributions = rng.integers(-1, 2, size=(30, 5)) / 7
     expected = p_values(contributions, names(30), 500, 7)
-    monkeypatch.setattr(randomization, "_CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(randomization_reference, "_CHUNK_BYTES", chunk_bytes)
     assert np.array_equal(p_values(contributions, names(30), 500, 7), expected)
 
 
@@ -232,10 +233,14 @@ def test_families_are_corrected_by_holm_and_only_for_the_primary_measure() -> No
         first = scores_of(name, own, measures={"RR": "1", "AP": "1"})
         files.append(ScoreFile(name, {**first.values, **second.values}, first.units, first.langs, first.context))
     comparison = compare_systems(track_of(*sizes, measures=["AP", "RR"]), files)
-    assert [(f.name, f.measure, f.size) for f in comparison.families] == [("macro", "RR", 4), ("per language", "RR", 8)]
+    assert [(f.name, f.measure, f.size) for f in comparison.families] == [
+        ("macro", "RR", 4),
+        ("per language", "RR", 8),
+        ("all pairs", "RR", 10),
+    ]
     macro = [test for test in comparison.differences if test.measure == "RR" and test.column == MACRO]
     single = [test for test in comparison.differences if test.measure == "RR" and test.column != MACRO]
-    for family, tests in zip(comparison.families, (macro, single), strict=True):
+    for family, tests in zip(comparison.families[:2], (macro, single), strict=True):
         assert len(tests) == family.size
         expected = reference.holm([test.p for test in tests])
         assert [test.p_adjusted for test in tests] == pytest.approx(expected, abs=1e-12)
@@ -279,7 +284,7 @@ def test_a_system_without_one_of_the_languages_has_no_macro_test() -> None:
     assert [(test.system, test.column) for test in comparison.differences if test.measure == "RR"] == [
         ("full", MACRO), ("full", "fi"), ("full", "ja"), ("partial", "fi"),
     ]  # fmt: skip
-    assert [family.size for family in comparison.families] == [1, 3]
+    assert [family.size for family in comparison.families] == [1, 3, 1]
 
 
 def test_parts_outside_the_macro_average_are_tested_but_do_not_enter_it() -> None:
@@ -301,7 +306,7 @@ def test_a_part_without_scored_questions_is_no_test() -> None:
 def test_a_lone_baseline_is_a_comparison_without_tests() -> None:
     comparison = compare_systems(track_of("fi"), [scores_of("base", {"fi": {"q": 1.0}})])
     assert comparison.differences == ()
-    assert [family.size for family in comparison.families] == [0, 0]
+    assert [family.size for family in comparison.families] == [0, 0, 0]
 
 
 def test_a_missing_baseline_is_named() -> None:
@@ -384,3 +389,29 @@ def test_what_is_no_comparison_is_refused(content: str, tmp_path: Path) -> None:
     path.write_text(content, "utf-8")
     with pytest.raises(InvalidInput):
         read_comparison(path)
+
+
+def test_standings_and_intervals_come_with_the_primary_measure() -> None:
+    values = {f"q{i}": float(i % 3 == 0) for i in range(60)}
+    better = {query: 1.0 for query in values}
+    track = track_of("fi")
+    comparison = compare_systems(
+        track, [scores_of("base", {"fi": values}), scores_of("same", {"fi": values}), scores_of("good", {"fi": better})]
+    )
+    standings = {standing.system: standing for standing in comparison.standings}
+    assert standings["good"].letters != standings["base"].letters == standings["same"].letters
+    assert (standings["good"].best_rank, standings["good"].worst_rank) == (1, 1)
+    assert (standings["base"].best_rank, standings["base"].worst_rank) == (2, 3)
+    for mean in comparison.means:
+        assert mean.interval is not None
+        assert mean.interval.lower - 1e-9 <= mean.value <= mean.interval.upper + 1e-9
+    for test in comparison.differences:
+        if test.measure == track.primary:
+            assert test.interval is not None
+            assert test.interval.lower - 1e-9 <= test.difference <= test.interval.upper + 1e-9
+        else:
+            assert test.interval is None
+    macro = {test.system: test for test in comparison.differences if test.column == MACRO}
+    assert macro["same"].t_p == 1.0
+    assert macro["good"].t_p is not None
+    assert macro["good"].t_p < 1e-6

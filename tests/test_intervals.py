@@ -102,7 +102,8 @@ def test_the_bootstrap_is_that_of_loops(clusters: bool, monkeypatch: pytest.Monk
     np.testing.assert_allclose(bootstrap_statistics(table, 50, 3), found, rtol=1e-12)
 
     keys = ["3"] if clusters else ["3\0a", "3\0b"]
-    groups = [table.units] if clusters else [[u for u, c in zip(table.units, table.counts[:, k]) if c] for k in (0, 1)]
+    inside = table.counts > 0
+    groups = [table.units] if clusters else [np.array(table.units)[inside[:, k]] for k in (0, 1)]
     drawn = [np.concatenate(list(intervals._draws(len(g), 50, key))) for g, key in zip(groups, keys, strict=True)]
     for b in range(50):
         weight = {unit: row for g, d in zip(groups, drawn, strict=True) for unit, row in zip(g, d[b], strict=True)}

@@ -14,7 +14,7 @@ import pytest
 from score_files import scores_of, track_of
 
 from harness.compare import compare_systems
-from harness.compare.compare import MACRO
+from harness.compare.records import MACRO
 from harness.errors import InvalidInput
 from harness.leaderboard import (
     Leaderboard,
@@ -165,7 +165,11 @@ def test_cells_carry_the_tests_of_the_comparison() -> None:
     for test in comparison.differences:
         cell = row.cells[test.measure][test.column].model_dump()
         assert cell.pop("value") == pytest.approx({"fi": 1.0, "ja": 1.0, MACRO: 1.0}[test.column])
-        assert cell == {key: value for key, value in test.model_dump().items() if key in cell}
+        dumped = test.model_dump()
+        assert cell.pop("difference_interval") == dumped.pop("interval")
+        (mean,) = [mean for mean in comparison.means if (mean.system, mean.column) == ("better", test.column)]
+        assert cell.pop("interval") == (mean.interval.model_dump() if mean.interval else None)
+        assert cell == {key: value for key, value in dumped.items() if key in cell}
         assert math.isfinite(cell["p"])
     (baseline,) = [row for row in board.rows if row.is_baseline]
     assert baseline.system == "base"

@@ -4,10 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+import randomization_reference as randomization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare import projections, randomization
+from harness.compare import projections
 from harness.compare.fixed_point import to_fixed_point
 from harness.compare.projections import project
 from harness.compare.signs import signs

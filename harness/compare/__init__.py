@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from harness.compare.compare import Comparison, compare_systems, read_comparison, write_comparison
+from harness.compare.compare import compare_systems
+from harness.compare.records import Comparison, read_comparison, write_comparison
 
 __all__ = ["Comparison", "compare_systems", "read_comparison", "write_comparison"]

@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.stats.multitest import multipletests
 
-from harness.compare.randomization import p_values, smallest_p
-from harness.config import Record, checked
+from harness.compare.corrections import check_resamples, correct, smallest_adjusted_p
+from harness.compare.estimates import means_of, standings_of, with_estimates
+from harness.compare.projections import p_values
+from harness.compare.records import MACRO, SCHEMA_VERSION, Comparison, Difference, Family
 from harness.errors import Finding, InvalidInput
-from harness.files import write_text
 from harness.score import ScoreFile
 from harness.tracks import Track
-
-SCHEMA_VERSION = 1
-MACRO = "macro"
-
-
-class Difference(Record):
-    """One system against the baseline on one part, or on the macro average.
-
-    ``p_adjusted`` is null where the measure is not the primary one: such tests are exploratory. ``significant`` is the
-    decision of the declared family, null where none was declared.
-    """
-
-    system: str
-    column: str
-    measure: str
-    difference: float
-    p: float
-    p_adjusted: float | None
-    significant: bool | None
-    wins: int
-    ties: int
-    losses: int
-
-
-class Family(Record):
-    name: Literal["macro", "per language"]
-    measure: str
-    size: int
-    correction: str
-    smallest_adjusted_p: float
-
-
-class Comparison(Record):
-    """All tests of a track: what was tested, how, and what came out."""
-
-    schema_version: int
-    track: dict[str, Any]
-    baseline: str
-    test: str
-    unit: str
-    alpha: float
-    resamples: int
-    seed: int
-    systems: tuple[str, ...]
-    families: tuple[Family, ...]
-    differences: tuple[Difference, ...]
-    scores: dict[str, str]
 
 
 def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
@@ -89,7 +40,12 @@ def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
             macro, family = _corrected(track, macro, "macro")
             single, second = _corrected(track, single, "per language")
             families += [family, second]
+            macro, single = (
+                [with_estimates(track, test, by_name[test.system], baseline) for test in tests]
+                for tests in (macro, single)
+            )
         differences += [*macro, *single]
+    standings, all_pairs = standings_of(track, [by_name[name] for name in sorted(by_name)])
     return Comparison(
         schema_version=SCHEMA_VERSION,
         track={"name": track.name, "version": track.version},
@@ -98,10 +54,13 @@ def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
         unit=track.unit,
         alpha=track.families.alpha,
         resamples=track.families.resamples,
+        all_pairs_resamples=track.families.all_pairs_resamples,
         seed=track.families.seed,
         systems=tuple(sorted(by_name)),
-        families=tuple(families),
+        families=(*families, all_pairs),
         differences=tuple(differences),
+        means=tuple(mean for name in sorted(by_name) for mean in means_of(track, by_name[name])),
+        standings=tuple(standings),
         scores={name: str(score.context["key"]) for name, score in sorted(by_name.items())},
     )
 
@@ -194,38 +153,17 @@ def _corrected(
 ) -> tuple[list[Difference], Family]:
     families = track.families
     size = len(tests)
-    needed = int(np.ceil(5 * size / families.alpha))
-    if families.resamples < needed:
-        raise InvalidInput(
-            f"{families.resamples} resamples are too few for the family {name!r} of {size} tests at alpha "
-            f"{families.alpha}; at least {needed} are needed: raise `families.resamples` in the track"
-        )
+    check_resamples(name, size, families.resamples, families.alpha)
     family = Family(
         name=name,
         measure=track.primary,
         size=size,
         correction=families.correction,
-        smallest_adjusted_p=min(1.0, max(1, size) * smallest_p(families.resamples)),
+        smallest_adjusted_p=smallest_adjusted_p(size, families.resamples),
     )
-    if not tests:
-        return [], family
-    significant, adjusted, _, _ = multipletests(
-        [test.p for test in tests], alpha=families.alpha, method=families.correction
-    )
+    decided = correct(np.array([test.p for test in tests]), families.correction, families.alpha)
     corrected = [
         test.model_copy(update={"p_adjusted": float(p), "significant": bool(decision)})
-        for test, p, decision in zip(tests, adjusted, significant, strict=True)
+        for test, p, decision in zip(tests, decided.p_adjusted, decided.significant, strict=True)
     ]
     return corrected, family
-
-
-def write_comparison(path: Path, comparison: Comparison) -> None:
-    write_text(path, json.dumps(comparison.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
-
-
-def read_comparison(path: Path) -> Comparison:
-    try:
-        content = dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise InvalidInput(f"{path} is not a comparison; `xdr compare` makes it") from error
-    return checked(Comparison, content, str(path))

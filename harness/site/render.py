@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from harness.ablations import MeasuredFigure, read_ablations
-from harness.compare.compare import MACRO
+from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
 from harness.files import write_text
 from harness.languages import language
@@ -97,6 +97,7 @@ def _environment() -> jinja2.Environment:
         style=style,
         style_hash=f"sha256-{digest}",
         language=language,
+        interval=interval,
         percent=percent,
         heat=heat,
         mark=mark,
@@ -122,6 +123,11 @@ def _switch_rules() -> str:
 def percent(value: float | None, digits: int = 1) -> str:
     """A value in [0, 1] times 100; a dash for none."""
     return "–" if value is None else f"{100 * value:.{digits}f}"
+
+
+def interval(bounds: Bounds | None, form: str) -> str:
+    """Limits in [-1, 1] times 100, each in the given form; a dash for none."""
+    return "–" if bounds is None else f"{form % (100 * bounds.lower)} to {form % (100 * bounds.upper)}"
 
 
 def heat(value: float | None) -> str:

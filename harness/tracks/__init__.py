@@ -41,8 +41,9 @@ class Families(Record):
     """The declared families of tests: each ranked system against the baseline, primary measure."""
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    correction: Literal["holm"] = "holm"
+    correction: Literal["holm", "bonferroni", "benjamini-hochberg"] = "holm"
     resamples: int = Field(default=100_000, ge=1000)
+    all_pairs_resamples: int = Field(default=10_000, ge=1000, description="for all pairs, and for bootstrap intervals")
     seed: int = 20230723
 
 

@@ -1,4 +1,4 @@
-"""The paired randomization test, with whole units flipped.
+"""The paired randomization test, with whole units flipped, as plainly as it can be written.
 
 Under the null hypothesis that two systems are exchangeable on every unit, the sign of a unit's difference is a coin
 (Fisher 1935; for retrieval Smucker, Allan and Carterette, CIKM 2007). A unit is a topic, or a cluster of topics, with

@@ -1,0 +1,141 @@
+"""What the numbers of the primary measure are worth: intervals of means and differences, effect sizes, standings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.compare.all_pairs import all_pairs
+from harness.compare.effects import cohen_dz
+from harness.compare.hits import paired_hits
+from harness.compare.intervals import Interval, bootstrap, newcombe, wilson
+from harness.compare.letters import letters, rank_intervals
+from harness.compare.records import MACRO, Bounds, Difference, Family, Mean, Standing
+from harness.compare.stratified import macro_t
+from harness.compare.units import UnitTable, tabulate
+from harness.errors import InvalidInput
+from harness.score import ScoreFile
+from harness.tracks import Track
+
+
+def means_of(track: Track, score: ScoreFile) -> list[Mean]:
+    """Means of the primary measure with intervals: Wilson for hits of independent topics, else a bootstrap of units."""
+    found = []
+    for column in (*(part.name for part in track.parts), MACRO):
+        table, values = _table(track, score, None, column)
+        if table is None:
+            continue
+        hits = column != MACRO and len(table.units) == len(values) and np.isin(values, (0.0, 1.0)).all()
+        interval = wilson(int(values.sum()), len(values)) if hits else _bootstrapped(track, table)
+        found.append(Mean(system=score.system, column=column, value=table.macro, interval=_bounds(interval)))
+    return found
+
+
+def with_estimates(track: Track, test: Difference, score: ScoreFile, baseline: ScoreFile) -> Difference:
+    """The test with the interval of its difference, its effect size, and on the macro average the stratified t test.
+
+    Of paired hits of independent topics the interval is Newcombe's, else a bootstrap of units.
+    """
+    table, _ = _table(track, score, baseline, test.column)
+    if table is None:
+        return test
+    interval: Interval | None = None
+    if test.column != MACRO:
+        interval = _of_paired_hits(track, test.column, score, baseline)
+    effect = _effect(table)
+    return test.model_copy(
+        update={
+            "interval": _bounds(interval or _bootstrapped(track, table)),
+            "effect": effect,
+            "t_p": _t_p(table) if test.column == MACRO else None,
+        }
+    )
+
+
+def standings_of(track: Track, scores: Sequence[ScoreFile]) -> tuple[list[Standing], Family]:
+    """Groups, letters and rank intervals of the systems with a macro average, all from one set of decisions."""
+    tables = {score.system: _table(track, score, None, MACRO)[0] for score in scores}
+    ranked = {name: table for name, table in tables.items() if table is not None}
+    size = len(ranked) * (len(ranked) - 1) // 2
+    resamples = track.families.all_pairs_resamples
+    family = Family(
+        name="all pairs",
+        measure=track.primary,
+        size=size,
+        correction="max-T",
+        smallest_adjusted_p=1 / (resamples + 1),
+    )
+    if len(ranked) < 2:
+        return [Standing(system=name, letters=("a",), best_rank=1, worst_rank=1) for name in ranked], family
+    units = next(iter(ranked.values())).units
+    contributions = np.stack([table.contributions() for table in ranked.values()], axis=1)
+    decisions = all_pairs(contributions, units, resamples, track.families.seed, track.families.alpha)
+    order = sorted(range(len(ranked)), key=lambda k: -decisions.totals[k])
+    names = letters(decisions.significant, order)
+    ranks = rank_intervals(decisions.better)
+    standings = [
+        Standing(system=name, letters=names[k], best_rank=ranks[k][0], worst_rank=ranks[k][1])
+        for k, name in enumerate(ranked)
+    ]
+    return standings, family
+
+
+def _table(
+    track: Track, score: ScoreFile, baseline: ScoreFile | None, column: str
+) -> tuple[UnitTable | None, NDArray[np.float64]]:
+    """Values (or differences from the baseline) of the primary measure by unit and part; None where they are missing."""
+    names = track.macro_parts if column == MACRO else (column,)
+    values: list[float] = []
+    parts: list[str] = []
+    units: list[str] = []
+    for part in names:
+        own = score.values.get((part, track.primary))
+        theirs = baseline.values.get((part, track.primary)) if baseline is not None else own
+        if not own or not theirs:
+            return None, np.empty(0)
+        for query_id, value in own.items():
+            values.append(value - theirs[query_id] if baseline is not None else value)
+            parts.append(part)
+            units.append(score.units[part, query_id][1])
+    array = np.array(values, dtype=np.float64)
+    return tabulate(array, parts, units), array
+
+
+def _of_paired_hits(track: Track, part: str, score: ScoreFile, baseline: ScoreFile) -> Interval | None:
+    own, theirs = score.values[part, track.primary], baseline.values[part, track.primary]
+    units = [score.units[part, query_id][1] for query_id in own]
+    first = np.array(list(own.values()))
+    second = np.array([theirs[query_id] for query_id in own])
+    try:
+        return newcombe(paired_hits(first, second, units))
+    except InvalidInput:
+        return None
+
+
+def _bootstrapped(track: Track, table: UnitTable) -> Interval | None:
+    if len(table.units) < 2:
+        return None
+    return bootstrap(table, track.families.all_pairs_resamples, track.families.seed)
+
+
+def _bounds(interval: Interval | None) -> Bounds | None:
+    return Bounds(lower=interval.lower, upper=interval.upper, method=interval.method) if interval else None
+
+
+def _effect(table: UnitTable) -> float | None:
+    """Cohen's d_z over the units' mean differences; None where it is not a finite number."""
+    means = table.sums.sum(axis=1) / table.counts.sum(axis=1)
+    if len(means) < 2:
+        return None
+    effect = cohen_dz(means)
+    return effect if math.isfinite(effect) else None
+
+
+def _t_p(table: UnitTable) -> float | None:
+    try:
+        return macro_t(table).p
+    except InvalidInput:
+        return None

@@ -1,0 +1,171 @@
+"""Confidence intervals: Wilson, Newcombe and Tango for hits of independent topics, a bootstrap of units for the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, stats
+from statsmodels.stats.proportion import proportion_confint
+
+from harness.compare.hits import PairedHits
+from harness.compare.units import UnitTable
+from harness.errors import InvalidInput
+
+_CHUNK_DRAWS = 1 << 22
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Limits of a two-sided confidence interval and the method that made it."""
+
+    lower: float
+    upper: float
+    method: str
+
+
+def wilson(hits: int, topics: int, level: float = 0.95) -> Interval:
+    """Score interval of a hit rate (Wilson 1927; statsmodels). Raises ``InvalidInput`` unless 0 <= hits <= topics > 0."""
+    if not 0 <= hits <= topics or not topics:
+        raise InvalidInput(f"{hits} hits in {topics} topics is no hit rate")
+    lower, upper = proportion_confint(hits, topics, alpha=1 - level, method="wilson")
+    return Interval(float(lower), float(upper), "Wilson")
+
+
+def newcombe(table: PairedHits, level: float = 0.95) -> Interval:
+    """Interval of the difference of two paired hit rates, from Wilson's limits of both.
+
+    Method 10 of Newcombe, Statistics in Medicine 17:2635-2650, 1998: the square-and-add rule with the correlation phi of
+    the fourfold table, whose numerator is reduced by half the number of topics (not below 0) when it is positive.
+    """
+    n = table.topics
+    rates = ((table.both + table.only_first) / n, (table.both + table.only_second) / n)
+    (lower_1, upper_1), (lower_2, upper_2) = (
+        proportion_confint(round(rate * n), n, alpha=1 - level, method="wilson") for rate in rates
+    )
+    phi = _phi(table)
+
+    def distance(one: float, two: float) -> float:
+        return math.sqrt(max(0.0, one**2 - 2 * phi * one * two + two**2))
+
+    below = distance(rates[0] - lower_1, upper_2 - rates[1])
+    above = distance(upper_1 - rates[0], rates[1] - lower_2)
+    return Interval(table.difference - below, table.difference + above, "Newcombe 10")
+
+
+def _phi(table: PairedHits) -> float:
+    """Newcombe's corrected correlation; 0 where a margin of the table is empty."""
+    a, b, c, d = table.both, table.only_first, table.only_second, table.neither
+    margins = (a + b) * (c + d) * (a + c) * (b + d)
+    if margins == 0:
+        return 0.0
+    numerator: float = a * d - b * c
+    if numerator > 0:
+        numerator = max(0.0, numerator - table.topics / 2)
+    return numerator / math.sqrt(margins)
+
+
+def tango(table: PairedHits, level: float = 0.95) -> Interval:
+    """Score interval of the difference of two paired hit rates (Tango, Statistics in Medicine 17:891-908, 1998).
+
+    The limits are where the score statistic, with the nuisance rate at its maximum likelihood given the difference,
+    equals the normal quantile.
+    """
+    z = float(stats.norm.ppf((1 + level) / 2))
+    score = _TangoScore(table)
+    at = table.difference
+
+    def excess(delta: float) -> float:
+        return score(delta) ** 2 - z**2
+
+    # At the observed difference the statistic is 0, at the ends of [-1, 1] it is unbounded, or the limit is that end.
+    inner = 1 - 1e-12
+    lower = -1.0 if at <= -inner or excess(-inner) <= 0 else float(optimize.brentq(excess, -inner, at, xtol=1e-14))
+    upper = 1.0 if at >= inner or excess(inner) <= 0 else float(optimize.brentq(excess, at, inner, xtol=1e-14))
+    return Interval(lower, upper, "Tango")
+
+
+@dataclass(frozen=True)
+class _TangoScore:
+    table: PairedHits
+
+    def __call__(self, delta: float) -> float:
+        n, b, c = self.table.topics, self.table.only_first, self.table.only_second
+        distance = b - c - n * delta
+        if distance == 0:
+            return 0.0
+        # Maximum likelihood of P(only the second hits) given the difference: the larger root of a quadratic.
+        linear = -b - c + (2 * n - b + c) * delta
+        constant = -c * delta * (1 - delta)
+        rate = (math.sqrt(max(0.0, linear**2 - 8 * n * constant)) - linear) / (4 * n)
+        variance = n * (2 * rate + delta * (1 - delta))
+        return distance / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, distance)
+
+
+def bootstrap(table: UnitTable, resamples: int, seed: int, level: float = 0.95) -> Interval:
+    """Percentile interval of the macro average (of one language: the mean), units resampled as a whole.
+
+    Efron 1979. A drawn unit brings all of its topics in all of its languages; each language's mean is over the topics
+    drawn. Where no unit stands in two languages, the units of each language are drawn by themselves. The draws come from
+    Philox, keyed by BLAKE2b of seed (and language), over units sorted by name: the interval does not depend on their
+    order. Resamples in which a language got no topic are left out.
+
+    Raises
+    ------
+    InvalidInput
+        With fewer than two units, or fewer than 40 / (1 - level) resamples, which leave fewer than twenty in each tail.
+    """
+    if len(table.units) < 2:
+        raise InvalidInput("a bootstrap interval needs at least two units")
+    if resamples < (needed := math.ceil(40 / (1 - level) - 1e-9)):
+        raise InvalidInput(
+            f"{resamples} resamples are too few for a {level:.0%} interval; at least {needed} are needed"
+        )
+    statistics = bootstrap_statistics(table, resamples, seed)
+    lower, upper = np.quantile(statistics[np.isfinite(statistics)], ((1 - level) / 2, (1 + level) / 2))
+    return Interval(float(lower), float(upper), f"bootstrap of {len(table.units)} units, {resamples} resamples")
+
+
+def bootstrap_statistics(table: UnitTable, resamples: int, seed: int) -> NDArray[np.float64]:
+    """The macro average in each resample, shape (resamples,); nan where a language has no topic."""
+    if not table.nested:
+        return np.asarray(resampled_means(table.sums, table.counts, resamples, f"{seed}").mean(axis=1))
+    means = np.empty((resamples, len(table.languages)))
+    for column, language in enumerate(table.languages):
+        rows = table.counts[:, column] > 0
+        sums, counts = table.sums[rows, column : column + 1], table.counts[rows, column : column + 1]
+        means[:, column] = resampled_means(sums, counts, resamples, f"{seed}\0{language}")[:, 0]
+    return np.asarray(means.mean(axis=1))
+
+
+def resampled_means(
+    sums: NDArray[np.float64], counts: NDArray[np.int64], resamples: int, key: str
+) -> NDArray[np.float64]:
+    """Means of the columns in each resample of the rows (units), shape (resamples, columns).
+
+    ``sums``, ``counts``: shape (units, columns), as in ``UnitTable``; ``key`` decides the draws.
+    """
+    both = np.concatenate([sums, counts], axis=1)
+    columns = sums.shape[1]
+    chunks = [drawn @ both for drawn in _draws(len(sums), resamples, key)]
+    totals = np.concatenate(chunks)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(totals[:, :columns] / totals[:, columns:])
+
+
+def _draws(units: int, resamples: int, key: str) -> Iterator[NDArray[np.float64]]:
+    """How often each unit is drawn, shape (some resamples, units) at a time; row b depends on b and the key alone."""
+    digest = hashlib.blake2b(key.encode(), digest_size=16, person=b"xdr-bootstrap").digest()
+    generator = np.random.Philox(key=int.from_bytes(digest, "little"))
+    rows = max(1, _CHUNK_DRAWS // units)
+    for start in range(0, resamples, rows):
+        number = min(rows, resamples - start)
+        # The upper 53 bits as a number in [0, 1); Philox gives the words one after the other, whatever the chunks.
+        uniform = (generator.random_raw(number * units) >> np.uint64(11)) * 2.0**-53
+        drawn = (uniform * units).astype(np.int64).reshape(number, units)
+        cells = (drawn + np.arange(number)[:, None] * units).ravel()
+        yield np.bincount(cells, minlength=number * units).reshape(number, units).astype(np.float64)

@@ -1,0 +1,145 @@
+"""The randomization test of randomization.py for whole leaderboards: every pair of systems from one pass over the signs.
+
+Flipping the signs of units is linear: the resampled difference of two systems is the difference of the two systems'
+own signed sums (their projections). So K systems need K signed sums for all K (K - 1) / 2 pairs. The sums are integers
+on a fixed grid and exact, which makes every p-value independent of chunks, threads and the order of units or systems.
+
+The signed sums are matrix products in float32 of digits in base 2 ** 16, which are exact: with digits of at most 2 ** 15
+and at most 2 ** 9 units in a block no partial sum exceeds 2 ** 24, below which float32 holds every integer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from harness.compare.fixed_point import to_fixed_point
+from harness.compare.signs import signs
+from harness.errors import InvalidInput
+
+_DIGIT_BITS = 16
+_LARGEST_INTEGER_BITS = 47  # three digits
+_BLOCK_UNITS = 512
+_BLOCK_BYTES = 64 << 20
+_CHUNK_RESAMPLES = 4096  # a block of signs as float32 then fits in the second-level caches of two cores
+_MOST_THREADS = 8
+_RELATIVE_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Projections:
+    """Signed sums of K systems under B resamples, all on one integer grid.
+
+    ``shares``: int64, shape (units, K), what each unit adds to a system's statistic; ``resampled``: int64, shape (K, B).
+    """
+
+    shares: NDArray[np.int64]
+    resampled: NDArray[np.int64]
+
+    def p_values(self) -> NDArray[np.float64]:
+        """Two-sided p-values, shape (K,), of the hypotheses that each column by itself sums to 0."""
+        nothing = np.zeros(self.shares.shape[0], dtype=np.int64)
+        return np.array([self._p(self.shares[:, k], nothing, self.resampled[k]) for k in range(self.shares.shape[1])])
+
+    def pair_p_values(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """Two-sided p-values, shape (pairs,), of the differences between the two systems (columns) of each pair."""
+        return np.array(
+            [self._p(self.shares[:, i], self.shares[:, j], self.resampled[i] - self.resampled[j]) for i, j in pairs]
+        )
+
+    def _p(self, one: NDArray[np.int64], two: NDArray[np.int64], resampled: NDArray[np.int64]) -> float:
+        differences = one - two
+        observed = abs(int(differences.sum()))
+        margin = int(_RELATIVE_TOLERANCE * float(np.abs(differences).sum()))
+        at_least = np.count_nonzero(np.abs(resampled) >= observed - margin)
+        return (at_least + 1) / (resampled.size + 1)
+
+
+def project(
+    contributions: NDArray[np.float64], units: Sequence[str], resamples: int, seed: int, threads: int | None = None
+) -> Projections:
+    """Signed sums of all columns under the signs of ``signs.signs``.
+
+    Parameters
+    ----------
+    contributions
+        float64, shape (units, K): a unit's share of each system's statistic, for example the sum of its scores, or for
+        a macro average the sum over the unit's topics of score / (languages * topics of the language).
+    units
+        Names of the units; the sign of a unit depends on its name and the seed alone. No name may occur twice.
+    threads
+        Number of threads (default: the machine's cores, at most 8). The result does not depend on it.
+
+    Raises
+    ------
+    InvalidInput
+        When a unit occurs twice, the shapes disagree, or a score is not finite.
+
+    Notes
+    -----
+    The p-values are those of ``randomization.p_values`` on the columns' differences (Smucker, Allan and Carterette, CIKM
+    2007): (b + 1) / (B + 1), ties decided with relative tolerance 1e-12, for integers exactly.
+    """
+    if contributions.shape[0] != len(units):
+        raise InvalidInput(f"{len(units)} units, but contributions of {contributions.shape[0]}")
+    if len(set(units)) < len(units):
+        raise InvalidInput("a unit occurs twice; its contributions must be summed, since its sign is one")
+    shares = to_fixed_point(contributions, _LARGEST_INTEGER_BITS).integers
+    size = max(1, min(_BLOCK_UNITS, _BLOCK_BYTES // max(1, resamples)))
+    # Units of one language next to each other: in most blocks the columns of other languages are then zero and skipped.
+    order = np.argsort(np.argmax(shares != 0, axis=1), kind="stable") if shares.size else np.arange(0)
+    blocks = [order[start : start + size] for start in range(0, len(order), size)]
+    workers = max(1, min(threads or os.cpu_count() or 1, _MOST_THREADS, len(blocks)))
+
+    def signed_sums(worker: int) -> NDArray[np.int64]:
+        total = np.zeros((shares.shape[1], resamples), dtype=np.int64)
+        for block in blocks[worker::workers]:
+            _add_block(total, shares[block], signs([units[row] for row in block], resamples, seed))
+        return total
+
+    # The blocks are the parallel work; threads inside the matrix products would only wait for each other.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
+        resampled = sum(pool.map(signed_sums, range(workers)), np.zeros((1, 1), dtype=np.int64))
+    return Projections(shares, resampled)
+
+
+def _add_block(total: NDArray[np.int64], shares: NDArray[np.int64], flips: NDArray[np.int8]) -> None:
+    """Add the block's signed sums, ``shares`` transposed times ``flips``, to ``total`` of shape (K, resamples)."""
+    active = np.flatnonzero(shares.any(axis=0))
+    digits = _digits(shares[:, active].T)
+    if not digits:
+        return
+    stacked = np.concatenate(digits).astype(np.float32)
+    resamples = flips.shape[1]
+    buffer = np.empty((flips.shape[0], min(_CHUNK_RESAMPLES, resamples)), dtype=np.float32)
+    for start in range(0, resamples, _CHUNK_RESAMPLES):
+        stop = min(start + _CHUNK_RESAMPLES, resamples)
+        chunk = buffer[:, : stop - start]
+        chunk[...] = flips[:, start:stop]
+        products = (stacked @ chunk).astype(np.int64).reshape(len(digits), len(active), stop - start)
+        for place, product in enumerate(products):
+            total[active, start:stop] += product << (_DIGIT_BITS * place)
+
+
+def _digits(integers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Digits in base 2 ** 16 between -2 ** 15 and 2 ** 15, least significant first; as few as are needed."""
+    half = 1 << (_DIGIT_BITS - 1)
+    rest, digits = integers, []
+    while rest.any():
+        carried = (rest + half) >> _DIGIT_BITS
+        digits.append(rest - (carried << _DIGIT_BITS))
+        rest = carried
+    return digits
+
+
+def p_values(
+    contributions: NDArray[np.float64], units: Sequence[str], resamples: int, seed: int
+) -> NDArray[np.float64]:
+    """Drop-in replacement of ``randomization.p_values``: p-values of the columns, shape (statistics,)."""
+    return project(contributions, units, resamples, seed).p_values()
