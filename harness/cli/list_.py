@@ -57,5 +57,6 @@ def _entries(kind: str) -> list[dict[str, Any]]:
         return [{"name": name, "about": ""} for name in adapter_names()]
     return [
         {"name": "R@<n>t, R@<n>kt", "about": "recall in the first n (thousand) tokens: R@2kt, R@5kt, R@500t"},
+        {"name": "AnswerRecall@<k>", "about": "an answer in the first k passages, as DPR counts it"},
         {"name": "RR@10, nDCG@10, Success@1, R@100, AP, ...", "about": "everything that ir-measures knows"},
     ]
