@@ -393,7 +393,7 @@ def test_what_is_no_comparison_is_refused(content: str, tmp_path: Path) -> None:
 
 def test_standings_and_intervals_come_with_the_primary_measure() -> None:
     values = {f"q{i}": float(i % 3 == 0) for i in range(60)}
-    better = {query: 1.0 for query in values}
+    better = dict.fromkeys(values, 1.0)
     track = track_of("fi")
     comparison = compare_systems(
         track, [scores_of("base", {"fi": values}), scores_of("same", {"fi": values}), scores_of("good", {"fi": better})]

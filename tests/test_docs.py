@@ -1,0 +1,53 @@
+"""The guides are true: their commands run, and what they name exists."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands_of(guide: Path) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", guide.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def test_the_guide_to_submitting_works_as_it_is_written(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "runs", tmp_path / "runs")
+    commands = commands_of(ROOT / "docs" / "submit.md")
+    assert len(commands) >= 4
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for command in commands:
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    page = (tmp_path / "reports/mini/index.html").read_text("utf-8")
+    assert "my-system" in page
+    assert "my-program" in page
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_every_command_that_a_guide_names_exists(guide: Path) -> None:
+    from harness.cli import app
+    from harness.cli.data import app as data_app
+
+    known = {command.name for command in app.registered_commands} | {"data"}
+    known_data = {command.name or command.callback.__name__ for command in data_app.registered_commands}
+    for command, argument in re.findall(r"\bxdr ([a-z]+)(?: ([a-z]+))?", guide.read_text("utf-8")):
+        assert command in known, f"{guide.name}: xdr {command}"
+        assert command != "data" or argument in known_data, f"{guide.name}: xdr data {argument}"
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_every_link_of_a_guide_leads_somewhere(guide: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", guide.read_text("utf-8")):
+        assert target.startswith("http") or (guide.parent / target).exists(), f"{guide.name} -> {target}"

@@ -1,0 +1,55 @@
+"""The committed runs are those that today's cards, data and models give."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.card import load_card
+from harness.manifest import read_manifest
+from harness.pipeline import recorded_systems
+from harness.run import run_system
+from harness.score import read_scores, score_system
+from harness.system import Context
+from harness.tracks import load_track
+
+RUNS = Path(__file__).parent.parent / "runs"
+TRACK = load_track("mini")
+
+
+def test_every_row_of_the_embedded_track_has_its_run() -> None:
+    assert set(recorded_systems(RUNS, TRACK)) >= set(TRACK.systems)
+
+
+@pytest.mark.parametrize("name", TRACK.systems)
+def test_no_recorded_run_is_stale(tmp_path: Path, name: str) -> None:
+    shutil.copytree(RUNS / "mini" / name, tmp_path / "mini" / name)
+    context = Context(cache=tmp_path / "cache", work=tmp_path / "work")
+    assert run_system(TRACK, load_card(name), tmp_path, context, strict=False).reused
+
+
+@pytest.mark.parametrize("name", TRACK.systems)
+def test_the_recorded_scores_are_those_of_the_run(tmp_path: Path, name: str) -> None:
+    recorded = read_scores(RUNS / "mini" / name / "scores.parquet")
+    shutil.copytree(RUNS / "mini" / name, tmp_path / name)
+    (tmp_path / name / "scores.parquet").unlink()
+    assert score_system(TRACK, tmp_path / name).values == recorded.values
+
+
+@pytest.mark.parametrize("name", ["bm25", "mini-xdr-xqg"])
+def test_a_row_can_be_made_again(tmp_path: Path, name: str) -> None:
+    """The same ranking on the recorded kind of machine and versions; elsewhere scores within the track's tolerance."""
+    context = Context(cache=tmp_path / "cache", work=tmp_path / "work", workers=2)
+    outcome = run_system(TRACK, load_card(name), tmp_path / "runs", context)
+    recorded, again = read_manifest(RUNS / "mini" / name), read_manifest(outcome.folder)
+    if recorded.platform == again.platform:
+        assert {part: record.ranking for part, record in again.data.items()} == {
+            part: record.ranking for part, record in recorded.data.items()
+        }
+    scores, before = score_system(TRACK, outcome.folder), read_scores(RUNS / "mini" / name / "scores.parquet")
+    for part in TRACK.parts:
+        one, two = (found.values[part.name, TRACK.primary] for found in (scores, before))
+        rmse = (sum((one[query] - two[query]) ** 2 for query in one) / len(one)) ** 0.5
+        assert rmse <= 0.15, f"{part.name}: more than a question or two of 80 changed sides"
