@@ -74,13 +74,18 @@ def sha256_of_file(path: Path) -> str:
 
 
 def sha256_of_tree(path: Path) -> str:
-    """Digest of a file, or of a folder's relative names and contents, independent of time stamps and order."""
+    """Digest of a file, or of a folder's relative names and contents, independent of time stamps and order.
+
+    Markdown files and byte code do not count: no result depends on them. Raises ``WrongUsage`` when there is nothing.
+    """
     if path.is_file():
         return sha256_of_file(path)
     if not path.is_dir():
         raise WrongUsage(f"no file or folder {path}")
     digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        if file.suffix == ".md" or "__pycache__" in file.parts:
+            continue
         digest.update(f"{file.relative_to(path).as_posix()}\0{sha256_of_file(file)}\n".encode())
     return digest.hexdigest()
 
