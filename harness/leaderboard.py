@@ -42,6 +42,7 @@ class Cell(Record):
 class Row(Record):
     """One system. ``rank`` is null where the macro average is a dash. ``cells`` is {measure: {column: cell}}.
 
+    ``micro``: mean over queries instead of languages, by measure.
     ``standing``: its letters and rank interval among all systems with a macro average.
     """
 
@@ -52,6 +53,7 @@ class Row(Record):
     is_baseline: bool
     description: str
     cells: dict[str, dict[str, Cell]]
+    micro: dict[str, float | None]
     warnings: tuple[str, ...]
     standing: Standing | None
     isolation: str
@@ -139,6 +141,7 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Compari
         is_baseline=score.system == track.baseline,
         description=card.description,
         cells=cells,
+        micro={measure: _micro(track, score, measure) for measure in track.measures},
         warnings=tuple(warnings),
         standing=next((found for found in comparison.standings if found.system == score.system), None),
         isolation=str(manifest.execution.get("isolation", "none")),
@@ -151,6 +154,13 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Compari
             "rankings": {name: record.ranking for name, record in manifest.data.items()},
         },
     )
+
+
+def _micro(track: Track, score: ScoreFile, measure: str) -> float | None:
+    """Mean over all queries of the macro average's parts, each query weighing the same; None where a part is a dash."""
+    parts = [score.values.get((name, measure)) for name in track.macro_parts]
+    values = [value for part in parts if part for value in part.values()]
+    return sum(values) / len(values) if values and None not in parts else None
 
 
 def _cell(value: float | None, test: Difference | None, interval: Bounds | None) -> Cell:
@@ -212,6 +222,8 @@ def to_csv(board: Leaderboard) -> str:
                 cell = cells[column]
                 fields = (cell.value, cell.difference, cell.p, cell.p_adjusted, cell.significant)
                 writer.writerow([row.rank, row.system, measure, column, *("" if f is None else f for f in fields)])
+            micro = row.micro[measure]
+            writer.writerow([row.rank, row.system, measure, "micro", "" if micro is None else micro, "", "", "", ""])
     return buffer.getvalue()
 
 

@@ -134,3 +134,18 @@ def test_json_lists_are_readable_by_machines(tmp_path: Path) -> None:
     listed = json.loads(xdr("list", "--json", cwd=tmp_path).stdout)
     assert "mini" in {row["name"] for row in listed["tracks"]}
     assert "bm25" in {row["name"] for row in listed["adapters"]}
+
+
+def test_other_tests_are_printed_and_refused_where_they_do_not_apply(workplace: Path) -> None:
+    before = (workplace / "runs/rivers/comparison.json").read_bytes()
+    done = xdr("compare", "track.toml", "--test", "mcnemar", cwd=workplace)
+    assert done.returncode == 0
+    assert "cannot test a macro average" in done.stdout
+    assert "exact McNemar" in done.stdout
+    assert (workplace / "runs/rivers/comparison.json").read_bytes() == before
+    assert xdr("compare", "track.toml", "--test", "anova", cwd=workplace).returncode == 2
+
+
+def test_published_results_are_listed(tmp_path: Path) -> None:
+    rows = json.loads(xdr("list", "published", "--json", cwd=tmp_path).stdout)["published"]
+    assert any("xqg" in row["name"] and "53.35" in row["about"] for row in rows)

@@ -228,8 +228,11 @@ def test_the_csv_has_every_number_of_the_json_in_full_precision() -> None:
     ]  # fmt: skip
     header, *lines = csv.reader(io.StringIO(to_csv(board)))
     assert header == ["rank", "system", "measure", "column", "value", "difference", "p", "p_adjusted", "significant"]
-    assert lines == expected
-    assert len(lines) == 12
+    micro = [[row["system"], measure, "" if value is None else str(value)]
+             for row in content["rows"] for measure, value in row["micro"].items()]  # fmt: skip
+    assert [line for line in lines if line[3] != "micro"] == expected
+    assert len(expected) == 12
+    assert [[line[1], line[2], line[4]] for line in lines if line[3] == "micro"] == micro
 
 
 def table(board: Leaderboard) -> list[list[str]]:
@@ -269,3 +272,14 @@ def test_no_title_can_break_the_markdown_table(title: str) -> None:
     assert [len(row) for row in rows] == [6] * 5
     assert rows[2][1] == " ".join(title.split())
     assert len(to_markdown(board).splitlines()) == 7
+
+
+def test_the_micro_average_weighs_queries_and_is_a_dash_where_a_language_is() -> None:
+    track = track_of("fi", "ja")
+    uneven = {"fi": {"a": 1.0, "b": 1.0, "c": 1.0}, "ja": {"d": 0.0}}
+    files = [scores_of("base", uneven), scores_of("half", {"fi": uneven["fi"]})]
+    board = build(track, files, compare_systems(track, files), {file.system: manifest_of(file) for file in files})
+    rows = {row.system: row for row in board.rows}
+    assert rows["base"].micro[track.primary] == 0.75
+    assert rows["base"].cells[track.primary][MACRO].value == 0.5
+    assert rows["half"].micro[track.primary] is None

@@ -8,18 +8,36 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import DEFAULT_RUNS, Json, Runs, note
+from harness.errors import unknown_name
+
+_TESTS = ("randomization", "t", "wilcoxon", "mcnemar")
 
 
 def compare(
     track: Annotated[str, typer.Argument(help="A track's name, or the path of its TOML file.")],
     runs: Runs = DEFAULT_RUNS,
+    test: Annotated[
+        str,
+        typer.Option(
+            help="randomization, or t, wilcoxon, mcnemar: these are printed, uncorrected, nothing is written."
+        ),
+    ] = "randomization",
     as_json: Json = False,
 ) -> None:
     """Test every system of a track against its baseline and write runs/TRACK/comparison.json."""
     from harness.pipeline import COMPARISON, compare_all, score_all
     from harness.tracks import load_track
 
+    if test not in _TESTS:
+        raise unknown_name("test", test, _TESTS)
     loaded = load_track(track)
+    if test != "randomization":
+        from harness.compare.other_tests import other_tests
+
+        for outcome in other_tests(loaded, score_all(loaded, runs), test):  # type: ignore[arg-type]
+            p = "–" if outcome.p is None else f"{outcome.p:.5f}"
+            print(f"{outcome.system:<28} {outcome.column:<8} p {p}  {outcome.words}")
+        return
     comparison = compare_all(loaded, runs, score_all(loaded, runs))
     if as_json:
         print(json.dumps(comparison.model_dump(mode="json"), indent=1, ensure_ascii=False))
@@ -28,9 +46,9 @@ def compare(
     for family in comparison.families:
         smallest = f"smallest adjusted p {family.smallest_adjusted_p:.2g}"
         print(f"family {family.name!r}, {family.measure}: {family.size} tests, {family.correction.title()}, {smallest}")
-    for test in comparison.differences:
-        if test.p_adjusted is not None:
-            mark = "*" if test.significant else " "
-            figures = f"{100 * test.difference:+7.2f}  p {test.p:.5f}  adjusted {test.p_adjusted:.5f} {mark}"
-            print(f"{test.system:<28} {test.column:<8} {figures}  {test.wins}/{test.ties}/{test.losses}")
+    for tested in comparison.differences:
+        if tested.p_adjusted is not None:
+            mark = "*" if tested.significant else " "
+            figures = f"{100 * tested.difference:+7.2f}  p {tested.p:.5f}  adjusted {tested.p_adjusted:.5f} {mark}"
+            print(f"{tested.system:<28} {tested.column:<8} {figures}  {tested.wins}/{tested.ties}/{tested.losses}")
     note(f"written to {runs / loaded.name / COMPARISON}")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.console import Json
 from harness.errors import unknown_name
 
-_KINDS = ("tracks", "systems", "collections", "adapters", "measures")
+if TYPE_CHECKING:
+    from harness.published import PublishedResult
+
+_KINDS = ("tracks", "systems", "collections", "adapters", "measures", "published")
 
 
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="tracks, systems, collections, adapters, measures; all if left out.")
+        str, typer.Argument(help="tracks, systems, collections, adapters, measures, published; all if left out.")
     ] = "",
     as_json: Json = False,
 ) -> None:
@@ -31,6 +34,12 @@ def list_(
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
             print(f"  {row['name']:<{width}}  {row['about']}".rstrip())
+
+
+def _published(result: PublishedResult) -> dict[str, Any]:
+    average = "" if result.row.average is None else f"average {result.row.average}; "
+    cells = " ".join(f"{lang} {value}" for lang, value in result.row.values.items())
+    return {"name": result.label, "about": f"{average}{cells} ({result.row.status})"}
 
 
 def _entries(kind: str) -> list[dict[str, Any]]:
@@ -55,6 +64,10 @@ def _entries(kind: str) -> list[dict[str, Any]]:
         from harness.card import adapter_names
 
         return [{"name": name, "about": ""} for name in adapter_names()]
+    if kind == "published":
+        from harness.published import load_published
+
+        return [_published(result) for result in load_published()]
     return [
         {"name": "R@<n>t, R@<n>kt", "about": "recall in the first n (thousand) tokens: R@2kt, R@5kt, R@500t"},
         {"name": "AnswerRecall@<k>", "about": "an answer in the first k passages, as DPR counts it"},
