@@ -130,7 +130,9 @@ def read_ablations(folder: Path) -> Ablations | None:
     try:
         content = dict(json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidInput(f"{path} is not a file of ablations; `xdr leaderboard --ablations` makes it again") from error
+        raise InvalidInput(
+            f"{path} is not a file of ablations; `xdr leaderboard --ablations` makes it again"
+        ) from error
     return checked(Ablations, content, str(path))
 
 
@@ -143,6 +145,8 @@ def _measured(track: Track, plan: Plan, base: LoadedCard, point: Point, context:
             values |= _scores(track, base, {**point.parameters, "languages": languages}, (part.lang,), context)
     else:
         values = _scores(track, base, point.parameters, (), context)
+    if missing := [name for name in track.macro_parts if name not in values]:
+        raise InvalidInput(f"ablation {point.x!r} has no score for {', '.join(missing)}, which the macro average needs")
     macro = sum(values[name] for name in track.macro_parts) / len(track.macro_parts)
     return Measured(x=point.x, parameters=point.parameters, values=values, macro=macro)
 

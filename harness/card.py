@@ -12,13 +12,14 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from harness.config import Record, checked, read_toml
 from harness.errors import InvalidInput, WrongUsage, unknown_name
 from harness.system import System
 
 ENTRY_POINTS = "xdr.systems"
+RESERVED_ENDINGS = (".json", ".csv", ".md")
 
 
 class Card(Record):
@@ -36,6 +37,13 @@ class Card(Record):
     paper: str = ""
     licence: str = ""
     training_data: tuple[str, ...] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _no_file_of_the_track(cls, name: str) -> str:
+        if name.endswith(RESERVED_ENDINGS):
+            raise ValueError(f"a name cannot end in {', '.join(RESERVED_ENDINGS)}: a track's own files do")
+        return name
 
     def serves(self, lang: str) -> bool:
         return self.languages == "all" or lang in self.languages

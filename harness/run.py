@@ -80,7 +80,7 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
     sources = source_digests(Path(inspect.getfile(adapter)))
     system = loaded.system()
     files = {name: sha256_of_tree(path) for name, path in sorted(inputs_of(system).items())}
-    keys = _reuse_keys(track, loaded, collections, sources, files, context.seed)
+    keys = _reuse_keys(track, loaded, collections, sources, files, context)
     folder = run_folder(runs, track, card.name)
     if is_recorded(folder, keys if strict else {"inputs": keys["inputs"]}):
         return Outcome(folder, reused=True, resumed=0, queries=sum(len(c.queries) for c in collections.values()))
@@ -104,7 +104,11 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
             track={"name": track.name, "version": track.version, "depth": track.depth},
             method={"card": without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True))},
             data={part.name: records[part.name] for part in parts},
-            implementation={"git": git_state(package_root()), "source": sources, "inputs": files},
+            implementation={
+                "git": git_state(package_root()),
+                "source": sources,
+                "inputs": {without_absolute_paths(name): digest for name, digest in files.items()},
+            },
             platform=describe(),
             execution=_execution(own),
             reuse=keys,
@@ -133,7 +137,7 @@ def _reuse_keys(
     collections: Mapping[str, Collection],
     sources: Mapping[str, str],
     files: Mapping[str, str],
-    seed: int,
+    context: Context,
 ) -> dict[str, str]:
     own_sources = {
         name: digest for name, digest in sources.items() if not name.startswith("harness/") or "/dense/" in name
@@ -145,9 +149,9 @@ def _reuse_keys(
         "data": {name: (c.digests.docs, c.digests.queries) for name, c in collections.items()},
         "source": own_sources,
         "files": files,
-        "seed": seed,
+        "seed": context.seed,
     }
-    return {"inputs": digest_of(inputs), "environment": digest_of([sources, describe()["software"]])}
+    return {"inputs": digest_of(inputs), "environment": digest_of([sources, describe()["software"], context.device])}
 
 
 def _groups(parts: Sequence[Part], collections: Mapping[str, Collection]) -> Iterator[_Group]:

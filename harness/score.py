@@ -20,6 +20,7 @@ from harness.errors import Finding, InvalidInput
 from harness.files import atomic_write
 from harness.manifest import Manifest, digest_of, read_manifest, run_file
 from harness.measures import Judged, Measure, parse
+from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
 from harness.runs import Expected, Ranked, Run, has_ties, read_bytes, read_run
 from harness.tracks import Part, Track
@@ -50,11 +51,18 @@ class ScoreFile:
         values = self.values.get((part, measure))
         return float(np.mean(list(values.values()))) if values else None
 
+    def macro(self, parts: Sequence[str], measure: str) -> float | None:
+        """Mean over the parts; a dash, not an average over what happened to be there, when one of them is missing."""
+        means = [self.mean(part, measure) for part in parts]
+        complete = [value for value in means if value is not None]
+        return sum(complete) / len(complete) if complete and len(complete) == len(means) else None
+
 
 def score_system(track: Track, folder: Path) -> ScoreFile:
     """Score the run in ``folder`` and write its score file, unless the file there is that very thing already."""
     manifest = read_manifest(folder)
     check_recorded_data(track, manifest)
+    check_recorded_files(folder, manifest)
     context = scoring_context(track, folder, manifest)
     existing = folder / FILE_NAME
     if existing.is_file():
@@ -72,7 +80,7 @@ def score_system(track: Track, folder: Path) -> ScoreFile:
 def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Everything that the scores depend on, and a digest of it, from which reuse is decided."""
     parts = scored_parts(track, manifest)
-    rankings = {name: hashlib.sha256(read_bytes(run_file(folder, name))).hexdigest() for name in manifest.data}
+    rankings = {name: record.ranking for name, record in manifest.data.items()}
     context = {
         "schema_version": SCHEMA_VERSION,
         "system": manifest.tag,
@@ -113,6 +121,23 @@ def check_recorded_data(track: Track, manifest: Manifest) -> None:
                 )
     if findings:
         raise InvalidInput(f"the run of {manifest.tag} is of other data; run it again with `xdr run`", findings)
+
+
+def check_recorded_files(folder: Path, manifest: Manifest) -> None:
+    """Raise ``InvalidInput`` when the folder's run files are not those that its manifest describes."""
+    findings = []
+    if manifest.tag != folder.name:
+        findings.append(
+            Finding("error", "manifest.yaml", f"tag {manifest.tag!r}", f"{folder.name!r}, the folder's name")
+        )
+    for name, record in manifest.data.items():
+        found = hashlib.sha256(read_bytes(run_file(folder, name))).hexdigest()
+        if found != record.ranking:
+            file = run_file(folder, name).name
+            findings.append(Finding("error", file, f"its digest is {found[:16]}...", f"{record.ranking[:16]}..."))
+    if findings:
+        mend = "run the system again with `xdr run`, or restore the files"
+        raise InvalidInput(f"{folder} is not the run that its manifest describes; {mend}", findings)
 
 
 def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:
@@ -199,6 +224,8 @@ def helpfulness(judged: Judged, measure: Measure, query_id: str, doc_id: str) ->
     """Orders passages by what they do for a query's score: by grade, or by how early in them an answer stands."""
     if isinstance(measure, TokenRecall):
         return -tokens_to_answer((judged.collection.answers or {}).get(query_id, ()), judged.docs.get(doc_id).text)
+    if isinstance(measure, AnswerRecall):
+        return measure.is_hit_by((judged.collection.answers or {}).get(query_id, ()), judged.docs.get(doc_id).text)
     return (judged.collection.qrels or {}).get(query_id, {}).get(doc_id, 0)
 
 
@@ -215,7 +242,8 @@ def write_scores(path: Path, scores: ScoreFile) -> None:
     columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
     arrays = [pa.array(column, pa.string()).cast(text) for column in columns[:-1]]
     table = pa.table([*arrays, pa.array(columns[-1], pa.float64())], names=list(COLUMNS))
-    table = table.replace_schema_metadata({"xdr": json.dumps(dict(scores.context), sort_keys=True, ensure_ascii=False)})
+    context = {**scores.context, "rows": digest_of(rows)}
+    table = table.replace_schema_metadata({"xdr": json.dumps(context, sort_keys=True, ensure_ascii=False)})
     with atomic_write(path) as file:
         pq.write_table(table, file, compression="zstd", write_statistics=False)
 
@@ -229,12 +257,15 @@ def read_scores(path: Path) -> ScoreFile:
         table = pq.read_table(path)
         context = dict(json.loads(table.schema.metadata[b"xdr"]))
         columns = [table.column(name).to_pylist() for name in COLUMNS]
+        recorded_rows = context.pop("rows")
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise InvalidInput(f"{path} is not a score file; `xdr score` makes it again") from error
     if missing := {"schema_version", "key", "system", "track", "measures", "data", "languages"} - context.keys():
         raise InvalidInput(f"{path} is not a score file (it lacks {', '.join(sorted(missing))}); `xdr score` makes it")
     if context["schema_version"] != SCHEMA_VERSION:
         raise InvalidInput(f"{path} has schema version {context['schema_version']}, expected {SCHEMA_VERSION}")
+    if digest_of(list(zip(*columns, strict=True))) != recorded_rows:
+        raise InvalidInput(f"{path} is not as it was written; `xdr score` makes it again")
     values: dict[tuple[str, str], dict[str, float]] = {}
     units: dict[tuple[str, str], tuple[str, str]] = {}
     langs: dict[str, str] = {}
@@ -257,11 +288,12 @@ def bounds_of(part: Part, measure_name: str, depth: int, samples: int = 10) -> t
     ids = np.array(judged.docs.ids, dtype=object)
     ideal = {query_id: _ideal(judged, query_id, measure)[:depth] for query_id in judged.query_ids}
     ceiling = _mean(measure.score(judged, ideal).values())
-    generator = np.random.default_rng(20230723)
+    # Raw words of Philox: the same in every version of NumPy, unlike the choices that it makes of them.
+    words = np.random.Philox(key=20230723)
     draws = []
     for _ in range(samples):
         rankings = {
-            query_id: tuple(generator.choice(ids, size=min(depth, len(ids)), replace=False))
+            query_id: tuple(ids[np.argsort(words.random_raw(len(ids)), kind="stable")[:depth]])
             for query_id in judged.query_ids
         }
         draws.append(_mean(measure.score(judged, rankings).values()))
@@ -271,6 +303,8 @@ def bounds_of(part: Part, measure_name: str, depth: int, samples: int = 10) -> t
 def _ideal(judged: Judged, query_id: str, measure: Measure) -> list[str]:
     """Relevant passages by falling grade, each first one that by itself makes a token-budget hit where that matters."""
     answers = (judged.collection.answers or {}).get(query_id, ())
+    if isinstance(measure, AnswerRecall):
+        return [doc.doc_id for doc in judged.docs if measure.is_hit_by(answers, doc.text)][:1]
     if isinstance(measure, TokenRecall):
         hits = [
             doc.doc_id

@@ -50,9 +50,11 @@ class Command:
         self._parameters = parameters
 
     def inputs(self) -> Mapping[str, Path]:
-        """Every word of the command that is a file in the card's folder."""
-        files = {word: self._parameters.folder / word for word in self._parameters.command}
-        return {word: path for word, path in files.items() if path.is_file()}
+        """The files beside the card, which the command can read, and words of the command that are files below it."""
+        folder = self._parameters.folder
+        beside = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+        named = {word: folder / word for word in self._parameters.command if (folder / word).is_file()}
+        return beside | named
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
         folder = (context.work / "request").resolve()
@@ -98,7 +100,7 @@ class Command:
                 raise InvalidInput(
                     f"{first} ran longer than {self._parameters.timeout_seconds:g} s; raise `timeout_seconds` in the card"
                 ) from None
-            except (FileNotFoundError, PermissionError) as error:
+            except OSError as error:
                 raise InvalidInput(f"{first} cannot be started: {error.strerror}") from None
         if process.returncode != 0:
             shown = said.decode("utf-8", "replace").strip()[-_STDERR_SHOWN:]

@@ -20,6 +20,7 @@ from harness.dense.encoder import Encoder, EncoderSettings, model_folder, resolv
 from harness.dense.encoding import BLOCK_ROWS, Limits, blocks_of, encode_block, encode_texts
 from harness.dense.search import QUERY_TILE, Tiles, exact_search
 from harness.dense.store import VectorStore
+from harness.errors import InvalidInput
 from harness.files import exclusive, sha256_of_tree
 from harness.manifest import digest_of
 from harness.platform_info import library_versions
@@ -80,6 +81,8 @@ class Dense:
         with context.record.stage("encode queries"):
             texts = [parameters.query_prefix + query.text for query in request.queries]
             queries = encode_texts(encoder, texts, self._limits(parameters.query_max_length, context))
+        if not np.isfinite(queries).all():
+            raise InvalidInput(f"the model gives vectors that are not finite in {parameters.dtype}; try another dtype")
         with context.record.stage("search"):
             yield from _search_in_passes(request, queries, store, context)
 

@@ -98,7 +98,7 @@ def test_an_executable_becomes_a_command(tmp_path: Path) -> None:
     loaded = load_card(card(tmp_path, 'adapter = "./search.sh"\n[parameters]\ntimeout_seconds = 5\n'))
     assert loaded.adapter_class().__name__ == "Command"
     assert loaded.parameters() == {"command": ["./search.sh"], "timeout_seconds": 5}
-    assert loaded.system().inputs() == {"./search.sh": tmp_path.resolve() / "search.sh"}  # type: ignore[attr-defined]
+    assert loaded.system().inputs()["./search.sh"] == tmp_path.resolve() / "search.sh"  # type: ignore[attr-defined]
 
 
 def test_a_program_that_may_not_be_executed_says_so(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import itertools
 import json
 import random
@@ -18,7 +19,7 @@ import statistics_reference as reference
 from harness import score as score_module
 from harness.collections.view import load
 from harness.errors import InvalidInput
-from harness.manifest import Manifest, PartRecord, digest_of, run_file, write_manifest
+from harness.manifest import Manifest, PartRecord, digest_of, read_manifest, run_file, write_manifest
 from harness.measures import Judged, Measure, parse
 from harness.records import Ranking
 from harness.runs import Run, fixed_order, write_run
@@ -45,10 +46,15 @@ class World:
         data = {}
         for part, own in rankings.items():
             rows = [Ranking(q, list(ids), np.arange(len(ids), 0, -1, dtype=np.float32)) for q, ids in own.items()]
-            write_run(run_file(folder, part), rows, name)
+            text = write_run(run_file(folder, part), rows, name)
             digests = load(self.track.part(part).dataset_id).digests
             data[part] = PartRecord(
-                dataset=part, lang=part, docs=digests.docs, queries=digests.queries, query_count=0, ranking=""
+                dataset=part,
+                lang=part,
+                docs=digests.docs,
+                queries=digests.queries,
+                query_count=0,
+                ranking=hashlib.sha256(text).hexdigest(),
             )
         method = {"card": {"schema_version": 1, "name": name, "title": name, "adapter": "dummy", **card}}
         nothing: dict[str, Any] = {"track": {}, "implementation": {}, "platform": {}, "execution": {}, "reuse": {}}
@@ -307,15 +313,34 @@ def test_another_ranking_is_scored_again(world: World, counted: list[str]) -> No
     assert (before, after, counted) == (0.5, 1.0, ["toy", "toy"])
 
 
-def test_one_changed_byte_of_a_run_is_scored_again(world: World, counted: list[str]) -> None:
+def test_one_changed_byte_of_a_run_is_refused(world: World, counted: list[str]) -> None:
     folder = world.run(RANKINGS)
     score_system(world.track, folder)
     path = run_file(folder, "fi")
     text = gzip.decompress(path.read_bytes())
     assert text.count(b" 1 2.0 ") == 1
     path.write_bytes(gzip.compress(text.replace(b" 1 2.0 ", b" 1 2.5 ")))
-    score_system(world.track, folder)
-    assert counted == ["toy", "toy"]
+    with pytest.raises(InvalidInput, match=r"not the run that its manifest describes"):
+        score_system(world.track, folder)
+    assert counted == ["toy"]
+
+
+def test_another_systems_folder_is_refused(world: World) -> None:
+    world.run(RANKINGS).rename(world.home / "runs" / "copy")
+    with pytest.raises(InvalidInput, match="tag 'toy'"):
+        score_system(world.track, world.home / "runs" / "copy")
+
+
+def test_an_edited_score_file_is_scored_again(world: World) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = world.run(RANKINGS)
+    scores = score_system(world.track, folder)
+    table = pq.read_table(folder / "scores.parquet")
+    ones = pa.array([1.0] * table.num_rows)
+    pq.write_table(table.set_column(table.column_names.index("value"), "value", ones), folder / "scores.parquet")
+    assert score_system(world.track, folder).values == scores.values
 
 
 @pytest.mark.parametrize(
@@ -443,7 +468,10 @@ def test_a_run_with_ties_says_so_and_one_without_does_not(world: World) -> None:
     folder = world.run(RANKINGS)
     assert score_system(world.track, folder).context["ties"] == {}
     rows = [Ranking("fi-1", ["d1", "d2"], np.ones(2, dtype=np.float32))]
-    write_run(run_file(folder, "fi"), rows, "toy")
+    digest = hashlib.sha256(write_run(run_file(folder, "fi"), rows, "toy")).hexdigest()
+    manifest = read_manifest(folder)
+    record = manifest.data["fi"].model_copy(update={"ranking": digest})
+    write_manifest(folder, manifest.model_copy(update={"data": {**manifest.data, "fi": record}}))
     # Doc ids descend: d2, Rome, comes first and fills the budget of two tokens. Two questions are scored.
     scores = score_system(world.track, folder)
     assert scores.context["ties"] == {"fi": {"queries": 1, "worst": 0.0, "best": 0.5}}

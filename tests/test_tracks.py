@@ -7,7 +7,7 @@ import pytest
 from harness.card import card_names
 from harness.collections import dataset_ids, load
 from harness.errors import InvalidInput, WrongUsage
-from harness.tracks import load_track, track_names
+from harness.tracks import Track, load_track, track_names
 
 TRACK = """
 schema_version = 1
@@ -107,3 +107,17 @@ def test_a_relative_dataset_starts_from_the_track_file(
 def test_an_absolute_dataset_stays(tmp_path: Path) -> None:
     (part,) = load_track(track(tmp_path, TRACK.replace("xdr-mini/ar", "folder:/data/mine"))).parts
     assert part.dataset_id == "folder:/data/mine"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"parts": [{"name": "macro", "dataset": "xdr-mini/ar", "lang": "ar"}]}, "cannot be called macro"),
+        ({"macro": ("ar", "ar")}, "macro names one twice"),
+        ({"measures": ("RR@10", "RR@10"), "primary": "RR@10"}, "measures names one twice"),
+    ],
+)
+def test_names_that_would_collide_are_refused(change: dict[str, object], message: str) -> None:
+    content = {**load_track("mini").model_dump(), "macro": (), **change}
+    with pytest.raises(ValueError, match=message):
+        Track.model_validate(content)

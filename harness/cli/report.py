@@ -14,6 +14,9 @@ from harness.errors import WrongUsage
 
 def report(
     run: Annotated[Path, typer.Argument(help="A run's folder: runs/TRACK/SYSTEM.")],
+    track_name: Annotated[
+        str, typer.Option("--track", help="The track's TOML file, where the name does not tell.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Show one run: scores by language and measure, warnings, and what made it."""
@@ -24,15 +27,10 @@ def report(
     if not run.is_dir():
         raise WrongUsage(f"{run} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
     manifest = read_manifest(run)
-    track = load_track(str(manifest.track["name"]))
+    track = load_track(track_name or str(manifest.track["name"]))
     scores = score_system(track, run)
     means = {part: {measure: scores.mean(part, measure) for measure in track.measures} for part in scores.parts}
-    complete = [name for name in track.macro_parts if name in means]
-    macro: dict[str, float] = {
-        measure: sum(means[name][measure] or 0 for name in complete) / len(complete)
-        for measure in track.measures
-        if len(complete) == len(track.macro_parts)
-    }
+    macro = {measure: scores.macro(track.macro_parts, measure) for measure in track.measures}
     if as_json:
         print(json.dumps({"system": scores.system, "macro": macro, "parts": means}, indent=1))
         return

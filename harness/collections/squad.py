@@ -38,7 +38,7 @@ def read_squad(path: Path, lang: str) -> SquadFile:
     """Read a SQuAD v1.1 file. Raises ``InvalidInput`` with every place that does not have the format's shape."""
     try:
         content = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except OSError:
         raise WrongUsage(f"no file {path}") from None
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a JSON file: {error}") from error

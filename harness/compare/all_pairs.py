@@ -59,6 +59,7 @@ def all_pairs(
     resamples: int,
     seed: int,
     alpha: float = 0.05,
+    threads: int | None = None,
 ) -> AllPairs:
     """Randomised Tukey test of all pairs of systems.
 
@@ -69,6 +70,11 @@ def all_pairs(
         topics of score / (languages * topics of the language).
     units
         Names of the units. A unit's permutations depend on its name and the seed alone.
+
+    alpha
+        Family-wise error of the decisions.
+    threads
+        Number of threads (default: the machine's cores, at most 8). The result does not depend on it.
 
     Returns
     -------
@@ -88,7 +94,7 @@ def all_pairs(
         raise InvalidInput(f"{len(units)} units, but contributions of {contributions.shape[0]}")
     if len(set(units)) < len(units):
         raise InvalidInput("a unit occurs twice; its contributions must be summed, since it is permuted as one")
-    largest = np.sort(largest_differences(contributions, units, resamples, seed))
+    largest = np.sort(largest_differences(contributions, units, resamples, seed, threads=threads))
     shares = to_fixed_point(contributions).integers
     sums = shares.sum(axis=0)
     margin = int(_RELATIVE_TOLERANCE * float(np.ptp(shares, axis=1).sum())) if shares.size else 0
@@ -105,6 +111,7 @@ def largest_differences(
     resamples: int,
     seed: int,
     chunk: int = _CHUNK_RESAMPLES,
+    threads: int | None = None,
 ) -> NDArray[np.int64]:
     """Largest difference between two systems in each resample, shape (resamples,), on the grid of ``to_fixed_point``.
 
@@ -114,7 +121,7 @@ def largest_differences(
     dealt = np.sort(to_fixed_point(contributions).integers, axis=1)
     # A unit on which all systems agree changes no difference, whatever its permutation.
     telling = np.flatnonzero(dealt[:, :1] != dealt[:, -1:]) if dealt.size else np.arange(0)
-    workers = max(1, min(os.cpu_count() or 1, _MOST_THREADS, len(telling)))
+    workers = max(1, min(threads or os.cpu_count() or 1, _MOST_THREADS, len(telling)))
     chunk = max(_WORDS_PER_COUNT, chunk - chunk % _WORDS_PER_COUNT)
     found = np.empty(resamples, dtype=np.int64)
     with ThreadPoolExecutor(workers) as pool:

@@ -147,7 +147,8 @@ def resampled_means(
 ) -> NDArray[np.float64]:
     """Means of the columns in each resample of the rows (units), shape (resamples, columns).
 
-    ``sums``, ``counts``: shape (units, columns), as in ``UnitTable``; ``key`` decides the draws.
+    ``sums``, ``counts``: shape (units, columns), as in ``UnitTable``; one column of counts may serve all sums. ``key``
+    decides the draws.
     """
     both = np.concatenate([sums, counts], axis=1)
     columns = sums.shape[1]

@@ -1,4 +1,8 @@
-"""The randomization test of randomization.py for whole leaderboards: every pair of systems from one pass over the signs.
+"""The paired randomization test for whole leaderboards: every pair of systems from one pass over the signs.
+
+Under the null hypothesis that two systems are exchangeable on every unit, the sign of a unit's difference is a coin
+(Fisher 1935; for retrieval Smucker, Allan and Carterette, CIKM 2007). A unit is a topic, or a cluster of topics, with
+all of its languages: one coin for all of them, since the versions of one question are not independent.
 
 Flipping the signs of units is linear: the resampled difference of two systems is the difference of the two systems'
 own signed sums (their projections). So K systems need K signed sums for all K (K - 1) / 2 pairs. The sums are integers
@@ -83,8 +87,8 @@ def project(
 
     Notes
     -----
-    The p-values are those of ``randomization.p_values`` on the columns' differences (Smucker, Allan and Carterette, CIKM
-    2007): (b + 1) / (B + 1), ties decided with relative tolerance 1e-12, for integers exactly.
+    The p-value of a statistic is (b + 1) / (B + 1), b the number of the B resamples whose absolute statistic is at least
+    the observed one; equality is decided with relative tolerance 1e-12, for integers exactly.
     """
     if contributions.shape[0] != len(units):
         raise InvalidInput(f"{len(units)} units, but contributions of {contributions.shape[0]}")
@@ -141,5 +145,5 @@ def _digits(integers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 def p_values(
     contributions: NDArray[np.float64], units: Sequence[str], resamples: int, seed: int
 ) -> NDArray[np.float64]:
-    """Drop-in replacement of ``randomization.p_values``: p-values of the columns, shape (statistics,)."""
+    """Two-sided p-values of the columns' sums, shape (statistics,); parameters and errors are those of ``project``."""
     return project(contributions, units, resamples, seed).p_values()

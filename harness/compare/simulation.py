@@ -72,7 +72,7 @@ class Sample:
         return [two - one for one, two in zip(self.first, self.second, strict=True)]
 
     def contributions(self, shared: bool) -> NDArray[np.float64]:
-        """Units' shares of the macro average, shape (units, experiments), as ``randomization.p_values`` takes them.
+        """Units' shares of the macro average, shape (units, experiments), as ``projections.project`` takes them.
 
         ``shared`` false gives every language units of its own, which is wrong for shared topics.
         """
@@ -151,4 +151,4 @@ def _observed(latent: NDArray[np.float64], truth: Truth, number: int) -> NDArray
     effect = number * truth.effect
     if truth.kind == "continuous":
         return latent + effect
-    return (latent > stats.norm.isf(truth.rate + effect)).astype(np.float64)
+    return np.asarray(latent > stats.norm.isf(truth.rate + effect), dtype=np.float64)

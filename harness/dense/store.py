@@ -67,7 +67,7 @@ class VectorStore:
             stored = np.ascontiguousarray(vectors, dtype=self.dtype)
         if not np.isfinite(stored).all():
             raise InvalidInput(
-                f"vectors are not finite, or too large for {self.dtype.name}; use store_dtype = \"float32\" in the card"
+                f'vectors are not finite, or too large for {self.dtype.name}; use store_dtype = "float32" in the card'
             )
         data = stored.tobytes()
         shard, offset = self._next_place(shard_bytes)

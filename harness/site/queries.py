@@ -46,7 +46,10 @@ def query_views(track: Track, part: Part, scores: Sequence[ScoreFile], runs: Pat
     qrels, answers = collection.qrels or {}, collection.answers or {}
     served = [score for score in scores if part.name in score.langs]
     rankings = {
-        score.system: read_run(run_file(runs / track.name / score.system, part.name))[0].rankings for score in served
+        score.system: read_run(file)[0].rankings
+        for score in served
+        # A language that a card declares but was not run has no file: it counts 0.
+        if (file := run_file(runs / track.name / score.system, part.name)).is_file()
     }
     views = []
     for query in collection.queries:
@@ -54,7 +57,7 @@ def query_views(track: Track, part: Part, scores: Sequence[ScoreFile], runs: Pat
         accepted = answers.get(query.query_id, ())
         systems = []
         for score in served:
-            ranked = rankings[score.system].get(query.query_id)
+            ranked = rankings.get(score.system, {}).get(query.query_id)
             doc_ids = ranked.doc_ids[: track.depth] if ranked else ()
             places = [rank for rank, doc_id in enumerate(doc_ids, 1) if doc_id in relevant]
             shown = [_passage(collection.docs.get(doc_id), doc_id in relevant, accepted) for doc_id in doc_ids[:SHOWN]]

@@ -17,6 +17,8 @@ from harness.errors import InvalidInput
 from harness.files import write_text
 from harness.languages import language
 from harness.leaderboard import Cell, Leaderboard, columns_of, read_leaderboard
+from harness.measures import parse
+from harness.measures.from_qrels import FromQrels
 from harness.score import ScoreFile
 from harness.site.charts import line_chart
 from harness.site.queries import query_views
@@ -34,7 +36,15 @@ def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: 
     shared = {"board": board, "columns": names, "by_name": by_name, "track": board.track, "root": "../"}
     page = reports / track.name / "index.html"
     ablations = read_ablations(runs / track.name)
-    _write(environment, "track.html", page, **shared, best=_best(board), has_ablations=ablations is not None)
+    _write(
+        environment,
+        "track.html",
+        page,
+        **shared,
+        best=_best(board),
+        has_ablations=ablations is not None,
+        check=_check(track, scores, board),
+    )
     order = [row.system for row in board.rows]
     titles = {row.system: row.title for row in board.rows}
     ordered = sorted(scores, key=lambda score: order.index(score.system))
@@ -49,18 +59,31 @@ def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: 
         charts = [(figure, line_chart(_series_of(figure))) for figure in ablations.figures]
         path = reports / track.name / "ablations.html"
         _write(environment, "ablations.html", path, **shared, ablations=ablations, charts=charts)
-    _write(environment, "index.html", reports / "index.html", tracks=_all_tracks(runs, board), root="")
+    _write(environment, "index.html", reports / "index.html", tracks=_all_tracks(runs, reports, board), root="")
     return page
+
+
+def _check(track: Track, scores: Sequence[ScoreFile], board: Leaderboard) -> dict[str, Any] | None:
+    """A run, a part and measures that other tools must agree on: from judgements, and without ties."""
+    measures = [name for name in track.measures if isinstance(parse(name), FromQrels)]
+    by_name = {score.system: score for score in scores}
+    for row in board.rows if measures else ():
+        context = by_name[row.system].context
+        for column in board.columns:
+            if column.part in context["rankings"] and column.part not in context["ties"]:
+                fields = {"part": column.part, "dataset": column.dataset, "lang": column.lang}
+                return {"title": row.title, "system": row.system, "measures": measures, **fields}
+    return None
 
 
 def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[tuple[str, float]]]]:
     return [(series.label, [(point.x, point.macro) for point in series.points]) for series in figure.series]
 
 
-def _all_tracks(runs: Path, current: Leaderboard) -> list[Leaderboard]:
+def _all_tracks(runs: Path, reports: Path, current: Leaderboard) -> list[Leaderboard]:
     found = {current.track["name"]: current}
     for path in sorted(runs.glob("*/leaderboard.json")):
-        if path.parent.name not in found:
+        if path.parent.name not in found and (reports / path.parent.name / "index.html").is_file():
             try:
                 found[path.parent.name] = read_leaderboard(path.parent)
             except InvalidInput:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from harness.config import Record, checked, read_toml
-from harness.errors import unknown_name
+from harness.errors import InvalidInput, unknown_name
 
 PartName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
 _PATH = re.compile(r"^((?:folder|squad)(?:\([a-z-]+\))?:)(.+)$")
@@ -75,6 +75,13 @@ class Track(Record):
             raise ValueError("two parts have the same name")
         if strangers := set(self.macro) - set(names):
             raise ValueError(f"macro names unknown parts: {', '.join(sorted(strangers))}")
+        if reserved := {"macro", "micro", "index", "ablations"} & set(names):
+            raise ValueError(
+                f"a part cannot be called {', '.join(sorted(reserved))}: pages and columns have these names"
+            )
+        for key, values in (("macro", self.macro), ("measures", self.measures), ("systems", self.systems)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{key} names one twice")
         if self.primary not in self.measures:
             raise ValueError(f"primary {self.primary!r} is not among the measures")
         from harness.measures import parse
@@ -100,15 +107,18 @@ def load_track(name: str) -> Track:
     """A track by its name, or from a TOML file by its path. Raises ``WrongUsage`` or ``InvalidInput``."""
     if name.endswith(".toml"):
         path = Path(name)
-        return checked(Track, _resolve_paths(read_toml(path), path.parent), str(path))
+        return checked(Track, _resolve_paths(read_toml(path), path), str(path))
     if name not in track_names():
         raise unknown_name("track", name, track_names(), "or the path of a track's TOML file")
     return checked(Track, read_toml(Path(str(resources.files("harness.tracks") / f"{name}.toml"))), f"track {name}")
 
 
-def _resolve_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _resolve_paths(data: dict[str, Any], file: Path) -> dict[str, Any]:
     """Datasets that are relative paths are meant relative to the track's own file."""
+    folder = file.parent
     for part in data.get("parts", []):
+        if isinstance(part, dict) and "location" in part:
+            raise InvalidInput(f"{file}: parts have a dataset, and no key 'location'")
         match = _PATH.match(str(part.get("dataset", ""))) if isinstance(part, dict) else None
         if match and not Path(match[2]).is_absolute():
             part["location"] = f"{match[1]}{(folder / match[2]).resolve()}"
