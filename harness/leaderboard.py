@@ -43,7 +43,7 @@ class Row(Record):
     """One system. ``rank`` is null where the macro average is a dash. ``cells`` is {measure: {column: cell}}.
 
     ``micro``: mean over queries instead of languages, by measure.
-    ``standing``: its letters and rank interval among all systems with a macro average.
+    ``standings``: its letters and rank interval by column; on the macro average among all systems that have one.
     """
 
     system: str
@@ -55,7 +55,7 @@ class Row(Record):
     cells: dict[str, dict[str, Cell]]
     micro: dict[str, float | None]
     warnings: tuple[str, ...]
-    standing: Standing | None
+    standings: dict[str, Standing]
     isolation: str
     card: dict[str, Any]
     provenance: dict[str, Any]
@@ -140,7 +140,7 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Compari
         cells=cells,
         micro={measure: _micro(track, score, measure) for measure in track.measures},
         warnings=tuple(warnings),
-        standing=next((found for found in comparison.standings if found.system == score.system), None),
+        standings={found.column: found for found in comparison.standings if found.system == score.system},
         isolation=str(manifest.execution.get("isolation", "none")),
         card=card.model_dump(mode="json"),
         provenance={

@@ -55,32 +55,50 @@ def with_estimates(track: Track, test: Difference, score: ScoreFile, baseline: S
     )
 
 
-def standings_of(track: Track, scores: Sequence[ScoreFile]) -> tuple[list[Standing], Family]:
-    """Groups, letters and rank intervals of the systems with a macro average, all from one set of decisions."""
-    tables = {score.system: _table(track, score, None, MACRO)[0] for score in scores}
-    ranked = {name: table for name, table in tables.items() if table is not None}
-    size = len(ranked) * (len(ranked) - 1) // 2
+def standings_of(track: Track, scores: Sequence[ScoreFile]) -> tuple[list[Standing], list[Family]]:
+    """Groups, letters and rank intervals: of the systems with a macro average, and on every part of those scored on it.
+
+    All of a column come from one set of decisions. The parts' standings are exploratory: each part is its own family.
+    """
+    standings = [found for column in (MACRO, *_part_names(track)) for found in _standings(track, scores, column)]
+    sizes = {column: sum(found.column == column for found in standings) for column in (MACRO, *_part_names(track))}
     resamples = track.families.all_pairs_resamples
-    family = Family(
-        name="all pairs",
-        measure=track.primary,
-        size=size,
-        correction="max-T",
-        smallest_adjusted_p=1 / (resamples + 1),
-    )
+    families = [
+        Family(
+            name=name,
+            measure=track.primary,
+            size=size * (size - 1) // 2,
+            correction="max-T",
+            smallest_adjusted_p=1 / (resamples + 1),
+        )
+        for name, size in (
+            ("all pairs", sizes[MACRO]),
+            ("all pairs, each language by itself", max(sizes[name] for name in _part_names(track))),
+        )
+    ]
+    return standings, families
+
+
+def _part_names(track: Track) -> tuple[str, ...]:
+    return tuple(part.name for part in track.parts)
+
+
+def _standings(track: Track, scores: Sequence[ScoreFile], column: str) -> list[Standing]:
+    tables = {score.system: _table(track, score, None, column)[0] for score in scores}
+    ranked = {name: table for name, table in tables.items() if table is not None}
     if len(ranked) < 2:
-        return [Standing(system=name, letters=("a",), best_rank=1, worst_rank=1) for name in ranked], family
+        return [Standing(system=name, column=column, letters=("a",), best_rank=1, worst_rank=1) for name in ranked]
     units = next(iter(ranked.values())).units
     contributions = np.stack([table.contributions() for table in ranked.values()], axis=1)
-    decisions = all_pairs(contributions, units, resamples, track.families.seed, track.families.alpha)
+    families = track.families
+    decisions = all_pairs(contributions, units, families.all_pairs_resamples, families.seed, families.alpha)
     order = sorted(range(len(ranked)), key=lambda k: -decisions.totals[k])
     names = letters(decisions.significant, order)
     ranks = rank_intervals(decisions.better)
-    standings = [
-        Standing(system=name, letters=names[k], best_rank=ranks[k][0], worst_rank=ranks[k][1])
+    return [
+        Standing(system=name, column=column, letters=names[k], best_rank=ranks[k][0], worst_rank=ranks[k][1])
         for k, name in enumerate(ranked)
     ]
-    return standings, family
 
 
 def _table(

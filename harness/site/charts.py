@@ -1,7 +1,8 @@
-"""Line charts as SVG coordinates, computed here so that the templates only draw."""
+"""Charts as SVG coordinates, computed here so that the templates only draw."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,21 +45,91 @@ class Chart(NamedTuple):
 def line_chart(series: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> Chart:
     """Chart of (label, points) with values in [0, 1], shown times 100; the x axis has the points' labels in order."""
     labels = list(dict.fromkeys(x for _, points in series for x, _ in points))
-    values = [100 * value for _, points in series for _, value in points]
-    step = next(step for step in (1, 2, 5, 10, 20) if (max(values) - min(values)) / step <= 6)
-    low, high = step * int(min(values) // step), step * (int(max(values) // step) + 1)
+    scale = _scale([100 * value for _, points in series for _, value in points])
 
     def across(label: str) -> float:
         inner = WIDTH - _LEFT - _RIGHT
         return _LEFT + inner * (labels.index(label) + 0.5) / len(labels)
 
-    def up(value: float) -> float:
-        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
-
     lines = tuple(
-        Line(name, tuple(Mark(across(x), up(100 * value), x, 100 * value) for x, value in points))
+        Line(name, tuple(Mark(across(x), _up(100 * value, scale), x, 100 * value) for x, value in points))
         for name, points in series
     )
     x_ticks = tuple(Tick(across(label), label) for label in labels)
-    y_ticks = tuple(Tick(up(value), str(value)) for value in range(low, high + 1, step))
-    return Chart(lines, x_ticks, y_ticks)
+    return Chart(lines, x_ticks, _y_ticks(scale))
+
+
+def scatter_chart(points: Sequence[tuple[str, float, float]]) -> Chart:
+    """Chart of (label, cost, value): cost > 0 on a logarithmic axis, value in [0, 1], shown times 100."""
+    scale = _scale([100 * value for _, _, value in points])
+    exponents = [math.log10(cost) for _, cost, _ in points]
+    low, high = math.floor(min(exponents)), max(math.ceil(max(exponents)), math.floor(min(exponents)) + 1)
+
+    def across(exponent: float) -> float:
+        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (exponent - low) / (high - low)
+
+    marks = tuple(
+        Mark(across(exponent), _up(100 * value, scale), label, 100 * value)
+        for (label, _, value), exponent in zip(points, exponents, strict=True)
+    )
+    x_ticks = tuple(Tick(across(exponent), _power_of_ten(exponent)) for exponent in range(low, high + 1))
+    return Chart((Line("", marks),), x_ticks, _y_ticks(scale))
+
+
+def _power_of_ten(exponent: int) -> str:
+    for power, letter in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
+        if exponent >= power:
+            return f"{10 ** (exponent - power)}{letter}"
+    return f"{10**exponent}" if exponent >= 0 else f"{10**exponent:.{-exponent}f}"
+
+
+class _Scale(NamedTuple):
+    low: int
+    high: int
+    step: int
+
+
+def _scale(values: Sequence[float]) -> _Scale:
+    step = next(step for step in (1, 2, 5, 10, 20) if (max(values) - min(values)) / step <= 6)
+    return _Scale(step * int(min(values) // step), step * (int(max(values) // step) + 1), step)
+
+
+def _up(value: float, scale: _Scale) -> float:
+    return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value - scale.low) / (scale.high - scale.low)
+
+
+def _y_ticks(scale: _Scale) -> tuple[Tick, ...]:
+    return tuple(Tick(_up(value, scale), str(value)) for value in range(scale.low, scale.high + 1, scale.step))
+
+
+class Whisker(NamedTuple):
+    """A value and its interval on an axis 100 units wide."""
+
+    lower: float
+    value: float
+    upper: float
+
+
+class Axis(NamedTuple):
+    """An axis over values in percentage points; ``zero`` is None where 0 is its end or outside."""
+
+    low: float
+    high: float
+    zero: float | None
+
+    def place(self, value: float) -> float:
+        """Where a value in [-1, 1] stands, from 0 to 100."""
+        return 100 * (100 * value - self.low) / (self.high - self.low)
+
+    def whisker(self, lower: float, value: float, upper: float) -> Whisker:
+        return Whisker(self.place(lower), self.place(value), self.place(upper))
+
+
+def axis_of(limits: Sequence[tuple[float, float]], around_zero: bool = False) -> Axis:
+    """Axis for intervals of values in [-1, 1]: in steps of 10 points, for differences symmetric around 0."""
+    values = [100 * limit for pair in limits for limit in pair] or [0.0]
+    if around_zero:
+        most = max(10, 10 * math.ceil(max(abs(value) for value in values) / 10))
+        return Axis(-most, most, 50.0)
+    low = max(0, 10 * math.floor(min(values) / 10))
+    return Axis(low, max(low + 10, min(100, 10 * math.ceil(max(values) / 10))), None)

@@ -2,82 +2,211 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from harness.ablations import MeasuredFigure, read_ablations
 from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
 from harness.files import write_text
-from harness.languages import language
-from harness.leaderboard import Cell, Leaderboard, columns_of, read_leaderboard
-from harness.measures import parse
-from harness.measures.from_qrels import FromQrels
+from harness.leaderboard import Leaderboard, Row, columns_of, read_leaderboard
+from harness.manifest import FILE_NAME as MANIFEST
+from harness.published import DENOMINATORS, PublishedResult, load_published
 from harness.score import ScoreFile
-from harness.site.charts import line_chart
-from harness.site.queries import query_views
+from harness.site.charts import Axis, axis_of, line_chart, scatter_chart
+from harness.site.checks import checks_of, first_checks
+from harness.site.definitions import definition
+from harness.site.environment import heat_rules, make_environment
+from harness.site.evidence import Site, write_evidence
+from harness.site.questions import most_different
 from harness.tracks import Track
 
-HEAT_STEPS = 20
-MAX_MEASURES = 16
+SCRIPTS = ("data.js", "statistics.js", "table.js", "compare.js", "question.js", "start.js")
+
+Write = Callable[..., None]
 
 
 def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: Path, reports: Path) -> Path:
     """Write the track's pages and the index of all tracks; returns the path of the track's page."""
-    environment = _environment()
-    names = columns_of(board)
-    by_name = {column.part: column for column in board.columns}
-    shared = {"board": board, "columns": names, "by_name": by_name, "track": board.track, "root": "../"}
-    page = reports / track.name / "index.html"
-    ablations = read_ablations(runs / track.name)
-    _write(
-        environment,
-        "track.html",
-        page,
-        **shared,
-        best=_best(board),
-        has_ablations=ablations is not None,
-        check=_check(track, scores, board),
-    )
-    order = [row.system for row in board.rows]
-    titles = {row.system: row.title for row in board.rows}
-    ordered = sorted(scores, key=lambda score: order.index(score.system))
-    for column in board.columns:
-        queries = query_views(track, track.part(column.part), ordered, runs)
-        served = [score for score in ordered if column.part in score.langs]
-        path = reports / track.name / f"{column.part}.html"
-        _write(
-            environment, "queries.html", path, **shared, column=column, queries=queries, served=served, titles=titles
-        )
-    if ablations is not None:
-        charts = [(figure, line_chart(_series_of(figure))) for figure in ablations.figures]
-        path = reports / track.name / "ablations.html"
-        _write(environment, "ablations.html", path, **shared, ablations=ablations, charts=charts)
-    _write(environment, "index.html", reports / "index.html", tracks=_all_tracks(runs, reports, board), root="")
-    return page
-
-
-def _check(track: Track, scores: Sequence[ScoreFile], board: Leaderboard) -> dict[str, Any] | None:
-    """A run, a part and measures that other tools must agree on: from judgements, and without ties."""
-    measures = [name for name in track.measures if isinstance(parse(name), FromQrels)]
     by_name = {score.system: score for score in scores}
-    for row in board.rows if measures else ():
-        context = by_name[row.system].context
-        for column in board.columns:
-            if column.part in context["rankings"] and column.part not in context["ties"]:
-                fields = {"part": column.part, "dataset": column.dataset, "lang": column.lang}
-                return {"title": row.title, "system": row.system, "measures": measures, **fields}
-    return None
+    ordered = tuple(by_name[row.system] for row in board.rows)
+    site = Site(track, board, ordered, runs, reports / track.name)
+    _remove_old_pages(site.folder)
+    write_evidence(site)
+    _write_assets(reports)
+    environment = make_environment()
+
+    def write(template: str, path: Path, depth: int, **values: Any) -> None:
+        write_text(path, environment.get_template(template).render(root="../" * depth, **values))
+
+    _write_track(site, write)
+    _write_index(site, reports, write)
+    return site.folder / "index.html"
+
+
+def _remove_old_pages(folder: Path) -> None:
+    """Pages of systems, parts or measures that are gone must not stay; a folder that is not ours is left as it is."""
+    if (folder / "data" / "board.js").is_file():
+        for name in ("data", "languages", "systems", "against", "evidence"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for page in folder.glob("*.html"):
+            page.unlink()
+
+
+def _write_assets(reports: Path) -> None:
+    static = resources.files("harness.site").joinpath("static")
+    style = static.joinpath("style.css").read_text("utf-8") + heat_rules() + "\n"
+    write_text(reports / "assets" / "style.css", style)
+    scripts = (static.joinpath(name).read_text("utf-8") for name in SCRIPTS)
+    write_text(reports / "assets" / "xdr.js", "\n".join(scripts))
+
+
+def _write_track(site: Site, write: Write) -> None:
+    board, track, folder = site.board, site.track, site.folder
+    ablations = read_ablations(site.runs / track.name)
+    shared: dict[str, Any] = {
+        "board": board,
+        "track": board.track,
+        "columns": columns_of(board),
+        "by_name": {column.part: column for column in board.columns},
+        "rows": {row.system: row for row in board.rows},
+        "measure_pages": [(name, site.measure_page(name)) for name in track.measures],
+        "has_ablations": ablations is not None,
+        "checks": first_checks(site),
+        "again": [f"xdr leaderboard {track.name}"],
+        "here": "",
+    }
+    for measure in track.measures:
+        page = folder / site.measure_page(measure)
+        extra = {
+            "measure": measure,
+            "best": _best(board, measure),
+            "bounds": _bounds_rows(board, measure),
+            "standings_axis": _axis([row.cells[track.primary][MACRO].interval for row in board.rows]),
+        }
+        write("track.html", page, 1, **{**shared, "here": "results"}, **extra)
+    for column in board.columns:
+        axis = _axis([row.cells[track.primary][column.part].interval for row in board.rows])
+        ranked = sorted(board.rows, key=lambda row: _place(row, track.primary, column.part))
+        page = folder / "languages" / f"{column.part}.html"
+        methods = {found.method for row in ranked if (found := row.cells[track.primary][column.part].interval)}
+        own = {"here": column.part, "checks": first_checks(site, column.part)}
+        extra = {"column": column, "axis": axis, "ranked": ranked, "intervals": ", ".join(sorted(methods))}
+        write("language.html", page, 2, **{**shared, **own}, **extra)
+    for row, score in zip(board.rows, site.scores, strict=True):
+        _write_system(site, row, score, shared, write)
+    write("compare.html", folder / "compare.html", 1, **{**shared, "here": "compare"})
+    write("question.html", folder / "question.html", 1, **shared)
+    costs = {
+        name: [(row.title, cost, _macro(row, track.primary)) for row, cost in _costs(board, name)] for name in COSTS
+    }
+    charts = {name: (points, scatter_chart(points)) for name, points in costs.items() if points}
+    write("cost.html", folder / "cost.html", 1, **{**shared, "here": "cost"}, charts=charts, cost_titles=COSTS)
+    definitions = {name: definition(name) for name in track.measures}
+    extra = {"contexts": _contexts(site), "definitions": definitions}
+    write("methods.html", folder / "methods.html", 1, **{**shared, "here": "methods"}, **extra)
+    if ablations is not None:
+        figures = [(figure, line_chart(_series_of(figure))) for figure in ablations.figures]
+        again = {"again": [f"xdr leaderboard {track.name} --ablations"]}
+        extra = {"ablations": ablations, "charts": figures}
+        write("ablations.html", folder / "ablations.html", 1, **{**shared, "here": "ablations", **again}, **extra)
+
+
+def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any], write: Write) -> None:
+    track = site.track
+    own = {
+        "again": [
+            f"xdr run {track.name} {row.system} --runs again",
+            f"xdr report again/{track.name}/{row.system}",
+        ],
+        "checks": checks_of(site, score),
+    }
+    manifest = site.runs / track.name / row.system / MANIFEST
+    write_text(site.folder / "evidence" / row.system / MANIFEST, manifest.read_text("utf-8"))
+    cells = row.cells[track.primary]
+    axis = _axis([cell.interval for cell in cells.values()])
+    write("system.html", site.folder / "systems" / f"{row.system}.html", 2, **{**shared, **own}, row=row, axis=axis)
+    if not row.is_baseline:
+        axis = _axis([cell.difference_interval for cell in cells.values()], around_zero=True)
+        extremes = most_different(site, row.system)
+        page = site.folder / "against" / f"{row.system}.html"
+        write("against.html", page, 2, **{**shared, **own}, row=row, axis=axis, extremes=extremes)
+
+
+def _axis(intervals: Sequence[Bounds | None], around_zero: bool = False) -> Axis:
+    return axis_of([(found.lower, found.upper) for found in intervals if found], around_zero)
+
+
+def _place(row: Row, measure: str, part: str) -> tuple[bool, float, str]:
+    value = row.cells[measure][part].value
+    return value is None, -(value or 0.0), row.system
+
+
+def _macro(row: Row, measure: str) -> float:
+    return row.cells[measure][MACRO].value or 0.0
+
+
+COSTS = {
+    "seconds": "Seconds for the whole run, on the machine of the run",
+    "bytes": "Bytes of the index",
+}
+
+
+def _costs(board: Leaderboard, name: str) -> list[tuple[Row, float]]:
+    """Rows with a macro average and a cost that their manifest tells."""
+    found = []
+    for row in board.rows:
+        stages = row.provenance["execution"].get("stages") or []
+        total = sum(float(stage.get(name, 0)) for stage in stages)
+        if total > 0 and row.cells[board.track["primary"]][MACRO].value is not None:
+            found.append((row, total))
+    return found
+
+
+def _contexts(site: Site) -> dict[str, Any]:
+    """Versions of the measures, and digests of the data, as the scores have them."""
+    data = {part: digests for score in site.scores for part, digests in score.context["data"].items()}
+    return {"measures": site.scores[0].context["measures"], "data": data}
+
+
+def _bounds_rows(board: Leaderboard, measure: str) -> list[tuple[str, dict[str, float]]]:
+    """Ceiling and random score of every column; that of the macro average is the mean over its parts."""
+    rows = []
+    for label, key in (("Ceiling", "ceiling"), ("Random ranking", "random")):
+        values = {column.part: getattr(column, key)[measure] for column in board.columns}
+        inside = [values[column.part] for column in board.columns if column.in_macro]
+        rows.append((label, {MACRO: sum(inside) / len(inside), **values}))
+    return rows
+
+
+def _best(board: Leaderboard, measure: str) -> dict[str, float]:
+    """Highest value by column, to be underlined."""
+    best: dict[str, float] = {}
+    for row in board.rows:
+        for column, cell in row.cells[measure].items():
+            if cell.value is not None:
+                best[column] = max(best.get(column, 0.0), cell.value)
+    return best
 
 
 def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[tuple[str, float]]]]:
     return [(series.label, [(point.x, point.macro) for point in series.points]) for series in figure.series]
+
+
+def _write_index(site: Site, reports: Path, write: Write) -> None:
+    write("index.html", reports / "index.html", 0, tracks=_all_tracks(site.runs, reports, site.board))
+    groups: dict[tuple[str, str], list[PublishedResult]] = {}
+    published = load_published()
+    for result in published:
+        groups.setdefault((result.row.split, result.row.measure), []).append(result)
+    for results in groups.values():
+        results.sort(key=lambda result: (-(result.row.average or 0), result.label))
+    sources = {result.name: result.source for result in published}
+    extra = {"groups": groups, "sources": sources.values(), "denominators": DENOMINATORS["dev"]}
+    write("published.html", reports / "published.html", 0, **extra)
 
 
 def _all_tracks(runs: Path, reports: Path, current: Leaderboard) -> list[Leaderboard]:
@@ -89,84 +218,3 @@ def _all_tracks(runs: Path, reports: Path, current: Leaderboard) -> list[Leaderb
             except InvalidInput:
                 continue
     return [found[name] for name in sorted(found)]
-
-
-def _best(board: Leaderboard) -> dict[tuple[str, str], float]:
-    """Highest value by measure and column, to be set in bold."""
-    best: dict[tuple[str, str], float] = {}
-    for row in board.rows:
-        for measure, cells in row.cells.items():
-            for column, cell in cells.items():
-                if cell.value is not None:
-                    best[measure, column] = max(best.get((measure, column), 0.0), cell.value)
-    return best
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness.site"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = (
-        resources.files("harness.site").joinpath("static", "style.css").read_text("utf-8")
-        + _heat_rules()
-        + _switch_rules()
-    )
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment.globals.update(
-        style=style,
-        style_hash=f"sha256-{digest}",
-        language=language,
-        interval=interval,
-        percent=percent,
-        heat=heat,
-        mark=mark,
-        MACRO=MACRO,
-    )
-    return environment
-
-
-def _heat_rules() -> str:
-    """One class per step: a page under a strict content security policy can have no style attributes."""
-    steps = (f".h{i}{{--heat:{round(62 * i / HEAT_STEPS)}%}}" for i in range(HEAT_STEPS + 1))
-    return "\n" + "".join(steps) + "\n"
-
-
-def _switch_rules() -> str:
-    """The measure switch works without a script: a table is hidden unless its radio button is the checked one."""
-    rules = (
-        f"section:has(#measure-{i}:not(:checked)) > .measure-{i}{{display:none}}" for i in range(1, MAX_MEASURES + 1)
-    )
-    return "@media screen{" + "".join(rules) + "}\n"
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """A value in [0, 1] times 100; a dash for none."""
-    return "–" if value is None else f"{100 * value:.{digits}f}"
-
-
-def interval(bounds: Bounds | None, form: str) -> str:
-    """Limits in [-1, 1] times 100, each in the given form; a dash for none."""
-    return "–" if bounds is None else f"{form % (100 * bounds.lower)} to {form % (100 * bounds.upper)}"
-
-
-def heat(value: float | None) -> str:
-    return "" if value is None else f"h{max(0, min(HEAT_STEPS, round(HEAT_STEPS * value)))}"
-
-
-def mark(cell: Cell) -> tuple[str, str]:
-    """Sign and words for a difference that the declared family calls significant."""
-    if not cell.significant or cell.difference is None:
-        return "", ""
-    return (
-        ("▲", "significantly better than the baseline")
-        if cell.difference > 0
-        else ("▼", "significantly worse than the baseline")
-    )
-
-
-def _write(environment: jinja2.Environment, template: str, path: Path, **values: Any) -> None:
-    write_text(path, environment.get_template(template).render(**values))

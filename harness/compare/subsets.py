@@ -1,0 +1,158 @@
+"""What a reader's own choice of languages needs: sufficient statistics of every pair of systems, and p-values by subset.
+
+The stratified t test of ``stratified.macro_t`` uses the differences of two systems i and j only through sums of products of
+residuals. With r_lg(k) = sum_{t in g} (x_tk - xbar_lk) / n_l, what unit g adds to system k's mean on language l, centred,
+and C_lm(i, j) = sum_g r_lg(i) r_mg(j), the pair's *form* is
+
+    Q_lm = sum_g (r_lg(i) - r_lg(j)) (r_mg(i) - r_mg(j)) = C_lm(i, i) - C_lm(i, j) - C_lm(j, i) + C_lm(j, j).
+
+For a subset S of languages the variance of the macro difference is then, where no unit stands in two of them,
+
+    (1/|S|^2) sum_l G_l / (G_l - 1) Q_ll,   with Satterthwaite's degrees of freedom, and else
+    (1/|S|^2) G / (G - 1) sum_{l, m in S} Q_lm,   with G - 1,
+
+G_l being the number of units of language l, and G that of the units in any language of S. A page can hold the forms of
+one reference system against all others and test any subset without the scores of single topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.compare.projections import project
+from harness.score import ScoreFile
+
+MOST_LANGUAGES_FOR_ALL_SUBSETS = 8
+_RELATIVE_TOLERANCE = 1e-12
+_NO_DIFFERENCE = 1e-13  # of the terms whose difference a form is: what rounding leaves of equal systems
+_MOST_RESAMPLED_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class SubsetStatistics:
+    """Sufficient statistics of K systems on L parts and one measure.
+
+    ``means``: float64, shape (K, L), nan where a system has no scores. ``topics``: int64, shape (L,), the denominators.
+    ``units``: names of the G units. ``shares``: float64, shape (L, G, K), what a unit adds to a system's mean on a part
+    (0 where the system has no scores). ``members``: bool, shape (L, G), whether a unit has topics in a part.
+    """
+
+    systems: tuple[str, ...]
+    parts: tuple[str, ...]
+    means: NDArray[np.float64]
+    topics: NDArray[np.int64]
+    units: tuple[str, ...]
+    shares: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    members: NDArray[np.bool_]
+
+    @property
+    def nested(self) -> bool:
+        """Whether no unit stands in two parts."""
+        return bool((self.members.sum(axis=0) <= 1).all())
+
+    @property
+    def pairs_of_parts(self) -> list[tuple[int, int]]:
+        """Pairs (l, m), l <= m, whose forms are not 0 by the design: l = m alone where parts share no units."""
+        count = len(self.parts)
+        return [(l, m) for l in range(count) for m in range(l, count) if l == m or not self.nested]
+
+    def patterns(self) -> dict[int, int]:
+        """Number of units by the set of parts in which they have topics; bit l of the key stands for part l."""
+        weights = 1 << np.arange(len(self.parts))
+        keys, counts = np.unique(weights @ self.members.astype(np.int64), return_counts=True)
+        return {int(key): int(count) for key, count in zip(keys, counts, strict=True)}
+
+    def cross_products(self) -> NDArray[np.float64]:
+        """C_lm, float64, shape (pairs of parts, K, K)."""
+        residuals = self.shares - self.sizes[:, :, None] * np.nan_to_num(self.means.T)[:, None, :]
+        return np.stack([residuals[l].T @ residuals[m] for l, m in self.pairs_of_parts])
+
+
+def subset_statistics(scores: Sequence[ScoreFile], parts: Sequence[str], measure: str) -> SubsetStatistics:
+    """Gather the scores of one measure. All systems must be scored on the same queries (``check_comparable``)."""
+    queries: dict[str, list[str]] = {}
+    unit_of: dict[tuple[str, str], str] = {}
+    for part in parts:
+        owner = next((score for score in scores if score.values.get((part, measure))), None)
+        queries[part] = list(owner.values[part, measure]) if owner else []
+        if owner:
+            unit_of.update({(part, query_id): owner.units[part, query_id][1] for query_id in queries[part]})
+    units = sorted(set(unit_of.values()))
+    place = {unit: row for row, unit in enumerate(units)}
+    means = np.full((len(scores), len(parts)), np.nan)
+    shares = np.zeros((len(parts), len(units), len(scores)))
+    sizes = np.zeros((len(parts), len(units)))
+    for l, part in enumerate(parts):
+        rows = np.array([place[unit_of[part, query_id]] for query_id in queries[part]], dtype=np.int64)
+        count = max(1, len(rows))
+        sizes[l] = np.bincount(rows, minlength=len(units)) / count
+        for k, score in enumerate(scores):
+            own = score.values.get((part, measure))
+            if own:
+                values = np.array([own[query_id] for query_id in queries[part]])
+                means[k, l] = values.mean()
+                shares[l, :, k] = np.bincount(rows, weights=values, minlength=len(units)) / count
+    return SubsetStatistics(
+        systems=tuple(score.system for score in scores),
+        parts=tuple(parts),
+        means=means,
+        topics=np.array([len(queries[part]) for part in parts], dtype=np.int64),
+        units=tuple(units),
+        shares=shares,
+        sizes=sizes,
+        members=sizes > 0,
+    )
+
+
+def forms(cross_products: NDArray[np.float64], reference: int) -> NDArray[np.float64]:
+    """Forms Q_lm of every system against the reference system, float64, shape (pairs of parts, K)."""
+    own = np.diagonal(cross_products, axis1=1, axis2=2)
+    theirs = own[:, reference][:, None]
+    found = own - cross_products[:, :, reference] - cross_products[:, reference, :] + theirs
+    found[np.abs(found) <= _NO_DIFFERENCE * (np.abs(own) + np.abs(theirs))] = 0.0
+    found[:, reference] = 0.0
+    return np.asarray(found)
+
+
+def randomization_counts(statistics: SubsetStatistics, reference: int, resamples: int, seed: int) -> NDArray[np.uint32]:
+    """How many resamples are at least as extreme, for every subset of the parts: uint32, shape (2 ** L - 1, K).
+
+    Row s - 1 is the subset whose bits are those of s. p = (count + 1) / (resamples + 1), from the signs and with the
+    equality rule of ``projections.project``: on the parts of a track's macro average it is the p of its comparison. Where
+    a system or the reference has no scores on a part of the subset, the count is ``resamples``.
+    """
+    parts, systems = len(statistics.parts), len(statistics.systems)
+    counts = np.full((2**parts - 1, systems), resamples, dtype=np.uint32)
+    step = max(1, _MOST_RESAMPLED_BYTES // (8 * resamples * parts))
+    for start in range(0, systems, step):
+        block = range(start, min(start + step, systems))
+        columns = [statistics.shares[:, :, k] - statistics.shares[:, :, reference] for k in block]
+        projected = project(np.concatenate(columns).T, statistics.units, resamples, seed)
+        for place, k in enumerate(block):
+            own = slice(place * parts, (place + 1) * parts)
+            missing = np.isnan(statistics.means[k]) | np.isnan(statistics.means[reference])
+            for subset, count in _counts(projected.shares[:, own], projected.resampled[own], missing):
+                counts[subset - 1, k] = count
+    return counts
+
+
+def _counts(
+    shares: NDArray[np.int64], resampled: NDArray[np.int64], missing: NDArray[np.bool_]
+) -> Iterator[tuple[int, int]]:
+    """(subset, count) for one system, in the order of a Gray code: each subset is one part away from the one before."""
+    total, own = np.zeros(resampled.shape[1], dtype=np.int64), np.zeros(shares.shape[0], dtype=np.int64)
+    subset = 0
+    for step in range(1, 2 ** len(missing)):
+        part = (step & -step).bit_length() - 1
+        subset ^= 1 << part
+        sign = 1 if subset >> part & 1 else -1
+        total += sign * resampled[part]
+        own += sign * shares[:, part]
+        if not any(missing[l] for l in range(len(missing)) if subset >> l & 1):
+            margin = int(_RELATIVE_TOLERANCE * float(np.abs(own).sum()))
+            yield subset, int(np.count_nonzero(np.abs(total) >= abs(int(own.sum())) - margin))

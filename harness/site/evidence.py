@@ -1,0 +1,208 @@
+"""What the pages' scripts load when a reader asks for it: questions, scores by system, rankings' heads, passages, forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.collections.view import load
+from harness.compare.subsets import (
+    MOST_LANGUAGES_FOR_ALL_SUBSETS,
+    SubsetStatistics,
+    forms,
+    randomization_counts,
+    subset_statistics,
+)
+from harness.languages import language
+from harness.leaderboard import Leaderboard
+from harness.manifest import run_file
+from harness.measures import parse
+from harness.measures.token_recall import TokenRecall
+from harness.runs import read_run
+from harness.score import ScoreFile
+from harness.site.packing import packed, packed_numbers, packed_scores, write_data
+from harness.site.pools import FILE_PASSAGES, Pool
+from harness.tracks import Part, Track
+
+HEAD = 10
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a track's pages are made of; ``scores`` stand in the order of the board's rows, ``folder`` is the track's own."""
+
+    track: Track
+    board: Leaderboard
+    scores: tuple[ScoreFile, ...]
+    runs: Path
+    folder: Path
+
+    @property
+    def budgets(self) -> dict[str, int]:
+        """Token budget of each measure that has one."""
+        measures = [parse(name) for name in self.track.measures]
+        return {measure.name: measure.budget for measure in measures if isinstance(measure, TokenRecall)}
+
+    def measure_page(self, measure: str) -> str:
+        """File name of a measure's table: the primary one's is the track's own page."""
+        return "index.html" if measure == self.track.primary else f"measure-{slug(measure)}.html"
+
+
+def slug(measure: str) -> str:
+    """A measure's name as part of a file name, different for different names.
+
+    >>> slug("R@500t"), slug("nDCG(dcg='exp-log2')@10")
+    ('R-at-500t', 'nDCG_28dcg_3D_27exp-log2_27_29-at-10')
+    """
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "-@") else f"_{ord(c):02X}" for c in measure)
+    return safe.replace("@", "-at-")
+
+
+def write_evidence(site: Site) -> None:
+    """Write everything under ``data/`` of the track's folder."""
+    pools = _pools(site.track)
+    parts = [part.name for part in site.track.parts]
+    statistics = {measure: subset_statistics(site.scores, parts, measure) for measure in site.track.measures}
+    _write_board(site, pools, statistics)
+    for part in site.track.parts:
+        _write_questions(site, part, pools[part.name])
+    for score in site.scores:
+        _write_scores(site, score, pools)
+    for pool in {pool.name: pool for pool in pools.values()}.values():
+        pool.write(site.folder, with_tokens=bool(site.budgets))
+    for measure, found in statistics.items():
+        _write_forms(site, measure, found)
+
+
+def _pools(track: Track) -> dict[str, Pool]:
+    """One pool for all parts that search the same passages."""
+    by_digest: dict[str, Pool] = {}
+    pools = {}
+    for part in track.parts:
+        collection = load(part.dataset_id)
+        digest = collection.digests.docs
+        pools[part.name] = by_digest.setdefault(digest, Pool(str(len(by_digest)), collection.docs))
+    return pools
+
+
+def _write_board(site: Site, pools: Mapping[str, Pool], statistics: Mapping[str, SubsetStatistics]) -> None:
+    """Names of all that other data files hold, in their order, and what is tested with any choice of languages."""
+    write_data(
+        site.folder,
+        "board",
+        {
+            "track": site.track.title,
+            "primary": site.track.primary,
+            "baseline": site.track.baseline,
+            "alpha": site.track.families.alpha,
+            "resamples": site.track.families.resamples,
+            "measures": [
+                {
+                    "name": name,
+                    "slug": slug(name),
+                    "page": site.measure_page(name),
+                    "budget": site.budgets.get(name),
+                    **_measure_data(statistics[name]),
+                }
+                for name in site.track.measures
+            ],
+            "parts": [
+                {
+                    "name": part.name,
+                    "language": language(part.lang).name,
+                    "code": part.lang,
+                    "direction": language(part.lang).direction,
+                    "pool": pools[part.name].name,
+                    "inMacro": part.name in site.track.macro_parts,
+                }
+                for part in site.track.parts
+            ],
+            "systems": [
+                {
+                    "name": row.system,
+                    "title": row.title,
+                    "kind": row.kind,
+                    "training": list(row.card["training_data"]),
+                }
+                for row in site.board.rows
+            ],
+            "filePassages": FILE_PASSAGES,
+        },
+    )
+
+
+def _measure_data(statistics: SubsetStatistics) -> dict[str, Any]:
+    """Means (float64, systems x parts, nan for a dash), topics of each part, and units by the parts they stand in."""
+    return {
+        "means": packed(statistics.means),
+        "topics": statistics.topics.tolist(),
+        "patterns": [[key, count] for key, count in statistics.patterns().items() if key],
+        "pairs": statistics.pairs_of_parts,
+    }
+
+
+def _write_questions(site: Site, part: Part, pool: Pool) -> None:
+    collection = load(part.dataset_id)
+    qrels, answers = collection.qrels or {}, collection.answers or {}
+    relevant = [
+        [doc_id for doc_id, grade in sorted(qrels.get(query.query_id, {}).items()) if grade > 0]
+        for query in collection.queries
+    ]
+    write_data(
+        site.folder,
+        f"questions/{part.name}",
+        {
+            "ids": [query.query_id for query in collection.queries],
+            "texts": [query.text for query in collection.queries],
+            "answers": [list(answers.get(query.query_id, ())) for query in collection.queries],
+            "relevant": [pool.numbers_of(doc_ids) for doc_ids in relevant],
+        },
+    )
+
+
+def _write_scores(site: Site, score: ScoreFile, pools: Mapping[str, Pool]) -> None:
+    parts: dict[str, Any] = {}
+    for part in site.track.parts:
+        if part.name not in score.langs:
+            continue
+        query_ids = [query.query_id for query in load(part.dataset_id).queries]
+        parts[part.name] = {
+            "scores": [_scores_of(score, part.name, measure, query_ids) for measure in site.track.measures],
+            **_heads(site, score, part, query_ids, pools[part.name]),
+        }
+    write_data(site.folder, f"scores/{score.system}", parts)
+
+
+def _scores_of(score: ScoreFile, part: str, measure: str, query_ids: Sequence[str]) -> dict[str, str]:
+    """Scores in the order of the questions; questions outside the denominator are listed, and have 0 here."""
+    own = score.values.get((part, measure), {})
+    found = packed_scores(np.array([own.get(query_id, 0.0) for query_id in query_ids]))
+    unscored = np.array([place for place, query_id in enumerate(query_ids) if query_id not in own], dtype=np.int64)
+    return {**found, **({"unscored": unscored.tolist()} if unscored.size else {})}
+
+
+def _heads(site: Site, score: ScoreFile, part: Part, query_ids: Sequence[str], pool: Pool) -> dict[str, Any]:
+    """The first passages of every ranking, one after the other, and how many each ranking has of them."""
+    file = run_file(site.runs / site.track.name / score.system, part.name)
+    # A language that a card declares but was not run has no file: it counts 0.
+    rankings = read_run(file)[0].rankings if file.is_file() else {}
+    heads = [rankings[query_id].doc_ids[:HEAD] if query_id in rankings else () for query_id in query_ids]
+    numbers = np.array([number for head in heads for number in pool.numbers_of(head)], dtype=np.int64)
+    lengths = np.array([len(head) for head in heads], dtype=np.int64)
+    return {"lengths": packed_numbers(lengths), "heads": packed_numbers(numbers)}
+
+
+def _write_forms(site: Site, measure: str, statistics: SubsetStatistics) -> None:
+    """For every system as the reference the forms of all others; for the baseline the randomization test of all subsets."""
+    cross_products = statistics.cross_products()
+    families = site.track.families
+    for place, system in enumerate(statistics.systems):
+        value: dict[str, Any] = {"forms": packed(forms(cross_products, place))}
+        if system == site.track.baseline and len(statistics.parts) <= MOST_LANGUAGES_FOR_ALL_SUBSETS:
+            counts = randomization_counts(statistics, place, families.resamples, families.seed)
+            value["counts"] = packed(counts)
+        write_data(site.folder, f"forms/{slug(measure)}/{system}", value)

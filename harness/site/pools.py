@@ -1,0 +1,67 @@
+"""Passages that pages can show: numbered once for all parts with the same passages, texts in small files by number.
+
+A page knows the first ten passages of every ranking as numbers. Texts are shipped for the drill-down set: relevant passages
+and those among the first ten of some ranking, the ones shown most often first, until a budget is used up. Of the others
+the page knows the id alone, and says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.collections.view import Docs
+from harness.site.packing import write_data
+from harness.site.token_ends import token_ends
+
+FILE_PASSAGES = 128
+TEXT_BUDGET = 24 << 20
+
+
+@dataclass
+class Pool:
+    """The passages of one collection, as far as pages name them; ``number`` gives each its place in order of first use."""
+
+    name: str
+    docs: Docs
+    numbers: dict[str, int] = field(default_factory=dict)
+    shown: Counter[str] = field(default_factory=Counter)
+
+    def number(self, doc_id: str) -> int:
+        self.shown[doc_id] += 1
+        return self.numbers.setdefault(doc_id, len(self.numbers))
+
+    def numbers_of(self, doc_ids: Iterable[str]) -> list[int]:
+        return [self.number(doc_id) for doc_id in doc_ids]
+
+    def write(self, folder: Path, with_tokens: bool) -> None:
+        """Write the passages' files; with ``with_tokens`` each text comes with the ends of its tokens."""
+        shipped = self._shipped()
+        ids = list(self.numbers)
+        for start in range(0, len(ids), FILE_PASSAGES):
+            entries = [self._entry(doc_id, shipped, with_tokens) for doc_id in ids[start : start + FILE_PASSAGES]]
+            write_data(folder, f"passages/{self.name}-{start // FILE_PASSAGES}", entries)
+
+    def _shipped(self) -> set[str]:
+        left, shipped = TEXT_BUDGET, set()
+        for doc_id, _ in sorted(self.shown.items(), key=lambda item: (-item[1], item[0])):
+            left -= len(self.docs.get(doc_id).text.encode())
+            if left < 0:
+                break
+            shipped.add(doc_id)
+        return shipped
+
+    def _entry(self, doc_id: str, shipped: set[str], with_tokens: bool) -> list[Any]:
+        doc = self.docs.get(doc_id)
+        if doc_id not in shipped:
+            return [doc_id, doc.title]
+        entry: list[Any] = [doc_id, doc.title, doc.text]
+        return [*entry, differences(token_ends(doc.text))] if with_tokens else entry
+
+
+def differences(ends: Sequence[int]) -> list[int]:
+    """Steps between ascending numbers, from 0."""
+    return [end - start for start, end in zip((0, *ends), ends, strict=False)]

@@ -1,0 +1,133 @@
+/* Head to head of any two systems: differences by language with intervals, and every question on which they differ. */
+xdr.pages.compare = function (board) {
+  const { element, option, state, setState, percent, signed, probability } = xdr.dom;
+  const STEP = 100;
+  const box = document.getElementById("compare");
+  const places = new Map(board.systems.map((system, place) => [system.name, place]));
+  const systems = () => board.systems.map((system) => option(system.name, system.title));
+  const first = element("select", { id: "first" }, ...systems());
+  const second = element("select", { id: "second" }, ...systems());
+  const measures = element("select", { id: "measure" }, ...board.measures.map((measure) => option(measure.name)));
+  const part = element("select", { id: "part" }, option("", "all languages"), ...board.parts.map((one) => option(one.name, one.language)));
+  const search = element("input", { type: "search", id: "search", autocomplete: "off" });
+  const swap = element("button", { type: "button", class: "plain-button" }, "Swap");
+  const result = element("div", {});
+  const list = element("ol", { class: "questions" });
+  const count = element("p", { role: "status" });
+  const more = element("button", { type: "button", class: "plain-button", hidden: true }, "Show more");
+  let limit = STEP;
+  for (const [input, key] of [[first, "a"], [second, "b"], [measures, "measure"], [part, "part"]])
+    input.addEventListener("change", () => setState({ [key]: input.value }));
+  search.addEventListener("input", () => setState({ find: search.value }));
+  swap.addEventListener("click", () => setState({ a: second.value, b: first.value }));
+  more.addEventListener("click", () => { limit += STEP; update(); });
+  const labelled = (text, input) => element("label", {}, text + " ", input);
+  box.append(
+    element("div", { class: "controls filters" }, labelled("First", first), labelled("Second", second), swap, labelled("Measure", measures)),
+    result,
+    element("h2", {}, "Questions on which they differ"),
+    element("div", { class: "controls filters" }, labelled("Language", part), labelled("Search in the questions", search)),
+    count, list, more);
+
+  function chosen(current) {
+    const a = places.get(current.a) ?? 0;
+    let b = places.get(current.b) ?? places.get(board.baseline);
+    if (a === b && current.b === undefined) b = (a + 1) % board.systems.length;
+    return [a, b];
+  }
+
+  let latest = 0;
+  async function update() {
+    const turn = ++latest;
+    const current = state();
+    const [a, b] = chosen(current);
+    const measure = xdr.measure(board, current.measure);
+    const wantedParts = board.parts.filter((one) => !current.part || one.name === current.part);
+    const [packed, one, two, ...questions] = await Promise.all([
+      xdr.load("forms/" + measure.slug + "/" + board.systems[b].name),
+      xdr.load("scores/" + board.systems[a].name),
+      xdr.load("scores/" + board.systems[b].name),
+      ...wantedParts.map((found) => xdr.load("questions/" + found.name)),
+    ]);
+    if (turn !== latest) return;
+    first.value = board.systems[a].name;
+    second.value = board.systems[b].name;
+    measures.value = measure.name;
+    part.value = current.part || "";
+    search.value = current.find || "";
+    result.replaceChildren(chart(measure, xdr.unpacked(packed, "forms", xdr.floats64), a, b));
+    showQuestions(current, measure, a, b, differing(measure, wantedParts, questions, one, two));
+  }
+
+  function chart(measure, forms, a, b) {
+    const macroParts = board.parts.flatMap((found, place) => (found.inMacro ? [place] : []));
+    const lines = [["Macro average", macroParts], ...board.parts.map((found, place) => [found.language, [place]])].map(([label, parts]) => ({
+      label,
+      one: xdr.statistics.macro(measure, a, parts),
+      two: xdr.statistics.macro(measure, b, parts),
+      test: a === b ? null : xdr.statistics.macroT(measure, forms, a, b, parts),
+    }));
+    const limits = lines.flatMap(({ test }) => (test && test.interval ? test.interval.map(Math.abs) : []));
+    const most = Math.max(0.1, Math.ceil(10 * Math.max(0, ...limits)) / 10);
+    const head = ["Language", "First", "Second", "Difference", "95% interval", null, "p of t"].map((text) => text === null
+      ? element("th", { scope: "col", class: "wide" }, element("span", { class: "axis" }, element("span", {}, "−" + 100 * most), element("span", {}, "second better · first better"), element("span", {}, "+" + 100 * most)))
+      : element("th", { scope: "col", class: text === "Language" ? "system" : "" }, text));
+    const rows = lines.map(({ label, one, two, test }) => element("tr", {},
+      element("th", { scope: "row", class: "system" }, label),
+      element("td", {}, percent(one)), element("td", {}, percent(two)),
+      element("td", {}, element("strong", {}, signed(test ? test.estimate : null))),
+      element("td", {}, test && test.interval ? signed(test.interval[0]) + " to " + signed(test.interval[1]) : "–"),
+      element("td", { class: "wide" }, ...(test && test.interval ? [whisker(test, most)] : [])),
+      element("td", {}, probability(test ? test.p : null))));
+    const table = element("table", {}, element("caption", {}, measure.name + " × 100; intervals and p of paired t tests, stratified on the macro average."),
+      element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));
+    return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Differences by language" }, table);
+  }
+
+  function whisker(test, most) {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const place = (value) => (50 + (50 * value) / most).toFixed(2);
+    const line = (x1, x2, y1, y2, name) => {
+      const made = document.createElementNS("http://www.w3.org/2000/svg", "line");
+      for (const [key, value] of Object.entries({ x1, x2, y1, y2, class: name })) made.setAttribute(key, value);
+      svg.append(made);
+    };
+    svg.setAttribute("class", "whisker");
+    svg.setAttribute("viewBox", "0 0 100 12");
+    svg.setAttribute("preserveAspectRatio", "none");
+    svg.setAttribute("aria-hidden", "true");
+    line(50, 50, 0, 12, "zero");
+    line(place(test.interval[0]), place(test.interval[1]), 6, 6, "");
+    line(place(test.estimate), place(test.estimate), 6, 6, "dot");
+    return svg;
+  }
+
+  function differing(measure, parts, questions, one, two) {
+    const index = board.measures.indexOf(measure);
+    return parts.flatMap((found, place) => {
+      if (!one[found.name] || !two[found.name]) return [];
+      const { ids, texts } = questions[place];
+      const left = xdr.scores(one[found.name].scores[index], ids.length);
+      const right = xdr.scores(two[found.name].scores[index], ids.length);
+      return ids.map((id, i) => ({ part: found, id, text: texts[i], one: left[i], two: right[i] }));
+    });
+  }
+
+  function showQuestions(current, measure, a, b, all) {
+    const wanted = (current.find || "").toLowerCase();
+    const found = all.filter(({ one, two, text, id }) =>
+      wanted ? text.toLowerCase().includes(wanted) || id.toLowerCase().includes(wanted) : one !== two && one !== null);
+    found.sort((x, y) => Math.abs(y.one - y.two) - Math.abs(x.one - x.two) || y.one - y.two - (x.one - x.two));
+    const better = all.filter(({ one, two }) => one > two).length, worse = all.filter(({ one, two }) => one < two).length;
+    count.textContent = wanted ? found.length + " questions found" : "First better on " + better + ", second better on " + worse + ", of " + all.filter(({ one }) => one !== null).length + " questions";
+    list.replaceChildren(...found.slice(0, limit).map(({ part: own, id, text, one, two }) => {
+      const target = new URLSearchParams({ part: own.name, a: board.systems[a].name, b: board.systems[b].name, q: id, measure: measure.name });
+      return element("li", {}, element("a", { href: "question.html#" + target }, element("bdi", { class: "question", lang: own.code, dir: own.direction }, text)), " ",
+        element("span", { class: "values" }, own.language + ", " + percent(one) + " against " + percent(two)));
+    }));
+    more.hidden = found.length <= limit;
+  }
+
+  window.addEventListener("hashchange", () => { limit = STEP; update(); });
+  return update();
+};

@@ -1,0 +1,68 @@
+/* Small things that all pages share, and what starts a page. */
+xdr.dom = (function () {
+  function element(name, attributes, ...children) {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes || {})) {
+      if (typeof value === "boolean") made.toggleAttribute(key, value);
+      else made.setAttribute(key, value);
+    }
+    made.append(...children);
+    return made;
+  }
+  function option(value, text) {
+    const made = element("option", { value }, text || value);
+    return made;
+  }
+  function state() {
+    return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  }
+  function setState(changes) {
+    const next = new URLSearchParams(location.hash.slice(1));
+    for (const [key, value] of Object.entries(changes)) if (value) next.set(key, value); else next.delete(key);
+    go(next.toString());
+  }
+  /* Replaced, not pushed: the way back leads to the page before, not through every letter typed. */
+  function go(hash) {
+    history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
+    window.dispatchEvent(new HashChangeEvent("hashchange"));
+  }
+  /* As harness/figures.py: halves are rounded away from zero, on twelve decimals of the value; there is no -0.0. */
+  function rounded(value, digits) {
+    const scaled = Number(Math.abs(value).toFixed(12)) * 100 * 10 ** digits;
+    return (Math.floor(scaled + 0.5 + 1e-10) / 10 ** digits).toFixed(digits);
+  }
+  const sign = (text, value, plus) => (Number(text) === 0 ? "" : value < 0 ? "−" : plus) + text;
+  const percent = (value, digits = 1) => (value === null ? "–" : sign(rounded(value, digits), value, ""));
+  const signed = (value, digits = 1) => (value === null ? "–" : sign(rounded(value, digits), value, "+"));
+  function probability(value) {
+    if (value === null) return "–";
+    if (value >= 1e-5 || value === 0) return value.toFixed(5);
+    return value.toExponential(1).replace(/e-(\d)$/, "e-0$1");
+  }
+  return { element, option, state, setState, clearState: () => go(""), percent, signed, probability };
+})();
+
+/* A measure of the board with its means unpacked. */
+xdr.measure = function (board, name) {
+  const found = board.measures.find((measure) => measure.name === name) || board.measures.find((measure) => measure.name === board.primary);
+  if (typeof found.means === "string") found.means = xdr.floats64(found.means);
+  return found;
+};
+
+xdr.unpacked = function (holder, key, unpack) {
+  if (typeof holder[key] === "string") holder[key] = unpack(holder[key]);
+  return holder[key];
+};
+
+document.addEventListener("DOMContentLoaded", async () => {
+  const page = xdr.pages[document.body.dataset.page];
+  if (!page) return;
+  try {
+    await page(await xdr.load("board"));
+    document.body.dataset.ready = "yes";
+  } catch (error) {
+    const where = document.getElementById("compare") || document.getElementById("question") || document.getElementById("notice");
+    where.hidden = false;
+    where.textContent = "This page could not load its data (" + error.message + "). Keep the folder of the site together, or make it again.";
+  }
+});
