@@ -61,6 +61,40 @@ def export_predictions(track: Track, folder: Path, target: Path) -> int:
     return write_predictions(target, parts())
 
 
+def export_questions(track: Track, target: Path) -> int:
+    """Write the track's questions with answers as the official script reads them; returns their number.
+
+    One JSON object a line, with the keys of ``xor_dev_retrieve_eng_span_v1_1.jsonl``. Questions without any answer are left
+    out: no procedure scores them. Raises ``InvalidInput`` when a question id stands in two parts, as for predictions.
+    """
+    written: set[str] = set()
+    with atomic_write(target) as file:
+        for part in track.parts:
+            collection = load(part.dataset_id)
+            for query in collection.queries:
+                answers = (collection.answers or {}).get(query.query_id, ())
+                if not answers:
+                    continue
+                _check_new(query.query_id, written)
+                lang = query.lang or part.lang
+                row = {
+                    "id": query.query_id,
+                    "question": query.text,
+                    "lang": lang,
+                    "answers": list(answers),
+                    "split": "dev",
+                }
+                file.write(json.dumps(row).encode("ascii") + b"\n")
+    return len(written)
+
+
+def _check_new(query_id: str, written: set[str]) -> None:
+    if query_id in written:
+        finding = Finding("error", f"question {query_id}", "stands twice", "ids of their own")
+        raise InvalidInput("the official files cannot hold parts that share question ids", [finding])
+    written.add(query_id)
+
+
 def write_predictions(path: Path, parts: Iterable[RankedPart]) -> int:
     """Write the parts, one question a line, atomically; returns the number of questions.
 
@@ -72,13 +106,11 @@ def write_predictions(path: Path, parts: Iterable[RankedPart]) -> int:
     written: set[str] = set()
     with atomic_write(path) as file:
         for prediction in (prediction for part in parts for prediction in predictions_of(part)):
-            if prediction.query_id in written:
-                finding = Finding("error", f"question {prediction.query_id}", "stands twice", "ids of their own")
-                raise InvalidInput("the official prediction file cannot hold parts that share question ids", [finding])
+            first = not written
+            _check_new(prediction.query_id, written)
             entry = {"id": prediction.query_id, "lang": prediction.lang, "ctxs": list(prediction.passages)}
             # ASCII, because the official script opens the file in whatever encoding its user's locale has.
-            file.write((",\n" if written else "[\n").encode() + json.dumps(entry).encode("ascii"))
-            written.add(prediction.query_id)
+            file.write(("[\n" if first else ",\n").encode() + json.dumps(entry).encode("ascii"))
         file.write(b"\n]\n" if written else b"[]\n")
     return len(written)
 

@@ -398,7 +398,7 @@ def test_standings_and_intervals_come_with_the_primary_measure() -> None:
     comparison = compare_systems(
         track, [scores_of("base", {"fi": values}), scores_of("same", {"fi": values}), scores_of("good", {"fi": better})]
     )
-    standings = {standing.system: standing for standing in comparison.standings}
+    standings = {standing.system: standing for standing in comparison.standings if standing.column == MACRO}
     assert standings["good"].letters != standings["base"].letters == standings["same"].letters
     assert (standings["good"].best_rank, standings["good"].worst_rank) == (1, 1)
     assert (standings["base"].best_rank, standings["base"].worst_rank) == (2, 3)
@@ -415,3 +415,25 @@ def test_standings_and_intervals_come_with_the_primary_measure() -> None:
     assert macro["same"].t_p == 1.0
     assert macro["good"].t_p is not None
     assert macro["good"].t_p < 1e-6
+
+
+def test_each_part_has_standings_of_its_own() -> None:
+    same = {f"q{i}": float(i % 2) for i in range(60)}
+    best = dict.fromkeys(same, 1.0)
+    base = {"fi": same, "ja": {f"j{query}": value for query, value in same.items()}}
+    comparison = compare_systems(
+        track_of("fi", "ja"),
+        [
+            scores_of("base", base),
+            scores_of("good in fi", {**base, "fi": best}),
+            scores_of("only fi", {"fi": same}),
+        ],
+    )
+    standings = {(found.column, found.system): found for found in comparison.standings}
+    assert standings["fi", "good in fi"].best_rank == standings["fi", "good in fi"].worst_rank == 1
+    assert (
+        standings["fi", "only fi"].letters == standings["fi", "base"].letters != standings["fi", "good in fi"].letters
+    )
+    assert {system for column, system in standings if column == "ja"} == {"base", "good in fi"}
+    assert {standings["ja", system].worst_rank for system in ("base", "good in fi")} == {2}
+    assert ("macro", "only fi") not in standings

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.site.queries import marked
 
 from harness.card import LoadedCard, load_card
 from harness.pipeline import build_leaderboard, compare_all, score_all
 from harness.run import run_system
 from harness.site import render
-from harness.site.queries import marked
 from harness.system import Context
 from harness.tracks import load_track
 

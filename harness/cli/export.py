@@ -20,14 +20,19 @@ def export(
         str, typer.Option("--format", help="xor-retrieve: the official prediction file.")
     ] = "xor-retrieve",
     track: Annotated[str, typer.Option(help="Track, where the path does not tell.")] = "",
+    questions: Annotated[
+        Path | None, typer.Option(help="Write the questions with answers, too, as the official script's data file.")
+    ] = None,
 ) -> None:
     """Write a run as XOR-Retrieve's official script reads it: question ids, languages, passage texts in rank order."""
     from harness.tracks import load_track
-    from harness.xor_retrieve import export_predictions
+    from harness.xor_retrieve import export_predictions, export_questions
 
     if file_format not in _FORMATS:
         raise unknown_name("format", file_format, _FORMATS)
     if not run.is_dir():
         raise WrongUsage(f"{run} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
-    count = export_predictions(load_track(track or run.resolve().parent.name), run, output)
-    note(f"{output}: {count} questions")
+    loaded = load_track(track or run.resolve().parent.name)
+    note(f"{output}: {export_predictions(loaded, run, output)} questions")
+    if questions is not None:
+        note(f"{questions}: {export_questions(loaded, questions)} questions with answers")

@@ -57,7 +57,7 @@ def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
         all_pairs_resamples=track.families.all_pairs_resamples,
         seed=track.families.seed,
         systems=tuple(sorted(by_name)),
-        families=(*families, *all_pairs),
+        families=(*families, all_pairs),
         differences=tuple(differences),
         means=tuple(mean for name in sorted(by_name) for mean in means_of(track, by_name[name])),
         standings=tuple(standings),

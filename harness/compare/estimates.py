@@ -55,28 +55,22 @@ def with_estimates(track: Track, test: Difference, score: ScoreFile, baseline: S
     )
 
 
-def standings_of(track: Track, scores: Sequence[ScoreFile]) -> tuple[list[Standing], list[Family]]:
+def standings_of(track: Track, scores: Sequence[ScoreFile]) -> tuple[list[Standing], Family]:
     """Groups, letters and rank intervals: of the systems with a macro average, and on every part of those scored on it.
 
-    All of a column come from one set of decisions. The parts' standings are exploratory: each part is its own family.
+    All of a column come from one set of decisions. The macro average's are the declared family; the parts' are
+    exploratory, each by itself.
     """
     standings = [found for column in (MACRO, *_part_names(track)) for found in _standings(track, scores, column)]
-    sizes = {column: sum(found.column == column for found in standings) for column in (MACRO, *_part_names(track))}
-    resamples = track.families.all_pairs_resamples
-    families = [
-        Family(
-            name=name,
-            measure=track.primary,
-            size=size * (size - 1) // 2,
-            correction="max-T",
-            smallest_adjusted_p=1 / (resamples + 1),
-        )
-        for name, size in (
-            ("all pairs", sizes[MACRO]),
-            ("all pairs, each language by itself", max(sizes[name] for name in _part_names(track))),
-        )
-    ]
-    return standings, families
+    ranked = sum(found.column == MACRO for found in standings)
+    family = Family(
+        name="all pairs",
+        measure=track.primary,
+        size=ranked * (ranked - 1) // 2,
+        correction="max-T",
+        smallest_adjusted_p=1 / (track.families.all_pairs_resamples + 1),
+    )
+    return standings, family
 
 
 def _part_names(track: Track) -> tuple[str, ...]:

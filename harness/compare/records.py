@@ -55,7 +55,7 @@ class Difference(Record):
 
 
 class Family(Record):
-    name: Literal["macro", "per language", "all pairs", "all pairs, each language by itself"]
+    name: Literal["macro", "per language", "all pairs"]
     measure: str
     size: int
     correction: str
@@ -65,7 +65,7 @@ class Family(Record):
 class Standing(Record):
     """A system among all: it shares a letter with exactly those from which it does not differ significantly.
 
-    On the macro average this is the declared family of all pairs; on one part it is exploratory, a family by itself.
+    On the macro average this is the declared family of all pairs; on one part it is exploratory.
     """
 
     system: str

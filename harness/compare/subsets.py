@@ -59,7 +59,8 @@ class SubsetStatistics:
     def pairs_of_parts(self) -> list[tuple[int, int]]:
         """Pairs (l, m), l <= m, whose forms are not 0 by the design: l = m alone where parts share no units."""
         count = len(self.parts)
-        return [(l, m) for l in range(count) for m in range(l, count) if l == m or not self.nested]
+        pairs = [(one, two) for one in range(count) for two in range(one, count)]
+        return [(one, two) for one, two in pairs if one == two or not self.nested]
 
     def patterns(self) -> dict[int, int]:
         """Number of units by the set of parts in which they have topics; bit l of the key stands for part l."""
@@ -70,7 +71,7 @@ class SubsetStatistics:
     def cross_products(self) -> NDArray[np.float64]:
         """C_lm, float64, shape (pairs of parts, K, K)."""
         residuals = self.shares - self.sizes[:, :, None] * np.nan_to_num(self.means.T)[:, None, :]
-        return np.stack([residuals[l].T @ residuals[m] for l, m in self.pairs_of_parts])
+        return np.stack([residuals[one].T @ residuals[two] for one, two in self.pairs_of_parts])
 
 
 def subset_statistics(scores: Sequence[ScoreFile], parts: Sequence[str], measure: str) -> SubsetStatistics:
@@ -87,16 +88,16 @@ def subset_statistics(scores: Sequence[ScoreFile], parts: Sequence[str], measure
     means = np.full((len(scores), len(parts)), np.nan)
     shares = np.zeros((len(parts), len(units), len(scores)))
     sizes = np.zeros((len(parts), len(units)))
-    for l, part in enumerate(parts):
+    for place_of_part, part in enumerate(parts):
         rows = np.array([place[unit_of[part, query_id]] for query_id in queries[part]], dtype=np.int64)
         count = max(1, len(rows))
-        sizes[l] = np.bincount(rows, minlength=len(units)) / count
+        sizes[place_of_part] = np.bincount(rows, minlength=len(units)) / count
         for k, score in enumerate(scores):
             own = score.values.get((part, measure))
             if own:
                 values = np.array([own[query_id] for query_id in queries[part]])
-                means[k, l] = values.mean()
-                shares[l, :, k] = np.bincount(rows, weights=values, minlength=len(units)) / count
+                means[k, place_of_part] = values.mean()
+                shares[place_of_part, :, k] = np.bincount(rows, weights=values, minlength=len(units)) / count
     return SubsetStatistics(
         systems=tuple(score.system for score in scores),
         parts=tuple(parts),
@@ -153,6 +154,6 @@ def _counts(
         sign = 1 if subset >> part & 1 else -1
         total += sign * resampled[part]
         own += sign * shares[:, part]
-        if not any(missing[l] for l in range(len(missing)) if subset >> l & 1):
+        if not any(absent and subset >> place & 1 for place, absent in enumerate(missing)):
             margin = int(_RELATIVE_TOLERANCE * float(np.abs(own).sum()))
             yield subset, int(np.count_nonzero(np.abs(total) >= abs(int(own.sum())) - margin))

@@ -81,7 +81,7 @@ def _write_track(site: Site, write: Write) -> None:
     }
     for measure in track.measures:
         page = folder / site.measure_page(measure)
-        extra = {
+        extra: dict[str, Any] = {
             "measure": measure,
             "best": _best(board, measure),
             "bounds": _bounds_rows(board, measure),
@@ -108,6 +108,11 @@ def _write_track(site: Site, write: Write) -> None:
     definitions = {name: definition(name) for name in track.measures}
     extra = {"contexts": _contexts(site), "definitions": definitions}
     write("methods.html", folder / "methods.html", 1, **{**shared, "here": "methods"}, **extra)
+    if track.published:
+        ours = dict.fromkeys(track.measures, board.rows)
+        part_of = {column.lang: column.part for column in board.columns}
+        extra = {**_published(track.published), "ours": ours, "part_of": part_of}
+        write("published.html", folder / "published.html", 1, **{**shared, "here": "published"}, **extra)
     if ablations is not None:
         figures = [(figure, line_chart(_series_of(figure))) for figure in ablations.figures]
         again = {"again": [f"xdr leaderboard {track.name} --ablations"]}
@@ -198,15 +203,19 @@ def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[tuple[str, float]
 
 def _write_index(site: Site, reports: Path, write: Write) -> None:
     write("index.html", reports / "index.html", 0, tracks=_all_tracks(site.runs, reports, site.board))
+    write("published.html", reports / "published.html", 0, ours={}, part_of={}, **_published())
+
+
+def _published(split: str | None = None) -> dict[str, Any]:
+    """Published results by split and measure, the highest average first; of one split where it is named."""
+    results = [result for result in load_published() if split in (None, result.row.split)]
     groups: dict[tuple[str, str], list[PublishedResult]] = {}
-    published = load_published()
-    for result in published:
+    for result in results:
         groups.setdefault((result.row.split, result.row.measure), []).append(result)
-    for results in groups.values():
-        results.sort(key=lambda result: (-(result.row.average or 0), result.label))
-    sources = {result.name: result.source for result in published}
-    extra = {"groups": groups, "sources": sources.values(), "denominators": DENOMINATORS["dev"]}
-    write("published.html", reports / "published.html", 0, **extra)
+    for group in groups.values():
+        group.sort(key=lambda result: (-(result.row.average or 0), result.label))
+    sources = {result.name: result.source for result in results}
+    return {"groups": groups, "sources": sources.values(), "denominators": DENOMINATORS["dev"]}
 
 
 def _all_tracks(runs: Path, reports: Path, current: Leaderboard) -> list[Leaderboard]:

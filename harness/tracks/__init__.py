@@ -65,6 +65,9 @@ class Track(Record):
         default="topic", description="what is flipped, permuted and resampled as one"
     )
     systems: tuple[str, ...] = Field(default=(), description="cards that `xdr leaderboard` runs")
+    published: Literal["dev", "test"] | None = Field(
+        default=None, description="split of XOR-Retrieve whose published results stand beside this track's own"
+    )
     families: Families = Families()
     tolerance: Tolerance = Tolerance()
 
