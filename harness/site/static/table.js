@@ -129,6 +129,8 @@ xdr.pages.table = function (board) {
         cell.append(element("span", { class: "sign open", role: "img", "aria-label": result.estimate > 0 ? "better, unadjusted" : "worse, unadjusted" }, result.estimate > 0 ? "△" : "▽"));
       row.cells[macroColumn + 1].textContent = system === reference ? "reference" : probability(p);
     });
+    const unused = columns.map((name) => partOf.has(name) && packed && !chosen.includes(partOf.get(name)));
+    headers.forEach((header, column) => header.classList.toggle("unchosen", Boolean(unused[column])));
     notice.hidden = !packed;
     if (packed)
       notice.textContent = "Your choice: macro over " + chosen.map((part) => board.parts[part].language).join(", ") + ", compared with " +
