@@ -14,6 +14,7 @@ import jinja2
 from harness.ablations import MeasuredFigure, read_ablations
 from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
+from harness.figures import percent
 from harness.files import write_text
 from harness.languages import language
 from harness.leaderboard import Cell, Leaderboard, columns_of, read_leaderboard
@@ -141,11 +142,6 @@ def _switch_rules() -> str:
         f"section:has(#measure-{i}:not(:checked)) > .measure-{i}{{display:none}}" for i in range(1, MAX_MEASURES + 1)
     )
     return "@media screen{" + "".join(rules) + "}\n"
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """A value in [0, 1] times 100; a dash for none."""
-    return "–" if value is None else f"{100 * value:.{digits}f}"
 
 
 def interval(bounds: Bounds | None, form: str) -> str:
