@@ -24,6 +24,7 @@ def report(
     from harness.manifest import read_manifest
     from harness.score import score_system
     from harness.tracks import load_track
+    from harness.withdrawal import read_withdrawal
 
     if not run.is_dir():
         raise WrongUsage(f"{run} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
@@ -40,6 +41,8 @@ def report(
     for name, row in ({"macro": macro} | means).items():
         values = (row.get(measure) for measure in track.measures)
         print(f"{name:<10}" + "".join(f"{percent(v):>12}" for v in values))
+    if withdrawn := read_withdrawal(run):
+        print(f"withdrawn on {withdrawn.date}: {withdrawn.reason}")
     for part, texts in scores.context["warnings"].items():
         for text in texts:
             print(f"warning: {part}: {text}")
