@@ -20,7 +20,7 @@ from harness.errors import InvalidInput, WrongUsage, unknown_name
 from harness.system import System
 
 ENTRY_POINTS = "xdr.systems"
-RESERVED_ENDINGS = (".json", ".csv", ".md", ".tex", ".bib")
+RESERVED_ENDINGS = (".json", ".csv", ".md")
 RESERVED_NAMES = ("snapshots",)
 
 

@@ -18,7 +18,7 @@ FOLDER_NAME = "badges"
 Status = Literal["published", "submitted", "reproduced"]
 # White text has a contrast of at least 4.5:1 on each of them (WCAG 2.2 AA).
 _COLOURS = {"published": "#7a4b9e", "submitted": "#1f6fb2", "reproduced": "#2a7a3b", "withdrawn": "#6b6b6b"}
-_NARROW, _WIDE = frozenset(" .,:;!'|ijlItfr()"), frozenset("mwMW@%#")
+_NARROW, _WIDE = frozenset(" .,:;!'|·ijlItfr()"), frozenset("mwMW@%#")
 
 
 def to_badges(board: Leaderboard, statuses: Mapping[str, Status] | None = None) -> dict[str, str]:
@@ -60,7 +60,7 @@ def _svg(label: str, shown: str, colour: str, words: str) -> str:
 
 def _width(text: str) -> int:
     """Pixels that the text takes in a common sans serif of 11 pixels, roughly."""
-    return sum(4 if c in _NARROW else 10 if c in _WIDE else 7 for c in text)
+    return round(sum(4 if c in _NARROW else 10 if c in _WIDE else 6.5 for c in text))
 
 
 def _escaped(text: str) -> str:
