@@ -15,37 +15,43 @@ backquotes or two apostrophes; it changes nothing else. Three facts follow, and 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _ALONE = r";@#$%&*?!()\[\]{}<>\u2012-\u2015"
 _IMPOSSIBLE = re.compile(rf"""[^\S ]|[ ][ ]|"|[{_ALONE}](?=\S)|(?<=\S)[{_ALONE}]""")
 
-_SURE_PIECE = re.compile(rf"[{_ALONE}]|[^\s{_ALONE}]+")
-_SURE_COMMA = re.compile(r"(?<=[A-Za-z0-9]),(?=\s)")
+# Patterns that begin with one set of characters are searched fast; what stands around a match is looked at afterwards.
+_SURE_BEFORE = re.compile(rf"[{_ALONE}](?<=\S.)")
+_SURE_AFTER = re.compile(rf"[{_ALONE}](?=[^\s{_ALONE}])")
+_SURE_COMMA = re.compile(r",(?<=[A-Za-z0-9],)(?=\s)")
 
-# Where a piece may begin or end: before and after these, except within a number, an abbreviation or a contraction.
-_PARTING = _ALONE + r".,:'\"`«»“”‘’„"
-_POSSIBLE_PIECE = re.compile(
-    rf"""
-    (?:(?<=[A-Za-z])'(?=[A-Za-z]))?         # an apostrophe within a word may begin a token, but is never cut off
-    (?:
-        [^\s\-{_PARTING}]+
-      | -(?!-)
-      | (?<!\.)\.(?=[A-Za-z0-9])            # a dot before a letter ends no sentence
-      | (?<![:,])[:,](?=[0-9])
-    )+
-    | --
-    | [\-{_PARTING}]
-    """,
-    re.VERBOSE,
-)
+# Where a word may be cut: beside these, except within a number, an abbreviation or a contraction.
+_PARTING = _ALONE + r".,:'\"`«»“”‘’„\-"
+_ACTIVE = r"""
+    (?: (?<![.,:\-])
+      | (?<=\.)(?:(?<=\.\.)|(?![A-Za-z0-9]))       # a single dot before a letter ends no sentence
+      | (?<=[:,])(?:(?<=[:,][:,])|(?![0-9]))
+      | (?<=-)(?:(?<=--)|(?=-))
+    )"""
+_POSSIBLE_BEFORE = re.compile(rf"[{_PARTING}](?<=\S.){_ACTIVE}", re.VERBOSE)
+# A contraction is cut off before its apostrophe, or one letter earlier, but not behind it.
+_POSSIBLE_AFTER = re.compile(rf"[{_PARTING}](?=\S)(?!(?<=[A-Za-z]')[A-Za-z]){_ACTIVE}", re.VERBOSE)
 # Each of these is cut in two, and off from what stands before and after it.
 _CONTRACTION = re.compile("cannot|d'ye|gimme|gonna|gotta|lemme|more'n|wanna|'tis|'twas", re.IGNORECASE)
+_HINTS = (
+    "cannot",
+    "d'y",
+    "mme",
+    "gonna",
+    "gotta",
+    "e'n",
+    "wanna",
+    "'t",
+)  # without i and s, which have more than two cases
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(NamedTuple):
     """A passage's reduced text and its number of words, each of which is at least one token."""
 
     reduced: str
@@ -82,9 +88,14 @@ def can_stand_in_tokens(answer: str) -> bool:
 
 @lru_cache(maxsize=100_000)
 def fewest_tokens(text: str) -> int:
-    return len(_SURE_PIECE.findall(text)) + len(_SURE_COMMA.findall(text))
+    cuts = sum(len(pattern.findall(text)) for pattern in (_SURE_BEFORE, _SURE_AFTER, _SURE_COMMA))
+    return outline(text).words + cuts
 
 
 @lru_cache(maxsize=100_000)
 def most_tokens(text: str) -> int:
-    return len(_POSSIBLE_PIECE.findall(text)) + text.count('"') + 3 * len(_CONTRACTION.findall(text))
+    cuts = len(_POSSIBLE_BEFORE.findall(text)) + len(_POSSIBLE_AFTER.findall(text)) + text.count('"')
+    lower = text.lower()
+    if any(hint in lower for hint in _HINTS):
+        cuts += 3 * len(_CONTRACTION.findall(text))
+    return outline(text).words + cuts
