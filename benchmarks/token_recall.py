@@ -47,8 +47,8 @@ from xor_reference import hit, nltk_word_tokenize
 QUERIES = 2_110
 DEPTH = 500
 WORDS = 100
-POOL = 200_000
-ANSWERED = 0.82  # of the questions have a passage with an answer put into their ranking
+PASSAGES_PER_QUESTION = 100  # in the collection; so rankings of few questions overlap no more than those of all
+ANSWERED = 0.95  # of the questions have a passage with an answer put into their ranking
 MEASURES = {"R@2kt": 2_000, "R@5kt": 5_000}
 PEER = "official procedure, nltk.word_tokenize"
 
@@ -88,23 +88,22 @@ def rows(queries: int = QUERIES) -> list[Row]:
 
 
 def make_data(queries: int, rng: random.Random) -> Data:
-    texts, questions = real_data(Path(folder)) if (folder := os.environ.get("XDR_TEST_DATA")) else generated_data(rng)
+    text, questions = real_data(Path(folder)) if (folder := os.environ.get("XDR_TEST_DATA")) else generated_data(rng)
     questions = rng.sample(questions, min(queries, len(questions)))
-    spans = [list(re.finditer(r"\S+", text)) for text in texts]
-    places = [(number, start) for number, own in enumerate(spans) for start in range(len(own) - WORDS + 1)]
-    docs = []
-    for number, start in rng.sample(places, min(POOL, len(places))):
-        own = spans[number]
-        text = texts[number][own[start].start() : own[start + WORDS - 1].end()]
-        docs.append(Doc(f"p{len(docs)}", "", text))
-    pool = len(docs)
+    words = list(re.finditer(r"\S+", text))
+    pool = max(DEPTH, PASSAGES_PER_QUESTION * len(questions))
+    starts = rng.sample(range(len(words) - WORDS + 1), pool)
+    docs = [
+        Doc(f"p{number}", "", text[words[start].start() : words[start + WORDS - 1].end()])
+        for number, start in enumerate(starts)
+    ]
     rankings = {}
     for question in questions:
         ranked = rankings[question.query_id] = [docs[place].doc_id for place in rng.sample(range(pool), DEPTH)]
         if rng.random() < ANSWERED:
-            words = docs[rng.randrange(pool)].text.split(" ")
-            words.insert(rng.randrange(len(words) + 1), rng.choice(question.answers))
-            docs.append(Doc(f"a{len(docs)}", "", " ".join(words)))
+            own = docs[rng.randrange(pool)].text.split(" ")
+            own.insert(rng.randrange(len(own) + 1), rng.choice(question.answers))
+            docs.append(Doc(f"a{len(docs)}", "", " ".join(own)))
             ranked[int(math.exp(rng.random() * math.log(DEPTH))) - 1] = docs[-1].doc_id
     handler = Docs(lambda: docs, "en")
     parts = {lang: Judged(collection(lang, handler, questions)) for lang in LANGUAGES}
@@ -120,20 +119,20 @@ def collection(lang: str, docs: Docs, questions: list[Question]) -> Collection:
     return Collection(f"benchmark/{lang}", ir_datasets.Dataset(docs, queries, answers))
 
 
-def real_data(folder: Path) -> tuple[list[str], list[Question]]:
+def real_data(folder: Path) -> tuple[str, list[Question]]:
     texts = []
     for name in ("tydiqa-goldp/tydiqa.goldp.en.train.json", "xquad/xquad.en.json"):
         articles = json.loads((folder / name).read_text("utf-8"))["data"]
         texts += dict.fromkeys(paragraph["context"] for article in articles for paragraph in article["paragraphs"])
     lines = (folder / "xor-tydi/xor_dev_retrieve_eng_span_v1_1.jsonl").read_text("utf-8").splitlines()
     parsed = map(json.loads, filter(None, lines))
-    return texts, [Question(row["id"], row["lang"], tuple(row["answers"])) for row in parsed]
+    return "\n".join(texts), [Question(row["id"], row["lang"], tuple(row["answers"])) for row in parsed]
 
 
-def generated_data(rng: random.Random) -> tuple[list[str], list[Question]]:
+def generated_data(rng: random.Random) -> tuple[str, list[Question]]:
     """The embedded passages' sentences in new orders, and pieces of them as answers, of which one in ten is "yes"."""
     sentences = [sentence for doc in Folder(HOME).docs for sentence in re.split(r"(?<=\.) ", doc.text)]
-    texts = [" ".join(rng.choices(sentences, k=20)) for _ in range(3_000)]
+    text = " ".join(rng.choices(sentences, k=20_000))
     questions = []
     for number in range(QUERIES):
         words = rng.choice(sentences).split()
@@ -141,7 +140,7 @@ def generated_data(rng: random.Random) -> tuple[list[str], list[Question]]:
         piece = " ".join(words[start : start + length]) + f" {number}" * (number % 3 > 0)
         answer = "yes" if number % 10 == 0 else piece
         questions.append(Question(f"q{number}", LANGUAGES[number % len(LANGUAGES)], (answer,)))
-    return texts, questions
+    return text, questions
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from harness.collections.mini import HOME
 from harness.collections.view import Docs, load
 from harness.errors import WrongUsage
 from harness.measures import Judged, parse, score_all
-from harness.measures.token_cache import Passage, tokenized
+from harness.measures.token_cache import Passage, _cache_at, tokenized
 from harness.measures.token_recall import TokenRecall, hits, tokens_to_answer
 from harness.measures.tokens import tokenizer_version, word_tokenize
 from harness.records import Doc, Query
@@ -272,6 +272,31 @@ def test_passages_beyond_the_budget_are_not_read() -> None:
         raise AssertionError("a passage beyond the budget was asked for")
 
     assert hits(["two"], passages(), [2]) == [True]
+
+
+def test_values_do_not_depend_on_what_is_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDR_HOME", str(tmp_path))
+    rng = random.Random(9)
+    texts = {f"d{i}": random_text(rng, 30) for i in range(20)}
+    answers = {f"q{i}": (random_answer(rng, list(texts.values())),) for i in range(60)}
+    rankings = {query_id: rng.sample(sorted(texts), 5) for query_id in answers}
+    measures = [TokenRecall("few", 15), TokenRecall("many", 40)]
+
+    def scores() -> dict[str, dict[str, float]]:
+        _cache_at.cache_clear()  # as in a new process
+        return score_all(measures, judged_of(texts, answers), rankings)
+
+    first = scores()
+    (file,) = (tmp_path / "tokens").iterdir()
+    whole = file.read_bytes()
+    assert scores() == first
+    assert file.read_bytes() == whole
+    for damaged in (b"", whole[: len(whole) // 2], whole.replace(b" ", b"a"), b"no database"):
+        file.write_bytes(damaged)
+        assert scores() == first
+    (tmp_path / "tokens").rename(tmp_path / "moved")
+    (tmp_path / "tokens").touch()  # a file where the folder should be
+    assert scores() == first
 
 
 @pytest.mark.parametrize(
