@@ -39,16 +39,8 @@ _POSSIBLE_BEFORE = re.compile(rf"[{_PARTING}](?<=\S.){_ACTIVE}", re.VERBOSE)
 _POSSIBLE_AFTER = re.compile(rf"[{_PARTING}](?=\S)(?!(?<=[A-Za-z]')[A-Za-z]){_ACTIVE}", re.VERBOSE)
 # Each of these is cut in two, and off from what stands before and after it.
 _CONTRACTION = re.compile("cannot|d'ye|gimme|gonna|gotta|lemme|more'n|wanna|'tis|'twas", re.IGNORECASE)
-_HINTS = (
-    "cannot",
-    "d'y",
-    "mme",
-    "gonna",
-    "gotta",
-    "e'n",
-    "wanna",
-    "'t",
-)  # without i and s, which have more than two cases
+# Looked for in lower case, and therefore without i and s, of which there are more than two cases.
+_HINTS = ("cannot", "d'y", "mme", "gonna", "gotta", "e'n", "wanna", "'t")
 
 
 class Outline(NamedTuple):
