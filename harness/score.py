@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from harness.config import checked
 from harness.errors import Finding, InvalidInput
 from harness.files import atomic_write
 from harness.manifest import Manifest, digest_of, read_manifest, run_file
-from harness.measures import Judged, Measure, parse
+from harness.measures import Judged, Measure, parse, score_all
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
 from harness.runs import Expected, Ranked, Run, has_ties, read_bytes, read_run
@@ -162,8 +161,8 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
         if name in manifest.data:
             run, findings = read_run(run_file(folder, name), expected_of(judged.collection, track.depth))
         rankings = {query_id: ranked.doc_ids[: track.depth] for query_id, ranked in run.rankings.items()}
-        for measure in measures_of(track, judged):
-            values[name, measure.name] = measure.score(judged, rankings)
+        for measure, by_query in score_all(measures_of(track, judged), judged, rankings).items():
+            values[name, measure] = by_query
         units.update({(name, query_id): unit for query_id, unit in units_of(track, judged.collection).items()})
         warnings[name] = [str(finding) for finding in findings]
         if any(has_ties(ranked) for ranked in run.rankings.values()):
@@ -314,23 +313,10 @@ def bounds_of(part: Part, measure_name: str, depth: int, samples: int = 10) -> t
 def _ideal(judged: Judged, query_id: str, measure: Measure) -> list[str]:
     """Relevant passages by falling grade, each first one that by itself makes a token-budget hit where that matters."""
     answers = (judged.collection.answers or {}).get(query_id, ())
-    if isinstance(measure, AnswerRecall):
+    if isinstance(measure, AnswerRecall | TokenRecall):
         return [doc.doc_id for doc in judged.docs if measure.is_hit_by(answers, doc.text)][:1]
-    if isinstance(measure, TokenRecall):
-        hits = [
-            doc.doc_id
-            for doc in judged.docs
-            if any(_bare(answer) in _bare(doc.text) for answer in answers) and measure.is_hit_by(answers, doc.text)
-        ]
-        return hits[:1]
     grades = (judged.collection.qrels or {}).get(query_id, {})
     return [doc for doc, grade in sorted(grades.items(), key=lambda item: (-item[1], item[0])) if grade > 0]
-
-
-@functools.lru_cache(maxsize=200_000)
-def _bare(text: str) -> str:
-    """The text without what tokenizing inserts or rewrites, blanks and quotes: cheap to search before tokenizing."""
-    return re.sub(r"""[\s"'`]+""", "", text)
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 from harness.errors import WrongUsage
 from harness.measures.answer_recall import AnswerRecall
-from harness.measures.base import Judged, Measure
+from harness.measures.base import Judged, Measure, Rankings
 from harness.measures.from_qrels import FromQrels
-from harness.measures.token_recall import TokenRecall
+from harness.measures.token_recall import TokenRecall, score_together
 
-__all__ = ["Judged", "Measure", "parse"]
+__all__ = ["Judged", "Measure", "parse", "score_all"]
 
 
 @functools.cache
@@ -26,3 +27,13 @@ def parse(name: str) -> Measure:
             "measures of ir-measures, such as RR@10, nDCG@10, Success@1, R@100"
         )
     return measure
+
+
+def score_all(measures: Sequence[Measure], judged: Judged, rankings: Rankings) -> dict[str, dict[str, float]]:
+    """Values by measure's name and query id: those that ``Measure.score`` gives, the token budgets from one walk."""
+    budgets = [measure for measure in measures if isinstance(measure, TokenRecall)]
+    together = iter(score_together(budgets, judged, rankings))
+    return {
+        measure.name: next(together) if isinstance(measure, TokenRecall) else measure.score(judged, rankings)
+        for measure in measures
+    }

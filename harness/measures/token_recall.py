@@ -4,18 +4,22 @@ Official definition (XORQA, evals/eval_xor_retrieve.py): tokenize the passages i
 titles excluded; concatenate; cut at exactly n tokens; join with single blanks. It is a hit if any answer other than "yes"
 and "no" is a case-sensitive substring. Questions whose answers are all yes/no are not scored. On a run with all queries
 this is the official number digit for digit; a missing query counts 0 here, where the official script would forget it.
+How most of the tokenizing is avoided, and why that is exact, is said in docs/measures.md.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from harness.measures.base import Judged, Rankings
-from harness.measures.tokens import tokenizer_version, word_tokenize
+from harness.measures.token_cache import Passage, token_cache, tokenized
+from harness.measures.tokens import tokenizer_version
+from harness.measures.untokenized import can_stand_in_tokens, fewest_tokens, most_tokens, outline, reduced
+from harness.records import Doc
 
 _NAME = re.compile(r"R@([1-9][0-9]*)(k?)t", re.ASCII)
 _YES_NO = frozenset({"yes", "no"})
@@ -43,22 +47,28 @@ class TokenRecall:
         return tuple(query_id for query_id in judged.query_ids if span_answers(answers.get(query_id, ())))
 
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
-        answers = judged.collection.answers or {}
-        docs = judged.docs
-        return {
-            query_id: float(
-                is_hit(
-                    span_answers(answers[query_id]),
-                    (tokenized(docs.get(doc_id).text) for doc_id in rankings.get(query_id, ())),
-                    self.budget,
-                )
-            )
-            for query_id in self.scored_queries(judged)
-        }
+        return score_together([self], judged, rankings)[0]
 
     def is_hit_by(self, answers: Sequence[str], text: str) -> bool:
         """Whether one passage, ranked first, makes a hit."""
         return tokens_to_answer(answers, text) <= self.budget
+
+
+def score_together(measures: Sequence[TokenRecall], judged: Judged, rankings: Rankings) -> list[dict[str, float]]:
+    """Values of several budgets from one walk through each ranking."""
+    answers = judged.collection.answers or {}
+    docs = judged.docs
+    budgets = [measure.budget for measure in measures]
+    values: list[dict[str, float]] = [{} for _ in measures]
+    if not measures:
+        return values
+    with token_cache(docs.digest).opened() as cache:
+        for query_id in measures[0].scored_queries(judged):
+            ranked = map(docs.get, rankings.get(query_id, ()))
+            found = hits(span_answers(answers[query_id]), ranked, budgets, cache.tokens)
+            for own, hit in zip(values, found, strict=True):
+                own[query_id] = float(hit)
+    return values
 
 
 def span_answers(answers: Iterable[str]) -> tuple[str, ...]:
@@ -66,43 +76,104 @@ def span_answers(answers: Iterable[str]) -> tuple[str, ...]:
     return tuple(answer for answer in answers if answer not in _YES_NO)
 
 
-def is_hit(answers: Sequence[str], passages: Iterable[Passage], budget: int) -> bool:
-    """Whether an answer is a substring of the first ``budget`` tokens of the passages, joined with single blanks.
-
-    Passages after the one in which the budget runs out are not asked for.
-    """
-    pieces: list[str] = []
-    left = budget
-    for passage in passages:
-        pieces.append(passage.beginning(left))
-        left -= passage.length
-        if left <= 0:
-            break
-    # Joining the joined passages is joining their tokens, as long as one without tokens adds no blank.
-    text = " ".join(filter(None, pieces))
-    return any(answer in text for answer in answers)
-
-
 def tokens_to_answer(answers: Iterable[str], text: str) -> float:
     """How many tokens of the passage, read from its start, hold the first of the answers; infinite when none do."""
-    joined = tokenized(text).joined
-    ends = [joined.find(answer) + len(answer) for answer in span_answers(answers) if answer in joined]
+    own = outline(text).reduced
+    candidates = [answer for answer in span_answers(answers) if reduced(answer) in own]
+    joined = tokenized(text).joined if candidates else ""
+    ends = [joined.find(answer) + len(answer) for answer in candidates if answer in joined]
     return joined.count(" ", 0, min(ends)) + 1 if ends else math.inf
 
 
-@dataclass(frozen=True)
-class Passage:
-    """A tokenized passage, kept as one string, since nearly all uses take it whole."""
+def hits(
+    answers: Sequence[str],
+    docs: Iterable[Doc],
+    budgets: Sequence[int],
+    tokens: Callable[[Doc], Passage] = lambda doc: tokenized(doc.text),
+) -> list[bool]:
+    """For every budget, whether an answer is a substring of that many first tokens of the passages, joined with blanks.
 
-    joined: str
-    length: int
+    ``tokens`` is asked for as few passages as decide it. Passages after those in which the biggest budget runs out, which
+    is at the latest when they have as many words, are not asked for.
+    """
+    if "" in answers:
+        return [True] * len(budgets)
+    found = [False] * len(budgets)
+    possible = [answer for answer in dict.fromkeys(answers) if can_stand_in_tokens(answer)]
+    if possible:
+        beginning = Beginning(docs, max(budgets), tokens)
+        for answer in possible:
+            if all(found):
+                break
+            end = beginning.first_end(answer)
+            if end is not None:
+                found = [hit or beginning.reaches(budget, *end) for hit, budget in zip(found, budgets, strict=True)]
+    return found
 
-    def beginning(self, count: int) -> str:
-        """The first ``count`` tokens, joined. No token of ``word_tokenize`` holds a blank, so splitting restores them."""
-        return self.joined if count >= self.length else " ".join(self.joined.split(" ")[:count])
 
+class Beginning:
+    """The passages that can hold the first ``budget`` tokens of a ranking, searched in their reduced form.
 
-@lru_cache(maxsize=200_000)
-def tokenized(text: str) -> Passage:
-    tokens = word_tokenize(text)
-    return Passage(" ".join(tokens), len(tokens))
+    A passage without words has no tokens, adds no blank and is left out.
+    """
+
+    def __init__(self, docs: Iterable[Doc], budget: int, tokens: Callable[[Doc], Passage]) -> None:
+        self._tokens = tokens
+        self._docs: list[Doc] = []
+        self._ends: list[int] = []  # where each passage ends in the joined reduced text
+        self._words = [0]  # words before each passage
+        pieces = []
+        for doc in docs:
+            own = outline(doc.text)
+            if not own.words:
+                continue
+            self._docs.append(doc)
+            self._ends.append((self._ends[-1] if self._ends else 0) + len(own.reduced))
+            self._words.append(self._words[-1] + own.words)
+            pieces.append(own.reduced)
+            if self._words[-1] >= budget:
+                break
+        self._reduced = "".join(pieces)
+
+    def first_end(self, answer: str) -> tuple[int, int] | None:
+        """Where the first occurrence of the answer among the tokens ends: a passage's place, and tokens from its start on.
+
+        Every occurrence is one of the reduced answer in the reduced text; whether the reverse holds is seen by tokenizing
+        the passages that this one touches. A blank at an end of the answer needs one more token on that side.
+        """
+        wanted = reduced(answer)
+        before, after = int(answer.startswith(" ")), int(answer.endswith(" "))
+        width = len(wanted) + after
+        start = before
+        while (start := self._reduced.find(wanted, start)) >= 0 and start + width <= len(self._reduced):
+            first = bisect_right(self._ends, start - before)
+            last = bisect_right(self._ends, start + width - 1)
+            joined = " ".join(self._tokens(doc).joined for doc in self._docs[first : last + 1])
+            place = joined.find(answer)
+            if place >= 0:
+                return first, joined.count(" ", 0, place + len(answer)) + 1
+            # None of the candidates that touch these passages alone is an occurrence.
+            start = max(start + 1, self._ends[last] - width + 1)
+        return None
+
+    def reaches(self, budget: int, place: int, more: int) -> bool:
+        """Whether the passages before ``place`` and ``more`` tokens make at most ``budget`` tokens.
+
+        Passages are tokenized, one after the other, only as long as the bounds on their numbers of tokens leave it open.
+        """
+        left = budget - more
+        if self._words[place] > left:
+            return False
+        docs = self._docs[:place]
+        # Each token has at least one character of the reduced text.
+        if not docs or self._ends[place - 1] <= left:
+            return True
+        least = sum(fewest_tokens(doc.text) for doc in docs)
+        most = sum(most_tokens(doc.text) for doc in docs)
+        for doc in docs:
+            if least > left or most <= left:
+                break
+            length = self._tokens(doc).length
+            least += length - fewest_tokens(doc.text)
+            most += length - most_tokens(doc.text)
+        return least <= left
