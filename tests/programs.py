@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,17 @@ def shell(tmp_path: Path, body: str, **parameters: Any) -> list[Ranking]:
 def python(tmp_path: Path, body: str, **parameters: Any) -> list[Ranking]:
     script(tmp_path, body, "search.py")
     return search(tmp_path, ["python3", "search.py"], **parameters)
+
+
+def alive(argument: str) -> bool:
+    """Whether a process with exactly this argument lives."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if argument in path.read_text("utf-8", "replace").split("\0"):
+                return True
+    return False
+
+
+def unlikely_seconds() -> str:
+    """An argument of ``sleep`` by which its process is known."""
+    return f"{300 + time.time_ns() % 1_000_000 / 1e6:.6f}"

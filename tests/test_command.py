@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from programs import GOOD, REQUEST, command, context_in, needs_bwrap, script, search, shell
+from programs import GOOD, REQUEST, alive, command, context_in, needs_bwrap, script, search, shell, unlikely_seconds
 
 from harness import sandbox
 from harness.card import load_card
@@ -95,28 +94,27 @@ def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("isolation")
 def test_a_program_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:
-    seconds = f"{30 + time.time_ns() % 1_000_000 / 1e6:.6f}"
+    seconds = unlikely_seconds()
     with pytest.raises(InvalidInput, match=r"ran longer than 0.3 s; raise `timeout_seconds`"):
         shell(tmp_path, f"sleep {seconds} & sleep {seconds}", timeout_seconds=0.3)
-    assert not alive(seconds)
+    assert ends(seconds)
 
 
 @pytest.mark.usefixtures("isolation")
 def test_what_a_program_leaves_behind_ends_with_it_and_holds_nothing_up(tmp_path: Path) -> None:
-    seconds = f"{30 + time.time_ns() % 1_000_000 / 1e6:.6f}"
+    seconds = unlikely_seconds()
     start = time.monotonic()
     assert [list(r.doc_ids) for r in shell(tmp_path, f"sleep {seconds} & {GOOD}")] == [["d1", "d3"], ["d2"]]
     assert time.monotonic() - start < 20, "it waited for what was left behind"
-    assert not alive(seconds)
+    assert ends(seconds)
 
 
-def alive(argument: str) -> bool:
-    """Whether a process with that argument lives, once the kernel has had a moment to end it."""
-    for _ in range(50):
-        if subprocess.run(["pgrep", "-f", argument], capture_output=True, check=False).returncode != 0:
-            return False
-        time.sleep(0.05)
-    return True
+def ends(argument: str) -> bool:
+    """Whether the process with that argument is gone once the kernel has had a moment to end it."""
+    deadline = time.monotonic() + 10
+    while alive(argument) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not alive(argument)
 
 
 @pytest.mark.usefixtures("isolation")

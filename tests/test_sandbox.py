@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from programs import FOUND, GOOD, needs_bwrap, python, shell
+from programs import FOUND, GOOD, alive, needs_bwrap, python, shell, unlikely_seconds
 
 from harness import sandbox
 from harness.errors import InvalidInput
@@ -207,15 +207,15 @@ def test_a_fork_bomb_is_ended_with_all_its_children(tmp_path: Path, monkeypatch:
 
 @needs_bwrap
 def test_a_daemon_does_not_outlive_its_program(tmp_path: Path) -> None:
-    mark = f"{300 + time.time_ns() % 1_000_000 / 1e6:.6f}"
+    mark = unlikely_seconds()
     found = shell(tmp_path, f"setsid sh -c 'setsid sleep {mark} & exit' > /dev/null 2>&1; {GOOD}")
     assert {ranking.query_id: list(ranking.doc_ids) for ranking in found} == FOUND
-    assert subprocess.run(["pgrep", "-f", mark], capture_output=True, check=False).returncode == 1
+    assert not alive(mark)
 
 
 @needs_bwrap
 def test_programs_end_when_the_harness_is_killed(tmp_path: Path) -> None:
-    mark = f"{300 + time.time_ns() % 1_000_000 / 1e6:.6f}"
+    mark = unlikely_seconds()
     code = (
         "import sys; sys.path[:0] = sys.argv[1:2]\nfrom pathlib import Path\nfrom programs import shell\n"
         f"shell(Path({str(tmp_path)!r}), 'sleep {mark}')"
@@ -225,18 +225,14 @@ def test_programs_end_when_the_harness_is_killed(tmp_path: Path) -> None:
         [sys.executable, "-c", code, folder], env={**os.environ, "PYTHONPATH": str(package_root())}
     )
 
-    def sleeping() -> bool:
-        done = subprocess.run(["pgrep", "-x", "-f", f"sleep {mark}"], capture_output=True, check=False)
-        return done.returncode == 0
-
     deadline = time.monotonic() + 30
-    while not sleeping():
+    while not alive(mark):
         assert killed.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     killed.kill()
     killed.wait()
-    while sleeping():
+    while alive(mark):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

@@ -38,11 +38,7 @@ def calls_of(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 
 
 def faults(text: str) -> list[str]:
-    """What a source file does that no file of ours may do.
-
-    >>> faults("import pickle")
-    ['import pickle']
-    """
+    """What a source file does that no file of ours may do."""
     tree, found = ast.parse(text), []
     for node in ast.walk(tree):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
