@@ -16,10 +16,12 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, f
 
 from harness.bibtex import one_entry
 from harness.config import Record, checked, read_toml
+from harness.consent import NOTHING, Consent
 from harness.errors import InvalidInput, WrongUsage, unknown_name
 from harness.system import System
 
 ENTRY_POINTS = "xdr.systems"
+COMMAND = "command"
 RESERVED_ENDINGS = (".json", ".csv", ".md")
 RESERVED_NAMES = ("snapshots",)
 
@@ -65,7 +67,25 @@ class LoadedCard:
     def __init__(self, card: Card, folder: Path) -> None:
         self.card, self.folder = card, folder
 
-    def adapter_class(self) -> type[Any]:
+    def own_code(self) -> str | None:
+        """What of the card itself would be run, in words; None where its adapter is an installed one."""
+        adapter = self.card.adapter
+        if ":" in adapter and (self.folder / adapter.rpartition(":")[0]).is_file():
+            return f"the Python adapter {adapter}, run in this process with all your rights"
+        if self.runs_a_program():
+            return f"the program {' '.join(map(str, self.parameters().get('command', ())))!r}"
+        return None
+
+    def runs_a_program(self) -> bool:
+        return self.card.adapter == COMMAND or _is_executable(self.card.adapter, self.folder)
+
+    def require(self, consent: Consent) -> None:
+        """Raises ``WrongUsage`` when the card would run code of its own and the operator did not consent to that."""
+        if (code := self.own_code()) is not None:
+            consent.require_code(self.card.name, code)
+
+    def adapter_class(self, consent: Consent = NOTHING) -> type[Any]:
+        self.require(consent)
         return _adapter_class(self.card.adapter, self.folder)
 
     def parameters(self) -> Mapping[str, Any]:
@@ -74,9 +94,9 @@ class LoadedCard:
             return {"command": [self.card.adapter], **self.card.parameters}
         return self.card.parameters
 
-    def system(self) -> System:
-        """Make the adapter. Raises ``InvalidInput`` when the parameters are not what the adapter expects."""
-        adapter = self.adapter_class()
+    def system(self, consent: Consent = NOTHING) -> System:
+        """Make the adapter. Raises ``InvalidInput`` when the parameters are not what it expects, and as ``require``."""
+        adapter = self.adapter_class(consent)
         model = getattr(adapter, "Parameters", None)
         where = f"card {self.card.name}, [parameters]"
         if model is not None:
@@ -122,7 +142,7 @@ def _adapter_class(adapter: str, folder: Path) -> type[Any]:
     if ":" in adapter:
         return _class_in_file(adapter, folder)
     if _is_executable(adapter, folder):
-        adapter = "command"
+        adapter = COMMAND
     elif "/" in adapter:
         raise WrongUsage(
             f"adapter {adapter!r} is not an executable file in {folder} (chmod +x?), nor of the form path/file.py:Class"

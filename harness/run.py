@@ -77,9 +77,9 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
     if not parts:
         raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
     collections = {part.name: load(part.dataset_id) for part in parts}
-    adapter = loaded.adapter_class()
+    adapter = loaded.adapter_class(context.consent)
     sources = source_digests(Path(inspect.getfile(adapter)))
-    system = loaded.system()
+    system = loaded.system(context.consent)
     files = {name: sha256_of_tree(path) for name, path in sorted(inputs_of(system).items())}
     keys = _reuse_keys(track, loaded, collections, sources, files, context)
     folder = run_folder(runs, track, card.name)

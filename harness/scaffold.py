@@ -69,9 +69,11 @@ _TESTS = '''\
 from pathlib import Path
 
 from harness.card import load_card
+from harness.consent import Consent
 from harness.testing import conformance_tests
 
-TestConformance = conformance_tests(lambda: load_card(str(Path(__file__).with_name("card.toml"))).system())
+CARD = load_card(str(Path(__file__).with_name("card.toml")))
+TestConformance = conformance_tests(lambda: CARD.system(Consent(code=True)))  # it runs the adapter beside it
 '''
 
 _PROGRAM = """\

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from harness.collections.view import Docs
+from harness.consent import NOTHING, Consent
 from harness.records import Query, Ranking
 
 
@@ -77,6 +78,7 @@ class Context:
     progress: Progress = field(default_factory=SilentProgress)
     record: Record = field(default_factory=Record)
     finished: frozenset[str] = frozenset()
+    consent: Consent = NOTHING
 
 
 @runtime_checkable

@@ -1,6 +1,6 @@
 """Contract tests for adapters. One line in a test file gives a new adapter all of them:
 
-TestMySystem = conformance_tests(lambda: load_card("my-system/card.toml").system())
+TestMySystem = conformance_tests(lambda: load_card("my-system/card.toml").system(Consent(code=True)))
 """
 
 from __future__ import annotations

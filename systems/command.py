@@ -3,19 +3,15 @@
     docs.jsonl     {"doc_id": ..., "title": ..., "text": ...}
     queries.jsonl  {"query_id": ..., "text": ..., "lang": ...}
 
-Where bubblewrap works, the command sees the system's programs, the card's folder and its request folder, all read-only, an
-empty /tmp, and no network; the manifest says ``isolation: bwrap`` or ``none``.
+Where bubblewrap works, the command runs as ``harness/sandbox.py`` says: no network, nothing of the machine but the system's
+programs, the files that are part of the run's digests in ``/card``, and the current folder ``/request``, which it may
+write. Elsewhere it has its limits and a clean environment only. The manifest says ``isolation: bwrap`` or ``none``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +19,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, ValidationInfo, model_validator
 
+from harness import sandbox
 from harness.config import Record
 from harness.errors import InvalidInput
 from harness.files import atomic_write, explained_write_errors
@@ -30,15 +27,23 @@ from harness.records import Ranking
 from harness.runs import Expected, Ranked, read_run
 from harness.system import Context, Request
 
-_STDERR_SHOWN = 2000
+_DOCS, _QUERIES = "docs.jsonl", "queries.jsonl"
+_WEEK_SECONDS = 7 * 24 * 3600
 
 
 class Command:
     class Parameters(Record):
-        """``command``: program and arguments; a first word that is a file in the card's folder is taken from there."""
+        """``command``: program and arguments; a word that is a file in the card's folder is taken from there.
+
+        ``files``: files and folders below the card's folder that it reads, beside those next to the card. The rest are
+        limits: ``memory_gib`` of all its processes together, ``scratch_gib`` of what it writes into its folder.
+        """
 
         command: tuple[str, ...] = Field(min_length=1)
-        timeout_seconds: float = Field(default=3600, gt=0)
+        files: tuple[str, ...] = ()
+        timeout_seconds: float = Field(default=3600, gt=0, le=_WEEK_SECONDS)
+        memory_gib: float = Field(default=8, ge=0.1, le=4096)
+        scratch_gib: float = Field(default=1, ge=0.001, le=4096)
         folder: Path = Path()
 
         @model_validator(mode="before")
@@ -50,24 +55,31 @@ class Command:
         self._parameters = parameters
 
     def inputs(self) -> Mapping[str, Path]:
-        """The files beside the card, which the command can read, and words of the command that are files below it."""
+        """All that the command can read of the card's folder: files next to the card, its own words, its ``files``.
+
+        Raises ``InvalidInput`` for a name that leads out of the folder or to nothing.
+        """
         folder = self._parameters.folder
-        beside = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
-        named = {word: folder / word for word in self._parameters.command if (folder / word).is_file()}
-        return beside | named
+        beside = {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and _is_below(path, folder)}
+        named = {_plain(word): folder / word for word in self._parameters.command if self._is_own(word)}
+        further = {_plain(name): folder / name for name in self._parameters.files}
+        for name, path in (named | further).items():
+            if not path.exists():
+                raise InvalidInput(f"`files` of the card names {name}, which is not in {folder}")
+            if not _is_below(path, folder):
+                raise InvalidInput(f"{name} is not a file or folder below that of the card, {folder}")
+        return beside | named | further
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
         folder = (context.work / "request").resolve()
         with explained_write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        _write_lines(
-            folder / "docs.jsonl", ({"doc_id": d.doc_id, "title": d.title, "text": d.text} for d in request.docs)
-        )
+        _write_lines(folder / _DOCS, ({"doc_id": d.doc_id, "title": d.title, "text": d.text} for d in request.docs))
         queries = ({"query_id": q.query_id, "text": q.text, "lang": q.lang} for q in request.queries)
-        _write_lines(folder / "queries.jsonl", queries)
+        _write_lines(folder / _QUERIES, queries)
         output = context.work / "output.trec"
         with context.record.stage("command"):
-            self._run(folder, output, request.depth, context)
+            self._run(folder, output, request, context)
         expected = Expected([query.query_id for query in request.queries], request.docs, request.depth)
         run, _ = read_run(output, expected)
         output.unlink()
@@ -76,71 +88,78 @@ class Command:
             ranked = run.rankings.get(query.query_id, nothing)
             yield Ranking(query.query_id, ranked.doc_ids[: request.depth], ranked.scores[: request.depth])
 
-    def _run(self, folder: Path, output: Path, depth: int, context: Context) -> None:
-        first, *others = self._parameters.command
-        own = self._parameters.folder / first
-        arguments = [str(self._word(word)) for word in others]
-        command = [str(own) if own.is_file() else first, *arguments, "docs.jsonl", "queries.jsonl", str(depth)]
-        wrapper = _bubblewrap(self._parameters.folder, folder)
-        context.record.facts["isolation"] = "bwrap" if wrapper else "none"
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
-        with explained_write_errors(output), output.open("wb") as stdout:
-            try:
-                process = subprocess.Popen(
-                    [*wrapper, *command],
-                    cwd=folder,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=stdout,
-                    stderr=subprocess.PIPE,
-                    start_new_session=True,
-                )
-                said = _stderr_of(process, self._parameters.timeout_seconds)
-            except subprocess.TimeoutExpired:
-                raise InvalidInput(
-                    f"{first} ran longer than {self._parameters.timeout_seconds:g} s; raise `timeout_seconds` in the card"
-                ) from None
-            except OSError as error:
-                raise InvalidInput(f"{first} cannot be started: {error.strerror}") from None
-        if process.returncode != 0:
-            shown = said.decode("utf-8", "replace").strip()[-_STDERR_SHOWN:]
+    def _run(self, folder: Path, output: Path, request: Request, context: Context) -> None:
+        isolated = sandbox.why_not() == ""
+        limits = self._limits(request)
+        words = [*self._words(isolated), _DOCS, _QUERIES, str(request.depth)]
+        if isolated:
+            asked = {name: folder / name for name in (_DOCS, _QUERIES)}
+            words = [*sandbox.wrapper(self.inputs(), asked, limits.scratch_bytes), *words]
+        context.record.facts["isolation"] = "bwrap" if isolated else "none"
+        context.record.facts["limits"] = {
+            "seconds": limits.seconds,
+            "memory bytes": limits.memory_bytes,
+            "scratch bytes": limits.scratch_bytes,
+        }
+        first = self._parameters.command[0]
+        try:
+            with explained_write_errors(output), output.open("wb") as stdout:
+                ended = sandbox.run(words, folder, limits, stdout)
+        except OSError as error:
+            raise InvalidInput(f"{first} cannot be started: {error.strerror}") from None
+        if ended.limit is not None:
+            raise InvalidInput(f"{first} {_excess(ended.limit, limits)}")
+        if ended.status != 0:
+            said = ended.said.decode("utf-8", "replace").strip()
+            where = (
+                "\n(it ran under bubblewrap, without network and files from elsewhere; see docs/security.md)"
+                if isolated
+                else ""
+            )
             raise InvalidInput(
-                f"{first} ended with exit status {process.returncode}" + (f":\n{shown}" if shown else "")
+                f"{first} ended with exit status {ended.status}" + (f":\n{said}" if said else "") + where
             )
 
-    def _word(self, word: str) -> str | Path:
-        path = self._parameters.folder / word
-        return path if path.is_file() else word
+    def _limits(self, request: Request) -> sandbox.Limits:
+        """What the card asks for; and for the output several times what a run of this request can be."""
+        longest = max((len(doc_id.encode()) for doc_id in request.docs.ids), default=0)
+        longest += max((len(query.query_id.encode()) for query in request.queries), default=0)
+        lines = len(request.queries) * request.depth
+        return sandbox.Limits(
+            seconds=self._parameters.timeout_seconds,
+            memory_bytes=int(self._parameters.memory_gib * (1 << 30)),
+            scratch_bytes=int(self._parameters.scratch_gib * (1 << 30)),
+            output_bytes=(16 << 20) + 4 * lines * (longest + 100),
+        )
+
+    def _words(self, isolated: bool) -> list[str]:
+        """The command with its own files where they are found: in the card's folder, or where the box shows that."""
+        place = sandbox.CARD if isolated else self._parameters.folder
+        return [str(place / _plain(word)) if self._is_own(word) else word for word in self._parameters.command]
+
+    def _is_own(self, word: str) -> bool:
+        return not Path(word).is_absolute() and (self._parameters.folder / word).is_file()
 
 
-def _stderr_of(process: subprocess.Popen[bytes], timeout_seconds: float) -> bytes:
-    """Wait for the process; whatever ends the wait early ends the process with all that it started."""
-    with process:
-        try:
-            return process.communicate(timeout=timeout_seconds)[1]
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
+def _excess(limit: sandbox.Limit, limits: sandbox.Limits) -> str:
+    return {
+        "seconds": f"ran longer than {limits.seconds:g} s; raise `timeout_seconds` in the card",
+        "memory": f"used more than {limits.memory_bytes / (1 << 30):g} GiB of memory; raise `memory_gib` in the card",
+        "output": f"wrote more than {limits.output_bytes >> 20} MiB to its standard output, which no run of this request is",
+        "processes": f"started more than {sandbox.MAX_PROCESSES} processes at once",
+    }[limit]
+
+
+def _plain(name: str) -> str:
+    """A relative name without "./" and the like, as it stands in the card's folder."""
+    return os.path.normpath(name)
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return path.resolve() != folder and path.resolve().is_relative_to(folder)
 
 
 def _write_lines(path: Path, rows: Iterable[Mapping[str, str]]) -> None:
     with atomic_write(path) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-
-
-def _bubblewrap(card_folder: Path, request_folder: Path) -> list[str]:
-    """The words that put a command under bubblewrap, or none where that is not installed or not permitted."""
-    program = shutil.which("bwrap")
-    if program is None:
-        return []
-    wrapper = [program, "--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
-    for path in ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache", "/opt"):
-        wrapper += ["--ro-bind-try", path, path]
-    wrapper += ["--tmpfs", "/tmp"]
-    for path in {sys.prefix, sys.base_prefix, str(card_folder), str(request_folder)}:
-        wrapper += ["--ro-bind", path, path]
-    wrapper += ["--chdir", str(request_folder)]
-    works = subprocess.run([*wrapper, "true"], capture_output=True, check=False).returncode == 0
-    return wrapper if works else []

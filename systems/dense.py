@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, model_validator
 
 from harness.config import Record
-from harness.dense.encoder import Encoder, EncoderSettings, model_folder, resolved_device
+from harness.consent import PinnedModel
+from harness.dense.encoder import Encoder, EncoderSettings, local_folder, model_folder, resolved_device
 from harness.dense.encoding import BLOCK_ROWS, Limits, blocks_of, encode_block, encode_texts
+from harness.dense.model_files import code_needed
 from harness.dense.search import QUERY_TILE, Tiles, exact_search
 from harness.dense.store import VectorStore
 from harness.errors import InvalidInput
@@ -33,7 +35,10 @@ _QUERIES_PER_PASS = 16 * QUERY_TILE
 
 class Dense:
     class Parameters(Record):
-        """``model``: a hub id, or a folder relative to the card. ``token_budget``: tokens in a batch, padding included."""
+        """``model``: a folder relative to the card, or a hub id with the full commit in ``revision``.
+
+        ``token_budget``: tokens in a batch, padding included.
+        """
 
         model: str
         revision: str | None = None
@@ -65,7 +70,12 @@ class Dense:
         parameters = self._parameters
         context = replace(context, device=resolved_device(context.device))
         settings = EncoderSettings(
-            self._path, parameters.pooling, parameters.similarity == "cosine", parameters.dtype, context.device
+            self._path,
+            parameters.pooling,
+            parameters.similarity == "cosine",
+            parameters.dtype,
+            context.device,
+            own_code=self._may_run_its_code(context),
         )
         with context.record.stage("load model"):
             encoder = Encoder(settings)
@@ -85,6 +95,19 @@ class Dense:
             raise InvalidInput(f"the model gives vectors that are not finite in {parameters.dtype}; try another dtype")
         with context.record.stage("search"):
             yield from _search_in_passes(request, queries, store, context)
+
+    def _may_run_its_code(self, context: Context) -> bool:
+        """Whether the model has code of its own that the operator trusts. Raises ``InvalidInput`` where he does not."""
+        needed = code_needed(self._path)
+        if needed is None:
+            return False
+        name, revision = self._parameters.model, self._parameters.revision
+        if local_folder(name, self._parameters.folder) is not None or revision is None:
+            revision = sha256_of_tree(self._path)
+        model = PinnedModel(name, revision)
+        context.consent.require_model_code(model, needed)
+        context.record.facts["remote code"] = str(model)
+        return True
 
     def _limits(self, max_length: int, context: Context) -> Limits:
         return Limits(

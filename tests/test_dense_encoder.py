@@ -133,7 +133,7 @@ def with_pickled_weights(source: Path, folder: Path) -> Path:
 @pytest.mark.parametrize(("name", "pooling"), [("plain", "cls"), ("sentence", "model"), ("static", "model")])
 def test_weights_that_are_only_a_pickle_are_refused(tmp_path: Path, name: str, pooling: str) -> None:
     folder = with_pickled_weights(getattr(tiny_models.shared(), name), tmp_path / "pickled")
-    with pytest.raises(InvalidInput, match=r"pickled/pytorch_model\.bin .*safetensors"):
+    with pytest.raises(InvalidInput, match=r"pickled/pytorch_model\.bin: .*safetensors"):
         encoder_of(folder, pooling)
 
 
@@ -221,7 +221,13 @@ def test_a_hub_that_cannot_be_reached_is_explained(
     # Nothing listens there.
     monkeypatch.setattr(hub, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(InvalidInput, match="neither a folder nor to be had"):
-        model_folder(model, None, tmp_path)
+        model_folder(model, "0" * 40, tmp_path)
+
+
+@pytest.mark.parametrize("revision", [None, "main", "v1.0", "0" * 7, "0" * 64, "0" * 40 + "\n", "G" * 40])
+def test_a_hub_model_needs_its_full_commit(tmp_path: Path, revision: str | None) -> None:
+    with pytest.raises(InvalidInput, match="needs its `revision`: a full commit of 40 hexadecimal digits"):
+        model_folder("organisation/model", revision, tmp_path)
 
 
 def test_auto_is_a_device_and_any_other_name_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:

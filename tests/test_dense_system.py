@@ -18,6 +18,7 @@ import tiny_models
 
 import systems.dense
 from harness.card import load_card
+from harness.consent import Consent
 from harness.dense import encoding
 from harness.errors import InvalidInput
 from harness.files import exclusive
@@ -107,6 +108,7 @@ def write_card(folder: Path, adapter: str = "dense", **parameters: Any) -> Path:
 
 
 def run(home: Path, track: Path, card: Path, **options: Any) -> Outcome:
+    options = {"consent": Consent(code=True)} | options
     context = Context(cache=home / "cache", work=home / "work", **options)
     return run_system(load_track(str(track)), load_card(str(card)), home / "runs", context)
 

@@ -17,6 +17,7 @@ import pytest
 
 from harness.card import load_card
 from harness.config import read_toml
+from harness.consent import Consent
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import exclusive
 from harness.manifest import FILE_NAME, Manifest, read_manifest
@@ -141,7 +142,7 @@ def write_card(home: Path, top: str = "", adapter: str = "adapter.py:Adapter", *
 
 
 def run(home: Path, runs: str = "runs", track: str = "track.toml", seed: int = 42, strict: bool = True) -> Outcome:
-    context = Context(cache=home / "cache", work=home / "work", seed=seed)
+    context = Context(cache=home / "cache", work=home / "work", seed=seed, consent=Consent(code=True))
     loaded = load_card(str(home / "card.toml"))
     return run_system(load_track(str(home / track)), loaded, home / runs, context, strict=strict)
 
@@ -369,11 +370,12 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from harness.card import load_card
+from harness.consent import Consent
 from harness.run import run_system
 from harness.system import Context
 from harness.tracks import load_track
 home = Path(sys.argv[1])
-context = Context(cache=home / "cache", work=home / "work")
+context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
 run_system(load_track(str(home / "track.toml")), load_card(str(home / "card.toml")), home / "runs", context)
 """
 

@@ -11,6 +11,7 @@ import pytest
 
 from harness.card import load_card
 from harness.collections.view import Docs
+from harness.consent import Consent
 from harness.errors import WrongUsage
 from harness.manifest import read_manifest, run_file
 from harness.records import Doc, Query
@@ -32,7 +33,7 @@ def test_a_new_system_runs_and_finds_something(tmp_path: Path, executable: bool)
     files = write_scaffold("my-system", tmp_path / "new", executable=executable)
     assert all(path.is_file() for path in files)
     card = load_card(str(tmp_path / "new" / "card.toml"))
-    context = Context(cache=tmp_path / "cache", work=tmp_path / "work")
+    context = Context(cache=tmp_path / "cache", work=tmp_path / "work", consent=Consent(code=True))
     outcome = run_system(small_track(), card, tmp_path / "runs", context)
     assert outcome.queries == 160
     for part in ("fi", "ja"):
@@ -46,7 +47,7 @@ def test_a_new_system_runs_and_finds_something(tmp_path: Path, executable: bool)
 @pytest.mark.parametrize("executable", [False, True])
 def test_a_new_system_passes_the_contract_tests(tmp_path: Path, executable: bool) -> None:
     write_scaffold("my-system", tmp_path, executable=executable)
-    tests = conformance_tests(lambda: load_card(str(tmp_path / "card.toml")).system())()
+    tests = conformance_tests(lambda: load_card(str(tmp_path / "card.toml")).system(Consent(code=True)))()
     names = [name for name in dir(tests) if name.startswith("test_")]
     assert len(names) >= 6
     for name in names:
@@ -62,7 +63,7 @@ def test_both_kinds_rank_passages_without_titles_alike(tmp_path: Path) -> None:
     for name, executable in (("one", False), ("two", True)):
         write_scaffold(name, tmp_path / name, executable=executable)
         context = Context(cache=tmp_path / "cache", work=tmp_path / name / "work")
-        rankings = load_card(str(tmp_path / name / "card.toml")).system().search(request, context)
+        rankings = load_card(str(tmp_path / name / "card.toml")).system(Consent(code=True)).search(request, context)
         found.append([(r.query_id, list(r.doc_ids), list(map(float, r.scores))) for r in rankings])
     assert found[0] == found[1]
     assert found[0][1] == ("q1", ["d4", "d2", "d1"], [1.0, 1.0, 1.0])

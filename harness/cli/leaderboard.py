@@ -11,12 +11,15 @@ from harness.cli.console import (
     DEFAULT_REPORTS,
     DEFAULT_RUNS,
     DEFAULT_WORKERS,
+    AllowCode,
     Device,
     Memory,
     Reports,
     Runs,
     ShardSize,
+    TrustRemoteCode,
     Workers,
+    consent_for,
     context_of,
     note,
     print_findings,
@@ -36,6 +39,8 @@ def leaderboard(
     workers: Workers = DEFAULT_WORKERS,
     memory: Memory = 4,
     shard_size: ShardSize = 1,
+    allow_code: AllowCode = False,
+    trust_remote_code: TrustRemoteCode = None,
     ablations: Annotated[bool, typer.Option("--ablations", help="Measure the track's ablations, too.")] = False,
     freeze: Annotated[
         str,
@@ -65,16 +70,18 @@ def leaderboard(
         return
     if freeze:
         check_name(freeze)
-    for card in [load_card(name) for name in (*loaded.systems, *(systems or ()))]:
+    cards = [load_card(name) for name in (*loaded.systems, *(systems or ()))]
+    consent = consent_for(cards, allow_code, trust_remote_code)
+    for card in cards:
         if read_withdrawal(run_folder(runs, loaded, card.card.name)):
             note(f"{card.card.name}: withdrawn; its recorded run stays")
             continue
-        outcome = run_system(loaded, card, runs, context_of(device, workers, memory, shard_size), strict=False)
+        outcome = run_system(loaded, card, runs, context_of(device, workers, memory, shard_size, consent), strict=False)
         note(f"{card.card.name}: {'recorded run' if outcome.reused else f'{outcome.queries} queries run'}")
     if ablations:
         from harness.ablations import measure_ablations
 
-        measure_ablations(loaded, runs, context_of(device, workers, memory, shard_size))
+        measure_ablations(loaded, runs, context_of(device, workers, memory, shard_size, consent))
     scores = score_all(loaded, runs)
     note(f"scored {len(scores)} systems")
     comparison = compare_all(loaded, runs, scores)

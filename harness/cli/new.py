@@ -23,6 +23,6 @@ def new(
     target = folder or Path(name)
     for path in write_scaffold(name, target, executable=executable):
         note(f"wrote {path}")
-    note(f"\ntry it:   xdr leaderboard mini {target / 'card.toml'}")
+    note(f"\ntry it:   xdr leaderboard mini {target / 'card.toml'} --allow-code")
     if not executable:
         note(f"test it:  python -m pytest {target}")

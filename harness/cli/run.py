@@ -9,11 +9,14 @@ import typer
 from harness.cli.console import (
     DEFAULT_RUNS,
     DEFAULT_WORKERS,
+    AllowCode,
     Device,
     Memory,
     Runs,
     ShardSize,
+    TrustRemoteCode,
     Workers,
+    consent_for,
     context_of,
     note,
 )
@@ -27,6 +30,8 @@ def run(
     workers: Workers = DEFAULT_WORKERS,
     memory: Memory = 4,
     shard_size: ShardSize = 1,
+    allow_code: AllowCode = False,
+    trust_remote_code: TrustRemoteCode = None,
 ) -> None:
     """Run systems on a track. What a killed run had finished is not done again; a run that is there is kept."""
     from harness.card import load_card
@@ -35,8 +40,9 @@ def run(
 
     loaded_track = load_track(track)
     cards = [load_card(name) for name in systems]
+    consent = consent_for(cards, allow_code, trust_remote_code)
     for card in cards:
-        outcome = run_system(loaded_track, card, runs, context_of(device, workers, memory, shard_size))
+        outcome = run_system(loaded_track, card, runs, context_of(device, workers, memory, shard_size, consent))
         if outcome.reused:
             note(f"{card.card.name}: {outcome.folder} is this very run already")
         else:

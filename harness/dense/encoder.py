@@ -1,51 +1,69 @@
 """Encoders: any sentence-transformers model, or any plain Hugging Face encoder with CLS or mean pooling.
 
-Weights are read from safetensors only, and no code that comes with a model is ever run.
+Weights are read from safetensors only, and no code that comes with a model is run unless its operator said so.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.dense.model_files import check_model_files, code_needed
 from harness.errors import InvalidInput
 
 if TYPE_CHECKING:
     import torch
 
 Pooling = Literal["model", "cls", "mean"]
-_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm"]
+# A model's code is part of its digest, whether or not it may run.
+_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.py"]
 
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """``pooling`` "model": as the model's sentence-transformers modules say; else pooled here from the last layer."""
+    """``pooling`` "model": as the model's sentence-transformers modules say; else pooled here from the last layer.
+
+    ``own_code``: the model's own Python code may run.
+    """
 
     path: Path
     pooling: Pooling
     normalize: bool
     dtype: Literal["float32", "bfloat16", "float16"]
     device: str
+    own_code: bool = False
+
+
+def local_folder(model: str, folder: Path) -> Path | None:
+    """A model's folder, where a relative path starts from ``folder``; None where there is none."""
+    local = Path(model) if Path(model).is_absolute() else folder / model
+    return local if local.is_dir() else None
 
 
 def model_folder(model: str, revision: str | None, folder: Path) -> Path:
-    """Where a model's files lie: a folder (relative to the card's), else a snapshot of a hub repository.
+    """Where a model's files lie: a folder (relative to the card's), else a snapshot of a hub repository at one commit.
 
-    Raises ``InvalidInput`` when it is no folder and the hub cannot be reached and holds no cached copy.
+    Raises ``InvalidInput`` when it is no folder and has no full commit as its revision, or when the hub cannot be reached
+    and no copy is cached.
     """
-    local = Path(model) if Path(model).is_absolute() else folder / model
-    if local.is_dir():
+    if (local := local_folder(model, folder)) is not None:
         return local
     if model.startswith((".", "/")):
-        raise InvalidInput(f"no model folder {local}")
+        raise InvalidInput(f"no model folder {folder / model}")
+    if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+        raise InvalidInput(
+            f"model {model!r} is no folder beside the card, and as a model of the Hugging Face hub it needs its `revision`: "
+            f"a full commit of 40 hexadecimal digits (its page shows them under Files, History), not {revision!r}, "
+            "so that the row is of the same weights tomorrow"
+        )
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -86,7 +104,9 @@ class Encoder:
 
     def _load(self) -> None:
         settings = self._settings
-        _refuse_code_and_pickles(settings.path)
+        check_model_files(settings.path)
+        if not settings.own_code and (needed := code_needed(settings.path)) is not None:
+            raise InvalidInput(f"the model in {settings.path.name} needs code of its own ({needed}), which is not run")
         try:
             if settings.pooling == "model":
                 from sentence_transformers import SentenceTransformer
@@ -94,16 +114,18 @@ class Encoder:
                 self._model = SentenceTransformer(
                     str(settings.path),
                     device=settings.device,
-                    trust_remote_code=False,
+                    trust_remote_code=settings.own_code,
+                    local_files_only=True,
                     model_kwargs={"use_safetensors": True, "dtype": self._torch_dtype},
                 )
                 self._tokenizer = self._model.tokenizer
             else:
                 from transformers import AutoModel, AutoTokenizer
 
-                self._tokenizer = AutoTokenizer.from_pretrained(settings.path, trust_remote_code=False)
+                trust: dict[str, Any] = {"trust_remote_code": settings.own_code, "local_files_only": True}
+                self._tokenizer = AutoTokenizer.from_pretrained(settings.path, **trust)
                 self._model = AutoModel.from_pretrained(
-                    settings.path, trust_remote_code=False, use_safetensors=True, dtype=self._torch_dtype
+                    settings.path, use_safetensors=True, dtype=self._torch_dtype, **trust
                 ).to(settings.device)
         except Exception as error:  # each library has errors of its own for a damaged file
             raise InvalidInput(f"the model in {settings.path.name} cannot be loaded: {error}") from error
@@ -162,20 +184,3 @@ def _silence_loading_bars() -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-
-
-def _refuse_code_and_pickles(folder: Path) -> None:
-    """Raises ``InvalidInput`` when loading the model would import code of its own or read weights by pickle."""
-    modules = folder / "modules.json"
-    try:
-        types = [str(module["type"]) for module in json.loads(modules.read_bytes())] if modules.is_file() else []
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{folder.name}/modules.json is not a list of modules: {error!r}") from error
-    # Versions of sentence-transformers before 6 import such classes from a folder without being asked to.
-    if foreign := [name for name in types if not name.startswith("sentence_transformers.")]:
-        raise InvalidInput(f"the model in {folder.name} needs code of its own ({foreign[0]}), which is never run")
-    for pickled in sorted(folder.rglob("pytorch_model*.bin")):
-        if not any(pickled.parent.glob("*.safetensors")):
-            raise InvalidInput(
-                f"{pickled.relative_to(folder.parent)} is a pickle, which is never read; convert it to safetensors"
-            )

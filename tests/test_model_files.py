@@ -1,0 +1,224 @@
+"""Folders of models that would make a library read a pickle, import a class or fetch something: all refused, nothing run."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_models
+
+from harness.consent import Consent, PinnedModel
+from harness.dense.encoder import Encoder, EncoderSettings
+from harness.dense.model_files import check_model_files, code_needed
+from harness.errors import InvalidInput
+from harness.files import sha256_of_tree
+from harness.system import Context
+from harness.testing import toy_request
+from systems.dense import Dense
+
+
+class Bomb:
+    """A pickle that leaves a file behind when it is read."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.mark,))
+
+
+def model(tmp_path: Path, name: str = "sentence") -> Path:
+    folder = tmp_path / "model"
+    shutil.copytree(getattr(tiny_models.shared(), name), folder)
+    return folder
+
+
+def change(path: Path, alter: Callable[[Any], None]) -> None:
+    content = json.loads(path.read_text())
+    alter(content)
+    path.write_text(json.dumps(content))
+
+
+def load(folder: Path, pooling: Any = "model") -> Encoder:
+    return Encoder(EncoderSettings(folder, pooling, False, "float32", "cpu"))
+
+
+@pytest.mark.parametrize("name", ["plain", "sentence", "static"])
+def test_ordinary_models_are_in_order(name: str) -> None:
+    folder = getattr(tiny_models.shared(), name)
+    check_model_files(folder)
+    assert code_needed(folder) is None
+
+
+@pytest.mark.parametrize("name", ["mini-xdr", "mini-zero-shot"])
+def test_shipped_models_are_in_order(name: str) -> None:
+    folder = Path(__file__).parent.parent / "systems" / "models" / name
+    check_model_files(folder)
+    assert code_needed(folder) is None
+
+
+@pytest.mark.parametrize(
+    "file", ["pytorch_model.bin", "2_Dense/pytorch_model.bin", "weights.pt", "a/b/model.ckpt", "x.pkl"]
+)
+def test_pickles_are_refused_with_the_way_to_convert_them(tmp_path: Path, file: str) -> None:
+    folder, mark = model(tmp_path), tmp_path / "ran"
+    if "/" not in file:
+        (folder / "model.safetensors").unlink()
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+    (folder / file).write_bytes(pickle.dumps(Bomb(mark)))
+    with pytest.raises(
+        InvalidInput, match=rf"model/{file}: .* never from a pickle; convert it .*\.save\('model-safetensors'\)"
+    ):
+        load(folder)
+    assert not mark.exists()
+    pickle.loads((folder / file).read_bytes())
+    assert mark.exists(), "the bomb would not have gone off anyway"
+
+
+def test_a_safetensors_file_of_another_name_does_not_hide_a_pickle(tmp_path: Path) -> None:
+    folder = model(tmp_path, "static")
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
+    with pytest.raises(InvalidInput, match="never from a pickle"):
+        load(folder)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.bin", "../other.safetensors", "/tmp/x.safetensors", ".safetensors", "a\n.safetensors"]
+)
+def test_an_index_names_safetensors_files_beside_it_only(tmp_path: Path, name: str) -> None:
+    folder = model(tmp_path, "plain")
+    (folder / "model.safetensors").unlink()
+    (folder / "evil.bin").write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": {"a": name}}))
+    with pytest.raises(InvalidInput, match="expected safetensors files beside it"):
+        load(folder, "cls")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "own_module.Own",
+        "os.system",
+        "sentence_transformers.util.misc.importlib",
+        "sentence_transformers.base.model.pickle",
+        "sentence_transformers.base.modules.module.torch",
+        "sentence_transformers.models.Router",
+        "sentence_transformers.models.WordEmbeddings",
+        "sentence_transformers.models.CLIPModel",
+        "sentence_transformers_evil.models.Pooling",
+        "sentence_transformers.models.Pooling.__class__",
+        "sentence_transformers.models.Pooling\n",
+        "organisation/repository--own.Own",
+    ],
+)
+def test_modules_are_those_of_sentence_transformers_that_are_known_to_be_harmless(tmp_path: Path, kind: str) -> None:
+    folder = model(tmp_path)
+    (folder / "own_module.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Own: pass\n")
+    change(folder / "modules.json", lambda modules: modules[2].update(type=kind))
+    with pytest.raises(InvalidInput, match=r"code of its own|code from another repository"):
+        load(folder)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("auto_map", {"AutoModel": "own.Own"}),
+        ("auto_map", {"AutoTokenizer": ["own.Own", None]}),
+        ("auto_map", {"AutoModel": "organisation/repository--own.Own"}),
+        ("attn_implementation", "organisation/kernel"),
+        ("_attn_implementation", "organisation/kernel"),
+        ("use_kernels", True),
+        ("gguf_file", "x.gguf"),
+        ("transformers_weights", "evil.bin"),
+    ],
+)
+def test_a_configuration_cannot_bring_code_or_kernels(tmp_path: Path, key: str, value: Any) -> None:
+    folder = model(tmp_path, "plain")
+    change(folder / "config.json", lambda config: config.update({key: value}))
+    with pytest.raises(
+        InvalidInput, match=r"code of its own|code from another repository|the model in model is not loaded"
+    ):
+        load(folder, "cls")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("sentence_bert_config.json", {"tokenizer_name_or_path": "organisation/other"}),
+        ("sentence_bert_config.json", {"model_args": {"attn_implementation": "organisation/kernel"}}),
+        ("sentence_bert_config.json", {"model_kwargs": {"allow_all_kernels": True}}),
+        ("3_Dense/config.json", {"in_features": 16, "activation_function": "torch.hub.load"}),
+        ("3_Dense/config.json", {"in_features": 16, "activation_function": "os.system"}),
+        ("adapter_config.json", {"peft_type": "LORA"}),
+        ("adapter_config.json", {"base_model_name_or_path": "organisation/other"}),
+        ("config.json", [[[{"use_kernels": 1}]]]),
+    ],
+)
+def test_nothing_is_fetched_or_imported_by_name(tmp_path: Path, file: str, content: Any) -> None:
+    folder = model(tmp_path)
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).write_text(json.dumps(content))
+    if isinstance(content, list):
+        check_model_files(folder)  # not a configuration: the library says so itself
+        return
+    with pytest.raises(InvalidInput, match=file):
+        check_model_files(folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "\xff"])
+def test_a_file_that_is_not_json_is_named(tmp_path: Path, text: str) -> None:
+    folder = model(tmp_path)
+    (folder / "config.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InvalidInput, match=r"model/config\.json is not a JSON file"):
+        check_model_files(folder)
+
+
+OWN_MODULE = """
+from sentence_transformers.models import Normalize
+
+open({mark!r}, "w")
+
+
+class Own(Normalize):
+    pass
+"""
+
+
+def test_code_of_a_model_runs_for_the_operator_who_names_it_and_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transformers.dynamic_module_utils as dynamic
+
+    monkeypatch.setattr(dynamic, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    folder = model(tmp_path)
+    (folder / "own_module.py").write_text(OWN_MODULE.format(mark=str(tmp_path / "ran")))
+    change(folder / "modules.json", lambda modules: modules[2].update(type="own_module.Own"))
+    parameters = Dense.Parameters.model_validate(
+        {"model": "model", "revision": "0" * 40, "dtype": "float32"}, context={"folder": tmp_path}
+    )
+    pinned = PinnedModel("model", sha256_of_tree(folder))
+    unnamed = (Consent(), Consent(code=True), Consent(models=frozenset({PinnedModel("model", "0" * 40)})))
+    for consent in unnamed:
+        context = Context(cache=tmp_path / "cache", work=tmp_path / "work", consent=consent)
+        with pytest.raises(InvalidInput, match=f"add --trust-remote-code {pinned}"):
+            list(Dense(parameters).search(toy_request(), context))
+    assert not (tmp_path / "ran").exists()
+
+    consent = Consent(models=frozenset({pinned}))
+    context = Context(cache=tmp_path / "cache", work=tmp_path / "work", consent=consent)
+    assert len(list(Dense(parameters).search(toy_request(), context))) == len(toy_request().queries)
+    assert (tmp_path / "ran").exists()
+    assert context.record.facts["remote code"] == str(pinned)
+
+    (folder / "own_module.py").write_text("raise SystemExit\n")
+    with pytest.raises(InvalidInput, match="add --trust-remote-code"):
+        list(Dense(parameters).search(toy_request(), context))
