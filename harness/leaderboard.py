@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.card import Card
 from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
@@ -15,10 +15,12 @@ from harness.config import Record, checked
 from harness.errors import InvalidInput
 from harness.files import write_text
 from harness.manifest import Manifest
+from harness.migrations import CURRENT, migrated
+from harness.reproductions import Reproduced, Reproduction, standing_of
 from harness.score import ScoreFile, bounds_of
 from harness.tracks import Track
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = CURRENT["leaderboard"]
 FILE_NAME = "leaderboard.json"
 
 
@@ -44,6 +46,7 @@ class Row(Record):
 
     ``micro``: mean over queries instead of languages, by measure.
     ``standing``: its letters and rank interval among all systems with a macro average.
+    ``status``: "reproduced" where a record says that this very run was made again; ``reproduced`` is that record's gist.
     """
 
     system: str
@@ -57,6 +60,8 @@ class Row(Record):
     warnings: tuple[str, ...]
     standing: Standing | None
     isolation: str
+    status: Literal["submitted", "reproduced"]
+    reproduced: Reproduced | None
     card: dict[str, Any]
     provenance: dict[str, Any]
 
@@ -82,9 +87,18 @@ class Leaderboard(Record):
 
 
 def build(
-    track: Track, scores: Sequence[ScoreFile], comparison: Comparison, manifests: Mapping[str, Manifest]
+    track: Track,
+    scores: Sequence[ScoreFile],
+    comparison: Comparison,
+    manifests: Mapping[str, Manifest],
+    reproductions: Mapping[str, Sequence[Reproduction]] | None = None,
 ) -> Leaderboard:
-    rows = [_row(track, score, manifests[score.system], comparison) for score in scores]
+    """The table; ``reproductions`` by system are those that its run folder holds."""
+    rows = []
+    for score in scores:
+        manifest = manifests[score.system]
+        reproduced = standing_of(manifest, (reproductions or {}).get(score.system, ()))
+        rows.append(_row(track, score, manifest, comparison, reproduced))
     rows.sort(key=lambda row: (row.rank is None, -(_ranked_by(track, row) or 0.0), row.system))
     ranked, previous = [], None
     for place, row in enumerate(rows, 1):
@@ -110,7 +124,9 @@ def _ranked_by(track: Track, row: Row) -> float | None:
     return None if value is None else round(value, 12)
 
 
-def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Comparison) -> Row:
+def _row(
+    track: Track, score: ScoreFile, manifest: Manifest, comparison: Comparison, reproduced: Reproduced | None
+) -> Row:
     tests = {(t.measure, t.column): t for t in comparison.differences if t.system == score.system}
     intervals = {mean.column: mean.interval for mean in comparison.means if mean.system == score.system}
     card = checked(Card, manifest.card, f"manifest of {score.system}")
@@ -142,6 +158,8 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Compari
         warnings=tuple(warnings),
         standing=next((found for found in comparison.standings if found.system == score.system), None),
         isolation=str(manifest.execution.get("isolation", "none")),
+        status="submitted" if reproduced is None else "reproduced",
+        reproduced=reproduced,
         card=card.model_dump(mode="json"),
         provenance={
             "git": manifest.implementation.get("git", {}),
@@ -198,7 +216,7 @@ def read_leaderboard(folder: Path) -> Leaderboard:
         content = dict(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a leaderboard; `xdr leaderboard` makes it") from error
-    return checked(Leaderboard, content, str(path))
+    return checked(Leaderboard, migrated("leaderboard", content, str(path)), str(path))
 
 
 def columns_of(board: Leaderboard) -> list[str]:

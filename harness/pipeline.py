@@ -10,6 +10,7 @@ from harness.errors import InvalidInput
 from harness.leaderboard import Leaderboard, build, write_leaderboard
 from harness.manifest import FILE_NAME as MANIFEST
 from harness.manifest import read_manifest
+from harness.reproductions import read_reproductions
 from harness.score import ScoreFile, score_system
 from harness.tracks import Track
 
@@ -48,6 +49,7 @@ def compare_all(track: Track, runs: Path, scores: list[ScoreFile]) -> Comparison
 
 def build_leaderboard(track: Track, runs: Path, scores: list[ScoreFile], comparison: Comparison) -> Leaderboard:
     manifests = {score.system: read_manifest(runs / track.name / score.system) for score in scores}
-    board = build(track, scores, comparison, manifests)
+    reproductions = {name: read_reproductions(runs / track.name / name) for name in manifests}
+    board = build(track, scores, comparison, manifests, reproductions)
     write_leaderboard(runs / track.name, board)
     return board

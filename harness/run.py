@@ -17,6 +17,7 @@ from harness.errors import InvalidInput, WrongUsage
 from harness.files import exclusive, sha256_of_tree
 from harness.journal import Journal
 from harness.manifest import (
+    SCHEMA_VERSION,
     Manifest,
     PartRecord,
     digest_of,
@@ -31,8 +32,6 @@ from harness.runs import read_bytes, write_run
 from harness.sources import package_root, source_digests
 from harness.system import Context, Request, System, inputs_of
 from harness.tracks import Part, Track
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
