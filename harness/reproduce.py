@@ -73,7 +73,7 @@ def reproduce(
 def run_at_hand(track: Track, folder: Path, scratch: Path) -> RunAtHand:
     """A run with its scores, from a copy in ``scratch``: whoever only looks at a run changes nothing in its folder."""
     manifest = read_manifest(folder)
-    copy = scratch / manifest.tag
+    copy = scratch / folder.resolve().name
     copy.mkdir(parents=True)
     for path in folder.iterdir():
         if path.is_file():

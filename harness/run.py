@@ -221,6 +221,11 @@ def _write_part(folder: Path, part: Part, collection: Collection, journal: Path,
     present: list[Query] = [query for query in collection.queries if query.query_id in found]
     rankings = (found[query.query_id]._replace(query_id=query.query_id) for query in present)
     text = write_run(run_file(folder, part.name), rankings, tag)
+    return part_record(part, collection, text)
+
+
+def part_record(part: Part, collection: Collection, text: bytes) -> PartRecord:
+    """What the manifest says of a part whose run file, uncompressed, is ``text``."""
     digests = collection.digests
     return PartRecord(
         dataset=str(without_absolute_paths(part.dataset)),

@@ -19,6 +19,7 @@ from harness.cli import (
     reproduce,
     run,
     score,
+    submit,
     train,
     validate,
 )
@@ -46,6 +47,7 @@ app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("submit")(submit.submit)
 app.command("reproduce")(reproduce.reproduce)
 app.command("diff")(diff.diff)
 app.command("export")(export.export)
