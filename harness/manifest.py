@@ -49,7 +49,7 @@ class Manifest(Record):
 
     @property
     def card(self) -> dict[str, Any]:
-        return dict(self.method["card"])
+        return migrated("card", self.method["card"], f"manifest of {self.tag}, card")
 
     @property
     def is_made_here(self) -> bool:

@@ -13,7 +13,7 @@ from harness.card import Card, LoadedCard, card_names, load_card
 from harness.collections.view import load
 from harness.config import checked, read_toml
 from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.files import exclusive, sha256_of_file
+from harness.files import exclusive, sha256_of_file, sha256_of_tree
 from harness.manifest import (
     RUN_FILES,
     SCHEMA_VERSION,
@@ -147,7 +147,8 @@ def _taken_in(target: Target, card: Card, made: Callable[[Path], list[str]]) -> 
         scores = score_system(target.track, staged)
         if not target.replace and folder.exists():
             _check_rankings(folder, read_manifest(staged))
-            return Submission(folder, True, scores, tuple(warnings))
+            if _own_files(folder) == _own_files(staged):
+                return Submission(folder, True, scores, tuple(warnings))
         _move(staged, folder, staging / "old")
     return Submission(folder, False, scores, tuple(warnings))
 
@@ -204,6 +205,11 @@ def _check_rankings(folder: Path, new: Manifest) -> None:
     )
     if parts:
         _refuse(folder, f"its runs differ on {', '.join(parts)}")
+
+
+def _own_files(folder: Path) -> str:
+    own = folder / OWN_FILES
+    return sha256_of_tree(own) if own.is_dir() else ""
 
 
 def _refuse(folder: Path, reason: str) -> None:
