@@ -48,7 +48,8 @@ def changed_rows(pull_request: Path) -> Iterator[tuple[str, str]]:
         track, system = folder.parent.name, folder.name
         if folder.is_symlink() or folder.parent.is_symlink() or not folder.is_dir():
             continue
-        if any(_differs(path, RUNS / track / system / path.name) for path in folder.iterdir() if path.is_file()):
+        files = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
+        if any(_differs(path, RUNS / track / system / path.relative_to(folder)) for path in files):
             yield track, system
 
 

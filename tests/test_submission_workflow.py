@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,17 +51,23 @@ def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture
+def home(checkouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of both checkouts, the base's being the current folder; tests with few resamples, which are not looked at."""
+    shutil.copytree(checkouts, tmp_path / "home")
+    track = load_track("mini")
+    few = track.families.model_copy(update={"resamples": 1000, "all_pairs_resamples": 1000})
+    monkeypatch.setattr(SCRIPT, "load_track", lambda name: track.model_copy(update={"families": few}))
+    monkeypatch.chdir(tmp_path / "home" / "base")
+    return tmp_path / "home"
+
+
 def run_script(home: Path, mode: str) -> tuple[int, str]:
-    command = [sys.executable, str(ROOT / ".github" / "submission.py"), mode, "../pull-request", "../out"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=home / "base", env=environment, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, (home / "out" / "summary.md").read_text()
+    status = SCRIPT.main(mode, Path("../pull-request"), Path("../out"))
+    return status, (home / "out" / "summary.md").read_text()
 
 
-def test_a_row_is_checked_and_shown_without_its_code_and_made_again_with_it(checkouts: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(checkouts, home)
+def test_a_row_is_checked_and_shown_without_its_code_and_made_again_with_it(home: Path) -> None:
     row = home / "pull-request/runs/mini/stranger"
     adapter = (row / "system" / "adapter.py").read_text()
     (row / "system" / "adapter.py").write_text("raise RuntimeError('executed')")
@@ -77,15 +80,14 @@ def test_a_row_is_checked_and_shown_without_its_code_and_made_again_with_it(chec
     assert not (home / "base/runs/mini/stranger/system").exists()
 
     (row / "system" / "adapter.py").write_text(adapter)
+    shutil.rmtree(home / "base/runs/mini/stranger")
     status, summary = run_script(home, "reproduce")
     assert status == 0, summary
     assert "Made again: **identical** on " in summary
     assert len(list((home / "out/runs/mini/stranger/reproductions").iterdir())) == 1
 
 
-def test_a_row_that_is_not_in_order_fails_with_its_problems(checkouts: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(checkouts, home)
+def test_a_row_that_is_not_in_order_fails_with_its_problems(home: Path) -> None:
     run = home / "pull-request/runs/mini/stranger/fi.trec.gz"
     run.write_bytes(gzip.compress(gzip.decompress(run.read_bytes()) + b"nonsense\n"))
     (home / "pull-request/runs/mini/Bad Name").mkdir()
