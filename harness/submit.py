@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.card import Card, LoadedCard, card_names, load_card
 from harness.collections.view import load
@@ -40,6 +41,13 @@ MAX_OWN_BYTES = 2_000_000
 """Larger files of a system are not copied beside its runs: they belong where the card can name them."""
 
 _STAGING = ".staging"
+
+_UNKNOWN_PLATFORM: Mapping[str, Any] = {
+    "hardware": {"cpu": {"model": "unknown"}},
+    "operating system": {},
+    "software": {"python": "unknown", "libraries": {"torch": "unknown"}},
+}
+"""Of finished run files: what a page prints of every run's platform."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,7 @@ def _write_files(track: Track, card: Card, runs: Mapping[str, Run], digests: Map
         method={"card": without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True))},
         data=data,
         implementation={"git": {}, "source": {}, "inputs": dict(digests)},
-        platform={},
+        platform=dict(_UNKNOWN_PLATFORM),
         execution={"device": "unknown", "isolation": RUN_FILES, "provenance": RUN_FILES, "stages": []},
         reuse={},
     )

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.reproductions import read_reproductions
+
 ROOT = Path(__file__).parent.parent
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -20,19 +22,31 @@ def commands_of(guide: Path) -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.strip()]
 
 
-def test_the_guide_to_submitting_works_as_it_is_written(tmp_path: Path) -> None:
+def follow(guide: str, tmp_path: Path) -> None:
+    """Give all commands of a guide in a folder that has the runs of record."""
     shutil.copytree(ROOT / "runs", tmp_path / "runs")
-    commands = commands_of(ROOT / "docs" / "submit.md")
-    assert len(commands) >= 4
+    commands = commands_of(ROOT / "docs" / guide)
+    assert len(commands) >= 3
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for command in commands:
         done = subprocess.run(
             command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_guide_to_submitting_works_as_it_is_written(tmp_path: Path) -> None:
+    follow("submit.md", tmp_path)
     page = (tmp_path / "reports/mini/index.html").read_text("utf-8")
     assert "my-system" in page
     assert "my-program" in page
+    assert {"my-system", "my-runs"} <= {path.name for path in (tmp_path / "runs/mini").iterdir()}
+
+
+def test_the_guide_to_reproduction_works_as_it_is_written(tmp_path: Path) -> None:
+    follow("reproduce.md", tmp_path)
+    assert read_reproductions(tmp_path / "runs/mini/bm25")[-1].confirms
+    assert (tmp_path / "again/mini/bm25/manifest.yaml").is_file()
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)

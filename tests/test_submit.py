@@ -19,6 +19,7 @@ from harness.reproductions import write_reproduction
 from harness.runs import read_run
 from harness.scaffold import write_scaffold
 from harness.score import read_scores
+from harness.site import render
 from harness.submit import Submission, Target, submit_files, submit_system
 from harness.system import Context
 from harness.tracks import load_track
@@ -154,6 +155,8 @@ def test_a_row_of_files_stands_in_the_leaderboard_as_submitted(home: Path) -> No
     board = build_leaderboard(track, runs, scores, compare_all(track, runs, scores))
     (row,) = board.rows
     assert (row.status, row.reproduced, row.isolation) == ("submitted", None, RUN_FILES)
+    page = render(track, board, scores, runs, home / "reports").read_text()
+    assert RUN_FILES in page
 
 
 # -- what is refused
