@@ -18,6 +18,7 @@ from harness.bibtex import one_entry
 from harness.config import Record, checked, read_toml
 from harness.consent import NOTHING, Consent
 from harness.errors import InvalidInput, WrongUsage, unknown_name
+from harness.migrations import migrated
 from harness.system import System
 
 ENTRY_POINTS = "xdr.systems"
@@ -126,7 +127,7 @@ def load_card(name: str) -> LoadedCard:
         path = Path(str(resources.files("systems").joinpath("cards", f"{name}.toml")))
     else:
         raise unknown_name("system", name, card_names(), "or the path of a card's TOML file")
-    return LoadedCard(checked(Card, read_toml(path), str(path)), path.parent)
+    return LoadedCard(checked(Card, migrated("card", read_toml(path), str(path)), str(path)), path.parent)
 
 
 def adapter_names() -> list[str]:

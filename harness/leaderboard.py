@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict
 
@@ -15,11 +15,13 @@ from harness.config import Record, checked
 from harness.errors import InvalidInput
 from harness.figures import percent
 from harness.manifest import Manifest
+from harness.migrations import CURRENT, migrated
+from harness.reproductions import Reproduced, Reproduction, standing_of
 from harness.score import ScoreFile, bounds_of
 from harness.tracks import Track
 from harness.withdrawal import Withdrawal
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = CURRENT["leaderboard"]
 FILE_NAME = "leaderboard.json"
 
 
@@ -52,6 +54,7 @@ class Row(Figures):
     ``cells`` is {measure: {column: cell}}.
     ``micro``: mean over queries instead of languages, by measure.
     ``standings``: its letters and rank interval by column; on the macro average among all systems that have one.
+    ``status``: "reproduced" where a record says that this very run was made again; ``reproduced`` is that record's gist.
     ``withdrawn``: when and why the row was withdrawn; such a row has values, but no test.
     """
 
@@ -66,6 +69,8 @@ class Row(Figures):
     warnings: tuple[str, ...]
     standings: dict[str, Standing]
     isolation: str
+    status: Literal["submitted", "reproduced"]
+    reproduced: Reproduced | None
     card: dict[str, Any]
     provenance: dict[str, Any]
     withdrawn: Withdrawal | None = None
@@ -99,10 +104,16 @@ def build(
     comparison: Comparison,
     manifests: Mapping[str, Manifest],
     withdrawals: Mapping[str, Withdrawal] | None = None,
+    reproductions: Mapping[str, Sequence[Reproduction]] | None = None,
 ) -> Leaderboard:
-    """``manifests`` by system; ``withdrawals`` of the systems whose rows are withdrawn, which are not compared."""
-    gone = withdrawals or {}
-    rows = [_row(track, score, manifests[score.system], comparison, gone.get(score.system)) for score in scores]
+    """The table. ``manifests`` are by system; ``withdrawals`` of the systems whose rows are withdrawn, which are not
+    compared; ``reproductions`` are those that the run folders hold.
+    """
+    rows = []
+    for score in scores:
+        manifest = manifests[score.system]
+        reproduced = standing_of(manifest, (reproductions or {}).get(score.system, ()))
+        rows.append(_row(track, score, manifest, comparison, (withdrawals or {}).get(score.system), reproduced))
     rows.sort(
         key=lambda row: (
             row.withdrawn is not None,
@@ -136,7 +147,12 @@ def _ranked_by(track: Track, row: Row) -> float | None:
 
 
 def _row(
-    track: Track, score: ScoreFile, manifest: Manifest, comparison: Comparison, withdrawn: Withdrawal | None
+    track: Track,
+    score: ScoreFile,
+    manifest: Manifest,
+    comparison: Comparison,
+    withdrawn: Withdrawal | None,
+    reproduced: Reproduced | None,
 ) -> Row:
     tests = {(t.measure, t.column): t for t in comparison.differences if t.system == score.system}
     intervals = {mean.column: mean.interval for mean in comparison.means if mean.system == score.system}
@@ -169,6 +185,8 @@ def _row(
         warnings=tuple(warnings),
         standings={found.column: found for found in comparison.standings if found.system == score.system},
         isolation=str(manifest.execution.get("isolation", "none")),
+        status="submitted" if reproduced is None else "reproduced",
+        reproduced=reproduced,
         card=card.model_dump(mode="json"),
         provenance={
             "git": manifest.implementation.get("git", {}),
@@ -220,7 +238,7 @@ def read_leaderboard(folder: Path) -> Leaderboard:
         content = dict(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a leaderboard; `xdr leaderboard` makes it") from error
-    return checked(Leaderboard, content, str(path))
+    return checked(Leaderboard, migrated("leaderboard", content, str(path)), str(path))
 
 
 def columns_of(board: Leaderboard) -> list[str]:

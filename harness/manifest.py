@@ -14,9 +14,13 @@ import yaml
 from harness.config import Record, checked
 from harness.errors import InvalidInput
 from harness.files import write_text
+from harness.migrations import CURRENT, migrated
 
+SCHEMA_VERSION = CURRENT["manifest"]
 FILE_NAME = "manifest.yaml"
 MAX_BYTES = 4 << 20
+RUN_FILES = "submitted run files, not made here"
+"""The provenance of a run that came as finished files: there is nothing in it that could be run again."""
 
 
 class PartRecord(Record):
@@ -45,7 +49,11 @@ class Manifest(Record):
 
     @property
     def card(self) -> dict[str, Any]:
-        return dict(self.method["card"])
+        return migrated("card", self.method["card"], f"manifest of {self.tag}, card")
+
+    @property
+    def is_made_here(self) -> bool:
+        return self.execution.get("provenance") != RUN_FILES
 
 
 def digest_of(value: Any) -> str:
@@ -78,17 +86,24 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def read_manifest(folder: Path) -> Manifest:
     """Raises ``InvalidInput`` when there is no manifest or it is not in order."""
     path = folder / FILE_NAME
+    if not path.is_file():
+        raise InvalidInput(f"{folder} has no {FILE_NAME}; `xdr run` writes one")
+    return checked(Manifest, migrated("manifest", parsed_yaml(path), str(path)), str(path))
+
+
+def parsed_yaml(path: Path) -> dict[str, Any]:
+    """The keys of a YAML file of ours. Raises ``InvalidInput`` when it cannot be read or holds no keys."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise InvalidInput(f"{path} is larger than {MAX_BYTES} bytes, which no manifest is")
+            raise InvalidInput(f"{path} is larger than {MAX_BYTES} bytes, which no {path.stem} is")
         content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError:
-        raise InvalidInput(f"{folder} has no {FILE_NAME}; `xdr run` writes one") from None
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a YAML file: {error}") from error
     if not isinstance(content, Mapping):
-        raise InvalidInput(f"{path} is not a manifest: it holds no keys")
-    return checked(Manifest, content, str(path))
+        raise InvalidInput(f"{path} is not a {path.stem}: it holds no keys")
+    return dict(content)
 
 
 def run_file(folder: Path, part: str) -> Path:

@@ -12,6 +12,7 @@ from harness.exports import write_leaderboard
 from harness.leaderboard import Leaderboard, build
 from harness.manifest import FILE_NAME as MANIFEST
 from harness.manifest import read_manifest
+from harness.reproductions import read_reproductions
 from harness.score import ScoreFile, score_system
 from harness.tracks import Track
 from harness.withdrawal import Withdrawal, read_withdrawal
@@ -76,7 +77,8 @@ def compare_all(track: Track, runs: Path, scores: list[ScoreFile]) -> Comparison
 
 def leaderboard_of(track: Track, runs: Path, scores: list[ScoreFile], comparison: Comparison) -> Leaderboard:
     manifests = {score.system: read_manifest(runs / track.name / score.system) for score in scores}
-    return build(track, scores, comparison, manifests, withdrawals_of(track, runs, manifests))
+    reproductions = {name: read_reproductions(runs / track.name / name) for name in manifests}
+    return build(track, scores, comparison, manifests, withdrawals_of(track, runs, manifests), reproductions)
 
 
 def build_leaderboard(track: Track, runs: Path, scores: list[ScoreFile], comparison: Comparison) -> Leaderboard:

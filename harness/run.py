@@ -17,6 +17,7 @@ from harness.errors import InvalidInput, WrongUsage
 from harness.files import exclusive, sha256_of_tree
 from harness.journal import Journal
 from harness.manifest import (
+    SCHEMA_VERSION,
     Manifest,
     PartRecord,
     digest_of,
@@ -32,8 +33,6 @@ from harness.sources import package_root, source_digests
 from harness.system import Context, Request, System, inputs_of
 from harness.tracks import Part, Track
 from harness.withdrawal import read_withdrawal
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -230,6 +229,11 @@ def _write_part(folder: Path, part: Part, collection: Collection, journal: Path,
     present: list[Query] = [query for query in collection.queries if query.query_id in found]
     rankings = (found[query.query_id]._replace(query_id=query.query_id) for query in present)
     text = write_run(run_file(folder, part.name), rankings, tag)
+    return part_record(part, collection, text)
+
+
+def part_record(part: Part, collection: Collection, text: bytes) -> PartRecord:
+    """What the manifest says of a part whose run file, uncompressed, is ``text``."""
     digests = collection.digests
     return PartRecord(
         dataset=str(without_absolute_paths(part.dataset)),

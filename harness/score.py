@@ -21,10 +21,11 @@ from harness.manifest import Manifest, digest_of, read_manifest, run_file
 from harness.measures import Judged, Measure, parse, score_all
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
+from harness.migrations import CURRENT, migrated
 from harness.runs import Expected, Ranked, Run, has_ties, read_bytes, read_run
 from harness.tracks import Part, Track
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = CURRENT["scores"]
 FILE_NAME = "scores.parquet"
 COLUMNS = ("part", "lang", "query_id", "topic", "unit", "measure", "value")
 
@@ -272,8 +273,7 @@ def read_scores(path: Path) -> ScoreFile:
         raise InvalidInput(f"{path} is not a score file; `xdr score` makes it again") from error
     if missing := {"schema_version", "key", "system", "track", "measures", "data", "languages"} - context.keys():
         raise InvalidInput(f"{path} is not a score file (it lacks {', '.join(sorted(missing))}); `xdr score` makes it")
-    if context["schema_version"] != SCHEMA_VERSION:
-        raise InvalidInput(f"{path} has schema version {context['schema_version']}, expected {SCHEMA_VERSION}")
+    context = migrated("scores", context, str(path))
     if digest_of(list(zip(*columns, strict=True))) != recorded_rows:
         raise InvalidInput(f"{path} is not as it was written; `xdr score` makes it again")
     values: dict[tuple[str, str], dict[str, float]] = {}

@@ -152,7 +152,7 @@ def test_an_unknown_card_suggests_known_ones_and_a_missing_file_says_so(tmp_path
 
 def test_all_faults_of_a_card_are_in_one_report(tmp_path: Path) -> None:
     path = tmp_path / "card.toml"
-    path.write_text('schema_version = 2\nname = "Has Blanks"\ntitel = "x"\nkind = "magic"\nadapter = ""\n')
+    path.write_text('schema_version = "two"\nname = "Has Blanks"\ntitel = "x"\nkind = "magic"\nadapter = ""\n')
     with pytest.raises(InvalidInput) as caught:
         load_card(str(path))
     places = {finding.where.removeprefix(f"{path}: ") for finding in caught.value.findings}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -89,9 +90,41 @@ def test_compare_prints_its_test_and_families(workplace: Path) -> None:
     assert "family 'macro', Success@1: 2 tests, Holm" in done.stdout
 
 
+def test_a_row_is_made_again_compared_and_submitted(workplace: Path, tmp_path: Path) -> None:
+    """In a copy, so that the tests of the leaderboard see no records."""
+    folder = tmp_path / "copy"
+    shutil.copytree(workplace, folder)
+    done = xdr("reproduce", "runs/rivers", "--all", "--track", "track.toml", cwd=folder)
+    assert done.returncode == 1, "the adapters of two rows are not where their manifests can tell"
+    lines = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert "identical" in lines["bm25"]
+    assert "not made" in lines["mine"]
+    assert "Traceback" not in done.stderr
+    single = xdr("reproduce", "runs/rivers/mine", "--card", "mine/card.toml", "--track", "track.toml", cwd=folder)
+    assert single.returncode == 0, single.stderr
+    assert single.stdout.startswith("mine on rivers: identical")
+
+    differing = xdr("diff", "runs/rivers/mine", "runs/rivers/bm25", "--track", "track.toml", "--json", cwd=folder)
+    assert differing.returncode == 1
+    assert json.loads(differing.stdout)["manifest"][0]["kind"] == "adapter source"
+    assert xdr("diff", "runs/rivers/mine", "runs/rivers/mine", "--track", "track.toml", cwd=folder).returncode == 0
+
+    submitted = xdr("submit", "track.toml", "mine/card.toml", "runs/rivers/mine", "--runs", "new", cwd=folder)
+    assert submitted.returncode == 0, submitted.stderr
+    assert "Success@1: macro 75.0" in submitted.stdout
+    assert "git add new/rivers/mine" in submitted.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
+        (["reproduce", "nowhere"], 2, "nowhere is not a folder"),
+        (["reproduce", ".", "--all"], 2, "holds no runs"),
+        (["reproduce", ".", "--all", "--card", "x"], 2, "--card is the card of one run"),
+        (["diff", ".", "nowhere"], 2, "nowhere is not a folder"),
+        (["submit", "mini", "nowhere.toml"], 2, "no file nowhere.toml"),
+        (["submit", "mini", "bad.toml", "nowhere.trec"], 2, "no file nowhere.trec"),
+        (["submit", "mini", "bad.toml", "--query-map", "x"], 2, "--query-map belongs to finished run files"),
         (["frobnicate"], 2, "No such command"),
         (["run", "xqad", "bm25"], 2, "did you mean 'xquad'?"),
         (["run", "mini", "bm26"], 2, "did you mean 'bm25'?"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from boards import board_of, manifest_of, means, toy_board
@@ -16,6 +17,7 @@ from harness.compare.records import MACRO
 from harness.errors import InvalidInput
 from harness.exports.markdown import to_markdown
 from harness.leaderboard import Cell, Leaderboard, build, columns_of, read_leaderboard
+from harness.reproductions import Reproduction
 from harness.withdrawal import Withdrawal
 
 
@@ -136,6 +138,40 @@ def test_warnings_and_tie_ranges_stand_on_the_row() -> None:
         "fi: 2 queries are missing",
         "fi: with ties broken worst and best, RR lies between 10.0 and 45.6",
     )
+
+
+def test_a_row_is_submitted_until_a_record_of_its_very_run_confirms_it() -> None:
+    track, file = track_of("fi"), scores_of("base", means(fi=0.2))
+    manifest = manifest_of(file)
+    software = {"python": "3.11", "libraries": {"torch": "2.4"}}
+    fields = {
+        "system": "base",
+        "track": {},
+        "tolerance": {},
+        "parts": {},
+        "changes": [],
+        "git": {},
+        "isolation": "none",
+    }
+    platform = {
+        "hardware": {"cpu": {"model": "Abacus", "architecture": "x86"}}, "operating system": {"kernel": "Linux"},
+        "software": software,
+    }  # fmt: skip
+
+    def row(verdict: str, ranking: str) -> tuple[str, Any]:
+        content = {**fields, "schema_version": 1, "date": "2026-01-02", "verdict": verdict, "device": "cpu",
+                   "rankings": {"fi": ranking}, "platform": platform}  # fmt: skip
+        record = Reproduction.model_validate(content)
+        (found,) = build(
+            track, [file], compare_systems(track, [file]), {"base": manifest}, reproductions={"base": [record]}
+        ).rows
+        return found.status, found.reproduced and found.reproduced.model_dump(mode="json")
+
+    assert row("differs", "r") == ("submitted", None)
+    assert row("identical", "another") == ("submitted", None)
+    platform_in_words = "Abacus, Linux x86, Python 3.11, PyTorch 2.4"
+    expected = {"date": "2026-01-02", "platform": platform_in_words, "verdict": "equivalent"}
+    assert row("equivalent", "r") == ("reproduced", expected)
 
 
 def test_columns_say_what_they_average_and_what_can_be_reached() -> None:

@@ -7,7 +7,23 @@ import sys
 
 import typer
 
-from harness.cli import compare, data, export, leaderboard, list_, new, report, run, score, train, validate, withdraw
+from harness.cli import (
+    compare,
+    data,
+    diff,
+    export,
+    leaderboard,
+    list_,
+    new,
+    report,
+    reproduce,
+    run,
+    score,
+    submit,
+    train,
+    validate,
+    withdraw,
+)
 from harness.cli.console import print_error
 from harness.errors import XdrError
 
@@ -32,6 +48,9 @@ app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("submit")(submit.submit)
+app.command("reproduce")(reproduce.reproduce)
+app.command("diff")(diff.diff)
 app.command("export")(export.export)
 app.command("withdraw")(withdraw.withdraw)
 app.command("train")(train.train)

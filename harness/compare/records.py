@@ -9,8 +9,9 @@ from typing import Any, Literal
 from harness.config import Record, checked
 from harness.errors import InvalidInput
 from harness.files import write_text
+from harness.migrations import CURRENT, migrated
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = CURRENT["comparison"]
 MACRO = "macro"
 
 
@@ -109,4 +110,4 @@ def read_comparison(path: Path) -> Comparison:
         content = dict(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a comparison; `xdr compare` makes it") from error
-    return checked(Comparison, content, str(path))
+    return checked(Comparison, migrated("comparison", content, str(path)), str(path))

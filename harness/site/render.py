@@ -126,10 +126,7 @@ def _write_track(site: Site, write: Write) -> None:
 def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any], write: Write) -> None:
     track = site.track
     own = {
-        "again": [
-            f"xdr run {track.name} {row.system} --runs again",
-            f"xdr report again/{track.name}/{row.system}",
-        ],
+        "again": [f"xdr reproduce {site.runs.name}/{track.name}/{row.system}"],
         "checks": checks_of(site, score),
     }
     manifest = site.runs / track.name / row.system / MANIFEST

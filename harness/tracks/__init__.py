@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from harness.config import Record, checked, read_toml
 from harness.errors import InvalidInput, unknown_name
+from harness.migrations import migrated
 
 PartName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
 _PATH = re.compile(r"^((?:folder|squad)(?:\([a-z-]+\))?:)(.+)$")
@@ -30,11 +31,17 @@ class Part(Record):
 
 
 class Tolerance(Record):
-    """How far a run made again may lie from the recorded one and still be called equivalent."""
+    """How far a run made again may lie from the recorded one, on every part, and still be called equivalent.
 
-    rank_biased_overlap: float = Field(default=0.99, ge=0, le=1)
-    kendall_tau: float = Field(default=0.95, ge=-1, le=1)
-    rmse: float = Field(default=0.01, ge=0, description="root mean square of per-query differences, primary measure")
+    ``rmse`` is in the measure's own units. Where a query is hit or missed, k of n queries that change sides give the root
+    of k/n, so that the default of 0.01 lets one query in 10,000 change: a small track says how many it grants.
+    """
+
+    rank_biased_overlap: float = Field(default=0.99, ge=0, le=1, description="mean over queries, at least")
+    kendall_tau: float = Field(
+        default=0.95, ge=-1, le=1, description="Kendall's tau union, mean over queries, at least"
+    )
+    rmse: float = Field(default=0.01, ge=0, description="of per-query scores, primary measure, at most")
 
 
 class Families(Record):
@@ -110,10 +117,11 @@ def load_track(name: str) -> Track:
     """A track by its name, or from a TOML file by its path. Raises ``WrongUsage`` or ``InvalidInput``."""
     if name.endswith(".toml"):
         path = Path(name)
-        return checked(Track, _resolve_paths(read_toml(path), path), str(path))
+        return checked(Track, _resolve_paths(migrated("track", read_toml(path), str(path)), path), str(path))
     if name not in track_names():
         raise unknown_name("track", name, track_names(), "or the path of a track's TOML file")
-    return checked(Track, read_toml(Path(str(resources.files("harness.tracks") / f"{name}.toml"))), f"track {name}")
+    path = Path(str(resources.files("harness.tracks") / f"{name}.toml"))
+    return checked(Track, migrated("track", read_toml(path), f"track {name}"), f"track {name}")
 
 
 def _resolve_paths(data: dict[str, Any], file: Path) -> dict[str, Any]:

@@ -1,0 +1,73 @@
+"""``xdr diff``: what differs between two runs of a track?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.console import Json
+from harness.errors import InvalidInput, WrongUsage
+
+if TYPE_CHECKING:
+    from harness.diff import RunDifference
+
+_QUERIES_SHOWN = 10
+
+
+def diff(
+    one: Annotated[Path, typer.Argument(help="A run's folder: runs/TRACK/SYSTEM.")],
+    two: Annotated[Path, typer.Argument(help="Another run of the same track.")],
+    track: Annotated[str, typer.Option(help="The track's TOML file, where the name does not tell.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Compare two runs of one track: manifests, rankings, scores. Exits 0 when they rank alike, 1 when they do not."""
+    from harness.diff import diff_runs
+    from harness.manifest import read_manifest
+    from harness.tracks import load_track
+
+    for folder in (one, two):
+        if not folder.is_dir():
+            raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
+    names = [str(read_manifest(folder).track.get("name", "")) for folder in (one, two)]
+    if names[0] != names[1]:
+        raise InvalidInput(
+            f"{one} is a run of track {names[0]}, {two} of track {names[1]}: their scores cannot be compared"
+        )
+    loaded = load_track(track or names[0])
+    found = diff_runs(loaded, one, two)
+    if as_json:
+        print(json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False))
+    else:
+        _print(found, loaded.primary)
+    if not found.is_empty:
+        raise typer.Exit(1)
+
+
+def _print(found: RunDifference, primary: str) -> None:
+    from harness.changes import described
+
+    print("manifests, the likeliest cause of different rankings first:")
+    for line in described(found.manifest) or ["no differences"]:
+        print(f"  {line}")
+    for path, parts in ((found.one, found.parts_of_one_alone), (found.two, found.parts_of_two_alone)):
+        if parts:
+            print(f"only in {path}: {', '.join(parts)}")
+    depths = next(iter(found.rankings.values())).overlap if found.rankings else {}
+    print("rankings:")
+    print(f"  {'':<8}{'same':>9}{'RBO':>9}{'tau':>9}" + "".join(f"{f'overlap {k}':>13}" for k in depths))
+    for part, ranks in found.rankings.items():
+        figures = f"{f'{ranks.identical}/{ranks.queries}':>9}{ranks.rank_biased_overlap:>9.4f}{ranks.kendall_tau:>9.4f}"
+        print(f"  {part:<8}{figures}" + "".join(f"{ranks.overlap[k]:>13.4f}" for k in depths))
+    print("scores:")
+    for mean in found.means:
+        values = f"{100 * mean.one:>8.2f} -> {100 * mean.two:>6.2f}  ({100 * (mean.two - mean.one):+.2f})"
+        print(f"  {mean.measure:<12}{mean.part:<8}{values}  RMSE {mean.rmse:.4f}")
+    own = [query for query in found.queries if query.measure == primary]
+    print(f"queries whose {primary} differs: {len(own)}")
+    for query in own[:_QUERIES_SHOWN]:
+        print(f"  {query.part}/{query.query_id}: {query.one:.4f} -> {query.two:.4f}")
+    if len(own) > _QUERIES_SHOWN:
+        print(f"  and {len(own) - _QUERIES_SHOWN} more; --json lists all")

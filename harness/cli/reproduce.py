@@ -1,0 +1,126 @@
+"""``xdr reproduce``: can a row be made again, and if not, why?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.console import (
+    DEFAULT_WORKERS,
+    Device,
+    Json,
+    Memory,
+    ShardSize,
+    Workers,
+    context_of,
+    note,
+    print_error,
+)
+from harness.errors import WrongUsage, XdrError
+
+if TYPE_CHECKING:
+    from harness.reproductions import Reproduction
+
+
+def reproduce(
+    run: Annotated[Path, typer.Argument(help="A run's folder, runs/TRACK/SYSTEM; with --all a track's, runs/TRACK.")],
+    all_runs: Annotated[bool, typer.Option("--all", help="All runs in the folder of a track.")] = False,
+    card: Annotated[
+        Path | None, typer.Option("--card", help="The card's file, where its adapter lies beside it.", metavar="CARD")
+    ] = None,
+    track: Annotated[str, typer.Option(help="The track's TOML file, where the name does not tell.")] = "",
+    device: Device = "auto",
+    workers: Workers = DEFAULT_WORKERS,
+    memory: Memory = 4,
+    shard_size: ShardSize = 1,
+    as_json: Json = False,
+) -> None:
+    """Run recorded cards again in a clean place, grade how the runs agree, and write a reproduction record.
+
+    The verdict is identical, same scores, equivalent or differs; exits 1 when any run differs or cannot be made.
+    """
+    from harness.manifest import read_manifest
+    from harness.reproduce import reproduce as reproduce_run
+    from harness.reproductions import write_reproduction
+    from harness.tracks import load_track
+
+    if all_runs and card is not None:
+        raise WrongUsage("--card is the card of one run; leave out --all, or --card")
+    folders = _folders(run) if all_runs else [run]
+    found: dict[Path, Reproduction | XdrError] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
+        try:
+            loaded = load_track(track or str(read_manifest(folder).track.get("name", "")))
+            context = context_of(device, workers, memory, shard_size)
+            record = reproduce_run(loaded, folder, context, card=card)
+        except XdrError as error:
+            if not all_runs:
+                raise
+            found[folder] = error
+            print_error(error)
+            continue
+        found[folder] = record
+        note(f"written to {write_reproduction(folder, record)}")
+        if not as_json and not all_runs:
+            _print_one(record, loaded.primary)
+    if as_json:
+        shown = {
+            folder.name: {"error": str(r)} if isinstance(r, XdrError) else r.model_dump(mode="json")
+            for folder, r in found.items()
+        }
+        print(json.dumps(shown, indent=1, ensure_ascii=False))
+    elif all_runs:
+        _print_all(found)
+    if not all(not isinstance(record, XdrError) and record.confirms for record in found.values()):
+        raise typer.Exit(1)
+
+
+def _folders(folder: Path) -> list[Path]:
+    from harness.manifest import FILE_NAME
+
+    found = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}")) if folder.is_dir() else []
+    if not found:
+        raise WrongUsage(f"{folder} holds no runs; with --all give the folder of a track, runs/TRACK")
+    return found
+
+
+def _print_one(record: Reproduction, primary: str) -> None:
+    from harness.changes import described
+
+    print(f"{record.system} on {record.track['name']}: {record.verdict} ({record.platform_in_words})")
+    print(f"{'':<10}{'same rankings':>15}{'RBO':>9}{'tau':>9}{'RMSE':>9}   {primary}")
+    for name, part in record.parts.items():
+        ranks = part.rankings
+        same = f"{ranks.identical}/{ranks.queries}"
+        figures = f"{ranks.rank_biased_overlap:>9.4f}{ranks.kendall_tau:>9.4f}{part.rmse[primary]:>9.4f}"
+        print(f"{name:<10}{same:>15}{figures}   {_mean(part.mean_recorded)} -> {_mean(part.mean_again)}")
+    granted = record.tolerance
+    limits = f"{granted.rank_biased_overlap:>9.4f}{granted.kendall_tau:>9.4f}{granted.rmse:>9.4f}"
+    print(f"{'tolerance':<25}{limits}")
+    lines = described(record.changes)
+    print("what changed since, the likeliest cause first:" if lines else "nothing in the manifest changed")
+    for line in lines:
+        print(f"  {line}")
+
+
+def _print_all(found: dict[Path, Reproduction | XdrError]) -> None:
+    width = max(len(folder.name) for folder in found)
+    for folder, record in found.items():
+        if isinstance(record, XdrError):
+            print(f"{folder.name:<{width}}  not made: {record.message.splitlines()[0]}")
+        else:
+            ranks = [part.rankings for part in record.parts.values()]
+            same, total = sum(r.identical for r in ranks), sum(r.queries for r in ranks)
+            lowest = min((r.rank_biased_overlap for r in ranks), default=1.0)
+            print(
+                f"{folder.name:<{width}}  {record.verdict:<11}  {same}/{total} same rankings, lowest RBO {lowest:.4f}"
+            )
+
+
+def _mean(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f}"

@@ -1,0 +1,73 @@
+"""``xdr submit``: a row of the runs of record, from a system or from its finished runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import (
+    DEFAULT_RUNS,
+    DEFAULT_WORKERS,
+    Device,
+    Memory,
+    Runs,
+    ShardSize,
+    Workers,
+    context_of,
+    note,
+)
+from harness.errors import WrongUsage
+
+
+def submit(
+    track: Annotated[str, typer.Argument(help="A track's name, or the path of its TOML file.")],
+    card: Annotated[str, typer.Argument(help="The card: the path of a TOML file.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Finished runs, if there are any: PART.trec.gz, or a folder of them, or one run of all parts, or "
+            "XOR-Retrieve's prediction file; gzip or plain. Without any, the card's adapter is run.",
+            show_default=False,
+        ),
+    ] = None,
+    query_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--query-map", help="For one run of all parts: lines of query id in the file, part, query id, with tabs."
+        ),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a different row of that name.")] = False,
+    runs: Runs = DEFAULT_RUNS,
+    device: Device = "auto",
+    workers: Workers = DEFAULT_WORKERS,
+    memory: Memory = 4,
+    shard_size: ShardSize = 1,
+) -> None:
+    """Validate, score and record a system's runs in runs/TRACK/SYSTEM, whole or not at all; says what to commit."""
+    from harness.submit import Target, submit_files, submit_system
+    from harness.tracks import load_track
+
+    target = Target(load_track(track), runs, replace)
+    if files:
+        done = submit_files(target, Path(card), files, query_map)
+    elif query_map is not None:
+        raise WrongUsage("--query-map belongs to finished run files; give them after the card")
+    else:
+        done = submit_system(target, card, context_of(device, workers, memory, shard_size))
+    for warning in done.warnings:
+        note(f"warning: {warning}")
+    primary = target.track.primary
+    macro = done.scores.macro(target.track.macro_parts, primary)
+    columns = {"macro": macro} | {part: done.scores.mean(part, primary) for part in done.scores.parts}
+    print(f"{primary}: " + "  ".join(f"{n} {'–' if v is None else f'{100 * v:.1f}'}" for n, v in columns.items()))
+    if done.unchanged:
+        note(f"{done.folder} is this very row already; nothing was changed")
+        return
+    again = f"`xdr reproduce {done.folder}`" if not files else "nothing: run files alone cannot be made again"
+    note(f"\nrecorded in {done.folder}")
+    note(f"look at it:  xdr leaderboard {track}")
+    note(f"commit:      git add {done.folder}   and nothing else, then open a pull request")
+    note("then:        checks validate and score the files, a comment shows the table; a maintainer reviews the card,")
+    note(f"             and makes the row again by {again}")

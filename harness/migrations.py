@@ -1,0 +1,71 @@
+"""Schema versions of all files, and how a file of an older version becomes one of today's.
+
+Readers hand what they have parsed to ``migrated`` before they check it. A change of a schema raises the number in ``CURRENT``,
+adds one step here and a sample of the old form under ``tests/data/schemas``; no reader knows an older form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.errors import InvalidInput
+
+CURRENT: Mapping[str, int] = {
+    "card": 1,
+    "comparison": 2,
+    "leaderboard": 2,
+    "manifest": 1,
+    "reproduction": 1,
+    "scores": 1,
+    "track": 1,
+}
+
+
+def migrated(kind: str, content: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The content of a file of the given kind in today's schema.
+
+    What has no schema version, or none that is a number, is given back as it is: the reader's own check reports that
+    with whatever else is wrong. Raises ``InvalidInput`` for a version newer than this program, and for one that never was.
+    """
+    found = dict(content)
+    version = found.get("schema_version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        return found
+    if version > CURRENT[kind]:
+        raise InvalidInput(
+            f"{where} was made by a newer xdr-bench: it has schema version {version}, and this one knows {kind} files "
+            f"up to version {CURRENT[kind]}; upgrade xdr-bench"
+        )
+    if version < 1:
+        raise InvalidInput(f"{where} has schema version {version}; {kind} files begin with version 1")
+    for step in range(version, CURRENT[kind]):
+        found = {**_STEPS[kind, step](found), "schema_version": step + 1}
+    return found
+
+
+def _rows_of_version_2(board: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 says of every row whether it was made again and withdrawn, and has standings on every column."""
+    rows = board.get("rows")
+    if not isinstance(rows, list):
+        return board
+    return {**board, "rows": [_row_of_version_2(row) if isinstance(row, dict) else row for row in rows]}
+
+
+def _row_of_version_2(row: dict[str, Any]) -> dict[str, Any]:
+    rest = {key: value for key, value in row.items() if key != "standing"}
+    standings = {"macro": row["standing"]} if row.get("standing") else {}
+    return {**rest, "standings": standings, "status": "submitted", "reproduced": None, "withdrawn": None}
+
+
+def _unchanged(content: dict[str, Any]) -> dict[str, Any]:
+    return content
+
+
+_STEPS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    (
+        "comparison",
+        1,
+    ): _unchanged,  # version 2 has standings on every column; those of version 1 are of the macro average
+    ("leaderboard", 1): _rows_of_version_2,
+}

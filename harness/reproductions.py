@@ -1,0 +1,107 @@
+"""Reproduction records: that a run was made again, when, on what, and how it came out. One YAML file each."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from harness.agreement import RankingAgreement
+from harness.changes import Change
+from harness.config import Record, checked
+from harness.errors import InvalidInput
+from harness.files import write_text
+from harness.manifest import Manifest, digest_of, parsed_yaml
+from harness.migrations import CURRENT, migrated
+from harness.tracks import Tolerance
+
+SCHEMA_VERSION = CURRENT["reproduction"]
+FOLDER = "reproductions"
+
+Verdict = Literal["identical", "same scores", "equivalent", "differs"]
+VERDICTS: tuple[Verdict, ...] = ("identical", "same scores", "equivalent", "differs")
+"""From best to worst."""
+
+
+class PartReproduction(Record):
+    """One part: how the rankings agree, the RMSE of per-query scores by measure, and the primary measure's two means."""
+
+    rankings: RankingAgreement
+    rmse: dict[str, float]
+    mean_recorded: float | None
+    mean_again: float | None
+
+
+class Reproduction(Record):
+    """``rankings`` are the digests of the run that was made again, so that a record never vouches for another run."""
+
+    schema_version: int
+    track: dict[str, Any]
+    system: str
+    date: datetime.date
+    verdict: Verdict
+    rankings: dict[str, str]
+    tolerance: Tolerance
+    parts: dict[str, PartReproduction]
+    changes: tuple[Change, ...]
+    platform: dict[str, Any]
+    device: str
+    isolation: str
+    git: dict[str, Any]
+
+    @property
+    def confirms(self) -> bool:
+        return self.verdict != "differs"
+
+    @property
+    def platform_in_words(self) -> str:
+        """The device or processor, the operating system, Python and PyTorch: what a reader of a table wants to know."""
+        cpu = self.platform["hardware"]["cpu"]
+        software, system = self.platform["software"], self.platform["operating system"]
+        torch = software["libraries"].get("torch")
+        words = [cpu["model"] if self.device == "cpu" else self.device, f"{system['kernel']} {cpu['architecture']}"]
+        words += [f"Python {software['python']}", *([f"PyTorch {torch}"] if torch else [])]
+        return ", ".join(words)
+
+
+class Reproduced(Record):
+    """What a row says of the reproduction that confirms it."""
+
+    date: datetime.date
+    platform: str
+    verdict: Verdict
+
+
+def standing_of(manifest: Manifest, reproductions: Iterable[Reproduction]) -> Reproduced | None:
+    """The latest record that confirms this very run; None where there is none, and the row is merely submitted."""
+    rankings = {part: record.ranking for part, record in manifest.data.items()}
+    fitting = [found for found in reproductions if found.confirms and found.rankings == rankings]
+    if not fitting:
+        return None
+    latest = max(fitting, key=lambda found: (found.date, -VERDICTS.index(found.verdict), found.platform_in_words))
+    return Reproduced(date=latest.date, platform=latest.platform_in_words, verdict=latest.verdict)
+
+
+def write_reproduction(folder: Path, reproduction: Reproduction) -> Path:
+    """Write a record into the run's folder; making the same run again on the same day gives the same file."""
+    content = reproduction.model_dump(mode="json")
+    path = folder / FOLDER / f"{reproduction.date}-{digest_of(content)[:8]}.yaml"
+    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
+    return path
+
+
+def read_reproductions(folder: Path) -> tuple[Reproduction, ...]:
+    """All records in a run's folder, by date. Raises ``InvalidInput`` with the troubles of all that are not in order."""
+    found, troubles = [], []
+    for path in sorted((folder / FOLDER).glob("*.yaml")):
+        try:
+            content: Mapping[str, Any] = parsed_yaml(path)
+            found.append(checked(Reproduction, migrated("reproduction", content, str(path)), str(path)))
+        except InvalidInput as error:
+            troubles.append(str(error))
+    if troubles:
+        raise InvalidInput("\n".join(troubles))
+    return tuple(sorted(found, key=lambda record: record.date))
