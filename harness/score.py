@@ -19,7 +19,7 @@ from harness.config import checked
 from harness.errors import Finding, InvalidInput
 from harness.files import atomic_write
 from harness.manifest import Manifest, digest_of, read_manifest, run_file
-from harness.measures import Judged, Measure, parse
+from harness.measures import Judged, Measure, parse, score_all
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
 from harness.runs import Expected, Ranked, Run, has_ties, read_bytes, read_run
@@ -151,8 +151,8 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
         if name in manifest.data:
             run, findings = read_run(run_file(folder, name), expected_of(judged.collection, track.depth))
         rankings = {query_id: ranked.doc_ids[: track.depth] for query_id, ranked in run.rankings.items()}
-        for measure in measures_of(track, judged):
-            values[name, measure.name] = measure.score(judged, rankings)
+        scored = score_all(measures_of(track, judged), judged, rankings)
+        values.update({(name, measure): by_query for measure, by_query in scored.items()})
         units.update({(name, query_id): unit for query_id, unit in units_of(track, judged.collection).items()})
         warnings[name] = [str(finding) for finding in findings]
         if any(has_ties(ranked) for ranked in run.rankings.values()):

@@ -118,9 +118,3 @@ def test_a_measure_applies_where_its_truth_is() -> None:
 def test_unknown_names_are_wrong_usage(name: str) -> None:
     with pytest.raises(WrongUsage, match="unknown measure"):
         parse(name)
-
-
-def test_the_version_names_the_library_that_computes_the_measure() -> None:
-    from importlib import metadata
-
-    assert parse("RR@10").version == f"ir-measures {metadata.version('ir-measures')}"

@@ -6,23 +6,39 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 from harness.errors import WrongUsage
 from harness.measures.answer_recall import AnswerRecall
-from harness.measures.base import Judged, Measure
+from harness.measures.base import Judged, Measure, Rankings
+from harness.measures.from_grades import FromGrades
 from harness.measures.from_qrels import FromQrels
 from harness.measures.token_recall import TokenRecall
 
-__all__ = ["Judged", "Measure", "parse"]
+__all__ = ["Judged", "Measure", "parse", "score_all"]
 
 
 @functools.cache
 def parse(name: str) -> Measure:
     """A measure by its name. Raises ``WrongUsage`` for a name that neither we nor ir-measures know."""
-    measure = TokenRecall.parse(name) or AnswerRecall.parse(name) or FromQrels.parse(name)
+    measure = TokenRecall.parse(name) or AnswerRecall.parse(name) or FromGrades.parse(name) or FromQrels.parse(name)
     if measure is None:
         raise WrongUsage(
             f"unknown measure {name!r}; known are R@<n>t (R@2kt, R@5kt, R@500t), AnswerRecall@<k> and the "
             "measures of ir-measures, such as RR@10, nDCG@10, Success@1, R@100"
         )
     return measure
+
+
+def score_all(measures: Sequence[Measure], judged: Judged, rankings: Rankings) -> dict[str, dict[str, float]]:
+    """Values by measure and query id, in the order of ``measures``.
+
+    Measures whose class has ``score_together(measures, judged, rankings)`` share one call of it; it returns what
+    ``score`` would return for each of them, by name.
+    """
+    values: dict[str, dict[str, float]] = {}
+    for kind in dict.fromkeys(map(type, measures)):
+        alike = [measure for measure in measures if type(measure) is kind]
+        together = getattr(kind, "score_together", None)
+        values |= together(alike, judged, rankings) if together else {m.name: m.score(judged, rankings) for m in alike}
+    return {measure.name: values[measure.name] for measure in measures}

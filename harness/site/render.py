@@ -18,7 +18,7 @@ from harness.files import write_text
 from harness.languages import language
 from harness.leaderboard import Cell, Leaderboard, columns_of, read_leaderboard
 from harness.measures import parse
-from harness.measures.from_qrels import FromQrels
+from harness.measures.from_qrels import OfJudgements
 from harness.score import ScoreFile
 from harness.site.charts import line_chart
 from harness.site.queries import query_views
@@ -65,7 +65,7 @@ def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: 
 
 def _check(track: Track, scores: Sequence[ScoreFile], board: Leaderboard) -> dict[str, Any] | None:
     """A run, a part and measures that other tools must agree on: from judgements, and without ties."""
-    measures = [name for name in track.measures if isinstance(parse(name), FromQrels)]
+    measures = [name for name in track.measures if isinstance(parse(name), OfJudgements)]
     by_name = {score.system: score for score in scores}
     for row in board.rows if measures else ():
         context = by_name[row.system].context
