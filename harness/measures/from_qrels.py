@@ -54,7 +54,7 @@ class FromQrels(OfJudgements):
     def score_together(
         measures: Sequence[FromQrels], judged: Judged, rankings: Rankings
     ) -> dict[str, dict[str, float]]:
-        """Several measures in one call of ir-measures, by name. Raises ``InvalidInput`` for grades that its parts cannot take."""
+        """By name, from one call of ir-measures. Raises ``InvalidInput`` for grades that its parts cannot take."""
         import ir_measures
 
         scored = measures[0].scored_queries(judged)
