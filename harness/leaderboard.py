@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from harness.card import Card
 from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
 from harness.config import Record, checked
@@ -43,6 +45,7 @@ class Row(Record):
     """One system. ``rank`` is null where the macro average is a dash. ``cells`` is {measure: {column: cell}}.
 
     ``micro``: mean over queries instead of languages, by measure.
+    ``judged``: by part, means of Judged@k for the cutoffs of the measures from qrels.
     ``standing``: its letters and rank interval among all systems with a macro average.
     """
 
@@ -54,6 +57,7 @@ class Row(Record):
     description: str
     cells: dict[str, dict[str, Cell]]
     micro: dict[str, float | None]
+    judged: dict[str, dict[str, float]] = Field(default_factory=dict)
     warnings: tuple[str, ...]
     standing: Standing | None
     isolation: str
@@ -139,6 +143,7 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Compari
         description=card.description,
         cells=cells,
         micro={measure: _micro(track, score, measure) for measure in track.measures},
+        judged={part: dict(shares) for part, shares in score.judged.items()},
         warnings=tuple(warnings),
         standing=next((found for found in comparison.standings if found.system == score.system), None),
         isolation=str(manifest.execution.get("isolation", "none")),

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import WrongUsage
-from harness.measures import Judged, parse
+from harness.measures import Judged, judged_shares, parse
 from harness.records import Query
 
 Grades = dict[str, int]
@@ -118,3 +118,13 @@ def test_a_measure_applies_where_its_truth_is() -> None:
 def test_unknown_names_are_wrong_usage(name: str) -> None:
     with pytest.raises(WrongUsage, match="unknown measure"):
         parse(name)
+
+
+def test_judged_shares_go_with_the_cutoffs_of_measures_from_qrels() -> None:
+    names = ["RR@10", "nDCG@10", "R@100", "AP", "Judged@5", "R@2kt", "Rprec"]
+    assert [measure.name for measure in judged_shares([parse(name) for name in names])] == [
+        "Judged@10",
+        "Judged@100",
+        "Judged",
+    ]
+    assert judged_shares([parse("R@2kt")]) == []

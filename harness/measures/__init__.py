@@ -15,7 +15,7 @@ from harness.measures.from_grades import FromGrades
 from harness.measures.from_qrels import FromQrels
 from harness.measures.token_recall import TokenRecall
 
-__all__ = ["Judged", "Measure", "parse", "score_all"]
+__all__ = ["Judged", "Measure", "judged_shares", "parse", "score_all"]
 
 
 @functools.cache
@@ -28,6 +28,16 @@ def parse(name: str) -> Measure:
             "measures of ir-measures, such as RR@10, nDCG@10, Success@1, R@100"
         )
     return measure
+
+
+def judged_shares(measures: Sequence[Measure]) -> list[Measure]:
+    """Judged@k for every cutoff k of measures from qrels: how much of what they look at has a judgement at all.
+
+    Where it is low, a system that finds other passages than the judged ones is taken for a bad one.
+    """
+    of_grades = [measure for measure in measures if isinstance(measure, FromGrades) and measure.formula != "Judged"]
+    names = dict.fromkeys("Judged" if m.cutoff is None else f"Judged@{m.cutoff}" for m in of_grades)
+    return [parse(name) for name in names]
 
 
 def score_all(measures: Sequence[Measure], judged: Judged, rankings: Rankings) -> dict[str, dict[str, float]]:
