@@ -25,7 +25,7 @@ def parse(name: str) -> Measure:
     if measure is None:
         raise WrongUsage(
             f"unknown measure {name!r}; known are R@<n>t (R@2kt, R@5kt, R@500t), AnswerRecall@<k> and the "
-            "measures of ir-measures, such as RR@10, nDCG@10, Success@1, R@100"
+            "measures of ir-measures that the installed packages can compute, such as RR@10, nDCG@10, Success@1, R@100"
         )
     return measure
 
