@@ -1,4 +1,4 @@
-"""Measured times beside those of peers, as a Markdown table."""
+"""Rows of the speed table, and how they are printed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
+    """What was measured, and how long we and a peer took."""
+
     what: str
     ours_seconds: float
     peer: str
@@ -14,15 +16,13 @@ class Row(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """How many times as long the peer takes."""
+        """How many times faster ours is."""
         return self.peer_seconds / self.ours_seconds
 
 
 def print_table(rows: Iterable[Row]) -> None:
-    print("| what | ours, s | peer | peer, s | ratio |")
-    print("|---|---:|---|---:|---:|")
+    """Print the rows as a Markdown table."""
+    print("| what | ours | peer | peer's time | ratio |")
+    print("| --- | ---: | --- | ---: | ---: |")
     for row in rows:
-        print(
-            f"| {row.what} | {row.ours_seconds:.2f} | {row.peer} | {row.peer_seconds:.2f} | {row.ratio:.1f} |",
-            flush=True,
-        )
+        print(f"| {row.what} | {row.ours_seconds:.2f} s | {row.peer} | {row.peer_seconds:.2f} s | {row.ratio:.1f}x |")

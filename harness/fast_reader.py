@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from harness.order import keys_of
 
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES = 2 << 20  # the dictionaries of a block then stay in the processor's cache
+_CHECKED_LINES = 1_000_000
+_ASCII_BLANKS = b"\t\n\v\f\r\x1c\x1d\x1e\x1f "
 _COLUMNS = ("query", "q0", "doc", "rank", "score", "tag")
 
 
@@ -26,20 +28,22 @@ _COLUMNS = ("query", "q0", "doc", "rank", "score", "tag")
 class Columns:
     """A run's lines, grouped by query in the order of first appearance, and inside a query in the fixed order.
 
-    ``docs`` and ``scores``: shape (lines,), object and float32. Query i has the lines ``starts[i]`` to
-    ``starts[i + 1]``. ``doc_ids`` are the different documents.
+    ``docs`` and ``scores``: shape (lines,), int32 and float32; ``doc_ids``: the different documents, object, to which
+    ``docs`` are indices. Query i has the lines ``starts[i]`` to ``starts[i + 1]``.
     """
 
     tag: str
     query_ids: list[str]
     starts: NDArray[np.int64]
-    docs: NDArray[Any]
+    docs: NDArray[np.int32]
     scores: NDArray[np.float32]
-    doc_ids: list[str]
+    doc_ids: NDArray[Any]
 
-    def queries(self) -> Iterator[tuple[str, slice]]:
+    def rankings(self) -> Iterator[tuple[str, tuple[str, ...], NDArray[np.float32]]]:
+        """Query id, doc ids and scores of every query."""
         for i, query_id in enumerate(self.query_ids):
-            yield query_id, slice(int(self.starts[i]), int(self.starts[i + 1]))
+            lines = slice(int(self.starts[i]), int(self.starts[i + 1]))
+            yield query_id, tuple(self.doc_ids[self.docs[lines]]), self.scores[lines]
 
 
 class _Unusual(Exception):
@@ -77,80 +81,132 @@ def read_columns(path: Path) -> Columns | None:
         if path.suffix == ".gz" and not compressed:
             return None
         with gzip.open(path, "rb") if compressed else path.open("rb") as stream:
-            table = _parsed(stream)
-        return _grouped(table)
+            lines = _Lines()
+            for batch in _parsed(stream):
+                lines.add(batch)
+        return _grouped(lines) if lines.query else None
     except (_Unusual, OSError, EOFError, zlib.error, pa.ArrowException, ValueError):
         return None
 
 
-def _parsed(stream: Any) -> Any:
+def _parsed(stream: Any) -> Iterator[Any]:
+    """Record batches; texts are dictionaries of each batch, so that equal ids of a batch are stored once."""
     import pyarrow as pa
     from pyarrow import csv
 
     text = pa.dictionary(pa.int32(), pa.string())
-    reader = csv.open_csv(
-        pa.PythonFile(_Watched(stream), mode="r"),
-        read_options=csv.ReadOptions(column_names=list(_COLUMNS), block_size=_BLOCK_BYTES),
-        parse_options=csv.ParseOptions(delimiter=" ", quote_char=False, escape_char=False, ignore_empty_lines=False),
-        convert_options=csv.ConvertOptions(
-            column_types={
-                "query": text,
-                "q0": text,
-                "doc": text,
-                "rank": pa.int64(),
-                "score": pa.float64(),
-                "tag": text,
-            },
-            include_columns=list(_COLUMNS),
-            null_values=[],
-            strings_can_be_null=False,
-        ),
+    types = {"query": text, "q0": text, "doc": text, "rank": pa.int64(), "score": pa.float64(), "tag": text}
+    return iter(
+        csv.open_csv(
+            pa.PythonFile(_Watched(stream), mode="r"),
+            read_options=csv.ReadOptions(column_names=list(_COLUMNS), block_size=_BLOCK_BYTES),
+            parse_options=csv.ParseOptions(
+                delimiter=" ", quote_char=False, escape_char=False, ignore_empty_lines=False
+            ),
+            convert_options=csv.ConvertOptions(
+                column_types=types, include_columns=list(_COLUMNS), null_values=[], strings_can_be_null=False
+            ),
+        )
     )
-    return pa.Table.from_batches(list(reader), reader.schema).unify_dictionaries()
 
 
-def _codes(table: Any, name: str) -> tuple[NDArray[np.int64], Any]:
-    """Codes of a dictionary column, shape (lines,), and its different values."""
-    column = table.column(name)
-    parts = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(parts).astype(np.int64), column.chunk(column.num_chunks - 1).dictionary
+@dataclass
+class _Lines:
+    """What is kept of the lines that were read: 16 bytes each, and the ids."""
+
+    queries: dict[str, int] = field(default_factory=dict)
+    tags: set[str] = field(default_factory=set)
+    query: list[NDArray[np.int32]] = field(default_factory=list)
+    doc: list[Any] = field(default_factory=list)
+    rank: list[NDArray[np.int32]] = field(default_factory=list)
+    score: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def add(self, batch: Any) -> None:
+        """Raises ``_Unusual`` for a score, a rank or an id that the careful reader has to look at."""
+        if batch.num_rows == 0:
+            return
+        query, q0, doc, rank, score, tag = (batch.column(name) for name in _COLUMNS)
+        for ids in (query, q0, doc, tag):
+            _check_ids(ids.dictionary)
+        scores, ranks = score.to_numpy(zero_copy_only=False), rank.to_numpy(zero_copy_only=False)
+        if not (np.abs(scores) <= np.finfo(np.float32).max).all():
+            raise _Unusual
+        if ranks.min() < 0 or ranks.max() > np.iinfo(np.int32).max:
+            raise _Unusual
+        names = query.dictionary.to_pylist()
+        numbers = np.array([self.queries.setdefault(name, len(self.queries)) for name in names], dtype=np.int32)
+        self.query.append(numbers[query.indices.to_numpy()])
+        self.doc.append(doc)
+        self.rank.append(ranks.astype(np.int32))
+        self.score.append(scores.astype(np.float32))
+        self.tags.update(tag.dictionary.to_pylist())
 
 
-def _grouped(table: Any) -> Columns:
+def _check_ids(ids: Any) -> None:
+    """Raise ``_Unusual`` where an id is empty or holds a blank; ``ids``: a string array with no offset."""
     import pyarrow.compute as pc
 
-    if table.num_rows == 0:
+    _, _, data = ids.buffers()
+    content = data.to_pybytes() if data is not None else b""
+    if pc.min(pc.binary_length(ids)).as_py() == 0 or content.translate(None, _ASCII_BLANKS) != content:
         raise _Unusual
-    query, query_values = _codes(table, "query")
-    doc, doc_values = _codes(table, "doc")
-    _, tags = _codes(table, "tag")
-    _, second = _codes(table, "q0")
-    doc_ids, query_ids = doc_values.to_pylist(), query_values.to_pylist()
-    given = table.column("score").to_numpy()
-    if not (np.abs(given) <= np.finfo(np.float32).max).all():
+    if not content.isascii() and any(name.split() != [name] for name in ids.to_pylist()):
         raise _Unusual
-    scores = given.astype(np.float32)
-    ranks = table.column("rank").to_numpy()
-    # Blanks other than the separator, or none between two separators, are for the careful reader.
-    odd = any(
-        name.split() != [name]
-        for values in (doc_ids, query_ids, tags.to_pylist(), second.to_pylist())
-        for name in values
-    )
-    if odd or len(tags) != 1 or query_ids[0].startswith("\ufeff") or ranks.min() < 0:
+
+
+def _unified(docs: list[Any]) -> tuple[NDArray[np.int32], Any]:
+    """Indices of all lines, shape (lines,), into one array of different ids."""
+    import pyarrow as pa
+
+    whole = pa.chunked_array(docs).unify_dictionaries()
+    docs.clear()
+    return np.concatenate([chunk.indices.to_numpy() for chunk in whole.chunks]), whole.chunk(0).dictionary
+
+
+def _grouped(lines: _Lines) -> Columns:
+    import pyarrow.compute as pc
+
+    query_ids = list(lines.queries)
+    if len(lines.tags) != 1 or query_ids[0].startswith("\ufeff"):
         raise _Unusual
-    pairs = np.sort((query.astype(np.uint64) << np.uint64(32)) | doc.astype(np.uint64))
-    if (pairs[1:] == pairs[:-1]).any():
-        raise _Unusual
+    query, scores, ranks = np.concatenate(lines.query), np.concatenate(lines.score), np.concatenate(lines.rank)
+    doc, doc_ids = _unified(lines.doc)
     # Arrow sorts strings by their bytes.
     number = np.empty(len(doc_ids), np.int64)
-    number[pc.sort_indices(doc_values).to_numpy()] = np.arange(len(doc_ids))
-    keys = keys_of(scores, number[doc])
-    if (np.diff(query) < 0).any() or ((query[1:] == query[:-1]) & (keys[1:] > keys[:-1])).any():
-        order = np.lexsort((~keys, query))
+    number[pc.sort_indices(doc_ids).to_numpy()] = np.arange(len(doc_ids))
+    if (np.diff(query) < 0).any():
+        order = np.argsort(query, kind="stable")
         query, doc, scores, ranks = query[order], doc[order], scores[order], ranks[order]
-    if ((query[1:] == query[:-1]) & (scores[1:] < scores[:-1]) & (ranks[1:] <= ranks[:-1])).any():
-        raise _Unusual
     starts = np.searchsorted(query, np.arange(len(query_ids) + 1))
-    shared = np.array(doc_ids, dtype=object)
-    return Columns(tags[0].as_py(), query_ids, starts, shared[doc], scores, doc_ids)
+    # A million lines at a time, whole queries each: what the checks need beside the columns stays small.
+    first = 0
+    while first < len(query_ids):
+        last = max(first + 1, int(np.searchsorted(starts, starts[first] + _CHECKED_LINES, side="right")) - 1)
+        span = slice(int(starts[first]), int(starts[last]))
+        _put_in_order(query[span], doc[span], scores[span], ranks[span], number)
+        first = last
+    return Columns(lines.tags.pop(), query_ids, starts, doc, scores, doc_ids.to_numpy(zero_copy_only=False))
+
+
+def _put_in_order(
+    query: NDArray[np.int32],
+    doc: NDArray[np.int32],
+    scores: NDArray[np.float32],
+    ranks: NDArray[np.int32],
+    number: NDArray[np.int64],
+) -> None:
+    """Sort lines of ascending query into the fixed order, in place; ``number``: place of each doc id by its bytes.
+
+    Raises ``_Unusual`` where a document stands twice, or ranks contradict the scores.
+    """
+    pairs = (query.astype(np.uint64) << np.uint64(32)) | doc.astype(np.uint64)
+    pairs.sort()
+    if (pairs[1:] == pairs[:-1]).any():
+        raise _Unusual
+    same_query = query[1:] == query[:-1]
+    keys = keys_of(scores, number[doc])
+    if (same_query & (keys[1:] > keys[:-1])).any():
+        order = np.lexsort((~keys, query))
+        doc[:], scores[:], ranks[:] = doc[order], scores[order], ranks[order]
+    if (same_query & (scores[1:] < scores[:-1]) & (ranks[1:] <= ranks[:-1])).any():
+        raise _Unusual

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from harness.card import Card
 from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
@@ -53,6 +53,7 @@ class Row(Figures):
 
     ``cells`` is {measure: {column: cell}}.
     ``micro``: mean over queries instead of languages, by measure.
+    ``judged``: by part, means of Judged@k for the cutoffs of the measures from qrels.
     ``standings``: its letters and rank interval by column; on the macro average among all systems that have one.
     ``status``: "reproduced" where a record says that this very run was made again; ``reproduced`` is that record's gist.
     ``withdrawn``: when and why the row was withdrawn; such a row has values, but no test.
@@ -66,6 +67,7 @@ class Row(Figures):
     description: str
     cells: dict[str, dict[str, Cell]]
     micro: dict[str, float | None]
+    judged: dict[str, dict[str, float]] = Field(default_factory=dict)
     warnings: tuple[str, ...]
     standings: dict[str, Standing]
     isolation: str
@@ -182,6 +184,7 @@ def _row(
         description=card.description,
         cells=cells,
         micro={measure: _micro(track, score, measure) for measure in track.measures},
+        judged={part: dict(shares) for part, shares in score.judged.items()},
         warnings=tuple(warnings),
         standings={found.column: found for found in comparison.standings if found.system == score.system},
         isolation=str(manifest.execution.get("isolation", "none")),

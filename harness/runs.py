@@ -122,14 +122,11 @@ def _read_quickly(path: Path, expected: Expected | None) -> Run | None:
         return None
     if expected is not None:
         known = set(expected.query_ids)
-        if not all(query_id in known for query_id in columns.query_ids):
+        if not known.issuperset(columns.query_ids):
             return None
-        if not all(doc_id in expected.doc_ids for doc_id in columns.doc_ids):
+        if not all(map(expected.doc_ids.__contains__, columns.doc_ids)):
             return None
-    rankings = {
-        query_id: Ranked(tuple(columns.docs[lines]), columns.scores[lines]) for query_id, lines in columns.queries()
-    }
-    return Run(columns.tag, rankings)
+    return Run(columns.tag, {query_id: Ranked(docs, scores) for query_id, docs, scores in columns.rankings()})
 
 
 def _read_carefully(path: Path, expected: Expected | None, findings: Findings) -> Run:

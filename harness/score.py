@@ -18,7 +18,7 @@ from harness.config import checked
 from harness.errors import Finding, InvalidInput
 from harness.files import atomic_write
 from harness.manifest import Manifest, digest_of, read_manifest, run_file
-from harness.measures import Judged, Measure, parse, score_all
+from harness.measures import Judged, Measure, judged_shares, parse, score_all
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
 from harness.migrations import CURRENT, migrated
@@ -46,6 +46,11 @@ class ScoreFile:
     @property
     def parts(self) -> list[str]:
         return list(self.langs)
+
+    @property
+    def judged(self) -> Mapping[str, Mapping[str, float]]:
+        """By part, the means of Judged@k for the cutoffs of the measures from qrels."""
+        return dict(self.context.get("judged", {}))
 
     def mean(self, part: str, measure: str) -> float | None:
         values = self.values.get((part, measure))
@@ -156,19 +161,22 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
     units: dict[tuple[str, str], tuple[str, str]] = {}
     warnings: dict[str, list[str]] = {}
     ties: dict[str, dict[str, Any]] = {}
+    shares: dict[str, dict[str, float]] = {}
     for part in scored_parts(track, manifest):
         name, judged = part.name, judged_part(part)
         run, findings = Run(manifest.tag, {}), [_no_run(part)]
         if name in manifest.data:
             run, findings = read_run(run_file(folder, name), expected_of(judged.collection, track.depth))
         rankings = {query_id: ranked.doc_ids[: track.depth] for query_id, ranked in run.rankings.items()}
-        for measure, by_query in score_all(measures_of(track, judged), judged, rankings).items():
-            values[name, measure] = by_query
+        measures = measures_of(track, judged)
+        scored = score_all([*measures, *judged_shares(measures)], judged, rankings)
+        values.update({(name, measure.name): scored[measure.name] for measure in measures})
+        shares[name] = {share.name: _mean(scored[share.name].values()) for share in judged_shares(measures)}
         units.update({(name, query_id): unit for query_id, unit in units_of(track, judged.collection).items()})
         warnings[name] = [str(finding) for finding in findings]
         if any(has_ties(ranked) for ranked in run.rankings.values()):
             ties[name] = tie_range(parse(track.primary), judged, run, track.depth)
-    found = {**context, "warnings": warnings, "ties": ties}
+    found = {**context, "warnings": warnings, "ties": ties, "judged": shares}
     return ScoreFile(manifest.tag, values, units, dict(context["languages"]), found)
 
 

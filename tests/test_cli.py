@@ -82,6 +82,9 @@ def test_validate_and_report_read_what_run_wrote(workplace: Path) -> None:
     assert "valid, 1 rankings" in done.stderr
     scores = xdr("score", "track.toml", "--json", cwd=workplace)
     assert json.loads(scores.stdout)["mine"]["Success@1"] == {"fi": 0.5, "ru": 1.0}
+    report = xdr("report", "runs/rivers/mine", "--track", "track.toml", cwd=workplace)
+    assert report.returncode == 0
+    assert "\nfi: Judged@1 50.0\n" in report.stdout
 
 
 def test_compare_prints_its_test_and_families(workplace: Path) -> None:

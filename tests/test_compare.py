@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -330,13 +331,34 @@ def test_results_of_other_data_are_refused_and_the_kind_of_data_named(kind: str)
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [("measures", {"RR": "2"}), ("track", {"name": "toy", "version": 1, "depth": 20, "unit": "topic"})],
+    ("field", "changes", "where"),
+    [
+        ("measures", {"RR": "2"}, "measures: RR"),
+        ("measures", {"R@2kt": "token recall 1, nltk 3.8"}, "measures: R@2kt"),
+        ("track", {"depth": 20}, "track: depth"),
+        ("track", {"unit": "relevant passage"}, "track: unit"),
+        ("track", {"version": 2}, "track: version"),
+    ],
 )
-def test_results_of_other_measure_versions_or_depths_are_refused(field: str, value: object) -> None:
+def test_results_of_other_measure_versions_or_depths_are_refused_by_the_field(
+    field: str, changes: dict[str, object], where: str
+) -> None:
+    base = scores_of("base", VALUES)
+    other = scores_of("other", VALUES, **{field: {**base.context[field], **changes}})
     with pytest.raises(InvalidInput) as caught:
-        compare_systems(track_of("fi"), [scores_of("base", VALUES), scores_of("other", VALUES, **{field: value})])
-    assert [finding.where for finding in caught.value.findings] == [f"other, {field}"]
+        compare_systems(track_of("fi"), [base, other])
+    (finding,) = caught.value.findings
+    assert finding.where == f"other, {where}"
+    assert finding.what == str(next(iter(changes.values())))
+
+
+def test_a_part_with_questions_in_another_language_is_refused() -> None:
+    base, other = scores_of("base", VALUES), scores_of("other", VALUES)
+    other = replace(other, langs=dict.fromkeys(other.langs, "et"))
+    with pytest.raises(InvalidInput) as caught:
+        compare_systems(track_of("fi"), [base, other])
+    (finding,) = caught.value.findings
+    assert (finding.where, finding.what, finding.expected) == ("other, fi: language", "et", "fi as in base")
 
 
 def test_a_language_that_the_first_system_lacks_is_compared_among_the_others() -> None:

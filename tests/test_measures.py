@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import WrongUsage
-from harness.measures import Judged, parse
+from harness.measures import Judged, judged_shares, parse
 from harness.records import Query
 
 Grades = dict[str, int]
@@ -120,7 +120,11 @@ def test_unknown_names_are_wrong_usage(name: str) -> None:
         parse(name)
 
 
-def test_the_version_names_the_library_that_computes_the_measure() -> None:
-    from importlib import metadata
-
-    assert parse("RR@10").version == f"ir-measures {metadata.version('ir-measures')}"
+def test_judged_shares_go_with_the_cutoffs_of_measures_from_qrels() -> None:
+    names = ["RR@10", "nDCG@10", "R@100", "AP", "Judged@5", "R@2kt", "Rprec"]
+    assert [measure.name for measure in judged_shares([parse(name) for name in names])] == [
+        "Judged@10",
+        "Judged@100",
+        "Judged",
+    ]
+    assert judged_shares([parse("R@2kt")]) == []

@@ -9,6 +9,7 @@ import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import fast_reader
 from harness.errors import InvalidInput, WrongUsage
 from harness.fast_reader import read_columns
 from harness.records import Ranking
@@ -280,20 +281,51 @@ def test_ranks_may_begin_anywhere(tmp_path: Path, ranks: tuple[str, str]) -> Non
     assert read_run(path)[1] == []
 
 
-@given(st.dictionaries(IDS, RANKINGS, min_size=1, max_size=4), st.sampled_from(["f4", "f8"]), st.randoms())
+@given(
+    st.dictionaries(IDS, RANKINGS, min_size=1, max_size=4),
+    st.sampled_from(["f4", "f8"]),
+    st.randoms(),
+    st.sampled_from([(100, 1), (300, 5), (2 << 20, 1_000_000)]),
+)
 def test_the_quick_and_the_careful_reader_agree(
-    tmp_path_factory: pytest.TempPathFactory, runs: dict, width: str, random: object
+    tmp_path_factory: pytest.TempPathFactory, runs: dict, width: str, random: object, sizes: tuple[int, int]
 ) -> None:
-    """A tab in the first line sends a file to the careful reader; the lines stand in any order."""
+    """A tab in the first line sends a file to the careful reader; lines stand in any order, blocks may be a line or two."""
     rankings = [Ranking(query, tuple(own), np.array(list(own.values()), dtype=width)) for query, own in runs.items()]
     lines = "".join(format_run(rankings, "tag")).splitlines(keepends=True)
     random.shuffle(lines)  # type: ignore[attr-defined]
     folder = tmp_path_factory.mktemp("readers")
     (folder / "plain").write_bytes("".join(lines).encode())
     (folder / "tab").write_bytes("".join(lines).replace(" ", "\t", 1).encode())
-    (quick, _), (careful, _) = read_run(folder / "plain"), read_run(folder / "tab")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast_reader, "_BLOCK_BYTES", sizes[0])
+        patch.setattr(fast_reader, "_CHECKED_LINES", sizes[1])
+        assert read_columns(folder / "plain") is not None
+        (quick, _), (careful, _) = read_run(folder / "plain"), read_run(folder / "tab")
     assert read_columns(folder / "tab") is None
     assert list(quick.rankings) == list(careful.rankings)
     for query_id, ranked in careful.rankings.items():
         assert quick.rankings[query_id].doc_ids == ranked.doc_ids
         assert quick.rankings[query_id].scores.tobytes() == ranked.scores.tobytes()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "q  d3 3 1 t",
+        "q Q0 d\u30003 3 1 t",
+        "q Q0 d\x1f3 3 1 t",
+        "q Q0 d1 3 1 t",
+        "q Q0 d3 3 1 u",
+        "q Q0 d3 -3 1 t",
+        "q Q0 d3 3 nan t",
+        "q Q0 d3 3 1e39 t",
+        f"q Q0 d3 {1 << 40} 1 t",
+        "q Q0 d3 2 1 t",
+    ],
+)
+def test_what_is_unusual_is_left_to_the_careful_reader(tmp_path: Path, line: str) -> None:
+    (tmp_path / "usual").write_text("q Q0 d1 1 3 t\nq Q0 d2 2 2 t\n")
+    (tmp_path / "unusual").write_text(f"q Q0 d1 1 3 t\nq Q0 d2 2 2 t\n{line}\n")
+    assert read_columns(tmp_path / "usual") is not None
+    assert read_columns(tmp_path / "unusual") is None

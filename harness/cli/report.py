@@ -34,13 +34,17 @@ def report(
     means = {part: {measure: scores.mean(part, measure) for measure in track.measures} for part in scores.parts}
     macro = {measure: scores.macro(track.macro_parts, measure) for measure in track.measures}
     if as_json:
-        print(json.dumps({"system": scores.system, "macro": macro, "parts": means}, indent=1))
+        found = {"system": scores.system, "macro": macro, "parts": means, "judged": scores.judged}
+        print(json.dumps(found, indent=1))
         return
     print(f"{manifest.card.get('title', scores.system)} on {track.title}")
     print(f"{'':<10}" + "".join(f"{measure:>12}" for measure in track.measures))
     for name, row in ({"macro": macro} | means).items():
         values = (row.get(measure) for measure in track.measures)
         print(f"{name:<10}" + "".join(f"{percent(v):>12}" for v in values))
+    for part, shares in scores.judged.items():
+        if shares:
+            print(f"{part}: " + ", ".join(f"{name} {percent(share)}" for name, share in shares.items()))
     if withdrawn := read_withdrawal(run):
         print(f"withdrawn on {withdrawn.date}: {withdrawn.reason}")
     for part, texts in scores.context["warnings"].items():

@@ -71,8 +71,17 @@ def check_comparable(track: Track, scores: Sequence[ScoreFile]) -> None:
     reference = scores[0]
     for other in scores[1:]:
         for field in ("measures", "track"):
-            if other.context[field] != reference.context[field]:
-                findings.append(_mismatch(field, reference, other, reference.context[field], other.context[field]))
+            one, two = reference.context[field], other.context[field]
+            # One finding for each measure (its version names the tokenizer), the depth, the unit, ...
+            findings += [
+                _mismatch(f"{field}: {key}", reference, other, one.get(key, "nothing"), two.get(key, "nothing"))
+                for key in dict.fromkeys([*one, *two])
+                if one.get(key) != two.get(key)
+            ]
+        for part, lang in other.langs.items():
+            first = next(score for score in scores if part in score.langs)
+            if first.langs[part] != lang:
+                findings.append(_mismatch(f"{part}: language", first, other, first.langs[part], lang))
         for part, two in other.context["data"].items():
             first = next(score for score in scores if part in score.context["data"])
             one = first.context["data"][part]

@@ -1,4 +1,4 @@
-"""Measures computed from relevance judgements by ir-measures.
+"""Measures computed from relevance judgements by ir-measures: all but those that from_grades.py computes.
 
 ir-measures' providers break ties differently (one tied run has RR 0.5 but RR@10 1.0), so they are given the scores
 ``-rank`` of the fixed order, which have no ties.
@@ -6,30 +6,20 @@ ir-measures' providers break ties differently (one tied run has RR 0.5 but RR@10
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
+from harness.errors import Finding, InvalidInput
 from harness.measures.base import Judged, Rankings
 
+# pytrec_eval counts documents by grade in an array, and writes outside of it for lower ones; gdeval stops at a minus.
+_LOWEST_GRADES = {"pytrec_eval": -1, "gdeval": 0}
 
-@dataclass(frozen=True)
-class FromQrels:
-    name: str
 
-    @staticmethod
-    def parse(name: str) -> FromQrels | None:
-        import ir_measures
-
-        try:
-            ir_measures.parse_measure(name)
-        except (ValueError, NameError, SyntaxError, AssertionError, TypeError, AttributeError, KeyError):
-            return None
-        return FromQrels(name)
-
-    @property
-    def version(self) -> str:
-        return f"ir-measures {metadata.version('ir-measures')}"
+class OfJudgements:
+    """What all measures from qrels share: a query with judgements is scored, whatever they are."""
 
     def applies_to(self, judged: Judged) -> bool:
         return judged.collection.qrels is not None
@@ -38,17 +28,90 @@ class FromQrels:
         qrels = judged.collection.qrels or {}
         return tuple(query_id for query_id in judged.query_ids if query_id in qrels)
 
+
+@dataclass(frozen=True)
+class FromQrels(OfJudgements):
+    """``provider``: the part of ir-measures that computes the measure, by its name there."""
+
+    name: str
+    provider: str
+
+    @staticmethod
+    def parse(name: str) -> FromQrels | None:
+        """None for a name that ir-measures does not know, or that nothing that is installed can compute."""
+        measure = parsed(name)
+        provider = None if measure is None else _provider_of(measure)
+        return FromQrels(name, provider) if provider else None
+
+    @property
+    def version(self) -> str:
+        return f"ir-measures {metadata.version('ir-measures')}, {self.provider}{_library_of(self.provider)}"
+
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
+        return self.score_together([self], judged, rankings)[self.name]
+
+    @staticmethod
+    def score_together(
+        measures: Sequence[FromQrels], judged: Judged, rankings: Rankings
+    ) -> dict[str, dict[str, float]]:
+        """By name, from one call of ir-measures. Raises ``InvalidInput`` for grades that its parts cannot take."""
         import ir_measures
 
-        values = dict.fromkeys(self.scored_queries(judged), 0.0)
-        qrels = {query_id: dict((judged.collection.qrels or {})[query_id]) for query_id in values}
-        measure: Any = ir_measures.parse_measure(self.name)
+        scored = measures[0].scored_queries(judged)
+        qrels = {query_id: dict((judged.collection.qrels or {})[query_id]) for query_id in scored}
+        _check_grades({measure.provider for measure in measures}, qrels)
         run = {
-            query_id: {doc_id: float(-rank) for rank, doc_id in enumerate(doc_ids, 1)}
-            for query_id, doc_ids in rankings.items()
-            if query_id in values
+            query_id: {doc_id: float(-rank) for rank, doc_id in enumerate(rankings[query_id], 1)}
+            for query_id in scored
+            if rankings.get(query_id)
         }
-        for metric in ir_measures.iter_calc([measure], qrels, run):
-            values[metric.query_id] = float(metric.value)
+        values = {measure.name: dict.fromkeys(scored, 0.0) for measure in measures}
+        # Two names can stand for one measure: RR and MRR.
+        names: dict[Any, list[str]] = {}
+        for measure in measures:
+            names.setdefault(parsed(measure.name), []).append(measure.name)
+        for metric in ir_measures.iter_calc(list(names), qrels, run):
+            for name in names[metric.measure]:
+                values[name][metric.query_id] = float(metric.value)
         return values
+
+
+def parsed(name: str) -> Any:
+    """ir-measures' object for a name; None for an unknown name."""
+    import ir_measures
+
+    try:
+        measure = ir_measures.parse_measure(name)
+        measure.validate_params()
+        if measure.params.get("cutoff", 1) < 1:
+            return None
+    except (ValueError, NameError, SyntaxError, AssertionError, TypeError, AttributeError, KeyError):
+        return None
+    return measure
+
+
+def _provider_of(measure: Any) -> str | None:
+    import ir_measures
+
+    able = (p for p in ir_measures.DefaultPipeline.providers if p.is_available() and p.supports(measure))
+    return next((str(provider.NAME) for provider in able), None)
+
+
+def _library_of(provider: str) -> str:
+    """Version of the package behind a provider, where it is not ir-measures itself."""
+    packages = {"pytrec_eval": "pytrec-eval-terrier", "pyndeval": "pyndeval", "cwl_eval": "cwl-eval", "ranx": "ranx"}
+    return f" {metadata.version(packages[provider])}" if provider in packages else ""
+
+
+def _check_grades(providers: set[str], qrels: Mapping[str, Mapping[str, int]]) -> None:
+    lowest = max((grade for provider, grade in _LOWEST_GRADES.items() if provider in providers), default=None)
+    findings = [
+        Finding(
+            "error", f"query {query_id}", f"document {doc_id} has the grade {grade}", f"{lowest} or more", "write 0"
+        )
+        for query_id, grades in qrels.items()
+        for doc_id, grade in grades.items()
+        if lowest is not None and grade < lowest
+    ]
+    if findings:
+        raise InvalidInput("the track has measures that cannot work with these grades", findings)

@@ -47,28 +47,28 @@ class TokenRecall:
         return tuple(query_id for query_id in judged.query_ids if span_answers(answers.get(query_id, ())))
 
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
-        return score_together([self], judged, rankings)[0]
+        return self.score_together([self], judged, rankings)[self.name]
+
+    @staticmethod
+    def score_together(
+        measures: Sequence[TokenRecall], judged: Judged, rankings: Rankings
+    ) -> dict[str, dict[str, float]]:
+        """Values of several budgets from one walk through each ranking, by name."""
+        answers = judged.collection.answers or {}
+        docs = judged.docs
+        budgets = [measure.budget for measure in measures]
+        values: dict[str, dict[str, float]] = {measure.name: {} for measure in measures}
+        with token_cache(docs.digest).opened() as cache:
+            for query_id in measures[0].scored_queries(judged):
+                ranked = map(docs.get, rankings.get(query_id, ()))
+                found = hits(span_answers(answers[query_id]), ranked, budgets, cache.tokens)
+                for measure, hit in zip(measures, found, strict=True):
+                    values[measure.name][query_id] = float(hit)
+        return values
 
     def is_hit_by(self, answers: Sequence[str], text: str) -> bool:
         """Whether one passage, ranked first, makes a hit."""
         return tokens_to_answer(answers, text) <= self.budget
-
-
-def score_together(measures: Sequence[TokenRecall], judged: Judged, rankings: Rankings) -> list[dict[str, float]]:
-    """Values of several budgets from one walk through each ranking."""
-    answers = judged.collection.answers or {}
-    docs = judged.docs
-    budgets = [measure.budget for measure in measures]
-    values: list[dict[str, float]] = [{} for _ in measures]
-    if not measures:
-        return values
-    with token_cache(docs.digest).opened() as cache:
-        for query_id in measures[0].scored_queries(judged):
-            ranked = map(docs.get, rankings.get(query_id, ()))
-            found = hits(span_answers(answers[query_id]), ranked, budgets, cache.tokens)
-            for own, hit in zip(values, found, strict=True):
-                own[query_id] = float(hit)
-    return values
 
 
 def span_answers(answers: Iterable[str]) -> tuple[str, ...]:

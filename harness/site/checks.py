@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from harness.measures import parse
-from harness.measures.from_qrels import FromQrels
+from harness.measures.from_qrels import OfJudgements
 from harness.score import ScoreFile
 from harness.site.evidence import Site
 from harness.tracks import Part
@@ -37,7 +37,7 @@ def first_checks(site: Site, part: str = "") -> list[Check]:
 
 
 def _ranking_checks(site: Site, score: ScoreFile, wanted: str) -> list[Check]:
-    measures = [name for name in site.track.measures if isinstance(parse(name), FromQrels)]
+    measures = [name for name in site.track.measures if isinstance(parse(name), OfJudgements)]
     part = _part_without_ties(site, score, wanted)
     if not measures or part is None:
         return []
