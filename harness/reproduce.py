@@ -13,6 +13,7 @@ from harness.agreement import ranking_agreement, root_mean_square_error
 from harness.card import Card, LoadedCard, card_names, load_card
 from harness.changes import changes_between
 from harness.config import checked
+from harness.consent import Consent
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.manifest import Manifest, read_manifest, run_file, without_absolute_paths
 from harness.reproductions import SCHEMA_VERSION, PartReproduction, Reproduction, Verdict
@@ -54,7 +55,7 @@ def reproduce(
     if not manifest.is_made_here:
         raise InvalidInput(f"{folder} was submitted as finished run files: there is nothing that could be run again")
     check_recorded_data(track, manifest)
-    loaded = recorded_card(folder, manifest, card)
+    loaded = recorded_card(folder, manifest, card, context.consent)
     context.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=context.cache, prefix="reproduce-") as name:
         clean = Path(name)
@@ -81,7 +82,7 @@ def run_at_hand(track: Track, folder: Path, scratch: Path) -> RunAtHand:
     return RunAtHand(copy, manifest, score_system(track, copy))
 
 
-def recorded_card(folder: Path, manifest: Manifest, given: Path | None) -> LoadedCard:
+def recorded_card(folder: Path, manifest: Manifest, given: Path | None, consent: Consent) -> LoadedCard:
     """The card as it was recorded, with the folder that its relative paths start from.
 
     That is the folder of the card file that was given; else the run's own folder ``system``; else that of the card of
@@ -100,8 +101,9 @@ def recorded_card(folder: Path, manifest: Manifest, given: Path | None) -> Loade
         loaded = LoadedCard(card, Path())
     if without_absolute_paths(loaded.card.model_dump(mode="json")) != card.model_dump(mode="json"):
         loaded = LoadedCard(card, loaded.folder)
+    loaded.require(consent)
     try:
-        loaded.adapter_class()
+        loaded.adapter_class(consent)
     except WrongUsage as error:
         raise WrongUsage(
             f"{error}\nthe recorded card names its adapter relative to its own folder: "

@@ -13,6 +13,7 @@ from typing import Any
 from harness.card import Card, LoadedCard, card_names, load_card
 from harness.collections.view import load
 from harness.config import checked, read_toml
+from harness.consent import Consent
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import exclusive, sha256_of_file, sha256_of_tree
 from harness.manifest import (
@@ -78,7 +79,7 @@ def submit_system(target: Target, card: str, context: Context) -> Submission:
 
     def made(folder: Path) -> list[str]:
         run_system(target.track, loaded, folder.parent.parent, context)
-        return [] if card in card_names() else _copy_own_files(loaded, Path(card), folder / OWN_FILES)
+        return [] if card in card_names() else _copy_own_files(loaded, Path(card), folder / OWN_FILES, context.consent)
 
     return _taken_in(target, loaded.card, made)
 
@@ -224,10 +225,10 @@ def _refuse(folder: Path, reason: str) -> None:
     raise WrongUsage(f"{folder} exists and is another row: {reason}; change the name in the card, or use --replace")
 
 
-def _copy_own_files(loaded: LoadedCard, card: Path, target: Path) -> list[str]:
+def _copy_own_files(loaded: LoadedCard, card: Path, target: Path, consent: Consent) -> list[str]:
     """Copy the card and what lies beside it that the run depends on; returns what was not copied, and why."""
     files = {Path("card.toml"): card}
-    for path in (*_sources(loaded), *_inputs(loaded)):
+    for path in (*_sources(loaded, consent), *_inputs(loaded, consent)):
         files[path.relative_to(loaded.folder.resolve())] = path
     left_out = []
     for name, path in sorted(files.items()):
@@ -240,8 +241,8 @@ def _copy_own_files(loaded: LoadedCard, card: Path, target: Path) -> list[str]:
     return left_out
 
 
-def _sources(loaded: LoadedCard) -> Iterator[Path]:
-    folder, start = loaded.folder.resolve(), Path(inspect.getfile(loaded.adapter_class())).resolve()
+def _sources(loaded: LoadedCard, consent: Consent) -> Iterator[Path]:
+    folder, start = loaded.folder.resolve(), Path(inspect.getfile(loaded.adapter_class(consent))).resolve()
     if start.is_relative_to(folder):
         for name in source_digests(start):
             for base in start.parents:
@@ -250,8 +251,8 @@ def _sources(loaded: LoadedCard) -> Iterator[Path]:
                     break
 
 
-def _inputs(loaded: LoadedCard) -> Iterator[Path]:
+def _inputs(loaded: LoadedCard, consent: Consent) -> Iterator[Path]:
     folder = loaded.folder.resolve()
-    for path in inputs_of(loaded.system()).values():
+    for path in inputs_of(loaded.system(consent)).values():
         files = sorted(path.resolve().rglob("*")) if path.is_dir() else [path.resolve()]
         yield from (file for file in files if file.is_file() and file.is_relative_to(folder))

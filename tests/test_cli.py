@@ -97,13 +97,17 @@ def test_a_row_is_made_again_compared_and_submitted(workplace: Path, tmp_path: P
     """In a copy, so that the tests of the leaderboard see no records."""
     folder = tmp_path / "copy"
     shutil.copytree(workplace, folder)
-    done = xdr("reproduce", "runs/rivers", "--all", "--track", "track.toml", cwd=folder)
+    done = xdr("reproduce", "runs/rivers", "--all", "--track", "track.toml", "--allow-code", cwd=folder)
     assert done.returncode == 1, "the adapters of two rows are not where their manifests can tell"
     lines = {line.split()[0]: line for line in done.stdout.splitlines()}
     assert "identical" in lines["bm25"]
     assert "not made" in lines["mine"]
     assert "Traceback" not in done.stderr
-    single = xdr("reproduce", "runs/rivers/mine", "--card", "mine/card.toml", "--track", "track.toml", cwd=folder)
+    one = ["reproduce", "runs/rivers/mine", "--card", "mine/card.toml", "--track", "track.toml"]
+    unasked = xdr(*one, cwd=folder)
+    assert unasked.returncode == 2
+    assert "add --allow-code" in unasked.stderr
+    single = xdr(*one, "--allow-code", cwd=folder)
     assert single.returncode == 0, single.stderr
     assert single.stdout.startswith("mine on rivers: identical")
 

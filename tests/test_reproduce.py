@@ -15,6 +15,7 @@ import pytest
 
 from harness.card import load_card
 from harness.changes import SUSPICION, changes_between, described
+from harness.consent import Consent
 from harness.diff import diff_runs
 from harness.errors import InvalidInput, WrongUsage
 from harness.manifest import RUN_FILES, Manifest, PartRecord, read_manifest, write_manifest
@@ -107,7 +108,7 @@ def folder(home: Path) -> Path:
 
 
 def context(home: Path) -> Context:
-    return Context(cache=home / "cache", work=home / "work")
+    return Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
 
 
 def again(home: Path, **options: Any) -> Reproduction:

@@ -10,6 +10,7 @@ import typer
 
 from harness.cli.console import Json
 from harness.errors import InvalidInput, WrongUsage
+from harness.figures import percent
 
 if TYPE_CHECKING:
     from harness.diff import RunDifference
@@ -63,7 +64,9 @@ def _print(found: RunDifference, primary: str) -> None:
         print(f"  {part:<8}{figures}" + "".join(f"{ranks.overlap[k]:>13.4f}" for k in depths))
     print("scores:")
     for mean in found.means:
-        values = f"{100 * mean.one:>8.2f} -> {100 * mean.two:>6.2f}  ({100 * (mean.two - mean.one):+.2f})"
+        values = (
+            f"{percent(mean.one, 2):>8} -> {percent(mean.two, 2):>6}  ({percent(mean.two - mean.one, 2, signed=True)})"
+        )
         print(f"  {mean.measure:<12}{mean.part:<8}{values}  RMSE {mean.rmse:.4f}")
     own = [query for query in found.queries if query.measure == primary]
     print(f"queries whose {primary} differs: {len(own)}")

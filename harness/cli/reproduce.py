@@ -10,16 +10,19 @@ import typer
 
 from harness.cli.console import (
     DEFAULT_WORKERS,
+    AllowCode,
     Device,
     Json,
     Memory,
     ShardSize,
+    TrustRemoteCode,
     Workers,
     context_of,
     note,
     print_error,
 )
 from harness.errors import WrongUsage, XdrError
+from harness.figures import percent
 
 if TYPE_CHECKING:
     from harness.reproductions import Reproduction
@@ -36,17 +39,21 @@ def reproduce(
     workers: Workers = DEFAULT_WORKERS,
     memory: Memory = 4,
     shard_size: ShardSize = 1,
+    allow_code: AllowCode = False,
+    trust_remote_code: TrustRemoteCode = None,
     as_json: Json = False,
 ) -> None:
     """Run recorded cards again in a clean place, grade how the runs agree, and write a reproduction record.
 
     The verdict is identical, same scores, equivalent or differs; exits 1 when any run differs or cannot be made.
     """
+    from harness.consent import consent_of
     from harness.manifest import read_manifest
     from harness.reproduce import reproduce as reproduce_run
     from harness.reproductions import write_reproduction
     from harness.tracks import load_track
 
+    consent = consent_of(allow_code, trust_remote_code or ())
     if all_runs and card is not None:
         raise WrongUsage("--card is the card of one run; leave out --all, or --card")
     folders = _folders(run) if all_runs else [run]
@@ -56,7 +63,7 @@ def reproduce(
             raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
         try:
             loaded = load_track(track or str(read_manifest(folder).track.get("name", "")))
-            context = context_of(device, workers, memory, shard_size)
+            context = context_of(device, workers, memory, shard_size, consent)
             record = reproduce_run(loaded, folder, context, card=card)
         except XdrError as error:
             if not all_runs:
@@ -98,7 +105,7 @@ def _print_one(record: Reproduction, primary: str) -> None:
         ranks = part.rankings
         same = f"{ranks.identical}/{ranks.queries}"
         figures = f"{ranks.rank_biased_overlap:>9.4f}{ranks.kendall_tau:>9.4f}{part.rmse[primary]:>9.4f}"
-        print(f"{name:<10}{same:>15}{figures}   {_mean(part.mean_recorded)} -> {_mean(part.mean_again)}")
+        print(f"{name:<10}{same:>15}{figures}   {percent(part.mean_recorded, 2)} -> {percent(part.mean_again, 2)}")
     granted = record.tolerance
     limits = f"{granted.rank_biased_overlap:>9.4f}{granted.kendall_tau:>9.4f}{granted.rmse:>9.4f}"
     print(f"{'tolerance':<25}{limits}")
@@ -120,7 +127,3 @@ def _print_all(found: dict[Path, Reproduction | XdrError]) -> None:
             print(
                 f"{folder.name:<{width}}  {record.verdict:<11}  {same}/{total} same rankings, lowest RBO {lowest:.4f}"
             )
-
-
-def _mean(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"

@@ -10,15 +10,19 @@ import typer
 from harness.cli.console import (
     DEFAULT_RUNS,
     DEFAULT_WORKERS,
+    AllowCode,
     Device,
     Memory,
     Runs,
     ShardSize,
+    TrustRemoteCode,
     Workers,
+    consent_for,
     context_of,
     note,
 )
 from harness.errors import WrongUsage
+from harness.figures import percent
 
 
 def submit(
@@ -44,8 +48,11 @@ def submit(
     workers: Workers = DEFAULT_WORKERS,
     memory: Memory = 4,
     shard_size: ShardSize = 1,
+    allow_code: AllowCode = False,
+    trust_remote_code: TrustRemoteCode = None,
 ) -> None:
     """Validate, score and record a system's runs in runs/TRACK/SYSTEM, whole or not at all; says what to commit."""
+    from harness.card import load_card
     from harness.submit import Target, submit_files, submit_system
     from harness.tracks import load_track
 
@@ -55,13 +62,14 @@ def submit(
     elif query_map is not None:
         raise WrongUsage("--query-map belongs to finished run files; give them after the card")
     else:
-        done = submit_system(target, card, context_of(device, workers, memory, shard_size))
+        consent = consent_for([load_card(card)], allow_code, trust_remote_code)
+        done = submit_system(target, card, context_of(device, workers, memory, shard_size, consent))
     for warning in done.warnings:
         note(f"warning: {warning}")
     primary = target.track.primary
     macro = done.scores.macro(target.track.macro_parts, primary)
     columns = {"macro": macro} | {part: done.scores.mean(part, primary) for part in done.scores.parts}
-    print(f"{primary}: " + "  ".join(f"{n} {'–' if v is None else f'{100 * v:.1f}'}" for n, v in columns.items()))
+    print(f"{primary}: " + "  ".join(f"{n} {percent(v)}" for n, v in columns.items()))
     if done.unchanged:
         note(f"{done.folder} is this very row already; nothing was changed")
         return
