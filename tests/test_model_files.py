@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import pickle
 import shutil
@@ -222,3 +223,39 @@ def test_code_of_a_model_runs_for_the_operator_who_names_it_and_is_recorded(
     (folder / "own_module.py").write_text("raise SystemExit\n")
     with pytest.raises(InvalidInput, match="add --trust-remote-code"):
         list(Dense(parameters).search(toy_request(), context))
+
+
+def test_code_of_a_hub_model_is_trusted_by_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+    import transformers.dynamic_module_utils as dynamic
+
+    folder, asked = model(tmp_path), []
+    (folder / "own_module.py").write_text(OWN_MODULE.format(mark=str(tmp_path / "ran")))
+    change(folder / "modules.json", lambda modules: modules[2].update(type="own_module.Own"))
+
+    def snapshot(name: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((name, revision, allow_patterns))
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    monkeypatch.setattr(dynamic, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    commit = "0123456789abcdef" * 2 + "01234567"
+    values = {"model": "organisation/model", "revision": commit}
+    system = Dense(Dense.Parameters.model_validate(values, context={"folder": tmp_path}))
+    ((name, revision, patterns),) = asked
+    assert (name, revision) == ("organisation/model", commit)
+    assert not any(
+        fnmatch.fnmatch(file, p) for p in patterns for file in ("pytorch_model.bin", "a.pt", "a.pkl", "a.so")
+    )
+    with pytest.raises(InvalidInput, match=f"add --trust-remote-code organisation/model@{commit}"):
+        list(system.search(toy_request(), Context(cache=tmp_path / "cache", work=tmp_path / "work")))
+    consent = Consent(models=frozenset({PinnedModel("organisation/model", commit)}))
+    context = Context(cache=tmp_path / "cache", work=tmp_path / "work", consent=consent)
+    assert len(list(system.search(toy_request(), context))) == len(toy_request().queries)
+
+
+def test_a_model_without_weights_says_how_to_convert_a_pickle(tmp_path: Path) -> None:
+    folder = model(tmp_path, "plain")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InvalidInput, match=r"it has no safetensors file, and if it comes as a pickle, convert it"):
+        load(folder, "cls")

@@ -29,10 +29,6 @@ _ELSEWHERE = (
     *("allow_all_kernels", "base_model_name_or_path", "gguf_file", "tokenizer_name_or_path"),
     *("transformers_weights", "use_kernels"),
 )
-_CONVERT = (
-    "convert it where you trust it, with SentenceTransformer({0!r}).save({1!r}), or for a plain encoder "
-    "AutoModel.from_pretrained({0!r}).save_pretrained({1!r}) and the same with AutoTokenizer"
-)
 
 
 def check_model_files(folder: Path) -> None:
@@ -45,6 +41,13 @@ def check_model_files(folder: Path) -> None:
         findings.append(Finding("error", f"{folder.name}/adapter_config.json", "weights of another model", "", merge))
     if findings:
         raise InvalidInput(f"the model in {folder.name} is not loaded", findings)
+
+
+def missing_weights(folder: Path) -> str:
+    """What to say of a folder without any safetensors file, as of a hub model that is published as a pickle; else empty."""
+    if any(folder.rglob("*.safetensors")):
+        return ""
+    return f"; it has no safetensors file, and if it comes as a pickle, {_convert(folder)}"
 
 
 def code_needed(folder: Path) -> str | None:
@@ -80,10 +83,18 @@ def _pickles(folder: Path) -> Iterator[Finding]:
     """Files of weights that a library would fall back to where there is no safetensors file of the name it looks for."""
     for path in sorted(folder.rglob("*")):
         if path.suffix in _PICKLES and not any((path.parent / name).is_file() for name in _WEIGHTS):
-            mend = _CONVERT.format(folder.name, f"{folder.name}-safetensors")
+            mend = _convert(folder)
             yield Finding(
                 "error", _shown(folder, path), "weights are read from safetensors only, never from a pickle", "", mend
             )
+
+
+def _convert(folder: Path) -> str:
+    name, target = repr(folder.name), repr(f"{folder.name}-safetensors")
+    return (
+        f"convert it where you trust it, with SentenceTransformer({name}).save({target}), or for a plain encoder "
+        f"AutoModel.from_pretrained({name}).save_pretrained({target}) and the same with AutoTokenizer"
+    )
 
 
 def _indexes(folder: Path) -> Iterator[Finding]:
