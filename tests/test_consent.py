@@ -94,7 +94,7 @@ def test_trust_names_a_model_and_its_exact_revision() -> None:
     assert not given.code
     given.require_model_code(PinnedModel("organisation/model", COMMIT), "own.Own")
     for other in (PinnedModel("organisation/model", COMMIT[::-1]), PinnedModel("organisation/other", COMMIT)):
-        with pytest.raises(InvalidInput, match=f"add --trust-remote-code {other}"):
+        with pytest.raises(WrongUsage, match=f"add --trust-remote-code {other}"):
             given.require_model_code(other, "own.Own")
 
 

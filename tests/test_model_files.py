@@ -16,7 +16,7 @@ import tiny_models
 from harness.consent import Consent, PinnedModel
 from harness.dense.encoder import Encoder, EncoderSettings
 from harness.dense.model_files import check_model_files, code_needed
-from harness.errors import InvalidInput
+from harness.errors import InvalidInput, WrongUsage
 from harness.files import sha256_of_tree
 from harness.system import Context
 from harness.testing import toy_request
@@ -64,12 +64,15 @@ def test_shipped_models_are_in_order(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["pytorch_model.bin", "2_Dense/pytorch_model.bin", "weights.pt", "a/b/model.ckpt", "x.pkl"]
+    "file",
+    ["pytorch_model.bin", "2_Dense/pytorch_model.bin", "weights.pt", "a/b/model.ckpt", "x.pkl", "1_Pooling/x.npz"],
 )
 def test_pickles_are_refused_with_the_way_to_convert_them(tmp_path: Path, file: str) -> None:
     folder, mark = model(tmp_path), tmp_path / "ran"
     if "/" not in file:
         (folder / "model.safetensors").unlink()
+    else:
+        change(folder / "modules.json", lambda modules: modules[2].update(path=file.rpartition("/")[0]))
     (folder / file).parent.mkdir(parents=True, exist_ok=True)
     (folder / file).write_bytes(pickle.dumps(Bomb(mark)))
     with pytest.raises(
@@ -79,6 +82,22 @@ def test_pickles_are_refused_with_the_way_to_convert_them(tmp_path: Path, file: 
     assert not mark.exists()
     pickle.loads((folder / file).read_bytes())
     assert mark.exists(), "the bomb would not have gone off anyway"
+
+
+def test_files_for_other_engines_are_not_minded(tmp_path: Path) -> None:
+    folder = model(tmp_path)
+    for file in ("openvino/openvino_model.bin", "onnx/model.onnx", "tf_model.h5", "pytorch_model.bin"):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_bytes(b"never read")
+    assert load(folder).dimensions == 16
+
+
+@pytest.mark.parametrize("path", ["..", "../other", "/tmp", "1_Pooling/../.."])
+def test_modules_lie_below_their_model(tmp_path: Path, path: str) -> None:
+    folder = model(tmp_path)
+    change(folder / "modules.json", lambda modules: modules[1].update(path=path))
+    with pytest.raises(InvalidInput, match="expected a folder below the model's"):
+        load(folder)
 
 
 def test_a_safetensors_file_of_another_name_does_not_hide_a_pickle(tmp_path: Path) -> None:
@@ -210,7 +229,7 @@ def test_code_of_a_model_runs_for_the_operator_who_names_it_and_is_recorded(
     unnamed = (Consent(), Consent(code=True), Consent(models=frozenset({PinnedModel("model", "0" * 40)})))
     for consent in unnamed:
         context = Context(cache=tmp_path / "cache", work=tmp_path / "work", consent=consent)
-        with pytest.raises(InvalidInput, match=f"add --trust-remote-code {pinned}"):
+        with pytest.raises(WrongUsage, match=f"add --trust-remote-code {pinned}"):
             list(Dense(parameters).search(toy_request(), context))
     assert not (tmp_path / "ran").exists()
 
@@ -221,7 +240,7 @@ def test_code_of_a_model_runs_for_the_operator_who_names_it_and_is_recorded(
     assert context.record.facts["remote code"] == str(pinned)
 
     (folder / "own_module.py").write_text("raise SystemExit\n")
-    with pytest.raises(InvalidInput, match="add --trust-remote-code"):
+    with pytest.raises(WrongUsage, match="add --trust-remote-code"):
         list(Dense(parameters).search(toy_request(), context))
 
 
@@ -247,7 +266,7 @@ def test_code_of_a_hub_model_is_trusted_by_its_commit(tmp_path: Path, monkeypatc
     assert not any(
         fnmatch.fnmatch(file, p) for p in patterns for file in ("pytorch_model.bin", "a.pt", "a.pkl", "a.so")
     )
-    with pytest.raises(InvalidInput, match=f"add --trust-remote-code organisation/model@{commit}"):
+    with pytest.raises(WrongUsage, match=f"add --trust-remote-code organisation/model@{commit}"):
         list(system.search(toy_request(), Context(cache=tmp_path / "cache", work=tmp_path / "work")))
     consent = Consent(models=frozenset({PinnedModel("organisation/model", commit)}))
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work", consent=consent)

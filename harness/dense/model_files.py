@@ -66,13 +66,16 @@ def code_needed(folder: Path) -> str | None:
     return next((name for name in named if not _MODULE.fullmatch(name)), None)
 
 
+def _modules(folder: Path) -> list[Mapping[str, Any]]:
+    path = folder / "modules.json"
+    modules = _read_json(path) if path.is_file() else []
+    if not (isinstance(modules, list) and all(isinstance(m, Mapping) and "type" in m for m in modules)):
+        raise InvalidInput(f"{folder.name}/modules.json is not a list of modules with their types")
+    return modules
+
+
 def _named_classes(folder: Path) -> Iterator[str]:
-    modules = folder / "modules.json"
-    try:
-        if modules.is_file():
-            yield from (str(module["type"]) for module in _read_json(modules))
-    except (KeyError, TypeError) as error:
-        raise InvalidInput(f"{folder.name}/modules.json is not a list of modules: {error!r}") from error
+    yield from (str(module["type"]) for module in _modules(folder))
     for _, config in _configs(folder):
         own = config.get("auto_map")
         for value in own.values() if isinstance(own, Mapping) else []:
@@ -80,13 +83,23 @@ def _named_classes(folder: Path) -> Iterator[str]:
 
 
 def _pickles(folder: Path) -> Iterator[Finding]:
-    """Files of weights that a library would fall back to where there is no safetensors file of the name it looks for."""
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in _PICKLES and not any((path.parent / name).is_file() for name in _WEIGHTS):
-            mend = _convert(folder)
+    """Files of weights that a library would fall back to where there is no safetensors file of the name it looks for.
+
+    Libraries look in the model's folder and in those of its modules; exports for other engines may lie beside them.
+    """
+    places = {folder}
+    for module in _modules(folder):
+        place = folder / str(module.get("path") or "")
+        if not place.resolve().is_relative_to(folder.resolve()):
             yield Finding(
-                "error", _shown(folder, path), "weights are read from safetensors only, never from a pickle", "", mend
+                "error", f"{folder.name}/modules.json", f"path {module['path']!r}", "a folder below the model's"
             )
+        elif place.is_dir():
+            places.add(place)
+    for path in sorted(path for place in places for path in place.iterdir()):
+        if path.suffix in _PICKLES and not any((path.parent / name).is_file() for name in _WEIGHTS):
+            what = "weights are read from safetensors only, never from a pickle"
+            yield Finding("error", _shown(folder, path), what, "", _convert(folder))
 
 
 def _convert(folder: Path) -> str:
