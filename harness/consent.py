@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.errors import InvalidInput, WrongUsage
+from harness.errors import WrongUsage
 
 _PIN = re.compile(r"(?P<model>[^@]+)@(?P<revision>[0-9a-f]{40}|[0-9a-f]{64})")
 
@@ -41,9 +41,9 @@ class Consent:
             )
 
     def require_model_code(self, model: PinnedModel, code: str) -> None:
-        """Raises ``InvalidInput`` unless the operator trusts the code of this model at this revision."""
+        """Raises ``WrongUsage`` unless the operator trusts the code of this model at this revision."""
         if model not in self.models:
-            raise InvalidInput(
+            raise WrongUsage(
                 f"model {model.model} needs code of its own ({code}), which is not run unasked. Read it, and if you trust "
                 f"it, add --trust-remote-code {model}"
             )

@@ -85,10 +85,13 @@ def wrapper(card: Mapping[str, Path], request: Mapping[str, Path], scratch_bytes
     shown = [*_SYSTEM, *sorted({sys.prefix, sys.base_prefix})]
     for name in shown:
         words += ["--ro-bind-try", name, name]
-    # An installed harness lies among those programs, and answers and judgements of the embedded collection in it.
+    # An installed harness lies among those programs, and answers and judgements of the embedded collection in it; where
+    # a path leads there by a link, it is found in the box by that path.
     own = package_root() / "harness"
-    if any(own.is_relative_to(Path(path).resolve()) for path in shown):
-        words += ["--tmpfs", str(own), "--remount-ro", str(own)]
+    for name in shown:
+        if own.is_relative_to(Path(name).resolve()):
+            hidden = str(Path(name) / own.relative_to(Path(name).resolve()))
+            words += ["--tmpfs", hidden, "--remount-ro", hidden]
     words += ["--proc", "/proc", "--dev", "/dev", "--size", str(_SMALL_BYTES), "--tmpfs", "/dev/shm"]
     words += ["--dir", str(CARD), "--size", str(scratch_bytes), "--tmpfs", str(REQUEST)]
     for place, files in ((CARD, card), (REQUEST, request)):

@@ -97,7 +97,7 @@ class Dense:
             yield from _search_in_passes(request, queries, store, context)
 
     def _may_run_its_code(self, context: Context) -> bool:
-        """Whether the model has code of its own that the operator trusts. Raises ``InvalidInput`` where he does not."""
+        """Whether the model has code of its own that the operator trusts. Raises ``WrongUsage`` where he does not."""
         needed = code_needed(self._path)
         if needed is None:
             return False

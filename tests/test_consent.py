@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from programs import needs_bwrap
 
 from harness.ablations import LoadedCard
 from harness.card import Card, card_names, load_card
@@ -94,7 +95,7 @@ def test_trust_names_a_model_and_its_exact_revision() -> None:
     assert not given.code
     given.require_model_code(PinnedModel("organisation/model", COMMIT), "own.Own")
     for other in (PinnedModel("organisation/model", COMMIT[::-1]), PinnedModel("organisation/other", COMMIT)):
-        with pytest.raises(InvalidInput, match=f"add --trust-remote-code {other}"):
+        with pytest.raises(WrongUsage, match=f"add --trust-remote-code {other}"):
             given.require_model_code(other, "own.Own")
 
 
@@ -125,3 +126,13 @@ def test_consent_runs_the_program_and_says_where_there_is_no_isolation(tmp_path:
     manifest = (tmp_path / "runs/mini/mine/manifest.yaml").read_text()
     assert "isolation: none" in manifest
     assert json.dumps(8 << 30) in manifest
+
+
+@needs_bwrap
+def test_the_row_says_that_its_program_was_isolated(tmp_path: Path) -> None:
+    write_scaffold("mine", tmp_path / "mine", executable=True)
+    done = xdr("run", "mini", "mine/card.toml", "--allow-code", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
+    shown = xdr("report", "runs/mini/mine", cwd=tmp_path)
+    assert "isolation bwrap" in shown.stdout, shown.stderr

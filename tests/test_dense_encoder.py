@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,8 @@ def test_a_hub_that_cannot_be_reached_is_explained(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(hub, "HF_HUB_OFFLINE", offline)
     monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    # Its pauses between attempts to reach it.
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     # Nothing listens there.
     monkeypatch.setattr(hub, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(InvalidInput, match="neither a folder nor to be had"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import pickle
 import shutil
@@ -15,7 +16,7 @@ import tiny_models
 from harness.consent import Consent, PinnedModel
 from harness.dense.encoder import Encoder, EncoderSettings
 from harness.dense.model_files import check_model_files, code_needed
-from harness.errors import InvalidInput
+from harness.errors import InvalidInput, WrongUsage
 from harness.files import sha256_of_tree
 from harness.system import Context
 from harness.testing import toy_request
@@ -63,12 +64,15 @@ def test_shipped_models_are_in_order(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["pytorch_model.bin", "2_Dense/pytorch_model.bin", "weights.pt", "a/b/model.ckpt", "x.pkl"]
+    "file",
+    ["pytorch_model.bin", "2_Dense/pytorch_model.bin", "weights.pt", "a/b/model.ckpt", "x.pkl", "1_Pooling/x.npz"],
 )
 def test_pickles_are_refused_with_the_way_to_convert_them(tmp_path: Path, file: str) -> None:
     folder, mark = model(tmp_path), tmp_path / "ran"
     if "/" not in file:
         (folder / "model.safetensors").unlink()
+    else:
+        change(folder / "modules.json", lambda modules: modules[2].update(path=file.rpartition("/")[0]))
     (folder / file).parent.mkdir(parents=True, exist_ok=True)
     (folder / file).write_bytes(pickle.dumps(Bomb(mark)))
     with pytest.raises(
@@ -78,6 +82,22 @@ def test_pickles_are_refused_with_the_way_to_convert_them(tmp_path: Path, file: 
     assert not mark.exists()
     pickle.loads((folder / file).read_bytes())
     assert mark.exists(), "the bomb would not have gone off anyway"
+
+
+def test_files_for_other_engines_are_not_minded(tmp_path: Path) -> None:
+    folder = model(tmp_path)
+    for file in ("openvino/openvino_model.bin", "onnx/model.onnx", "tf_model.h5", "pytorch_model.bin"):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_bytes(b"never read")
+    assert load(folder).dimensions == 16
+
+
+@pytest.mark.parametrize("path", ["..", "../other", "/tmp", "1_Pooling/../.."])
+def test_modules_lie_below_their_model(tmp_path: Path, path: str) -> None:
+    folder = model(tmp_path)
+    change(folder / "modules.json", lambda modules: modules[1].update(path=path))
+    with pytest.raises(InvalidInput, match="expected a folder below the model's"):
+        load(folder)
 
 
 def test_a_safetensors_file_of_another_name_does_not_hide_a_pickle(tmp_path: Path) -> None:
@@ -209,7 +229,7 @@ def test_code_of_a_model_runs_for_the_operator_who_names_it_and_is_recorded(
     unnamed = (Consent(), Consent(code=True), Consent(models=frozenset({PinnedModel("model", "0" * 40)})))
     for consent in unnamed:
         context = Context(cache=tmp_path / "cache", work=tmp_path / "work", consent=consent)
-        with pytest.raises(InvalidInput, match=f"add --trust-remote-code {pinned}"):
+        with pytest.raises(WrongUsage, match=f"add --trust-remote-code {pinned}"):
             list(Dense(parameters).search(toy_request(), context))
     assert not (tmp_path / "ran").exists()
 
@@ -220,5 +240,41 @@ def test_code_of_a_model_runs_for_the_operator_who_names_it_and_is_recorded(
     assert context.record.facts["remote code"] == str(pinned)
 
     (folder / "own_module.py").write_text("raise SystemExit\n")
-    with pytest.raises(InvalidInput, match="add --trust-remote-code"):
+    with pytest.raises(WrongUsage, match="add --trust-remote-code"):
         list(Dense(parameters).search(toy_request(), context))
+
+
+def test_code_of_a_hub_model_is_trusted_by_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+    import transformers.dynamic_module_utils as dynamic
+
+    folder, asked = model(tmp_path), []
+    (folder / "own_module.py").write_text(OWN_MODULE.format(mark=str(tmp_path / "ran")))
+    change(folder / "modules.json", lambda modules: modules[2].update(type="own_module.Own"))
+
+    def snapshot(name: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((name, revision, allow_patterns))
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    monkeypatch.setattr(dynamic, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    commit = "0123456789abcdef" * 2 + "01234567"
+    values = {"model": "organisation/model", "revision": commit}
+    system = Dense(Dense.Parameters.model_validate(values, context={"folder": tmp_path}))
+    ((name, revision, patterns),) = asked
+    assert (name, revision) == ("organisation/model", commit)
+    assert not any(
+        fnmatch.fnmatch(file, p) for p in patterns for file in ("pytorch_model.bin", "a.pt", "a.pkl", "a.so")
+    )
+    with pytest.raises(WrongUsage, match=f"add --trust-remote-code organisation/model@{commit}"):
+        list(system.search(toy_request(), Context(cache=tmp_path / "cache", work=tmp_path / "work")))
+    consent = Consent(models=frozenset({PinnedModel("organisation/model", commit)}))
+    context = Context(cache=tmp_path / "cache", work=tmp_path / "work", consent=consent)
+    assert len(list(system.search(toy_request(), context))) == len(toy_request().queries)
+
+
+def test_a_model_without_weights_says_how_to_convert_a_pickle(tmp_path: Path) -> None:
+    folder = model(tmp_path, "plain")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InvalidInput, match=r"it has no safetensors file, and if it comes as a pickle, convert it"):
+        load(folder, "cls")

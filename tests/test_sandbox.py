@@ -62,15 +62,20 @@ def test_answers_judgements_and_files_of_the_machine_cannot_be_read(tmp_path: Pa
 
 
 @needs_bwrap
-def test_answers_in_the_installed_package_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where the harness is installed in the Python environment that programs see."""
+@pytest.mark.parametrize("prefix", ["environment", "link"])
+def test_answers_in_the_installed_package_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    """As where the harness is installed in the Python environment that programs see, be it by a link."""
     site = tmp_path / "environment" / "lib" / "site-packages"
     (site / "harness").mkdir(parents=True)
     (site / "harness" / "answers.jsonl").write_text("3,530")
     (site / "other.txt").write_text("a library")
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
-    monkeypatch.setattr(sandbox, "package_root", lambda: site)
-    error = error_of(tmp_path, f"cat '{site}/other.txt' '{site}/harness/answers.jsonl' >&2; exit 1")
+    (tmp_path / "link").symlink_to(tmp_path / "environment")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / prefix))
+    monkeypatch.setattr(sandbox, "package_root", site.resolve)
+    seen = tmp_path / prefix / "lib" / "site-packages"
+    error = error_of(tmp_path, f"cat '{seen}/other.txt' '{seen}/harness/answers.jsonl' >&2; exit 1")
     assert "a library" in error
     assert "it ran under bubblewrap" in error
     assert "3,530" not in error

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.dense.model_files import check_model_files, code_needed
+from harness.dense.model_files import check_model_files, code_needed, missing_weights
 from harness.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ class Encoder:
                     settings.path, use_safetensors=True, dtype=self._torch_dtype, **trust
                 ).to(settings.device)
         except Exception as error:  # each library has errors of its own for a damaged file
-            raise InvalidInput(f"the model in {settings.path.name} cannot be loaded: {error}") from error
+            raise InvalidInput(
+                f"the model in {settings.path.name} cannot be loaded: {error}{missing_weights(settings.path)}"
+            ) from error
         if not (self._is_transformers_tokenizer() or hasattr(self._model[0], "embedding")):
             kind = type(self._model[0]).__name__
             raise InvalidInput(f"the model in {settings.path.name} starts with a module that is not supported: {kind}")

@@ -29,10 +29,6 @@ _ELSEWHERE = (
     *("allow_all_kernels", "base_model_name_or_path", "gguf_file", "tokenizer_name_or_path"),
     *("transformers_weights", "use_kernels"),
 )
-_CONVERT = (
-    "convert it where you trust it, with SentenceTransformer({0!r}).save({1!r}), or for a plain encoder "
-    "AutoModel.from_pretrained({0!r}).save_pretrained({1!r}) and the same with AutoTokenizer"
-)
 
 
 def check_model_files(folder: Path) -> None:
@@ -45,6 +41,13 @@ def check_model_files(folder: Path) -> None:
         findings.append(Finding("error", f"{folder.name}/adapter_config.json", "weights of another model", "", merge))
     if findings:
         raise InvalidInput(f"the model in {folder.name} is not loaded", findings)
+
+
+def missing_weights(folder: Path) -> str:
+    """What to say of a folder without any safetensors file, as of a hub model that is published as a pickle; else empty."""
+    if any(folder.rglob("*.safetensors")):
+        return ""
+    return f"; it has no safetensors file, and if it comes as a pickle, {_convert(folder)}"
 
 
 def code_needed(folder: Path) -> str | None:
@@ -63,13 +66,16 @@ def code_needed(folder: Path) -> str | None:
     return next((name for name in named if not _MODULE.fullmatch(name)), None)
 
 
+def _modules(folder: Path) -> list[Mapping[str, Any]]:
+    path = folder / "modules.json"
+    modules = _read_json(path) if path.is_file() else []
+    if not (isinstance(modules, list) and all(isinstance(m, Mapping) and "type" in m for m in modules)):
+        raise InvalidInput(f"{folder.name}/modules.json is not a list of modules with their types")
+    return modules
+
+
 def _named_classes(folder: Path) -> Iterator[str]:
-    modules = folder / "modules.json"
-    try:
-        if modules.is_file():
-            yield from (str(module["type"]) for module in _read_json(modules))
-    except (KeyError, TypeError) as error:
-        raise InvalidInput(f"{folder.name}/modules.json is not a list of modules: {error!r}") from error
+    yield from (str(module["type"]) for module in _modules(folder))
     for _, config in _configs(folder):
         own = config.get("auto_map")
         for value in own.values() if isinstance(own, Mapping) else []:
@@ -77,13 +83,31 @@ def _named_classes(folder: Path) -> Iterator[str]:
 
 
 def _pickles(folder: Path) -> Iterator[Finding]:
-    """Files of weights that a library would fall back to where there is no safetensors file of the name it looks for."""
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in _PICKLES and not any((path.parent / name).is_file() for name in _WEIGHTS):
-            mend = _CONVERT.format(folder.name, f"{folder.name}-safetensors")
+    """Files of weights that a library would fall back to where there is no safetensors file of the name it looks for.
+
+    Libraries look in the model's folder and in those of its modules; exports for other engines may lie beside them.
+    """
+    places = {folder}
+    for module in _modules(folder):
+        place = folder / str(module.get("path") or "")
+        if not place.resolve().is_relative_to(folder.resolve()):
             yield Finding(
-                "error", _shown(folder, path), "weights are read from safetensors only, never from a pickle", "", mend
+                "error", f"{folder.name}/modules.json", f"path {module['path']!r}", "a folder below the model's"
             )
+        elif place.is_dir():
+            places.add(place)
+    for path in sorted(path for place in places for path in place.iterdir()):
+        if path.suffix in _PICKLES and not any((path.parent / name).is_file() for name in _WEIGHTS):
+            what = "weights are read from safetensors only, never from a pickle"
+            yield Finding("error", _shown(folder, path), what, "", _convert(folder))
+
+
+def _convert(folder: Path) -> str:
+    name, target = repr(folder.name), repr(f"{folder.name}-safetensors")
+    return (
+        f"convert it where you trust it, with SentenceTransformer({name}).save({target}), or for a plain encoder "
+        f"AutoModel.from_pretrained({name}).save_pretrained({target}) and the same with AutoTokenizer"
+    )
 
 
 def _indexes(folder: Path) -> Iterator[Finding]:
