@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.consent import Consent
 from harness.scaffold import write_scaffold
 from harness.submit import Target, submit_system
 from harness.system import Context
@@ -47,7 +48,11 @@ def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / "runs" / "mini" / "mini-zero-shot", home / name / "runs" / "mini" / "mini-zero-shot")
     write_scaffold("stranger", home / "own", executable=False)
     target = Target(load_track("mini"), home / "pull-request" / "runs")
-    submit_system(target, str(home / "own" / "card.toml"), Context(cache=home / "cache", work=home / "work"))
+    submit_system(
+        target,
+        str(home / "own" / "card.toml"),
+        Context(cache=home / "cache", work=home / "work", consent=Consent(code=True)),
+    )
     return home
 
 

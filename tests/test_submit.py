@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.consent import Consent
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import exclusive
 from harness.manifest import RUN_FILES, read_manifest
@@ -304,7 +305,7 @@ def test_an_error_on_the_way_leaves_the_old_row_as_it_was(home: Path, monkeypatc
 @pytest.mark.parametrize("executable", [False, True])
 def test_a_system_is_run_and_can_be_made_again_from_what_was_recorded(home: Path, executable: bool) -> None:
     write_scaffold("own", home / "own", executable=executable)
-    context = Context(cache=home / "cache", work=home / "work")
+    context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
     done = submit_system(target(home), str(home / "own" / "card.toml"), context)
     assert done.folder == home / "runs/toy/own"
     assert {path.name for path in (done.folder / "system").iterdir()} == (
@@ -325,7 +326,7 @@ def test_a_system_is_run_and_can_be_made_again_from_what_was_recorded(home: Path
 
 def test_a_run_that_was_recorded_without_its_system_is_completed(home: Path) -> None:
     write_scaffold("own", home / "own", executable=False)
-    context = Context(cache=home / "cache", work=home / "work")
+    context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
     card = str(home / "own" / "card.toml")
     folder = submit_system(target(home), card, context).folder
     shutil.rmtree(folder / "system")
@@ -336,7 +337,7 @@ def test_a_run_that_was_recorded_without_its_system_is_completed(home: Path) -> 
 def test_large_files_are_named_and_not_copied(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_scaffold("own", home / "own", executable=True)
     monkeypatch.setattr("harness.submit.MAX_OWN_BYTES", 1000)
-    context = Context(cache=home / "cache", work=home / "work")
+    context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
     done = submit_system(target(home), str(home / "own" / "card.toml"), context)
     assert [path.name for path in (done.folder / "system").iterdir()] == ["card.toml"]
     assert any("search.awk" in text and "is not copied" in text for text in done.warnings)
