@@ -62,7 +62,8 @@ def _differs(path: Path, base: Path) -> bool:
 def copy_row(source: Path, target: Path, *, with_system: bool) -> None:
     """Copy a row's run files and manifest, and the system's own files where it is to be run.
 
-    Scores are not copied: they are computed here. Raises ``Refused`` with every file that is not one of a row.
+    Scores are not copied: they are computed here. Reproduction records are not, either: the base's stay, since nobody
+    vouches for a row of his own. Raises ``Refused`` with every file that is not one of a row.
     """
     problems = []
     for path in sorted(source.rglob("*")):
@@ -78,13 +79,22 @@ def copy_row(source: Path, target: Path, *, with_system: bool) -> None:
             problems.append(f"{name!s:.100}: damaged, or larger than {MAX_UNPACKED} bytes unpacked")
     if problems:
         raise Refused("\n".join(problems))
-    shutil.rmtree(target, ignore_errors=True)
+    for path in target.iterdir() if target.is_dir() else ():
+        if path.is_file():
+            path.unlink()
+    shutil.rmtree(target / OWN_FILES, ignore_errors=True)
     for path in source.rglob("*"):
         name = path.relative_to(source)
-        is_data = _DATA.fullmatch(str(name)) or name.parts[0] == FOLDER
-        if path.is_file() and (is_data or (with_system and name.parts[0] == OWN_FILES)):
+        if path.is_file() and (_DATA.fullmatch(str(name)) or (with_system and name.parts[0] == OWN_FILES)):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target / name)
+
+
+def new_records(pull_request: Path, folder: Path) -> list[str]:
+    """A warning for every reproduction record that the pull request brings along."""
+    found = sorted(path.name for path in (pull_request / folder / FOLDER).glob("*"))
+    news = [name for name in found if not (folder / FOLDER / name).is_file()]
+    return [f"{FOLDER}/{name}: a record of a reproduction, which a maintainer adds; not counted here" for name in news]
 
 
 def _unpacks(path: Path) -> bool:
@@ -147,7 +157,7 @@ def main(mode: str, pull_request: Path, out: Path) -> int:
             copy_row(pull_request / folder, folder, with_system=mode == "reproduce")
             if not (folder / FILE_NAME).is_file():
                 raise Refused(f"no {FILE_NAME}; `xdr submit` writes one")
-            warnings = check_row(track, folder)
+            warnings = [*check_row(track, folder), *new_records(pull_request, folder)]
             lines += [
                 "Valid." if not warnings else "Valid, with warnings:",
                 *(f"- {_plain(text)}" for text in warnings),

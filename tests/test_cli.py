@@ -111,15 +111,18 @@ def test_a_row_is_made_again_compared_and_submitted(workplace: Path, tmp_path: P
     assert single.returncode == 0, single.stderr
     assert single.stdout.startswith("mine on rivers: identical")
 
-    differing = xdr("diff", "runs/rivers/mine", "runs/rivers/bm25", "--track", "track.toml", "--json", cwd=folder)
-    assert differing.returncode == 1
-    assert json.loads(differing.stdout)["manifest"][0]["kind"] == "adapter source"
-    assert xdr("diff", "runs/rivers/mine", "runs/rivers/mine", "--track", "track.toml", cwd=folder).returncode == 0
-
-    submitted = xdr("submit", "track.toml", "mine/card.toml", "runs/rivers/mine", "--runs", "new", cwd=folder)
+    submitted = xdr(
+        "submit", "track.toml", "mine/card.toml", "runs/rivers/mine/fi.trec.gz", "--runs", "new", cwd=folder
+    )
     assert submitted.returncode == 0, submitted.stderr
-    assert "Success@1: macro 75.0" in submitted.stdout
+    assert "Success@1: macro 25.0  fi 50.0  ru 0.0" in submitted.stdout
+    assert "part ru: no run" in submitted.stderr
     assert "git add new/rivers/mine" in submitted.stderr
+
+    differing = xdr("diff", "runs/rivers/mine", "new/rivers/mine", "--track", "track.toml", "--json", cwd=folder)
+    assert differing.returncode == 1
+    (query,) = [q for q in json.loads(differing.stdout)["queries"] if q["measure"] == "Success@1"]
+    assert query == {"part": "ru", "measure": "Success@1", "query_id": "q3", "one": 1.0, "two": 0.0}
 
 
 @pytest.mark.parametrize(

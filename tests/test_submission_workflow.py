@@ -136,13 +136,24 @@ def test_strange_files_damaged_and_huge_ones_are_all_named(tmp_path: Path, monke
     ]
 
 
-def test_nothing_of_a_system_and_no_scores_are_taken_over_by_a_check(tmp_path: Path) -> None:
-    source = row(tmp_path / "row")
-    (source / "system").mkdir()
-    (source / "system" / "adapter.py").write_text("x")
-    (source / "scores.parquet").write_text("x")
-    SCRIPT.copy_row(source, tmp_path / "copy", with_system=False)
-    assert sorted(path.name for path in (tmp_path / "copy").rglob("*")) == ["fi.trec.gz", "manifest.yaml"]
+def test_a_check_takes_over_no_system_no_scores_and_no_record_that_vouches_for_the_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pull/runs/mini").mkdir(parents=True)
+    source, base = row(tmp_path / "pull/runs/mini/mine"), Path("runs/mini/mine")
+    for name in ("system/adapter.py", "scores.parquet", "reproductions/theirs.yaml"):
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_text("x")
+    (base / "reproductions").mkdir(parents=True)
+    (base / "reproductions" / "ours.yaml").write_text("x")
+    (base / "ru.trec.gz").write_bytes(b"of the row that is replaced")
+    SCRIPT.copy_row(source, base, with_system=False)
+    assert sorted(str(path.relative_to(base)) for path in base.rglob("*") if path.is_file()) == [
+        "fi.trec.gz", "manifest.yaml", "reproductions/ours.yaml",
+    ]  # fmt: skip
+    (warning,) = SCRIPT.new_records(Path("pull"), base)
+    assert warning.startswith("reproductions/theirs.yaml: a record of a reproduction, which a maintainer adds")
 
 
 @pytest.mark.parametrize("name", ["submission.yml", "submission-comment.yml", "ci.yml"])
