@@ -55,7 +55,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 @pytest.fixture(scope="session")
 def mini(sites: Path) -> site_pages.Pages:
     """The site of the embedded track, from its committed runs."""
-    return site_pages.pages_in(site_pages.once(sites / "mini", site_pages.make_mini), load_track("mini"))
+    return site_pages.pages_in(site_pages.once(sites / "mini", site_pages.make_mini), site_pages.mini_track())
 
 
 @pytest.fixture(scope="session")

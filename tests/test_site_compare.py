@@ -56,9 +56,7 @@ def test_differences_intervals_and_p_are_those_of_python(
     with opened(browser, "about:blank") as found:
         go(found.page, pages.own / "compare.html", f"a={one}&b={two}&measure={measure}")
         rows = lines(found.page)
-        names = {"Macro average": parts} | {
-            name: [part] for name, part in zip(list(rows)[1:], parts, strict=True)
-        }
+        names = {"Macro average": parts} | {name: [part] for name, part in zip(list(rows)[1:], parts, strict=True)}
         for label, chosen in names.items():
             expected = macro_t(table_of(pages, one, two, chosen, measure))
             means = [

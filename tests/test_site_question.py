@@ -64,13 +64,16 @@ def text_before_the_cut(item: Any) -> str | None:
             const sign = li.querySelector(".cut");
             if (!sign) return null;
             let text = "";
-            for (let node = li.querySelector("br").nextSibling; node !== sign; node = node.nextSibling) text += node.textContent;
+            for (let node = li.querySelector("br").nextSibling; node !== sign; node = node.nextSibling)
+                text += node.textContent;
             return text;
         }"""
     )
 
 
-@pytest.mark.parametrize(("site", "system", "part", "measure"), [("mini", "mini-xdr", "ja", "R@500t"), ("hostile", "bm25", "ar", "R@10t")])
+@pytest.mark.parametrize(
+    ("site", "system", "part", "measure"), [("mini", "mini-xdr", "ja", "R@500t"), ("hostile", "bm25", "ar", "R@10t")]
+)
 def test_the_token_budget_ends_after_exactly_so_many_tokens(
     request: pytest.FixtureRequest, browser: Any, site: str, system: str, part: str, measure: str
 ) -> None:
@@ -112,9 +115,13 @@ def test_next_and_previous_walk_through_the_questions_by_keyboard(browser: Any, 
         page.get_by_role("button", name="Next question").focus()
         for query in (queries[1], queries[2]):
             page.keyboard.press("Enter")
-            page.wait_for_function("id => document.querySelector('.answers code').textContent === id", arg=query.query_id)
+            page.wait_for_function(
+                "id => document.querySelector('.answers code').textContent === id", arg=query.query_id
+            )
         page.get_by_role("button", name="Previous question").click()
-        page.wait_for_function("id => document.querySelector('.answers code').textContent === id", arg=queries[1].query_id)
+        page.wait_for_function(
+            "id => document.querySelector('.answers code').textContent === id", arg=queries[1].query_id
+        )
         assert parse_qs(urlsplit(page.url).fragment)["q"] == [queries[1].query_id]
         open_question(page, mini, part="ko", q=queries[-1].query_id)
         assert page.get_by_role("button", name="Next question").is_disabled()

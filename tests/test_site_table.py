@@ -46,9 +46,7 @@ def expected_order(pages: Pages, column: str, measure: str, descending: bool) ->
 
 
 @pytest.mark.parametrize("site", ["mini", "hostile"])
-def test_every_column_sorts_both_ways_with_dashes_last(
-    request: pytest.FixtureRequest, browser: Any, site: str
-) -> None:
+def test_every_column_sorts_both_ways_with_dashes_last(request: pytest.FixtureRequest, browser: Any, site: str) -> None:
     pages: Pages = request.getfixturevalue(site)
     primary = pages.track.primary
     with opened(browser, pages.own / "index.html") as found:
