@@ -14,12 +14,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
+from harness.bibtex import one_entry
 from harness.config import Record, checked, read_toml
 from harness.errors import InvalidInput, WrongUsage, unknown_name
 from harness.system import System
 
 ENTRY_POINTS = "xdr.systems"
 RESERVED_ENDINGS = (".json", ".csv", ".md")
+RESERVED_NAMES = ("snapshots",)
 
 
 class Card(Record):
@@ -37,13 +39,21 @@ class Card(Record):
     paper: str = ""
     licence: str = ""
     training_data: tuple[str, ...] = ()
+    bibtex: str = Field(default="", max_length=10_000, description="one entry: the work that the row is of")
 
     @field_validator("name")
     @classmethod
     def _no_file_of_the_track(cls, name: str) -> str:
         if name.endswith(RESERVED_ENDINGS):
             raise ValueError(f"a name cannot end in {', '.join(RESERVED_ENDINGS)}: a track's own files do")
+        if name in RESERVED_NAMES:
+            raise ValueError(f"a name cannot be {', '.join(RESERVED_NAMES)}: a track's own folder is")
         return name
+
+    @field_validator("bibtex")
+    @classmethod
+    def _one_entry(cls, text: str) -> str:
+        return one_entry(text).text if text.strip() else ""
 
     def serves(self, lang: str) -> bool:
         return self.languages == "all" or lang in self.languages

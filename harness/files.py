@@ -9,8 +9,9 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -55,6 +56,23 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 def write_text(path: Path, text: str) -> None:
     with atomic_write(path) as file:
         file.write(text.encode("utf-8"))
+
+
+def write_new_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Make a folder with these files, whole or not at all. Raises ``InvalidInput`` where one of that name has files."""
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    try:
+        for name, content in files.items():
+            with atomic_write(temporary / name) as file:
+                file.write(content)
+        with _explained(path):
+            temporary.chmod(0o777 & ~_umask())
+            temporary.replace(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
 def gzip_bytes(data: bytes) -> bytes:
@@ -104,6 +122,7 @@ def _explained(path: Path) -> Iterator[None]:
             errno.ENOTDIR: "a part of the path is a file, not a folder",
             errno.EEXIST: "a part of the path is a file, not a folder",
             errno.EISDIR: "there is a folder of that name",
+            errno.ENOTEMPTY: "there is a folder of that name",
             errno.EFBIG: "the file would exceed the size limit set for this process",
         }
         reason = reasons.get(error.errno or 0)

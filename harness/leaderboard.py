@@ -1,28 +1,35 @@
-"""Scores, comparison and manifests of a track in, one table as plain data out; and the table as CSV and Markdown."""
+"""Scores, comparison and manifests of a track in, one table as plain data out; ``harness.exports`` sets it in type."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+
 from harness.card import Card
 from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
 from harness.config import Record, checked
 from harness.errors import InvalidInput
-from harness.files import write_text
+from harness.figures import percent
 from harness.manifest import Manifest
 from harness.score import ScoreFile, bounds_of
 from harness.tracks import Track
+from harness.withdrawal import Withdrawal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE_NAME = "leaderboard.json"
 
 
-class Cell(Record):
+class Figures(Record):
+    """A record of numbers; what is not a number is no figure, and is refused."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Cell(Figures):
     """A mean, null for a language that the card does not declare, with its test against the baseline."""
 
     value: float | None
@@ -39,11 +46,13 @@ class Cell(Record):
     t_p: float | None = None
 
 
-class Row(Record):
-    """One system. ``rank`` is null where the macro average is a dash. ``cells`` is {measure: {column: cell}}.
+class Row(Figures):
+    """One system. ``rank`` is null where the macro average is a dash or the row is withdrawn.
 
+    ``cells`` is {measure: {column: cell}}.
     ``micro``: mean over queries instead of languages, by measure.
     ``standings``: its letters and rank interval by column; on the macro average among all systems that have one.
+    ``withdrawn``: when and why the row was withdrawn; such a row has values, but no test.
     """
 
     system: str
@@ -59,9 +68,10 @@ class Row(Record):
     isolation: str
     card: dict[str, Any]
     provenance: dict[str, Any]
+    withdrawn: Withdrawal | None = None
 
 
-class Column(Record):
+class Column(Figures):
     """One part of the track; ``ceiling`` and ``random`` by measure are what a run can reach, and what chance gives."""
 
     part: str
@@ -74,6 +84,8 @@ class Column(Record):
 
 
 class Leaderboard(Record):
+    """A track's table. ``rows`` are in the order of ranks, then those without a rank, then those withdrawn."""
+
     schema_version: int
     track: dict[str, Any]
     columns: tuple[Column, ...]
@@ -82,13 +94,26 @@ class Leaderboard(Record):
 
 
 def build(
-    track: Track, scores: Sequence[ScoreFile], comparison: Comparison, manifests: Mapping[str, Manifest]
+    track: Track,
+    scores: Sequence[ScoreFile],
+    comparison: Comparison,
+    manifests: Mapping[str, Manifest],
+    withdrawals: Mapping[str, Withdrawal] | None = None,
 ) -> Leaderboard:
-    rows = [_row(track, score, manifests[score.system], comparison) for score in scores]
-    rows.sort(key=lambda row: (row.rank is None, -(_ranked_by(track, row) or 0.0), row.system))
+    """``manifests`` by system; ``withdrawals`` of the systems whose rows are withdrawn, which are not compared."""
+    gone = withdrawals or {}
+    rows = [_row(track, score, manifests[score.system], comparison, gone.get(score.system)) for score in scores]
+    rows.sort(
+        key=lambda row: (
+            row.withdrawn is not None,
+            _ranked_by(track, row) is None,
+            -(_ranked_by(track, row) or 0.0),
+            row.system,
+        )
+    )
     ranked, previous = [], None
     for place, row in enumerate(rows, 1):
-        value = _ranked_by(track, row)
+        value = None if row.withdrawn else _ranked_by(track, row)
         if value is None:
             ranked.append(row)
             continue
@@ -110,7 +135,9 @@ def _ranked_by(track: Track, row: Row) -> float | None:
     return None if value is None else round(value, 12)
 
 
-def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Comparison) -> Row:
+def _row(
+    track: Track, score: ScoreFile, manifest: Manifest, comparison: Comparison, withdrawn: Withdrawal | None
+) -> Row:
     tests = {(t.measure, t.column): t for t in comparison.differences if t.system == score.system}
     intervals = {mean.column: mean.interval for mean in comparison.means if mean.system == score.system}
     card = checked(Card, manifest.card, f"manifest of {score.system}")
@@ -128,13 +155,13 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Compari
     for part, found in score.context["ties"].items():
         warnings.append(
             f"{part}: with ties broken worst and best, {track.primary} lies between "
-            f"{100 * found['worst']:.1f} and {100 * found['best']:.1f}"
+            f"{percent(found['worst'])} and {percent(found['best'])}"
         )
     return Row(
         system=score.system,
         title=card.title,
         kind=card.kind,
-        rank=0 if cells[track.primary][MACRO].value is not None else None,
+        rank=None,
         is_baseline=score.system == track.baseline,
         description=card.description,
         cells=cells,
@@ -150,6 +177,7 @@ def _row(track: Track, score: ScoreFile, manifest: Manifest, comparison: Compari
             "execution": manifest.execution,
             "rankings": {name: record.ranking for name, record in manifest.data.items()},
         },
+        withdrawn=withdrawn,
     )
 
 
@@ -186,12 +214,6 @@ def _column(track: Track, name: str, scores: Sequence[ScoreFile]) -> Column:
     )
 
 
-def write_leaderboard(folder: Path, board: Leaderboard) -> None:
-    write_text(folder / FILE_NAME, json.dumps(board.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
-    write_text(folder / "leaderboard.csv", to_csv(board))
-    write_text(folder / "leaderboard.md", to_markdown(board))
-
-
 def read_leaderboard(folder: Path) -> Leaderboard:
     path = folder / FILE_NAME
     try:
@@ -206,44 +228,3 @@ def columns_of(board: Leaderboard) -> list[str]:
     inside = [column.part for column in board.columns if column.in_macro]
     outside = [column.part for column in board.columns if not column.in_macro]
     return [MACRO, *inside, *outside]
-
-
-def to_csv(board: Leaderboard) -> str:
-    """All measures, full precision, one line per system, measure and column."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["rank", "system", "measure", "column", "value", "difference", "p", "p_adjusted", "significant"])
-    for row in board.rows:
-        for measure, cells in row.cells.items():
-            for column in columns_of(board):
-                cell = cells[column]
-                fields = (cell.value, cell.difference, cell.p, cell.p_adjusted, cell.significant)
-                writer.writerow([row.rank, row.system, measure, column, *("" if f is None else f for f in fields)])
-            micro = row.micro[measure]
-            writer.writerow([row.rank, row.system, measure, "micro", "" if micro is None else micro, "", "", "", ""])
-    return buffer.getvalue()
-
-
-def to_markdown(board: Leaderboard) -> str:
-    """The primary measure, times 100, with a star where the declared family finds a difference to the baseline."""
-    names = columns_of(board)
-    primary = board.track["primary"]
-    lines = [f"| | {primary} | " + " | ".join(names) + " |", "|---:|:---|" + "---:|" * len(names)]
-    for row in board.rows:
-        cells = [row.cells[primary][name] for name in names]
-        shown = [
-            "—" if cell.value is None else f"{100 * cell.value:.1f}{'*' if cell.significant else ''}" for cell in cells
-        ]
-        lines.append(f"| {row.rank or '—'} | {_escaped(row.title)} | " + " | ".join(shown) + " |")
-    families = board.comparison["families"]
-    notes = [f"{f['name']}: {f['size']} tests, {f['correction'].title()}" for f in families]
-    lines += [
-        "",
-        f"\\* differs from {board.comparison['baseline']} ({board.comparison['test']}, unit: {board.comparison['unit']}, "
-        f"B = {board.comparison['resamples']:,}, alpha = {board.comparison['alpha']}; families: {'; '.join(notes)}).",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

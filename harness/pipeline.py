@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.compare import Comparison, compare_systems, write_comparison
+from harness.compare.compare import check_comparable
 from harness.errors import InvalidInput
-from harness.leaderboard import Leaderboard, build, write_leaderboard
+from harness.exports import write_leaderboard
+from harness.leaderboard import Leaderboard, build
 from harness.manifest import FILE_NAME as MANIFEST
 from harness.manifest import read_manifest
 from harness.score import ScoreFile, score_system
 from harness.tracks import Track
+from harness.withdrawal import Withdrawal, read_withdrawal
 
 COMPARISON = "comparison.json"
 
@@ -40,14 +43,43 @@ def score_all(track: Track, runs: Path, systems: Iterable[str] | None = None) ->
     return scores
 
 
+def withdrawals_of(track: Track, runs: Path, systems: Iterable[str]) -> dict[str, Withdrawal]:
+    """Which of the systems are withdrawn. Raises ``InvalidInput`` when the baseline is one of them."""
+    found = {name: read_withdrawal(runs / track.name / name) for name in systems}
+    withdrawn = {name: withdrawal for name, withdrawal in found.items() if withdrawal is not None}
+    if baseline := withdrawn.get(track.baseline):
+        raise InvalidInput(
+            f"{track.baseline}, the baseline of track {track.name}, was withdrawn on {baseline.date} ({baseline.reason}); "
+            "nothing can be tested against it: name another baseline in the track's file, and raise its version"
+        )
+    return withdrawn
+
+
+def standing_scores(track: Track, runs: Path, scores: Iterable[ScoreFile]) -> list[ScoreFile]:
+    """The scores without those of withdrawn systems: these alone are tested. Raises ``InvalidInput``."""
+    scores = list(scores)
+    withdrawn = withdrawals_of(track, runs, (score.system for score in scores))
+    return [score for score in scores if score.system not in withdrawn]
+
+
+def comparison_of(track: Track, runs: Path, scores: list[ScoreFile]) -> Comparison:
+    """All tests of the track. Withdrawn systems stand in the same table, so they must be comparable; none is tested."""
+    check_comparable(track, scores)
+    return compare_systems(track, standing_scores(track, runs, scores))
+
+
 def compare_all(track: Track, runs: Path, scores: list[ScoreFile]) -> Comparison:
-    comparison = compare_systems(track, scores)
+    comparison = comparison_of(track, runs, scores)
     write_comparison(runs / track.name / COMPARISON, comparison)
     return comparison
 
 
-def build_leaderboard(track: Track, runs: Path, scores: list[ScoreFile], comparison: Comparison) -> Leaderboard:
+def leaderboard_of(track: Track, runs: Path, scores: list[ScoreFile], comparison: Comparison) -> Leaderboard:
     manifests = {score.system: read_manifest(runs / track.name / score.system) for score in scores}
-    board = build(track, scores, comparison, manifests)
+    return build(track, scores, comparison, manifests, withdrawals_of(track, runs, manifests))
+
+
+def build_leaderboard(track: Track, runs: Path, scores: list[ScoreFile], comparison: Comparison) -> Leaderboard:
+    board = leaderboard_of(track, runs, scores, comparison)
     write_leaderboard(runs / track.name, board)
     return board

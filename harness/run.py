@@ -31,6 +31,7 @@ from harness.runs import read_bytes, write_run
 from harness.sources import package_root, source_digests
 from harness.system import Context, Request, System, inputs_of
 from harness.tracks import Part, Track
+from harness.withdrawal import read_withdrawal
 
 SCHEMA_VERSION = 1
 
@@ -84,6 +85,11 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
     folder = run_folder(runs, track, card.name)
     if is_recorded(folder, keys if strict else {"inputs": keys["inputs"]}):
         return Outcome(folder, reused=True, resumed=0, queries=sum(len(c.queries) for c in collections.values()))
+    if withdrawal := read_withdrawal(folder):
+        raise WrongUsage(
+            f"{folder} was withdrawn on {withdrawal.date} and stays as it is; a corrected system is a new row: "
+            "give its card another name"
+        )
 
     work = context.work / track.name / f"{card.name}-{digest_of(keys)[:16]}"
     with exclusive(work / "lock"):
@@ -142,8 +148,10 @@ def _reuse_keys(
     own_sources = {
         name: digest for name, digest in sources.items() if not name.startswith("harness/") or "/dense/" in name
     }
+    # A key that cards have gained since counts only where it is filled, so that the runs of older cards stay theirs.
+    gained = {name for name in ("bibtex",) if not getattr(loaded.card, name)}
     inputs = {
-        "card": loaded.card.model_dump(mode="json"),
+        "card": loaded.card.model_dump(mode="json", exclude=gained),
         "track": (track.name, track.version),
         "depth": track.depth,
         "data": {name: (c.digests.docs, c.digests.queries) for name, c in collections.items()},

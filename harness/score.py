@@ -60,10 +60,7 @@ class ScoreFile:
 
 def score_system(track: Track, folder: Path) -> ScoreFile:
     """Score the run in ``folder`` and write its score file, unless the file there is that very thing already."""
-    manifest = read_manifest(folder)
-    check_recorded_data(track, manifest)
-    check_recorded_files(folder, manifest)
-    context = scoring_context(track, folder, manifest)
+    manifest, context = _checked_run(track, folder)
     existing = folder / FILE_NAME
     if existing.is_file():
         try:
@@ -75,6 +72,20 @@ def score_system(track: Track, folder: Path) -> ScoreFile:
     scores = _score(track, folder, manifest, context)
     write_scores(existing, scores)
     return scores
+
+
+def scores_of_run(track: Track, folder: Path) -> ScoreFile:
+    """Score the run in ``folder`` whatever scores lie there, and write nothing."""
+    manifest, context = _checked_run(track, folder)
+    return _score(track, folder, manifest, context)
+
+
+def _checked_run(track: Track, folder: Path) -> tuple[Manifest, dict[str, Any]]:
+    """The run's manifest and what its scores depend on. Raises ``InvalidInput`` when it is not the run it should be."""
+    manifest = read_manifest(folder)
+    check_recorded_data(track, manifest)
+    check_recorded_files(folder, manifest)
+    return manifest, scoring_context(track, folder, manifest)
 
 
 def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str, Any]:

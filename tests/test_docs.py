@@ -20,19 +20,41 @@ def commands_of(guide: Path) -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.strip()]
 
 
-def test_the_guide_to_submitting_works_as_it_is_written(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "runs", tmp_path / "runs")
-    commands = commands_of(ROOT / "docs" / "submit.md")
+def follow(guide: str, folder: Path) -> None:
+    """Type all commands of a guide in a folder that holds the runs of record, as one would at a terminal."""
+    shutil.copytree(ROOT / "runs", folder / "runs")
+    commands = commands_of(ROOT / "docs" / guide)
     assert len(commands) >= 4
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for command in commands:
         done = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_guide_to_submitting_works_as_it_is_written(tmp_path: Path) -> None:
+    follow("submit.md", tmp_path)
     page = (tmp_path / "reports/mini/index.html").read_text("utf-8")
     assert "my-system" in page
     assert "my-program" in page
+
+
+def test_the_guide_to_exports_works_as_it_is_written(tmp_path: Path) -> None:
+    follow("exports.md", tmp_path)
+    assert "mini zero-shot" in (tmp_path / "table.tex").read_text("ascii")
+    assert (tmp_path / "table.csv").read_bytes() == (ROOT / "runs/mini/leaderboard.csv").read_bytes()
+    assert (tmp_path / "badges/bm25.svg").is_file()
+
+
+def test_the_guide_to_snapshots_works_as_it_is_written(tmp_path: Path) -> None:
+    follow("snapshots.md", tmp_path)
+    frozen, today = (
+        (tmp_path / folder / "leaderboard.md").read_text("utf-8")
+        for folder in ("runs/mini/snapshots/2026-11", "runs/mini")
+    )
+    assert "withdrawn" not in frozen
+    assert "~~mini xDR + shuffled queries~~ (withdrawn)" in today
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)

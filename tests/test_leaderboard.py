@@ -1,65 +1,27 @@
-"""The table: macro averages or dashes, ranks and ties, and the same numbers in JSON, CSV and Markdown."""
+"""The table: macro averages or dashes, ranks and ties, and rows that were withdrawn."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import datetime
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
+from boards import board_of, manifest_of, means, toy_board
+from pydantic import ValidationError
 from score_files import scores_of, track_of
 
 from harness.compare import compare_systems
 from harness.compare.records import MACRO
 from harness.errors import InvalidInput
-from harness.leaderboard import (
-    Leaderboard,
-    build,
-    columns_of,
-    read_leaderboard,
-    to_csv,
-    to_markdown,
-    write_leaderboard,
-)
-from harness.manifest import Manifest, PartRecord
-from harness.score import ScoreFile
-from harness.tracks import Track
+from harness.exports.markdown import to_markdown
+from harness.leaderboard import Cell, Leaderboard, build, columns_of, read_leaderboard
+from harness.withdrawal import Withdrawal
 
 
 @pytest.fixture(autouse=True)
 def _bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ceilings have tests of their own, with collections; these tables have none."""
     monkeypatch.setattr("harness.leaderboard.bounds_of", lambda part, measure, depth: (0.75, 0.25))
-
-
-def manifest_of(score: ScoreFile, title: str = "") -> Manifest:
-    card = {"schema_version": 1, "name": score.system, "title": title or score.system, "adapter": "dummy"}
-    record = PartRecord(dataset="", lang="", docs="", queries="", query_count=0, ranking="r")
-    return Manifest(
-        schema_version=1,
-        tag=score.system,
-        track={},
-        method={"card": card},
-        data=dict.fromkeys(score.parts, record),
-        implementation={},
-        platform={},
-        execution={"isolation": "bwrap"},
-        reuse={},
-    )
-
-
-def means(**by_part: float) -> dict[str, dict[str, float]]:
-    """Ten questions per part whose mean is the given multiple of a tenth, of hits and misses."""
-    return {part: {f"{part}{i}": float(i < round(10 * mean)) for i in range(10)} for part, mean in by_part.items()}
-
-
-def board_of(track: Track, *scores: ScoreFile, titles: Mapping[str, str] | None = None) -> Leaderboard:
-    manifests = {score.system: manifest_of(score, (titles or {}).get(score.system, "")) for score in scores}
-    return build(track, scores, compare_systems(track, scores), manifests)
 
 
 def ranks(board: Leaderboard) -> list[tuple[str, int | None]]:
@@ -69,16 +31,6 @@ def ranks(board: Leaderboard) -> list[tuple[str, int | None]]:
 def macro(board: Leaderboard, system: str) -> float | None:
     (row,) = [row for row in board.rows if row.system == system]
     return row.cells["RR"][MACRO].value
-
-
-def toy_board(**fields: Any) -> Leaderboard:
-    return board_of(
-        track_of("fi", "ja", "en", macro=["fi", "ja"]),
-        scores_of("base", means(fi=0.1, ja=0.3, en=0.9)),
-        scores_of("better", means(fi=1.0, ja=1.0, en=0.1)),
-        scores_of("partial", means(fi=1.0, en=1.0)),
-        **fields,
-    )
 
 
 # -- averages
@@ -195,17 +147,41 @@ def test_columns_say_what_they_average_and_what_can_be_reached() -> None:
     assert columns_of(board) == [MACRO, "fi", "ja", "en"]
 
 
-# -- the three forms
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_a_number_gets_into_no_table(value: float) -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        Cell(value=value)
 
 
-def test_the_files_read_back_equal_and_have_reproducible_bytes(tmp_path: Path) -> None:
-    board = toy_board()
-    write_leaderboard(tmp_path, board)
-    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert sorted(first) == ["leaderboard.csv", "leaderboard.json", "leaderboard.md"]
-    assert read_leaderboard(tmp_path) == board
-    write_leaderboard(tmp_path, toy_board())
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
+# -- rows that were withdrawn
+
+
+def test_a_withdrawn_row_keeps_its_values_and_loses_rank_and_tests() -> None:
+    track = track_of("fi", "ja")
+    files = [scores_of(n, means(fi=m, ja=m)) for n, m in (("base", 0.1), ("gone", 1.0), ("good", 0.9), ("weak", 0.0))]
+    withdrawal = Withdrawal(date=datetime.date(2026, 11, 25), reason="trained on the questions")
+    board = board_of(track, *files, withdrawn={"gone": withdrawal})
+    assert ranks(board) == [("good", 1), ("base", 2), ("weak", 3), ("gone", None)]
+    gone = board.rows[-1]
+    assert gone.withdrawn == withdrawal
+    assert {column: cell.value for column, cell in gone.cells["RR"].items()} == {"fi": 1.0, "ja": 1.0, MACRO: 1.0}
+    assert all(cell.p is None and cell.significant is None for cell in gone.cells["RR"].values())
+    assert gone.standings == {}
+    assert {family["name"]: family["size"] for family in board.comparison["families"]} == {
+        "macro": 2, "per language": 4, "all pairs": 3,
+    }  # fmt: skip
+
+
+def test_the_other_rows_are_as_if_the_withdrawn_one_had_never_been() -> None:
+    files = [scores_of(n, means(fi=m)) for n, m in (("base", 0.1), ("gone", 0.5), ("good", 0.9))]
+    withdrawal = Withdrawal(date=datetime.date(2026, 11, 25), reason="r")
+    with_it = board_of(track_of("fi"), *files, withdrawn={"gone": withdrawal})
+    without = board_of(track_of("fi"), files[0], files[2])
+    assert with_it.rows[:-1] == without.rows
+    assert with_it.comparison == without.comparison
+
+
+# -- what is read
 
 
 @pytest.mark.parametrize("content", ["", "{", "3", "[]", "{}", "null"])
@@ -213,65 +189,6 @@ def test_what_is_no_leaderboard_is_refused(content: str, tmp_path: Path) -> None
     (tmp_path / "leaderboard.json").write_text(content)
     with pytest.raises(InvalidInput):
         read_leaderboard(tmp_path)
-
-
-def test_the_csv_has_every_number_of_the_json_in_full_precision() -> None:
-    board = toy_board()
-    content = json.loads(json.dumps(board.model_dump(mode="json")))
-    expected = [
-        [
-            "" if row["rank"] is None else str(row["rank"]), row["system"], measure, column,
-            *("" if cells[column][key] is None else str(cells[column][key])
-              for key in ("value", "difference", "p", "p_adjusted", "significant")),
-        ]
-        for row in content["rows"] for measure, cells in row["cells"].items() for column in columns_of(board)
-    ]  # fmt: skip
-    header, *lines = csv.reader(io.StringIO(to_csv(board)))
-    assert header == ["rank", "system", "measure", "column", "value", "difference", "p", "p_adjusted", "significant"]
-    micro = [[row["system"], measure, "" if value is None else str(value)]
-             for row in content["rows"] for measure, value in row["micro"].items()]  # fmt: skip
-    assert [line for line in lines if line[3] != "micro"] == expected
-    assert len(expected) == 12
-    assert [[line[1], line[2], line[4]] for line in lines if line[3] == "micro"] == micro
-
-
-def table(board: Leaderboard) -> list[list[str]]:
-    """Cells of the Markdown table, split at pipes that are not escaped."""
-    lines = to_markdown(board).split("\n\n")[0].split("\n")
-    cells = [line.replace("\\|", "\0").strip("|").split("|") for line in lines]
-    return [[cell.strip().replace("\0", "|") for cell in row] for row in cells]
-
-
-def test_the_markdown_table_agrees_with_the_json() -> None:
-    board = toy_board()
-    header, _, *rows = table(board)
-    assert header == ["", "RR", MACRO, "fi", "ja", "en"]
-    assert rows == [
-        ["1", "better", "100.0*", "100.0*", "100.0*", "10.0*"],
-        ["2", "base", "20.0", "10.0", "30.0", "90.0"],
-        ["—", "partial", "—", "100.0*", "—", "100.0"],
-    ]
-    for row, line in zip(board.rows, rows, strict=True):
-        for column, shown in zip(columns_of(board), line[2:], strict=True):
-            cell = row.cells["RR"][column]
-            assert shown.endswith("*") == bool(cell.significant)
-            assert shown.rstrip("*") == ("—" if cell.value is None else f"{100 * cell.value:.1f}")
-
-
-def test_the_note_below_the_table_says_how_it_was_tested() -> None:
-    note = to_markdown(toy_board()).split("\n\n")[1]
-    for fact in ("differs from base", "randomization", "unit: topic", "B = 2,000", "alpha = 0.05",
-                 "macro: 1 tests, Holm", "per language: 5 tests, Holm"):  # fmt: skip
-        assert fact in note
-
-
-@pytest.mark.parametrize("title", ["a|b", "a\nb", "a\r\nb", "a\rb", "|", "a | b | c", "a\u2028b", "\x0bx"])
-def test_no_title_can_break_the_markdown_table(title: str) -> None:
-    board = toy_board(titles={"better": title})
-    rows = table(board)
-    assert [len(row) for row in rows] == [6] * 5
-    assert rows[2][1] == " ".join(title.split())
-    assert len(to_markdown(board).splitlines()) == 7
 
 
 def test_the_micro_average_weighs_queries_and_is_a_dash_where_a_language_is() -> None:

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from harness.cli import compare, data, export, leaderboard, list_, new, report, run, score, train, validate
+from harness.cli import compare, data, export, leaderboard, list_, new, report, run, score, train, validate, withdraw
 from harness.cli.console import print_error
 from harness.errors import XdrError
 
@@ -33,6 +33,7 @@ app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("export")(export.export)
+app.command("withdraw")(withdraw.withdraw)
 app.command("train")(train.train)
 
 

@@ -25,7 +25,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Test every system of a track against its baseline and write runs/TRACK/comparison.json."""
-    from harness.pipeline import COMPARISON, compare_all, score_all
+    from harness.figures import percent
+    from harness.pipeline import COMPARISON, compare_all, score_all, standing_scores
     from harness.tracks import load_track
 
     if test not in _TESTS:
@@ -34,7 +35,8 @@ def compare(
     if test != "randomization":
         from harness.compare.other_tests import other_tests
 
-        for outcome in other_tests(loaded, score_all(loaded, runs), test):  # type: ignore[arg-type]
+        standing = standing_scores(loaded, runs, score_all(loaded, runs))
+        for outcome in other_tests(loaded, standing, test):  # type: ignore[arg-type]
             p = "–" if outcome.p is None else f"{outcome.p:.5f}"
             print(f"{outcome.system:<28} {outcome.column:<8} p {p}  {outcome.words}")
         return
@@ -49,6 +51,7 @@ def compare(
     for tested in comparison.differences:
         if tested.p_adjusted is not None:
             mark = "*" if tested.significant else " "
-            figures = f"{100 * tested.difference:+7.2f}  p {tested.p:.5f}  adjusted {tested.p_adjusted:.5f} {mark}"
+            difference = percent(tested.difference, 2, signed=True)
+            figures = f"{difference:>7}  p {tested.p:.5f}  adjusted {tested.p_adjusted:.5f} {mark}"
             print(f"{tested.system:<28} {tested.column:<8} {figures}  {tested.wins}/{tested.ties}/{tested.losses}")
     note(f"written to {runs / loaded.name / COMPARISON}")

@@ -1,7 +1,8 @@
-"""``xdr export``: a run in the format of somebody else's evaluation."""
+"""``xdr export``: a run or a leaderboard in somebody else's format."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,29 +11,106 @@ import typer
 from harness.cli.console import note
 from harness.errors import WrongUsage, unknown_name
 
-_FORMATS = ("xor-retrieve",)
+_OF_RUNS = ("xor-retrieve",)
+_OF_LEADERBOARDS = ("json", "csv", "markdown", "latex", "bibtex", "badges")
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run's folder: runs/TRACK/SYSTEM.")],
-    output: Annotated[Path, typer.Argument(help="The file to write.")],
+    source: Annotated[
+        Path, typer.Argument(help="A run's folder, runs/TRACK/SYSTEM; or a leaderboard's, runs/TRACK or a snapshot.")
+    ],
+    output: Annotated[Path | None, typer.Argument(help="The file to write; a folder for badges.")] = None,
     file_format: Annotated[
-        str, typer.Option("--format", help="xor-retrieve: the official prediction file.")
-    ] = "xor-retrieve",
-    track: Annotated[str, typer.Option(help="Track, where the path does not tell.")] = "",
+        str,
+        typer.Option(
+            "--format",
+            help="Of a run: xor-retrieve, the official prediction file. "
+            "Of a leaderboard: json, csv, markdown, latex, bibtex, badges.",
+        ),
+    ] = "",
+    track: Annotated[str, typer.Option(help="Track of a run, where the path does not tell.")] = "",
     questions: Annotated[
-        Path | None, typer.Option(help="Write the questions with answers, too, as the official script's data file.")
+        Path | None,
+        typer.Option(
+            help="With xor-retrieve: write the questions with answers, too, as the official script's data file."
+        ),
     ] = None,
 ) -> None:
-    """Write a run as XOR-Retrieve's official script reads it: question ids, languages, passage texts in rank order."""
+    """Write a run for the official script, or a leaderboard as a table, a bibliography or badges.
+
+    The text of a leaderboard goes to standard output where no file is named.
+    """
+    file_format = file_format or _only_format(source)
+    if file_format not in (*_OF_RUNS, *_OF_LEADERBOARDS):
+        raise unknown_name("format", file_format, (*_OF_RUNS, *_OF_LEADERBOARDS))
+    _check_fits(source, file_format)
+    if questions and file_format not in _OF_RUNS:
+        raise WrongUsage(f"--questions belongs to {_OF_RUNS[0]}, not to {file_format}")
+    if output is None and file_format in ("badges", *_OF_RUNS):
+        raise WrongUsage(f"say where to write: xdr export {source} {'FOLDER' if file_format == 'badges' else 'FILE'}")
+    if file_format in _OF_RUNS:
+        assert output is not None
+        _export_run(source, output, track, questions)
+    else:
+        _export_leaderboard(source, output, file_format)
+
+
+def _is_run(source: Path) -> bool:
+    return (source / "manifest.yaml").is_file()
+
+
+def _is_leaderboard(source: Path) -> bool:
+    return (source / "leaderboard.json").is_file()
+
+
+def _only_format(source: Path) -> str:
+    if _is_leaderboard(source):
+        raise WrongUsage(f"{source} is a leaderboard; say how to write it: --format {'|'.join(_OF_LEADERBOARDS)}")
+    return _OF_RUNS[0]
+
+
+def _check_fits(source: Path, file_format: str) -> None:
+    """Raise ``WrongUsage`` unless the folder holds what the format is of."""
+    if not source.is_dir():
+        raise WrongUsage(f"{source} is not a folder; give a run's (runs/TRACK/SYSTEM) or a leaderboard's (runs/TRACK)")
+    if file_format in _OF_RUNS and not _is_run(source):
+        what = "a leaderboard" if _is_leaderboard(source) else "no run: it has no manifest.yaml"
+        raise WrongUsage(f"{source} is {what}; {file_format} is written of a run, runs/TRACK/SYSTEM")
+    if file_format in _OF_LEADERBOARDS and not _is_leaderboard(source):
+        what = (
+            f"a run; try {source.parent}"
+            if _is_run(source)
+            else "none: `xdr leaderboard TRACK` writes leaderboard.json"
+        )
+        raise WrongUsage(f"{file_format} is written of a leaderboard, runs/TRACK, and {source} is {what}")
+
+
+def _export_run(source: Path, output: Path, track: str, questions: Path | None) -> None:
     from harness.tracks import load_track
     from harness.xor_retrieve import export_predictions, export_questions
 
-    if file_format not in _FORMATS:
-        raise unknown_name("format", file_format, _FORMATS)
-    if not run.is_dir():
-        raise WrongUsage(f"{run} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
-    loaded = load_track(track or run.resolve().parent.name)
-    note(f"{output}: {export_predictions(loaded, run, output)} questions")
+    loaded = load_track(track or source.resolve().parent.name)
+    note(f"{output}: {export_predictions(loaded, source, output)} questions")
     if questions is not None:
         note(f"{questions}: {export_questions(loaded, questions)} questions with answers")
+
+
+def _export_leaderboard(source: Path, output: Path | None, file_format: str) -> None:
+    from harness.exports import BADGES, FORMATS, to_badges
+    from harness.files import write_text
+    from harness.leaderboard import read_leaderboard
+
+    board = read_leaderboard(source)
+    if file_format == BADGES:
+        assert output is not None
+        badges = to_badges(board)
+        for name, text in badges.items():
+            write_text(output / name, text)
+        note(f"{output}: {len(badges)} badges")
+        return
+    text = FORMATS[file_format].text_of(board)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_text(output, text)
+        note(str(output))

@@ -1,8 +1,9 @@
-"""``xdr leaderboard``: run what is missing, score, compare, render, and say where to look."""
+"""``xdr leaderboard``: run what is missing, score, compare, render, and say where to look; freeze it, or check it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +19,12 @@ from harness.cli.console import (
     Workers,
     context_of,
     note,
+    print_findings,
 )
+from harness.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from harness.tracks import Track
 
 
 def leaderboard(
@@ -31,16 +37,38 @@ def leaderboard(
     memory: Memory = 4,
     shard_size: ShardSize = 1,
     ablations: Annotated[bool, typer.Option("--ablations", help="Measure the track's ablations, too.")] = False,
+    freeze: Annotated[
+        str,
+        typer.Option(
+            help="Keep the leaderboard as a snapshot that never changes, runs/TRACK/snapshots/NAME.", metavar="NAME"
+        ),
+    ] = "",
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if committed scores, tables or snapshots are stale.")
+    ] = False,
 ) -> None:
     """Make a track's leaderboard: run what is missing, score, compare, render the pages."""
     from harness.card import load_card
     from harness.pipeline import build_leaderboard, compare_all, score_all
-    from harness.run import run_system
+    from harness.run import run_folder, run_system
     from harness.site import render
+    from harness.snapshots import check_name
+    from harness.snapshots import freeze as freeze_as
     from harness.tracks import load_track
+    from harness.withdrawal import read_withdrawal
 
     loaded = load_track(track)
+    if check:
+        if systems or ablations or freeze:
+            raise WrongUsage("--check looks at what is recorded; it takes no cards, no --ablations and no --freeze")
+        _check(loaded, runs)
+        return
+    if freeze:
+        check_name(freeze)
     for card in [load_card(name) for name in (*loaded.systems, *(systems or ()))]:
+        if read_withdrawal(run_folder(runs, loaded, card.card.name)):
+            note(f"{card.card.name}: withdrawn; its recorded run stays")
+            continue
         outcome = run_system(loaded, card, runs, context_of(device, workers, memory, shard_size), strict=False)
         note(f"{card.card.name}: {'recorded run' if outcome.reused else f'{outcome.queries} queries run'}")
     if ablations:
@@ -49,8 +77,24 @@ def leaderboard(
         measure_ablations(loaded, runs, context_of(device, workers, memory, shard_size))
     scores = score_all(loaded, runs)
     note(f"scored {len(scores)} systems")
-    board = build_leaderboard(loaded, runs, scores, compare_all(loaded, runs, scores))
+    comparison = compare_all(loaded, runs, scores)
+    board = build_leaderboard(loaded, runs, scores, comparison)
     page = render(loaded, board, scores, runs, reports)
     best = board.rows[0]
     note(f"best macro {loaded.primary}: {best.title}")
+    if freeze:
+        folder = runs / loaded.name
+        keys = {score.system: str(score.context["key"]) for score in scores}
+        is_new = freeze_as(folder, freeze, board, comparison, keys)
+        note(f"snapshot {freeze}: {'frozen' if is_new else 'there already, and identical'}")
     print(page)
+
+
+def _check(track: Track, runs: Path) -> None:
+    from harness.freshness import stale_files
+
+    findings = stale_files(track, runs)
+    print_findings(findings)
+    if findings:
+        raise typer.Exit(1)
+    note(f"{runs / track.name}: scores, tables and snapshots are fresh")

@@ -20,9 +20,11 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Show one run: scores by language and measure, warnings, and what made it."""
+    from harness.figures import percent
     from harness.manifest import read_manifest
     from harness.score import score_system
     from harness.tracks import load_track
+    from harness.withdrawal import read_withdrawal
 
     if not run.is_dir():
         raise WrongUsage(f"{run} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
@@ -38,7 +40,9 @@ def report(
     print(f"{'':<10}" + "".join(f"{measure:>12}" for measure in track.measures))
     for name, row in ({"macro": macro} | means).items():
         values = (row.get(measure) for measure in track.measures)
-        print(f"{name:<10}" + "".join(f"{'—' if v is None else f'{100 * v:.1f}':>12}" for v in values))
+        print(f"{name:<10}" + "".join(f"{percent(v):>12}" for v in values))
+    if withdrawn := read_withdrawal(run):
+        print(f"withdrawn on {withdrawn.date}: {withdrawn.reason}")
     for part, texts in scores.context["warnings"].items():
         for text in texts:
             print(f"warning: {part}: {text}")

@@ -95,8 +95,13 @@ class Comparison(Record):
     scores: dict[str, str]
 
 
+def comparison_text(comparison: Comparison) -> str:
+    content = comparison.model_dump(mode="json")
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_comparison(path: Path, comparison: Comparison) -> None:
-    write_text(path, json.dumps(comparison.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+    write_text(path, comparison_text(comparison))
 
 
 def read_comparison(path: Path) -> Comparison:

@@ -127,6 +127,7 @@ def _write_board(site: Site, pools: Mapping[str, Pool], statistics: Mapping[str,
                     "title": row.title,
                     "kind": row.kind,
                     "training": list(row.card["training_data"]),
+                    "withdrawn": row.withdrawn is not None,
                 }
                 for row in site.board.rows
             ],

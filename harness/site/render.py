@@ -11,6 +11,7 @@ from typing import Any
 from harness.ablations import MeasuredFigure, read_ablations
 from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
+from harness.exports import BADGES, FORMATS, to_badges
 from harness.files import write_text
 from harness.leaderboard import Leaderboard, Row, columns_of, read_leaderboard
 from harness.manifest import FILE_NAME as MANIFEST
@@ -50,7 +51,7 @@ def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: 
 def _remove_old_pages(folder: Path) -> None:
     """Pages of systems, parts or measures that are gone must not stay; a folder that is not ours is left as it is."""
     if (folder / "data" / "board.js").is_file():
-        for name in ("data", "languages", "systems", "against", "evidence"):
+        for name in ("data", "languages", "systems", "against", "evidence", "exports"):
             shutil.rmtree(folder / name, ignore_errors=True)
         for page in folder.glob("*.html"):
             page.unlink()
@@ -73,6 +74,7 @@ def _write_track(site: Site, write: Write) -> None:
         "columns": columns_of(board),
         "by_name": {column.part: column for column in board.columns},
         "rows": {row.system: row for row in board.rows},
+        "exports": [(name, exported.file_name) for name, exported in FORMATS.items()],
         "measure_pages": [(name, site.measure_page(name)) for name in track.measures],
         "has_ablations": ablations is not None,
         "checks": first_checks(site),
@@ -98,6 +100,7 @@ def _write_track(site: Site, write: Write) -> None:
         write("language.html", page, 2, **{**shared, **own}, **extra)
     for row, score in zip(board.rows, site.scores, strict=True):
         _write_system(site, row, score, shared, write)
+    _write_exports(site)
     write("compare.html", folder / "compare.html", 1, **{**shared, "here": "compare"})
     write("question.html", folder / "question.html", 1, **shared)
     costs = {
@@ -134,20 +137,27 @@ def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any]
     cells = row.cells[track.primary]
     axis = _axis([cell.interval for cell in cells.values()])
     write("system.html", site.folder / "systems" / f"{row.system}.html", 2, **{**shared, **own}, row=row, axis=axis)
-    if not row.is_baseline:
+    if not row.is_baseline and row.withdrawn is None:
         axis = _axis([cell.difference_interval for cell in cells.values()], around_zero=True)
         extremes = most_different(site, row.system)
         page = site.folder / "against" / f"{row.system}.html"
         write("against.html", page, 2, **{**shared, **own}, row=row, axis=axis, extremes=extremes)
 
 
+def _write_exports(site: Site) -> None:
+    for exported in FORMATS.values():
+        write_text(site.folder / "exports" / exported.file_name, exported.text_of(site.board))
+    for name, text in to_badges(site.board).items():
+        write_text(site.folder / "exports" / BADGES / name, text)
+
+
 def _axis(intervals: Sequence[Bounds | None], around_zero: bool = False) -> Axis:
     return axis_of([(found.lower, found.upper) for found in intervals if found], around_zero)
 
 
-def _place(row: Row, measure: str, part: str) -> tuple[bool, float, str]:
+def _place(row: Row, measure: str, part: str) -> tuple[bool, bool, float, str]:
     value = row.cells[measure][part].value
-    return value is None, -(value or 0.0), row.system
+    return row.withdrawn is not None, value is None, -(value or 0.0), row.system
 
 
 def _macro(row: Row, measure: str) -> float:
@@ -166,7 +176,7 @@ def _costs(board: Leaderboard, name: str) -> list[tuple[Row, float]]:
     for row in board.rows:
         stages = row.provenance["execution"].get("stages") or []
         total = sum(float(stage.get(name, 0)) for stage in stages)
-        if total > 0 and row.cells[board.track["primary"]][MACRO].value is not None:
+        if total > 0 and row.withdrawn is None and row.cells[board.track["primary"]][MACRO].value is not None:
             found.append((row, total))
     return found
 
@@ -191,7 +201,7 @@ def _best(board: Leaderboard, measure: str) -> dict[str, float]:
     """Highest value by column, to be underlined."""
     best: dict[str, float] = {}
     for row in board.rows:
-        for column, cell in row.cells[measure].items():
+        for column, cell in row.cells[measure].items() if row.withdrawn is None else ():
             if cell.value is not None:
                 best[column] = max(best.get(column, 0.0), cell.value)
     return best

@@ -121,7 +121,7 @@ xdr.pages.table = function (board) {
       if (!packed) return;
       const found = xdr.statistics.macro(measure, system, chosen);
       for (const sign of row.querySelectorAll(".sign")) sign.remove();
-      const result = system === reference ? null : xdr.statistics.macroT(measure, forms, system, reference, chosen);
+      const result = system === reference || board.systems[system].withdrawn ? null : xdr.statistics.macroT(measure, forms, system, reference, chosen);
       const p = !result ? null : counts ? (counts[(subset - 1) * board.systems.length + system] + 1) / (board.resamples + 1) : result.p;
       const cell = row.cells[macroColumn];
       cell.textContent = percent(found);
@@ -153,7 +153,7 @@ xdr.pages.table = function (board) {
       keyed.sort((a, b) => (a.key === null) - (b.key === null) || (ascending ? a.key - b.key : b.key - a.key) || a.place - b.place);
     const wanted = (current.find || "").toLowerCase();
     let visible = 0, rank = 0, last = null;
-    const macros = keyed.map((entry) => xdr.statistics.macro(measure, entry.system, chosen));
+    const macros = keyed.map((entry) => board.systems[entry.system].withdrawn ? null : xdr.statistics.macro(measure, entry.system, chosen));
     const ordered = macros.filter((found) => found !== null).sort((a, b) => b - a);
     body.append(...keyed.map(({ row, system }, place) => {
       const about = board.systems[system];

@@ -1,0 +1,39 @@
+"""``xdr withdraw``: take a row out of the ranks and the tests, and say why. Nothing is deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import note
+
+
+def withdraw(
+    run: Annotated[Path, typer.Argument(help="A run's folder: runs/TRACK/SYSTEM.")],
+    reason: Annotated[str, typer.Option(help="Why; it is shown on the row.")],
+    date: Annotated[str, typer.Option(help="Day of the withdrawal, as 2026-11-25; default: today.")] = "",
+    track: Annotated[str, typer.Option(help="The track's TOML file, where the name does not tell.")] = "",
+) -> None:
+    """Withdraw a row: write runs/TRACK/SYSTEM/withdrawn.toml. The row stays in the tables, without rank and tests."""
+    import datetime
+
+    from harness.config import checked
+    from harness.errors import InvalidInput
+    from harness.manifest import read_manifest
+    from harness.tracks import load_track
+    from harness.withdrawal import Withdrawal
+    from harness.withdrawal import withdraw as write
+
+    manifest = read_manifest(run)
+    loaded = load_track(track or str(manifest.track["name"]))
+    fields = {"date": date or datetime.datetime.now(datetime.UTC).date(), "reason": reason}
+    withdrawal = checked(Withdrawal, fields, "the withdrawal")
+    if manifest.tag == loaded.baseline:
+        raise InvalidInput(
+            f"{manifest.tag} is the baseline of track {loaded.name}, against which all others are tested; "
+            "name another baseline in the track's file, and raise its version, before it is withdrawn"
+        )
+    path = write(run, withdrawal)
+    note(f"{path}; `xdr leaderboard {track or loaded.name}` makes the tables without it")

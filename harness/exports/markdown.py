@@ -1,0 +1,42 @@
+"""The leaderboard as a Markdown table: the primary measure times 100, marked where the declared family decided."""
+
+from __future__ import annotations
+
+import re
+
+from harness.exports.table import Entry, Line, table_of
+from harness.leaderboard import Leaderboard
+
+FILE_NAME = "leaderboard.md"
+_MARKS = {"": "", "better": "▲", "worse": "▼"}
+
+
+def to_markdown(board: Leaderboard) -> str:
+    table, tests = table_of(board), board.comparison
+    lines = [f"| | {table.measure} | {' | '.join(table.columns)} |", "|---:|:---|" + "---:|" * len(table.columns)]
+    lines += [f"| {line.rank} | {_title(line)} | {' | '.join(map(_shown, line.entries))} |" for line in table.lines]
+    lines += [
+        "",
+        f"▲ better, ▼ worse than {tests['baseline']}: {tests['test']}, unit: {tests['unit']}, "
+        f"alpha = {tests['alpha']}; families: {'; '.join(table.families)}.",
+    ]
+    for line in table.lines:
+        if line.withdrawn:
+            lines += [
+                "",
+                f"Withdrawn on {line.withdrawn.date}: {escaped(line.title)}. {escaped(line.withdrawn.reason)}",
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """The text on one line, as Markdown that shows just these characters, also inside a table."""
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))
+
+
+def _title(line: Line) -> str:
+    return f"~~{escaped(line.title)}~~ (withdrawn)" if line.withdrawn else escaped(line.title)
+
+
+def _shown(entry: Entry) -> str:
+    return entry.text + _MARKS[entry.mark]

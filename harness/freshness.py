@@ -1,0 +1,127 @@
+"""Are the committed scores and tables those of the committed runs? Everything is computed again, nothing is written."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.compare.records import Comparison, comparison_text
+from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.exports import FORMATS, WRITTEN
+from harness.exports.json import FILE_NAME as LEADERBOARD
+from harness.leaderboard import Leaderboard, read_leaderboard
+from harness.manifest import digest_of
+from harness.pipeline import COMPARISON, comparison_of, leaderboard_of, recorded_systems
+from harness.score import FILE_NAME as SCORES
+from harness.score import ScoreFile, read_scores, scores_of_run
+from harness.snapshots import damage_of, snapshots_in
+from harness.tracks import Track
+
+_TOLERANCE = 1e-9
+"""Relative; libraries and processors differ in the last digits of sums and logarithms, and no reader sees those."""
+
+
+def stale_files(track: Track, runs: Path) -> list[Finding]:
+    """One finding for every file that is missing, or is not what the recorded runs give today.
+
+    Looks at scores.parquet of every run, at comparison.json and leaderboard.json, .csv and .md, and at the checksums of
+    all snapshots. Runs are not made again: that is `xdr run`'s.
+    """
+    folder = runs / track.name
+    systems = recorded_systems(runs, track)
+    if not systems:
+        raise InvalidInput(f"no runs of track {track.name} in {folder}; `xdr leaderboard {track.name}` makes them")
+    findings: list[Finding] = []
+    scores: list[ScoreFile] = []
+    for name in systems:
+        try:
+            scores.append(scores_of_run(track, folder / name))
+        except (InvalidInput, WrongUsage) as error:
+            findings.append(_finding(folder / name, error.message, f"run it again: `xdr run {track.name} {name}`"))
+            findings += getattr(error, "findings", ())
+            continue
+        findings += _stale_scores(track, folder / name / SCORES, scores[-1])
+    if len(scores) == len(systems):
+        comparison = comparison_of(track, runs, scores)
+        findings += _stale_tables(track, folder, comparison, leaderboard_of(track, runs, scores, comparison))
+    return findings + [fault for snapshot in snapshots_in(folder) for fault in damage_of(snapshot)]
+
+
+def _stale_scores(track: Track, path: Path, today: ScoreFile) -> Iterator[Finding]:
+    mend = f"score it again: `xdr score {track.name}`"
+    if not path.is_file():
+        yield _finding(path, "missing", mend)
+        return
+    try:
+        recorded = read_scores(path)
+    except InvalidInput as error:
+        yield _finding(path, error.message, mend)
+        return
+    if (
+        digest_of(recorded.context) != digest_of(today.context)
+        or recorded.values != today.values
+        or recorded.units != today.units
+    ):
+        yield _finding(path, "not the scores of the run beside it", mend)
+
+
+def _stale_tables(track: Track, folder: Path, comparison: Comparison, board: Leaderboard) -> Iterator[Finding]:
+    mend = f"make it again: `xdr leaderboard {track.name}`"
+    for name, today in ((COMPARISON, comparison_text(comparison)), (LEADERBOARD, FORMATS["json"].text_of(board))):
+        if fault := _json_fault(folder / name, today):
+            yield _finding(folder / name, fault, mend)
+    try:
+        recorded = read_leaderboard(folder)
+    except InvalidInput:
+        recorded = board
+    for form in (FORMATS[name] for name in WRITTEN if name != "json"):
+        if fault := _text_fault(folder / form.file_name, form.text_of(recorded)):
+            yield _finding(folder / form.file_name, fault, mend)
+
+
+def _json_fault(path: Path, today: str) -> str:
+    try:
+        return _difference(json.loads(path.read_bytes()), json.loads(today))
+    except FileNotFoundError:
+        return "missing"
+    except (OSError, ValueError, RecursionError) as error:
+        return f"cannot be read: {error}"
+
+
+def _text_fault(path: Path, expected: str) -> str:
+    if not path.is_file():
+        return "missing"
+    return "" if path.read_bytes() == expected.encode() else f"not the table of {LEADERBOARD}"
+
+
+def _difference(recorded: Any, today: Any, place: str = "") -> str:
+    """The first place in which two JSON values differ, in words; empty where they agree."""
+    if isinstance(recorded, Mapping) and isinstance(today, Mapping):
+        for key in sorted({*recorded, *today}):
+            where = f"{place}.{key}" if place else key
+            if key not in recorded or key not in today:
+                return f"{where} is {'not in the file' if key in today else 'in the file, but no more in the table'}"
+            if found := _difference(recorded[key], today[key], where):
+                return found
+        return ""
+    if isinstance(recorded, list) and isinstance(today, list) and len(recorded) == len(today):
+        pairs = enumerate(zip(recorded, today, strict=True))
+        return next((found for i, pair in pairs if (found := _difference(*pair, f"{place}[{i}]"))), "")
+    if isinstance(recorded, float) and isinstance(today, float):
+        same = math.isclose(recorded, today, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+    else:
+        same = type(recorded) is type(today) and recorded == today
+    return "" if same else f"{place} is {_short(recorded)}, today {_short(today)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return f"a list of {len(value)}" if isinstance(value, list) else "an object"
+    return f"{value!r:.60}"
+
+
+def _finding(path: Path, what: str, mend: str) -> Finding:
+    return Finding("error", str(path), what, "", mend)
