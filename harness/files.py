@@ -30,11 +30,12 @@ def cache_home() -> Path:
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that replaces it when, and only when, the block ends without an error.
 
     A reader sees the old bytes or the new ones, never a half. Raises ``InvalidInput`` when the disk is full or the
-    folder cannot be written; the old file is intact then.
+    folder cannot be written; the old file is intact then. Without ``durable`` nothing is promised for a machine that
+    loses its power: for the many small files of a site, which is made again from what is durable.
     """
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +45,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         with _explained(path), os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
             os.fchmod(file.fileno(), 0o666 & ~_umask())
         with _explained(path):
             temporary.replace(path)
@@ -53,8 +55,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def write_text(path: Path, text: str) -> None:
-    with atomic_write(path) as file:
+def write_text(path: Path, text: str, durable: bool = True) -> None:
+    with atomic_write(path, durable) as file:
         file.write(text.encode("utf-8"))
 
 

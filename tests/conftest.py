@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import site_pages
 from hypothesis import settings
+
+from harness.tracks import load_track
 
 # The same cases on every machine, and no opinion on how fast that machine is.
 settings.register_profile("deterministic", deadline=None, derandomize=True)
@@ -39,3 +43,36 @@ def imported_data(real_data: Path, xdr_home: Path) -> Path:
     imported = import_folder(real_data)
     assert imported.copied, f"XDR_TEST_DATA={real_data} holds no known data file"
     return xdr_home / "data"
+
+
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Where rendered sites lie, once for all workers of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    return (base if worker_id == "master" else base.parent) / "sites"
+
+
+@pytest.fixture(scope="session")
+def mini(sites: Path) -> site_pages.Pages:
+    """The site of the embedded track, from its committed runs."""
+    return site_pages.pages_in(site_pages.once(sites / "mini", site_pages.make_mini), site_pages.mini_track())
+
+
+@pytest.fixture(scope="session")
+def hostile(sites: Path) -> site_pages.Pages:
+    """The site of a track whose every string from outside is hostile."""
+    folder = site_pages.once(sites / "hostile", site_pages.make_hostile)
+    return site_pages.pages_in(folder, load_track(str(folder / "track.toml")))
+
+
+@pytest.fixture(scope="session")
+def parallel(sites: Path) -> site_pages.Pages:
+    """The site of a track whose languages share their topics."""
+    folder = site_pages.once(sites / "parallel", site_pages.make_parallel)
+    return site_pages.pages_in(folder, load_track(str(folder / "track.toml")))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with site_pages.launched() as found:
+        yield found

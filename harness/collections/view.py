@@ -69,6 +69,14 @@ class Collection:
         lang = self._dataset.queries_lang() or ""
         return tuple(_as_query(query, lang) for query in self._dataset.queries_iter())
 
+    def query(self, query_id: str) -> Query:
+        """The query of that id. Raises ``KeyError`` when there is none."""
+        return self._query_of[query_id]
+
+    @functools.cached_property
+    def _query_of(self) -> dict[str, Query]:
+        return {query.query_id: query for query in self.queries}
+
     @functools.cached_property
     def qrels(self) -> Mapping[str, Mapping[str, int]] | None:
         """Relevance by query and document, or None when the collection has no judgements."""

@@ -70,8 +70,17 @@ class SubsetStatistics:
 
     def cross_products(self) -> NDArray[np.float64]:
         """C_lm, float64, shape (pairs of parts, K, K)."""
-        residuals = self.shares - self.sizes[:, :, None] * np.nan_to_num(self.means.T)[:, None, :]
-        return np.stack([residuals[one].T @ residuals[two] for one, two in self.pairs_of_parts])
+        means = np.nan_to_num(self.means.T)
+
+        def residuals(part: int, units: NDArray[np.bool_]) -> NDArray[np.float64]:
+            return np.asarray(self.shares[part, units] - self.sizes[part, units, None] * means[part])
+
+        products = []
+        for one, two in self.pairs_of_parts:
+            # Units that are not in both parts add nothing.
+            both = self.members[one] & self.members[two]
+            products.append(residuals(one, both).T @ residuals(two, both))
+        return np.stack(products)
 
 
 def subset_statistics(scores: Sequence[ScoreFile], parts: Sequence[str], measure: str) -> SubsetStatistics:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +49,20 @@ class Site:
         measures = [parse(name) for name in self.track.measures]
         return {measure.name: measure.budget for measure in measures if isinstance(measure, TokenRecall)}
 
+    def score(self, system: str) -> ScoreFile:
+        return self._by_name[system]
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, ScoreFile]:
+        return {score.system: score for score in self.scores}
+
+    def heads(self, system: str, part: str) -> Mapping[str, Sequence[str]]:
+        """The first passages of each of the system's rankings, by query id."""
+        file = run_file(self.runs / self.track.name / system, part)
+        # A language that a card declares but was not run has no file: it counts 0.
+        rankings = read_run(file)[0].rankings if file.is_file() else {}
+        return {query_id: ranked.doc_ids[:HEAD] for query_id, ranked in rankings.items()}
+
     def measure_page(self, measure: str) -> str:
         """File name of a measure's table: the primary one's is the track's own page."""
         return "index.html" if measure == self.track.primary else f"measure-{slug(measure)}.html"
@@ -62,23 +78,29 @@ def slug(measure: str) -> str:
     return safe.replace("@", "-at-")
 
 
-def write_evidence(site: Site) -> None:
-    """Write everything under ``data/`` of the track's folder."""
-    pools = _pools(site.track)
+def write_statistics(site: Site, pools: Mapping[str, Pool]) -> None:
+    """Write what the tables' scripts need: the board, and the forms of every measure."""
     parts = [part.name for part in site.track.parts]
-    statistics = {measure: subset_statistics(site.scores, parts, measure) for measure in site.track.measures}
-    _write_board(site, pools, statistics)
+    measures = []
+    for measure in site.track.measures:
+        # One measure at a time: the shares of units are by far the largest arrays of the site.
+        statistics = subset_statistics(site.scores, parts, measure)
+        _write_forms(site, measure, statistics)
+        measures.append(_measure_data(site, measure, statistics))
+    _write_board(site, pools, measures)
+
+
+def write_questions(site: Site, pools: Mapping[str, Pool]) -> None:
+    """Write what belongs to single questions: their texts, every system's scores and rankings' heads, passages."""
     for part in site.track.parts:
         _write_questions(site, part, pools[part.name])
     for score in site.scores:
         _write_scores(site, score, pools)
     for pool in {pool.name: pool for pool in pools.values()}.values():
         pool.write(site.folder, with_tokens=bool(site.budgets))
-    for measure, found in statistics.items():
-        _write_forms(site, measure, found)
 
 
-def _pools(track: Track) -> dict[str, Pool]:
+def pools_of(track: Track) -> dict[str, Pool]:
     """One pool for all parts that search the same passages."""
     by_digest: dict[str, Pool] = {}
     pools = {}
@@ -89,7 +111,7 @@ def _pools(track: Track) -> dict[str, Pool]:
     return pools
 
 
-def _write_board(site: Site, pools: Mapping[str, Pool], statistics: Mapping[str, SubsetStatistics]) -> None:
+def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mapping[str, Any]]) -> None:
     """Names of all that other data files hold, in their order, and what is tested with any choice of languages."""
     write_data(
         site.folder,
@@ -100,16 +122,7 @@ def _write_board(site: Site, pools: Mapping[str, Pool], statistics: Mapping[str,
             "baseline": site.track.baseline,
             "alpha": site.track.families.alpha,
             "resamples": site.track.families.resamples,
-            "measures": [
-                {
-                    "name": name,
-                    "slug": slug(name),
-                    "page": site.measure_page(name),
-                    "budget": site.budgets.get(name),
-                    **_measure_data(statistics[name]),
-                }
-                for name in site.track.measures
-            ],
+            "measures": measures,
             "parts": [
                 {
                     "name": part.name,
@@ -137,9 +150,13 @@ def _write_board(site: Site, pools: Mapping[str, Pool], statistics: Mapping[str,
     )
 
 
-def _measure_data(statistics: SubsetStatistics) -> dict[str, Any]:
+def _measure_data(site: Site, measure: str, statistics: SubsetStatistics) -> dict[str, Any]:
     """Means (float64, systems x parts, nan for a dash), topics of each part, and units by the parts they stand in."""
     return {
+        "name": measure,
+        "slug": slug(measure),
+        "page": site.measure_page(measure),
+        "budget": site.budgets.get(measure),
         "means": packed(statistics.means),
         "topics": statistics.topics.tolist(),
         "patterns": [[key, count] for key, count in statistics.patterns().items() if key],
@@ -174,28 +191,26 @@ def _write_scores(site: Site, score: ScoreFile, pools: Mapping[str, Pool]) -> No
         query_ids = [query.query_id for query in load(part.dataset_id).queries]
         parts[part.name] = {
             "scores": [_scores_of(score, part.name, measure, query_ids) for measure in site.track.measures],
-            **_heads(site, score, part, query_ids, pools[part.name]),
+            **_heads(site.heads(score.system, part.name), query_ids, pools[part.name]),
         }
     write_data(site.folder, f"scores/{score.system}", parts)
 
 
-def _scores_of(score: ScoreFile, part: str, measure: str, query_ids: Sequence[str]) -> dict[str, str]:
+def _scores_of(score: ScoreFile, part: str, measure: str, query_ids: Sequence[str]) -> dict[str, Any]:
     """Scores in the order of the questions; questions outside the denominator are listed, and have 0 here."""
     own = score.values.get((part, measure), {})
     found = packed_scores(np.array([own.get(query_id, 0.0) for query_id in query_ids]))
-    unscored = np.array([place for place, query_id in enumerate(query_ids) if query_id not in own], dtype=np.int64)
-    return {**found, **({"unscored": unscored.tolist()} if unscored.size else {})}
+    if len(own) == len(query_ids):
+        return found
+    return {**found, "unscored": [place for place, query_id in enumerate(query_ids) if query_id not in own]}
 
 
-def _heads(site: Site, score: ScoreFile, part: Part, query_ids: Sequence[str], pool: Pool) -> dict[str, Any]:
+def _heads(heads: Mapping[str, Sequence[str]], query_ids: Sequence[str], pool: Pool) -> dict[str, Any]:
     """The first passages of every ranking, one after the other, and how many each ranking has of them."""
-    file = run_file(site.runs / site.track.name / score.system, part.name)
-    # A language that a card declares but was not run has no file: it counts 0.
-    rankings = read_run(file)[0].rankings if file.is_file() else {}
-    heads = [rankings[query_id].doc_ids[:HEAD] if query_id in rankings else () for query_id in query_ids]
-    numbers = np.array([number for head in heads for number in pool.numbers_of(head)], dtype=np.int64)
-    lengths = np.array([len(head) for head in heads], dtype=np.int64)
-    return {"lengths": packed_numbers(lengths), "heads": packed_numbers(numbers)}
+    ordered = [heads.get(query_id, ()) for query_id in query_ids]
+    numbers = pool.numbers_of(list(itertools.chain.from_iterable(ordered)))
+    lengths = np.array([len(head) for head in ordered], dtype=np.int64)
+    return {"lengths": packed_numbers(lengths), "heads": packed_numbers(np.array(numbers, dtype=np.int64))}
 
 
 def _write_forms(site: Site, measure: str, statistics: SubsetStatistics) -> None:

@@ -50,4 +50,4 @@ def to_json(value: Any) -> str:
 
 def write_data(folder: Path, name: str, value: Any) -> None:
     """Write ``folder/data/name.js``, which gives ``value`` to a page that asks for ``name``."""
-    write_text(folder / "data" / f"{name}.js", f"xdr.receive({to_json(name)},{to_json(value)});\n")
+    write_text(folder / "data" / f"{name}.js", f"xdr.receive({to_json(name)},{to_json(value)});\n", durable=False)

@@ -8,7 +8,7 @@ the page knows the id alone, and says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,20 @@ TEXT_BUDGET = 24 << 20
 
 @dataclass
 class Pool:
-    """The passages of one collection, as far as pages name them; ``number`` gives each its place in order of first use."""
+    """The passages of one collection, as far as pages name them; ``numbers`` gives each its place in order of first use."""
 
     name: str
     docs: Docs
     numbers: dict[str, int] = field(default_factory=dict)
     shown: Counter[str] = field(default_factory=Counter)
 
-    def number(self, doc_id: str) -> int:
-        self.shown[doc_id] += 1
-        return self.numbers.setdefault(doc_id, len(self.numbers))
-
-    def numbers_of(self, doc_ids: Iterable[str]) -> list[int]:
-        return [self.number(doc_id) for doc_id in doc_ids]
+    def numbers_of(self, doc_ids: Sequence[str]) -> list[int]:
+        self.shown.update(doc_ids)
+        numbers = self.numbers
+        for doc_id in doc_ids:
+            if doc_id not in numbers:
+                numbers[doc_id] = len(numbers)
+        return [numbers[doc_id] for doc_id in doc_ids]
 
     def write(self, folder: Path, with_tokens: bool) -> None:
         """Write the passages' files; with ``with_tokens`` each text comes with the ends of its tokens."""

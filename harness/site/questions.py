@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from typing import NamedTuple
 
 from harness.collections.view import load
 from harness.site.evidence import Site
+from harness.tracks import Part
 
 SHOWN = 10
 
@@ -33,31 +35,44 @@ class Extremes(NamedTuple):
 
 def most_different(site: Site, system: str) -> Extremes:
     """At most ten each way, the largest differences first; where many are as large, all parts take turns."""
-    scores = {score.system: score for score in site.scores}
-    own, theirs = scores[system], scores[site.track.baseline]
+    own, theirs = site.score(system), site.score(site.track.baseline)
     primary = site.track.primary
-    found: list[Extreme] = []
+    gained: list[tuple[float, int, Part, str]] = []
+    lost: list[tuple[float, int, Part, str]] = []
+    gains = losses = 0
     for part in site.track.parts:
         one, two = own.values.get((part.name, primary)), theirs.values.get((part.name, primary))
         if not one or not two:
             continue
-        texts = {query.query_id: query.text for query in load(part.dataset_id).queries}
-        found += [
-            Extreme(part.name, part.lang, query_id, texts[query_id], value, two[query_id])
-            for query_id, value in one.items()
-            if value != two[query_id]
-        ]
-    gained = _largest_first([extreme for extreme in found if extreme.value > extreme.baseline])
-    lost = _largest_first([extreme for extreme in found if extreme.value < extreme.baseline])
-    return Extremes(tuple(gained[:SHOWN]), tuple(lost[:SHOWN]), len(gained), len(lost))
+        better = [(value - two[query_id], query_id) for query_id, value in one.items() if value > two[query_id]]
+        worse = [(two[query_id] - value, query_id) for query_id, value in one.items() if value < two[query_id]]
+        gains, losses = gains + len(better), losses + len(worse)
+        gained += _with_turns(better, part)
+        lost += _with_turns(worse, part)
+    found = [_first(site, kept, system) for kept in (gained, lost)]
+    return Extremes(found[0], found[1], gains, losses)
 
 
-def _largest_first(extremes: list[Extreme]) -> list[Extreme]:
-    ordered = sorted(extremes, key=lambda extreme: -abs(extreme.value - extreme.baseline))
-    turns: Counter[tuple[str, float]] = Counter()
-    keyed = []
-    for extreme in ordered:
-        size = abs(extreme.value - extreme.baseline)
-        keyed.append((-size, turns[extreme.part, size], extreme))
-        turns[extreme.part, size] += 1
-    return [extreme for _, _, extreme in sorted(keyed, key=lambda entry: entry[:2])]
+def _with_turns(differences: list[tuple[float, str]], part: Part) -> list[tuple[float, int, Part, str]]:
+    """The part's largest differences, each with its turn among those of its own size; equal ones stay in their order."""
+    turns: Counter[float] = Counter()
+    found = []
+    for size, query_id in heapq.nlargest(SHOWN, differences, key=lambda entry: entry[0]):
+        found.append((-size, turns[size], part, query_id))
+        turns[size] += 1
+    return found
+
+
+def _first(site: Site, kept: list[tuple[float, int, Part, str]], system: str) -> tuple[Extreme, ...]:
+    own, theirs, primary = site.score(system), site.score(site.track.baseline), site.track.primary
+    return tuple(
+        Extreme(
+            part.name,
+            part.lang,
+            query_id,
+            load(part.dataset_id).query(query_id).text,
+            own.values[part.name, primary][query_id],
+            theirs.values[part.name, primary][query_id],
+        )
+        for _, _, part, query_id in sorted(kept, key=lambda entry: entry[:2])[:SHOWN]
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from harness.site.charts import Axis, axis_of, line_chart, scatter_chart
 from harness.site.checks import checks_of, first_checks
 from harness.site.definitions import definition
 from harness.site.environment import heat_rules, make_environment
-from harness.site.evidence import Site, write_evidence
+from harness.site.evidence import Site, pools_of, write_questions, write_statistics
+from harness.site.pools import Pool
 from harness.site.questions import most_different
 from harness.tracks import Track
 
@@ -35,17 +36,25 @@ def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: 
     by_name = {score.system: score for score in scores}
     ordered = tuple(by_name[row.system] for row in board.rows)
     site = Site(track, board, ordered, runs, reports / track.name)
+    pools = pools_of(track)
     _remove_old_pages(site.folder)
-    write_evidence(site)
+    write_pages(site, pools)
+    write_questions(site, pools)
+    return site.folder / "index.html"
+
+
+def write_pages(site: Site, pools: Mapping[str, Pool]) -> None:
+    """Write all that does not belong to single questions: pages, styles, scripts, and the statistics that tables need."""
+    reports = site.folder.parent
+    write_statistics(site, pools)
     _write_assets(reports)
     environment = make_environment()
 
     def write(template: str, path: Path, depth: int, **values: Any) -> None:
-        write_text(path, environment.get_template(template).render(root="../" * depth, **values))
+        write_text(path, environment.get_template(template).render(root="../" * depth, **values), durable=False)
 
     _write_track(site, write)
     _write_index(site, reports, write)
-    return site.folder / "index.html"
 
 
 def _remove_old_pages(folder: Path) -> None:
@@ -130,7 +139,7 @@ def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any]
         "checks": checks_of(site, score),
     }
     manifest = site.runs / track.name / row.system / MANIFEST
-    write_text(site.folder / "evidence" / row.system / MANIFEST, manifest.read_text("utf-8"))
+    write_text(site.folder / "evidence" / row.system / MANIFEST, manifest.read_text("utf-8"), durable=False)
     cells = row.cells[track.primary]
     axis = _axis([cell.interval for cell in cells.values()])
     write("system.html", site.folder / "systems" / f"{row.system}.html", 2, **{**shared, **own}, row=row, axis=axis)

@@ -67,12 +67,12 @@ xdr.pages.question = function (board) {
   }
 
   async function neighbours(part, questions, place) {
-    const step = (label, to) => {
-      const button = element("button", { type: "button", class: "plain-button", disabled: to < 0 || to >= questions.ids.length }, label);
+    const step = (id, label, to) => {
+      const button = element("button", { type: "button", id, class: "plain-button", disabled: to < 0 || to >= questions.ids.length }, label);
       button.addEventListener("click", () => setState({ q: questions.ids[to] }));
       return button;
     };
-    return [step("Previous question", place - 1), step("Next question", place + 1)];
+    return [step("previous", "Previous question", place - 1), step("next", "Next question", place + 1)];
   }
 
   let latest = 0;

@@ -12,12 +12,19 @@ xdr.statistics = (function () {
     return 0.5 * Math.log(2 * Math.PI) + (x - 0.5) * Math.log(t) - t + Math.log(sum);
   }
 
-  /* Regularised incomplete beta function by Lentz' continued fraction. */
+  /* ln B(a, 1/2): from a = 10 up by the series of ln Gamma(a + 1/2) - ln Gamma(a), since large logarithms lose their digits. */
+  function logBetaHalf(a) {
+    if (a < 10) return logGamma(a) + 0.5 * Math.log(Math.PI) - logGamma(a + 0.5);
+    const s = 1 / (a * a);
+    return 0.5 * Math.log(Math.PI / a) + (1 / 8 - s * (1 / 192 - s * (1 / 640 - s * (17 / 14336 - (s * 31) / 18432)))) / a;
+  }
+
+  /* Regularised incomplete beta function, a or b being 1/2, by Lentz' continued fraction. */
   function incompleteBeta(x, a, b) {
     if (x <= 0) return 0;
     if (x >= 1) return 1;
     if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
-    const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x)) / a;
+    const front = Math.exp(a * Math.log(x) + b * Math.log1p(-x) - logBetaHalf(a === 0.5 ? b : a)) / a;
     const tiny = 1e-300;
     let c = 1, d = 1 - ((a + b) * x) / (a + 1);
     d = 1 / (Math.abs(d) < tiny ? tiny : d);

@@ -111,10 +111,14 @@ xdr.pages.table = function (board) {
     for (const link of document.querySelectorAll(".tabs a")) link.hash = location.hash;
   }
 
+  let valuesOf = "";
   function showValues(current, chosen, reference, packed) {
     const forms = packed ? xdr.unpacked(packed, "forms", xdr.floats64) : null;
     const counts = packed && packed.counts ? xdr.unpacked(packed, "counts", xdr.counts32) : null;
     const subset = chosen.reduce((bits, part) => bits | (1 << part), 0);
+    const wanted = packed ? subset + " " + reference : "";
+    if (wanted === valuesOf) return;
+    valuesOf = wanted;
     for (const cell of table.querySelectorAll(".exploratory")) cell.hidden = !packed;
     rows.forEach(({ row, system }, place) => {
       Array.from(row.cells).forEach((cell, column) => (cell.innerHTML = original[place][column]));

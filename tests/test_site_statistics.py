@@ -1,0 +1,148 @@
+"""The statistics that pages compute themselves, held against SciPy and against Python's own comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from score_files import scores_of
+from site_pages import opened
+
+from harness.compare.stratified import macro_t
+from harness.compare.subsets import forms, subset_statistics
+from harness.compare.units import tabulate
+from harness.errors import InvalidInput
+from harness.figures import percent
+from harness.score import ScoreFile
+from harness.site.packing import packed
+
+STATIC = Path(__file__).parent.parent / "harness" / "site" / "static"
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any) -> Iterator[Any]:
+    """An empty page with the site's scripts."""
+    with opened(browser, "about:blank") as found:
+        for name in ("data.js", "statistics.js", "start.js"):
+            found.page.add_script_tag(content=(STATIC / name).read_text("utf-8"))
+        yield found.page
+
+
+FREEDOMS = (1.0, 1.5, 2.0, 3.7, 10.0, 30.0, 78.4, 240.0, 1234.5, 16000.0, 250000.0, 3.0e6)
+
+
+def test_probabilities_of_t_are_scipys(page: Any) -> None:
+    grid = [(float(t), freedom) for freedom in FREEDOMS for t in (*np.geomspace(1e-6, 40, 40), 0.0, -2.5)]
+    found = page.evaluate("grid => grid.map(([t, f]) => xdr.statistics.tProbability(t, f))", grid)
+    expected = [float(2 * stats.t.sf(abs(t), freedom)) for t, freedom in grid]
+    assert min(p for p in expected if p > 0) < 1e-50
+    for (t, freedom), one, two in zip(grid, found, expected, strict=True):
+        assert one == pytest.approx(two, rel=1e-9, abs=1e-290), (t, freedom)
+
+
+def test_quantiles_of_t_are_scipys(page: Any) -> None:
+    grid = [(level, freedom) for freedom in FREEDOMS for level in (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)]
+    found = page.evaluate("grid => grid.map(([level, f]) => xdr.statistics.tQuantile(level, f))", grid)
+    expected = [float(stats.t.ppf((1 + level) / 2, freedom)) for level, freedom in grid]
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def design(kind: str, words: np.random.Generator) -> list[ScoreFile]:
+    """Four systems on three parts; with ``shared`` topics stand in several parts, with ``clusters`` units hold several."""
+    parts = ("p0", "p1", "p2")
+    sizes = {part: int(words.integers(2 if kind == "nested" else 4, 14)) for part in parts}
+    units: dict[str, str] = {}
+    for part, size in sizes.items():
+        for i in range(size):
+            topic = f"t{i}" if kind.startswith("shared") else f"{part}t{i}"
+            units[f"{part}q{i}"] = f"{topic[:-1]}c{i // 3}" if kind.endswith("clusters") else topic
+    found = []
+    for k in range(4):
+        served = parts if k != 3 else parts[:2]
+        values: Mapping[str, Mapping[str, float]] = {
+            part: {f"{part}q{i}": float(words.integers(0, 5)) / 4 for i in range(sizes[part])} for part in served
+        }
+        found.append(scores_of(f"s{k}", values, units))
+    return found
+
+
+def table_of(one: ScoreFile, two: ScoreFile, parts: list[str]) -> Any:
+    rows = [
+        (value - two.values[part, "RR"][query_id], part, one.units[part, query_id][1])
+        for part in parts
+        for query_id, value in one.values[part, "RR"].items()
+    ]
+    return tabulate(np.array([row[0] for row in rows]), [row[1] for row in rows], [row[2] for row in rows])
+
+
+@pytest.mark.parametrize("kind", ["nested", "shared", "nested clusters", "shared clusters"])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_stratified_t_test_from_forms_is_pythons(page: Any, kind: str, seed: int) -> None:
+    scores = design(kind, np.random.default_rng([seed, len(kind)]))
+    parts = ["p0", "p1", "p2"]
+    statistics = subset_statistics(scores, parts, "RR")
+    measure = {
+        "means": packed(statistics.means),
+        "topics": statistics.topics.tolist(),
+        "patterns": [[key, count] for key, count in statistics.patterns().items() if key],
+        "pairs": statistics.pairs_of_parts,
+    }
+    cross_products = statistics.cross_products()
+    compared = 0
+    for reference in range(4):
+        own = packed(forms(cross_products, reference))
+        found = page.evaluate(
+            """([measure, forms, reference]) => {
+                measure.means = xdr.floats64(measure.means);
+                const unpacked = xdr.floats64(forms), all = [];
+                for (let system = 0; system < 4; system++)
+                    for (let subset = 1; subset < 8; subset++) {
+                        const parts = [0, 1, 2].filter((part) => subset & (1 << part));
+                        all.push([system, parts, xdr.statistics.macroT(measure, unpacked, system, reference, parts)]);
+                    }
+                return all;
+            }""",
+            [json.loads(json.dumps(measure)), own, reference],
+        )
+        for system, chosen, test in found:
+            names = [parts[place] for place in chosen]
+            if "p2" in names and 3 in (system, reference):
+                assert test is None, "no scores on a part, no test"
+                continue
+            try:
+                expected = macro_t(table_of(scores[system], scores[reference], names))
+            except InvalidInput:
+                assert test["p"] is None
+                assert test["interval"] is None
+                continue
+            assert test["estimate"] == pytest.approx(expected.estimate, rel=1e-9, abs=1e-12)
+            assert test["p"] == pytest.approx(expected.p, rel=1e-9)
+            assert test["interval"] == pytest.approx(expected.interval, rel=1e-9, abs=1e-12)
+            compared += expected.p < 1
+    assert compared > 20
+
+
+def test_percentages_are_rounded_as_python_rounds_them(page: Any) -> None:
+    values = [hits / count for count in (3, 7, 40, 80, 309, 2000) for hits in range(count + 1)]
+    values += [-value for value in values] + [0.28749999999999996, 0.9995, 0.99949999, 1e-13]
+    found = page.evaluate(
+        "values => values.map((v) => [xdr.dom.percent(v), xdr.dom.percent(v, 0), xdr.dom.signed(v)])", values
+    )
+    for value, (one, whole, signed) in zip(values, found, strict=True):
+        assert one.replace("−", "-") == percent(value), value
+        assert whole.replace("−", "-") == percent(value, 0), value
+        assert signed.replace("−", "-") == percent(value, signed=True), value
+
+
+def test_probabilities_are_written_as_python_writes_them(page: Any) -> None:
+    from harness.site.environment import probability
+
+    values = [1.0, 0.5, 0.0123, 1e-5, 9.99e-6, 3.2e-9, 4.4e-123, 0.0]
+    assert page.evaluate("values => values.map(xdr.dom.probability)", values) == [
+        probability(value) for value in values
+    ]
