@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from harness.collections.digest import digest_of_records
 from harness.errors import InvalidInput, unknown_name
-from harness.records import Digests, Doc, Query
+from harness.records import Digests, Doc, Passages, Query
 
 
 class Docs:
-    """The passages of a collection in the order of their ids' UTF-8 bytes, whatever the order of the source."""
+    """Passages in memory, in the order of their ids' UTF-8 bytes, whatever the order of the source."""
 
     def __init__(self, docs: Iterable[Doc]) -> None:
         self._docs = sorted(docs, key=lambda doc: doc.doc_id.encode())
@@ -99,18 +98,6 @@ class Collection:
 
 
 _shared_docs: dict[int, tuple[Any, Docs]] = {}
-
-
-def digest_of_records(records: Iterable[Iterable[object]]) -> str:
-    """SHA-256 over the sorted BLAKE2b-256 hashes of canonical records: blind to the files' layout and order."""
-    hashes = sorted(
-        hashlib.blake2b(
-            json.dumps(list(record), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"),
-            digest_size=32,
-        ).digest()
-        for record in records
-    )
-    return hashlib.sha256(b"".join(hashes)).hexdigest()
 
 
 @functools.cache
