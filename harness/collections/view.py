@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from harness.collections import foreign
 from harness.collections.digest import digest_of_records
 from harness.errors import InvalidInput, unknown_name
 from harness.records import Digests, Doc, Passages, Query
@@ -51,22 +52,32 @@ class Collection:
         self._dataset = dataset
 
     @functools.cached_property
-    def docs(self) -> Docs:
-        """Raises ``InvalidInput`` when the dataset has no passages."""
+    def docs(self) -> Passages:
+        """Raises ``InvalidInput`` when the dataset has no passages, or they are not on this machine and cannot be fetched."""
         if not self._dataset.has_docs():
             raise InvalidInput(f"{self.dataset_id} has questions but no passages; choose a collection with passages")
         handler = self._dataset.docs_handler()
         known = _shared_docs.get(id(handler))
         if known is None:
-            known = _shared_docs[id(handler)] = (handler, Docs(map(_as_doc, self._dataset.docs_iter())))
+            known = _shared_docs[id(handler)] = (handler, self._passages(handler))
         return known[1]
+
+    def _passages(self, handler: Any) -> Passages:
+        from harness.collections import handlers
+
+        if isinstance(handler, handlers.LargeDocs):
+            return handler.passages
+        if isinstance(handler, handlers.Docs):
+            return Docs(handler.docs_iter())
+        return foreign.docs(self.dataset_id, handler, lambda: map(_as_doc, self._dataset.docs_iter()))
 
     @functools.cached_property
     def queries(self) -> tuple[Query, ...]:
         if not self._dataset.has_queries():
             return ()
         lang = self._dataset.queries_lang() or ""
-        return tuple(_as_query(query, lang) for query in self._dataset.queries_iter())
+        with foreign.reading(self.dataset_id):
+            return tuple(_as_query(query, lang) for query in self._dataset.queries_iter())
 
     @functools.cached_property
     def qrels(self) -> Mapping[str, Mapping[str, int]] | None:
@@ -74,8 +85,9 @@ class Collection:
         if not self._dataset.has_qrels():
             return None
         by_query: dict[str, dict[str, int]] = {}
-        for qrel in self._dataset.qrels_iter():
-            by_query.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
+        with foreign.reading(self.dataset_id):
+            for qrel in self._dataset.qrels_iter():
+                by_query.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
         return by_query
 
     @functools.cached_property
@@ -97,7 +109,7 @@ class Collection:
         )
 
 
-_shared_docs: dict[int, tuple[Any, Docs]] = {}
+_shared_docs: dict[int, tuple[Any, Passages]] = {}
 
 
 @functools.cache
@@ -106,7 +118,8 @@ def load(dataset_id: str) -> Collection:
     import ir_datasets
 
     try:
-        return Collection(dataset_id, ir_datasets.load(dataset_id))
+        with foreign.reading(dataset_id):
+            return Collection(dataset_id, ir_datasets.load(dataset_id))
     except KeyError:
         from harness.collections import dataset_ids
 
