@@ -35,12 +35,15 @@ def leaderboard(
     """Make a track's leaderboard: run what is missing, score, compare, render the pages."""
     from harness.card import load_card
     from harness.pipeline import build_leaderboard, compare_all, score_all
+    from harness.preflight import check_inputs
     from harness.run import run_system
     from harness.site import render
     from harness.tracks import load_track
 
     loaded = load_track(track)
-    for card in [load_card(name) for name in (*loaded.systems, *(systems or ()))]:
+    cards = [load_card(name) for name in (*loaded.systems, *(systems or ()))]
+    check_inputs(loaded, cards)
+    for card in cards:
         outcome = run_system(loaded, card, runs, context_of(device, workers, memory, shard_size), strict=False)
         note(f"{card.card.name}: {'recorded run' if outcome.reused else f'{outcome.queries} queries run'}")
     if ablations:

@@ -13,6 +13,7 @@ come, so that a killed pass goes on from there. The order, and the collection's 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -70,14 +71,15 @@ class StoredDocs:
         self.home = home
         described = json.loads((home / "index.json").read_text("utf-8"))
         self.digest: str = described["digest"]
-        self._ids, self._offsets, self._lengths, self._checks = (
+        ids, self._offsets, self._lengths, self._checks = (
             np.load(home / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _COLUMNS
         )
+        self.ids = StoredIds(ids)
         self._file = os.open(source, os.O_RDONLY)
         weakref.finalize(self, os.close, self._file)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self.ids)
 
     def __iter__(self) -> Iterator[Doc]:
         return map(self._read, range(len(self)))
@@ -86,26 +88,14 @@ class StoredDocs:
         return [self._read(number) for number in range(*places.indices(len(self)))]
 
     def __contains__(self, doc_id: object) -> bool:
-        return isinstance(doc_id, str) and self._number(doc_id) is not None
+        return doc_id in self.ids
 
     def get(self, doc_id: str) -> Doc:
         """The passage of that id. Raises ``KeyError`` when there is none."""
-        number = self._number(doc_id)
+        number = self.ids.number(doc_id)
         if number is None:
             raise KeyError(doc_id)
         return self._read(number)
-
-    @property
-    def ids(self) -> StoredIds:
-        return StoredIds(self._ids)
-
-    def _number(self, doc_id: str) -> int | None:
-        key = doc_id.encode("utf-8", "surrogatepass")
-        # A longer key would make numpy widen all ids to its length; a zero byte at its end would not count.
-        if len(key) > self._ids.dtype.itemsize or b"\0" in key:
-            return None
-        place = int(np.searchsorted(self._ids, np.array(key, dtype=self._ids.dtype)))
-        return place if place < len(self._ids) and bytes(self._ids[place]) == key else None
 
     def _read(self, number: int) -> Doc:
         data = os.pread(self._file, int(self._lengths[number]), int(self._offsets[number]))
@@ -116,7 +106,7 @@ class StoredDocs:
         if doc is None or _check_of(record_hash(doc)) != self._checks[number]:
             raise InvalidInput(
                 f"{self._source} is not what it was when it was indexed: the record of passage "
-                f"{self._ids[number].decode('utf-8')!r} has changed; restore the file, or run the command again"
+                f"{self.ids[number]!r} has changed; restore the file, or run the command again"
             )
         return doc
 
@@ -138,6 +128,18 @@ class StoredIds(Sequence[str]):
         if isinstance(place, slice):
             return tuple(map(_decoded, self._ids[place].tolist()))
         return _decoded(bytes(self._ids[place]))
+
+    def __contains__(self, doc_id: object) -> bool:
+        return isinstance(doc_id, str) and self.number(doc_id) is not None
+
+    def number(self, doc_id: str) -> int | None:
+        """The place of an id in the order, found by bisection; None when it is not there."""
+        key = doc_id.encode("utf-8", "surrogatepass")
+        # A longer key would make numpy widen all ids to its length; a zero byte at its end would not count.
+        if len(key) > self._ids.dtype.itemsize or b"\0" in key:
+            return None
+        place = int(np.searchsorted(self._ids, np.array(key, dtype=self._ids.dtype)))
+        return place if place < len(self._ids) and bytes(self._ids[place]) == key else None
 
     def __iter__(self) -> Iterator[str]:
         for start in range(0, len(self._ids), STEP):
@@ -250,7 +252,9 @@ class _Indexing:
         del ids
         for name in ("offsets", "lengths"):
             np.save(self._home / f"{name}.npy", np.fromfile(self._raw / name, _COLUMNS[name])[order])
-        hashes = np.memmap(self._raw / "hashes", np.uint8, "r", shape=(self._records, HASH_BYTES)) if len(order) else None
+        hashes = (
+            np.memmap(self._raw / "hashes", np.uint8, "r", shape=(self._records, HASH_BYTES)) if len(order) else None
+        )
         checks = open_memmap(self._home / "checks.npy", "w+", _COLUMNS["checks"], (len(order),))
         for start in range(0, len(order) if hashes is not None else 0, STEP):
             rows = hashes[order[start : start + STEP], :8]  # type: ignore[index]
@@ -273,7 +277,9 @@ class _Indexing:
         twice = np.unique(ids[1:][ids[1:] == ids[:-1]])
         if len(twice):
             shown = ", ".join(repr(_decoded(doc_id)) for doc_id in twice[:5].tolist())
-            raise InvalidInput(f"{self._source}: {len(twice)} ids occur more than once, first {shown}; expected unique ids")
+            raise InvalidInput(
+                f"{self._source}: {len(twice)} ids occur more than once, first {shown}; expected unique ids"
+            )
 
 
 def digest_of_hash_file(path: Path, sorted_at_once: int = _SORTED_AT_ONCE) -> str:
@@ -282,7 +288,7 @@ def digest_of_hash_file(path: Path, sorted_at_once: int = _SORTED_AT_ONCE) -> st
     passes = min(256, max(1, -(-size // sorted_at_once)))
     bounds = [256 * number // passes for number in range(passes + 1)]
     digest = hashlib.sha256()
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in itertools.pairwise(bounds):
         found = []
         with path.open("rb") as file:
             while chunk := file.read(STEP * HASH_BYTES):

@@ -1,7 +1,7 @@
 """MKQA: one set of 10,000 English questions of Google in 26 languages, with English answers and no passages of its own.
 
-``mkqa/ja`` has the Japanese questions; ``mkqa-dpr-2018/ja`` asks them of DPR's English Wikipedia of December 2018, near the time
-at which the questions (of Natural Questions) were answered. Questions that are unanswerable, or have long or yes/no answers,
+``mkqa/ja`` has the Japanese questions; ``mkqa-dpr-2018/ja`` asks them of DPR's English Wikipedia of December 2018, near the
+time at which the questions (of Natural Questions) were answered. Questions that are unanswerable, or have long or yes/no answers,
 are left out, as no passage can be looked up for their answer. Accepted are the English answer texts and their aliases.
 Source: Longpre, Lu and Daiber 2021, github.com/apple/ml-mkqa, CC BY-SA 3.0.
 """
@@ -22,9 +22,8 @@ from harness.errors import InvalidInput
 from harness.records import Answers, Query
 
 # As the file has them, with hyphens for its underscores.
-LANGUAGES = tuple(
-    "ar da de en es fi fr he hu it ja km ko ms nl no pl pt ru sv th tr vi zh-cn zh-hk zh-tw".split()
-)
+_EUROPEAN = ("da", "de", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pl", "pt", "ru", "sv")
+LANGUAGES = (*_EUROPEAN, "ar", "he", "ja", "km", "ko", "ms", "th", "tr", "vi", "zh-cn", "zh-hk", "zh-tw")
 PATTERN = rf"^(mkqa|mkqa-dpr-2018)/({'|'.join(LANGUAGES)})$"
 _FILE = "mkqa/mkqa.jsonl.gz"
 _NOT_TO_BE_LOOKED_UP = {"unanswerable", "long_answer", "binary"}

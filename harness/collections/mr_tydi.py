@@ -81,7 +81,9 @@ def _queries(lang: str, split: str) -> list[Query]:
     lines = read_member(_archive(lang), name).decode("utf-8").splitlines()
     rows = [line.split("\t") for line in lines if line.strip()]
     if faulty := [row for row in rows if len(row) != 2]:
-        raise InvalidInput(f"{_archive(lang)}:{name}: {len(faulty)} lines that are not id, tab, question: {faulty[0]!r:.80}")
+        raise InvalidInput(
+            f"{_archive(lang)}:{name}: {len(faulty)} lines that are not id, tab, question: {faulty[0]!r:.80}"
+        )
     return [Query(query_id, text, lang, query_id) for query_id, text in rows]
 
 

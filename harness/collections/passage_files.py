@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from harness.collections.docstore import SourceRecord
@@ -54,26 +54,28 @@ class JsonLines:
     name = "json-lines 1"
 
     def records(self, file: BinaryIO) -> Iterator[SourceRecord]:
-        end = file.tell()
-        for number, line in enumerate(file, 1):
-            end += len(line)
-            if not line.strip():
-                yield SourceRecord(None, end, number)
-                continue
-            try:
-                yield SourceRecord(self.parse(line), end, number)
-            except ValueError as error:
-                yield SourceRecord(None, end, number, str(error))
+        return json_line_records(file, self.parse)
 
     def parse(self, data: bytes) -> Doc:
-        try:
-            row = json.loads(data)
-        except RecursionError:
-            raise ValueError("not JSON of this kind: nested too deep") from None
+        row = json.loads(data)
         values = (row.get("doc_id"), row.get("title", ""), row.get("text")) if isinstance(row, dict) else ()
         if len(values) != 3 or not all(isinstance(value, str) for value in values):
             raise ValueError("not an object with texts doc_id, text and, optionally, title")
         return Doc(*values)
+
+
+def json_line_records(file: BinaryIO, parse: Callable[[bytes], Doc]) -> Iterator[SourceRecord]:
+    """One record per line that is not blank; ``parse`` raises ``ValueError`` for what is none."""
+    end = file.tell()
+    for number, line in enumerate(file, 1):
+        end += len(line)
+        if not line.strip():
+            yield SourceRecord(None, end, number)
+            continue
+        try:
+            yield SourceRecord(parse(line), end, number)
+        except (ValueError, RecursionError) as error:
+            yield SourceRecord(None, end, number, str(error))
 
 
 class _Lines:

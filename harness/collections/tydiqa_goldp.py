@@ -2,7 +2,8 @@
 
 The passages are the different gold passages of the development file of that language, 105 (Bengali) to 842 (Arabic): a small
 pool in which every passage answers some question, good for comparing systems by language and nothing like open retrieval.
-Equal passages are one. The files known here, and pinned, hold the questions and passages without the answers. Source: Clark et al. 2020, github.com/google-research-datasets/tydiqa, v1.1, Apache-2.0.
+Equal passages are one. The pinned files hold questions and passages, and keep the answers back.
+Source: Clark et al. 2020, github.com/google-research-datasets/tydiqa, v1.1, Apache-2.0.
 """
 
 from __future__ import annotations

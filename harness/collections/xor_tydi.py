@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import ir_datasets
 
 from harness.collections import wikipedia
 from harness.collections.handlers import AnswerStrings, Queries
-from harness.collections.pinned import verified_path
+from harness.collections.pinned import data_home, verified_path
+from harness.errors import InvalidInput
 from harness.records import Answers, Query
 
 LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
@@ -28,6 +30,8 @@ _FILES = {
     "train": "xor-tydi/xor_train_retrieve_eng_span.jsonl",
     "dev": "xor-tydi/xor_dev_retrieve_eng_span_v1_1.jsonl",
 }
+GENERATED = "xor-tydi-xqg"
+_GENERATED_REPOSITORY = "ielab/xor-tydi-xqg-augmented"
 
 
 def ids() -> list[str]:
@@ -57,3 +61,14 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
         Queries(lambda: [query for query, _ in rows()], lang),
         AnswerStrings(lambda: [answers for _, answers in rows()]),
     )
+
+
+def generated_folder() -> Path:
+    """Where the generated queries of the xQG paper lie. Raises ``InvalidInput`` with the way to get them if they do not."""
+    folder = data_home() / GENERATED
+    if not any(folder.rglob("*.jsonl")):
+        raise InvalidInput(
+            f"the 35 generated queries of each passage (67 GB) are not in {folder}; `hf download {_GENERATED_REPOSITORY} "
+            f"--repo-type dataset --include 'data/*.jsonl' --local-dir {folder}` brings them, and goes on where it was cut off"
+        )
+    return folder
