@@ -311,9 +311,11 @@ def _fault_of_id(doc: Doc | None) -> str:
         return ""
     if not doc.doc_id or doc.doc_id.split() != [doc.doc_id] or "\0" in doc.doc_id:
         return f"id {doc.doc_id!r}; expected an id without white space, as TREC runs need"
-    if len(doc.doc_id.encode()) > _LONGEST_ID:
-        return f"an id of more than {_LONGEST_ID} bytes, {doc.doc_id[:20]!r}..."
-    return ""
+    try:
+        too_long = len(doc.doc_id.encode()) > _LONGEST_ID
+    except UnicodeEncodeError:
+        return f"id {doc.doc_id!r} is not text that UTF-8 has"
+    return f"an id of more than {_LONGEST_ID} bytes, {doc.doc_id[:20]!r}..." if too_long else ""
 
 
 def _check_of(digest: bytes) -> int:

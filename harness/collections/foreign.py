@@ -39,7 +39,7 @@ def spool(home: Path, source: object, read: Callable[[], Iterable[Doc]]) -> Path
     note.unlink(missing_ok=True)
     with atomic_write(path) as file:
         for doc in read():
-            file.write(json.dumps(doc._asdict(), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+            file.write(json.dumps(doc._asdict(), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
     write_text(note, json.dumps(source))
     return path
 

@@ -1,8 +1,8 @@
 """MKQA: one set of 10,000 English questions of Google in 26 languages, with English answers and no passages of its own.
 
 ``mkqa/ja`` has the Japanese questions; ``mkqa-dpr-2018/ja`` asks them of DPR's English Wikipedia of December 2018, near the
-time at which the questions (of Natural Questions) were answered. Questions that are unanswerable, or have long or yes/no answers,
-are left out, as no passage can be looked up for their answer. Accepted are the English answer texts and their aliases.
+time at which the questions (of Natural Questions) were answered. Questions that are unanswerable, or have long or yes/no
+answers, are left out, as no passage can be looked up for their answer. Accepted are the English answer texts and their aliases.
 Source: Longpre, Lu and Daiber 2021, github.com/apple/ml-mkqa, CC BY-SA 3.0.
 """
 

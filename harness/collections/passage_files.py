@@ -58,10 +58,11 @@ class JsonLines:
 
     def parse(self, data: bytes) -> Doc:
         row = json.loads(data)
-        values = (row.get("doc_id"), row.get("title", ""), row.get("text")) if isinstance(row, dict) else ()
-        if len(values) != 3 or not all(isinstance(value, str) for value in values):
+        fields = [row.get("doc_id"), row.get("title", ""), row.get("text")] if isinstance(row, dict) else []
+        texts = [field for field in fields if isinstance(field, str)]
+        if len(texts) != 3:
             raise ValueError("not an object with texts doc_id, text and, optionally, title")
-        return Doc(*values)
+        return Doc(*texts)
 
 
 def json_line_records(file: BinaryIO, parse: Callable[[bytes], Doc]) -> Iterator[SourceRecord]:

@@ -3,8 +3,8 @@
 PAWS-X holds pairs of sentences with nearly the same words, labelled as paraphrases or not, in parallel in seven languages.
 A pair is no retrieval task: its first sentence would have one candidate. What is asked here follows from the parallel rows.
 The query of ``paws-x/de`` is the German first sentence of a row; the passages are all English sentences of the file.
-Relevant are the English first sentence and those labelled as paraphrases of it; judged not relevant are those labelled as no paraphrases:
-the same words in another order or with another name. Only rows with such an adversary are asked.
+Relevant are the English first sentence and those labelled as paraphrases of it; judged not relevant are those labelled as
+no paraphrases: the same words in another order or with another name. Only rows with such an adversary are asked.
 
 - The German sentences of the development set are translations by people, of rows whose English is the original.
 - Rows with "NS" (no sentence) in either language, or on whose label the two languages disagree, are left out.

@@ -24,11 +24,14 @@ class GeneratedText(NamedTuple):
 
 
 def read_generated(path: Path) -> list[GeneratedText] | AugmentedTexts:
-    """Read a file, gzip or plain. Raises ``InvalidInput`` with every line that lacks a text under one of the four keys."""
+    """Read a file of either format. Raises ``InvalidInput`` with the lines that are not in order."""
     if not path.is_file():
         raise WrongUsage(f"no generated-text file {path}")
-    if is_augmented(path):
-        return read_augmented(path)
+    return read_augmented(path) if is_augmented(path) else read_lines(path)
+
+
+def read_lines(path: Path) -> list[GeneratedText]:
+    """Read a file, gzip or plain. Raises ``InvalidInput`` with every line that lacks a text under one of the four keys."""
     texts: list[GeneratedText] = []
     findings: list[Finding] = []
     for number, line in enumerate(read_bytes(path).split(b"\n"), 1):
