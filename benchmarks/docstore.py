@@ -1,14 +1,17 @@
 """Seconds, bytes and peak memory of the offset docstore on made-up passages of 100 words in DPR's TSV.
 
-python benchmarks/docstore.py [--passages 1000000] [--folder DIR]
+python benchmarks/docstore.py [--passages 1000000] [--order 18200000] [--folder DIR]
 
-Prints a Markdown table. Each stage runs in a process of its own, whose peak resident memory (VmHWM) is that stage's.
+Prints a Markdown table. ``--order`` is the number of passages at which the end of the indexing, where the order and the digest
+are made, is measured by itself, with made-up ids, offsets and hashes: it alone needs memory that grows with the collection.
+Each stage runs in a process of its own, whose peak resident memory (VmHWM) is that stage's.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import multiprocessing
 import random
 import sys
@@ -17,7 +20,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.collections.docstore import open_docs
+import numpy as np
+
+from harness.collections.docstore import Indexing, open_docs
 from harness.collections.passage_files import DprTsv
 
 BLOCK = 4096
@@ -27,6 +32,7 @@ LOOKUPS = 100_000
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--passages", type=int, default=1_000_000)
+    parser.add_argument("--order", type=int, default=18_200_000)
     parser.add_argument("--folder", type=Path, default=None, help="where to write; default: a temporary folder")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
@@ -42,6 +48,12 @@ def main() -> int:
         ):
             seconds, peak = measured(stage, source)
             print(f"| {title} | {seconds:.1f} | {count / seconds:,.0f} | {peak / 1e6:.0f} |", flush=True)
+        raw = Path(name) / "order"
+        write_raw(raw, arguments.order)
+        seconds, peak = measured(make_order, raw)
+        print(
+            f"| order and digest of {arguments.order:,} | {seconds:.1f} | {arguments.order / seconds:,.0f} | {peak / 1e6:.0f} |"
+        )
         on_disk = sum(file.stat().st_size for file in source.with_name("index").glob("*.npy"))
         print(f"\nIndex on the disk: {on_disk / arguments.passages:.1f} bytes a passage.")
     return 0
@@ -57,6 +69,38 @@ def write_passages(path: Path, count: int) -> None:
         writer.writerow(["id", "text", "title"])
         for number in range(1, count + 1):
             writer.writerow([str(number), " ".join(draw.choices(words, k=100)), f"Title {number // 6}"])
+
+
+def write_raw(home: Path, count: int) -> None:
+    """What the pass over a source of ``count`` passages leaves, in the folder ``home``."""
+    raw = home / "raw"
+    raw.mkdir(parents=True)
+    numbers = np.random.default_rng(1)
+    id_bytes = 0
+    with (raw / "ids").open("wb") as file:
+        for start in range(1, count + 1, 1 << 20):
+            id_bytes += file.write("".join(f"{n}\n" for n in range(start, min(start + (1 << 20), count + 1))).encode())
+    np.arange(0, 650 * count, 650, dtype="<u8").tofile(raw / "offsets")
+    np.full(count, 650, "<u4").tofile(raw / "lengths")
+    with (raw / "hashes").open("wb") as file:
+        for start in range(0, count, 1 << 20):
+            file.write(numbers.bytes(32 * min(1 << 20, count - start)))
+    note = {
+        "identity": {},
+        "position": 0,
+        "lines": count,
+        "records": count,
+        "id_bytes": id_bytes,
+        "width": len(str(count)),
+    }
+    (raw / "progress.json").write_text(json.dumps(note))
+
+
+def make_order(home: Path) -> None:
+    """Resume from the raw files with a source that has nothing more to give."""
+    empty = home / "empty"
+    empty.touch()
+    Indexing(empty, DprTsv(), home, {}).run()
 
 
 def index(source: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from harness.card import LoadedCard
 from harness.collections import load
 from harness.errors import Finding, InvalidInput
 from harness.generate.texts import generated_file
-from harness.tracks import Track
+from harness.records import Passages, Query
+from harness.tracks import Part, Track
 
 
 def check_inputs(track: Track, cards: Iterable[LoadedCard]) -> None:
@@ -17,22 +19,29 @@ def check_inputs(track: Track, cards: Iterable[LoadedCard]) -> None:
     Raises ``InvalidInput`` that names all that is missing, each thing once, with the parts and systems that need it.
     """
     needed_by: dict[str, list[str]] = {}
+    needs: list[tuple[str, Callable[[], object]]] = []
     for part in track.parts:
-        try:
-            collection = load(part.dataset_id)
-            _ = collection.queries, collection.docs
-        except InvalidInput as error:
-            needed_by.setdefault(str(error), []).append(part.name)
+        needs += [(part.name, partial(_docs, part)), (part.name, partial(_queries, part))]
     for card in cards:
-        for make in (LoadedCard.system, _generated_text):
-            try:
-                make(card)
-            except InvalidInput as error:
-                if card.card.name not in (names := needed_by.setdefault(str(error), [])):
-                    names.append(card.card.name)
+        needs += [(card.card.name, card.system), (card.card.name, partial(_generated_text, card))]
+    for name, need in needs:
+        try:
+            need()
+        except InvalidInput as error:
+            names = needed_by.setdefault(str(error), [])
+            if name not in names:
+                names.append(name)
     if needed_by:
         findings = [Finding("error", ", ".join(names), message) for message, names in needed_by.items()]
         raise InvalidInput(f"track {track.name} cannot be run here yet (see docs/collections.md)", findings)
+
+
+def _docs(part: Part) -> Passages:
+    return load(part.dataset_id).docs
+
+
+def _queries(part: Part) -> tuple[Query, ...]:
+    return load(part.dataset_id).queries
 
 
 def _generated_text(card: LoadedCard) -> None:

@@ -154,7 +154,7 @@ def open_docs(source: Path, form: Format, home: Path) -> StoredDocs:
     identity = _identity(source, form)
     if _described(home / "index.json").get("identity") != identity:
         with exclusive(home / "lock"):
-            _Indexing(source, form, home, identity).run()
+            Indexing(source, form, home, identity).run()
     return StoredDocs(source, form, home)
 
 
@@ -174,7 +174,7 @@ def _identity(source: Path, form: Format) -> dict[str, Any]:
     }
 
 
-class _Indexing:
+class Indexing:
     """The pass over the source: appends, notes its progress, and at the end puts everything in order."""
 
     def __init__(self, source: Path, form: Format, home: Path, identity: dict[str, Any]) -> None:
