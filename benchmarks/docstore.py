@@ -51,9 +51,8 @@ def main() -> int:
         raw = Path(name) / "order"
         write_raw(raw, arguments.order)
         seconds, peak = measured(make_order, raw)
-        print(
-            f"| order and digest of {arguments.order:,} | {seconds:.1f} | {arguments.order / seconds:,.0f} | {peak / 1e6:.0f} |"
-        )
+        rate = arguments.order / seconds
+        print(f"| order and digest of {arguments.order:,} | {seconds:.1f} | {rate:,.0f} | {peak / 1e6:.0f} |")
         on_disk = sum(file.stat().st_size for file in source.with_name("index").glob("*.npy"))
         print(f"\nIndex on the disk: {on_disk / arguments.passages:.1f} bytes a passage.")
     return 0

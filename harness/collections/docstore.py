@@ -23,12 +23,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, overload
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from harness.collections.digest import HASH_BYTES, record_hash
 from harness.errors import Finding, InvalidInput
-from harness.files import exclusive, write_text
+from harness.files import exclusive, explained_write_errors, write_text
 from harness.records import Doc
 
 SCHEMA_VERSION = 1
@@ -184,6 +183,8 @@ class Indexing:
         self._position = self._records = self._id_bytes = self._width = self._lines = 0
 
     def run(self) -> None:
+        # Gone before anything that it describes is replaced.
+        (self._home / "index.json").unlink(missing_ok=True)
         self._resume()
         with self._source.open("rb", buffering=_READ_BYTES) as file:
             file.seek(self._position)
@@ -205,7 +206,8 @@ class Indexing:
         if self._findings:
             raise InvalidInput(f"{self._source} is not in order", self._findings)
         self._append(batch, end)
-        self._finish()
+        with explained_write_errors(self._home):
+            self._finish()
 
     def _resume(self) -> None:
         """Go on from the last note if it is about this very file; drop what was written after it."""
@@ -232,7 +234,7 @@ class Indexing:
             "hashes": b"".join(digest for *_, digest in batch),
         }
         for name, data in columns.items():
-            with (self._raw / name).open("ab") as file:
+            with explained_write_errors(self._raw), (self._raw / name).open("ab") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -252,14 +254,8 @@ class Indexing:
         del ids
         for name in ("offsets", "lengths"):
             np.save(self._home / f"{name}.npy", np.fromfile(self._raw / name, _COLUMNS[name])[order])
-        hashes = (
-            np.memmap(self._raw / "hashes", np.uint8, "r", shape=(self._records, HASH_BYTES)) if len(order) else None
-        )
-        checks = open_memmap(self._home / "checks.npy", "w+", _COLUMNS["checks"], (len(order),))
-        for start in range(0, len(order) if hashes is not None else 0, STEP):
-            rows = hashes[order[start : start + STEP], :8]  # type: ignore[index]
-            checks[start : start + STEP] = np.ascontiguousarray(rows).view("<u8")[:, 0]
-        checks.flush()
+        np.save(self._home / "checks.npy", self._read_checks()[order])
+        del order
         digest = digest_of_hash_file(self._raw / "hashes")
         described = {"identity": self._identity, "passages": self._records, "digest": digest}
         write_text(self._home / "index.json", json.dumps(described, indent=1))
@@ -272,6 +268,14 @@ class Indexing:
                 end = min(start + STEP, self._records)
                 ids[start:end] = [file.readline()[:-1] for _ in range(end - start)]
         return ids
+
+    def _read_checks(self) -> NDArray[np.uint64]:
+        checks = np.empty(self._records, _COLUMNS["checks"])
+        with (self._raw / "hashes").open("rb") as file:
+            for start in range(0, self._records, STEP):
+                rows = np.frombuffer(file.read(STEP * HASH_BYTES), "<u8").reshape(-1, HASH_BYTES // 8)
+                checks[start : start + len(rows)] = rows[:, 0]
+        return checks
 
     def _refuse_duplicates(self, ids: NDArray[np.bytes_]) -> None:
         twice = np.unique(ids[1:][ids[1:] == ids[:-1]])

@@ -173,7 +173,7 @@ def _download(file: PinnedFile, part: Path) -> None:
             tag = response.headers.get("ETag", "")
             write_text(tag_path, tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", ""))
             with explained_write_errors(part), part.open("ab" if resumed else "wb") as writer:
-                for chunk in response.iter_content(1 << 20):
+                for chunk in response.iter_content(1 << 16):
                     writer.write(chunk)
     except requests.RequestException as error:
         reason = type(error).__name__
