@@ -64,6 +64,7 @@ def test_what_csv_writes_is_read_as_csv_reads_it_and_is_what_memory_would_hold(
     assert stored[::-2] == memory[::-2]
     assert tuple(stored.ids) == memory.ids
     assert stored.ids[:2] == memory.ids[:2]
+    assert np.array(stored.ids, dtype=object).tolist() == list(memory.ids), "what a search does with them"
     assert all(stored.get(doc_id) == memory.get(doc_id) and doc_id in stored for doc_id in ids)
     assert stored.digest == memory.digest
     for stranger in ("", "none", "a\0", "longer than any id", 5, ids[0] + "x" if ids else "x"):

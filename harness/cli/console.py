@@ -67,9 +67,11 @@ def progress() -> Progress:
 
 def context_of(device: str, workers: int, memory: float, shard_size: float) -> Context:
     """Where and how systems run, from the operator's options; memory and shard size in GiB."""
+    from harness.collections import reporting
     from harness.files import cache_home
     from harness.system import Context
 
+    reporting.progress = progress()
     return Context(
         cache=cache_home(),
         work=cache_home() / "work",
@@ -77,5 +79,5 @@ def context_of(device: str, workers: int, memory: float, shard_size: float) -> C
         workers=workers,
         memory_bytes=int(memory * (1 << 30)),
         shard_bytes=int(shard_size * (1 << 30)),
-        progress=progress(),
+        progress=reporting.progress,
     )

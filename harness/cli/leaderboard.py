@@ -42,6 +42,8 @@ def leaderboard(
 
     loaded = load_track(track)
     cards = [load_card(name) for name in (*loaded.systems, *(systems or ()))]
+    # Made first, since it also says where progress is shown.
+    context_of(device, workers, memory, shard_size)
     check_inputs(loaded, cards)
     for card in cards:
         outcome = run_system(loaded, card, runs, context_of(device, workers, memory, shard_size), strict=False)

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.collections import reporting
 from harness.collections.digest import HASH_BYTES, record_hash
 from harness.errors import Finding, InvalidInput
 from harness.files import exclusive, explained_write_errors, write_text
@@ -186,6 +187,15 @@ class Indexing:
         # Gone before anything that it describes is replaced.
         (self._home / "index.json").unlink(missing_ok=True)
         self._resume()
+        size = self._source.stat().st_size
+        with reporting.progress.task(f"index {self._source.name}, bytes", total=size) as advance:
+            self._advance = advance
+            advance(self._position)
+            self._read_source()
+        with explained_write_errors(self._home):
+            self._finish()
+
+    def _read_source(self) -> None:
         with self._source.open("rb", buffering=_READ_BYTES) as file:
             file.seek(self._position)
             batch: list[tuple[bytes, int, int, bytes]] = []
@@ -206,8 +216,6 @@ class Indexing:
         if self._findings:
             raise InvalidInput(f"{self._source} is not in order", self._findings)
         self._append(batch, end)
-        with explained_write_errors(self._home):
-            self._finish()
 
     def _resume(self) -> None:
         """Go on from the last note if it is about this very file; drop what was written after it."""
@@ -238,6 +246,7 @@ class Indexing:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+        self._advance(position - self._position)
         self._position, self._records = position, self._records + len(batch)
         self._id_bytes += len(columns["ids"])
         self._width = max([self._width, *(len(doc_id) for doc_id, *_ in batch)])
