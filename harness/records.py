@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,24 @@ class Doc(NamedTuple):
 
     def default_text(self) -> str:
         return f"{self.title} {self.text}" if self.title else self.text
+
+
+class Passages(Protocol):
+    """The passages of a collection, numbered in the order of their ids' UTF-8 bytes; in memory, or on a disk.
+
+    ``docs[4096:8192]`` gives a list of passages, ``docs.get(doc_id)`` one, ``docs.ids`` all ids in order; ``digest`` is SHA-256
+    over the sorted hashes of the records, and blind to the layout of the source.
+    """
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Doc]: ...
+    def __getitem__(self, places: slice) -> list[Doc]: ...
+    def __contains__(self, doc_id: object) -> bool: ...
+    def get(self, doc_id: str) -> Doc: ...
+    @property
+    def ids(self) -> Sequence[str]: ...
+    @property
+    def digest(self) -> str: ...
 
 
 class Query(NamedTuple):

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from harness.collections.view import Docs
 from harness.consent import NOTHING, Consent
-from harness.records import Query, Ranking
+from harness.records import Passages, Query, Ranking
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Request:
     There are no answers and no relevance judgements in it, and there never will be.
     """
 
-    docs: Docs
+    docs: Passages
     queries: tuple[Query, ...]
     depth: int
 

@@ -227,3 +227,104 @@ def test_all_real_files_that_are_there_are_the_published_ones(
     assert {"xquad/xquad.en.json", "xor-tydi/xor_dev_retrieve_eng_span_v1_1.jsonl"} <= {
         name for name in found if found[name] == "present" and (imported_data / name).is_file()
     }
+
+
+BIG = bytes(range(256)) * 8000
+
+
+class CutOff(http.server.BaseHTTPRequestHandler):
+    """Serves ``content`` with ranges; the first answer breaks off in the middle. ``asked``: the ranges of the requests."""
+
+    asked: list[str | None]
+    tag = '"one"'
+    content = BIG
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range")
+        own = type(self)
+        own.asked.append(wanted)
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
+        if wanted and self.headers.get("If-Range") != own.tag:
+            start, wanted = 0, None
+        if start >= len(own.content):
+            self.send_error(416)
+            return
+        data = own.content[start:]
+        self.send_response(206 if wanted else 200)
+        self.send_header("ETag", own.tag)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data if len(own.asked) > 1 else data[: len(data) // 2])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def big(monkeypatch: pytest.MonkeyPatch) -> Iterator[PinnedFile]:
+    """A large file at an address whose first transfer is cut off."""
+    monkeypatch.setattr(CutOff, "asked", [], raising=False)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), CutOff) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        file = PinnedFile("big/file.bin", "CC0", f"http://127.0.0.1:{server.server_port}/big", size="2 MB")
+        monkeypatch.setattr(pinned, "pinned_files", lambda: {file.name: file})
+        yield file
+        server.shutdown()
+        thread.join()
+
+
+def test_a_transfer_that_broke_off_is_gone_on_with(big: PinnedFile) -> None:
+    with pytest.raises(InvalidInput, match="cannot be fetched"):
+        fetch(big)
+    assert state(big) == "absent"
+    fetch(big)
+    assert big.path.read_bytes() == BIG
+    first, second = CutOff.asked
+    assert first is None
+    assert second is not None
+    assert int(second[len("bytes=") : -1]) > 0, "the second transfer began where the first had ended"
+    assert [path.name for path in big.path.parent.iterdir() if path.suffix in (".part", ".tag")] == []
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_from_its_beginning(
+    big: PinnedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidInput, match="cannot be fetched"):
+        fetch(big)
+    monkeypatch.setattr(CutOff, "tag", '"two"')
+    monkeypatch.setattr(CutOff, "content", BIG[::-1])
+    fetch(big)
+    assert big.path.read_bytes() == BIG[::-1]
+
+
+def test_a_transfer_that_was_killed_after_its_last_byte_is_begun_again(big: PinnedFile) -> None:
+    part = big.path.with_name(".file.bin.part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(BIG)
+    part.with_suffix(".tag").write_text('"one"')
+    CutOff.asked.append(None)
+    fetch(big)
+    assert big.path.read_bytes() == BIG
+
+
+def test_a_large_file_is_not_fetched_unasked_and_not_hashed_again_unchanged(
+    big: PinnedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        InvalidInput, match=r"big/file\.bin \(2 MB\) is not in the cache; `xdr data fetch big/file\.bin`"
+    ):
+        verified_path(big.name)
+    assert CutOff.asked == []
+    CutOff.asked.append(None)
+    fetch(big)
+    hashed: list[Path] = []
+    real = pinned.sha256_of_file
+    monkeypatch.setattr(pinned, "sha256_of_file", lambda path: hashed.append(path) or real(path))
+    monkeypatch.setattr(pinned, "_verified", {})
+    verified_path(big.name)
+    assert hashed == []
+    big.path.write_bytes(BIG[:-1])
+    with pytest.raises(InvalidInput, match="not the published one"):
+        verified_path(big.name)
+    assert hashed == [big.path]

@@ -90,10 +90,12 @@ def consent_for(cards: Sequence[LoadedCard], allow_code: bool, trust_remote_code
 
 def context_of(device: str, workers: int, memory: float, shard_size: float, consent: Consent | None = None) -> Context:
     """Where and how systems run, from the operator's options; memory and shard size in GiB. No consent is none."""
+    from harness.collections import reporting
     from harness.consent import NOTHING
     from harness.files import cache_home
     from harness.system import Context
 
+    reporting.progress = progress()
     return Context(
         cache=cache_home(),
         work=cache_home() / "work",
@@ -101,6 +103,6 @@ def context_of(device: str, workers: int, memory: float, shard_size: float, cons
         workers=workers,
         memory_bytes=int(memory * (1 << 30)),
         shard_bytes=int(shard_size * (1 << 30)),
-        progress=progress(),
+        progress=reporting.progress,
         consent=consent or NOTHING,
     )

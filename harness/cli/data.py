@@ -22,12 +22,16 @@ def list_(names: Names = None, as_json: Json = False) -> None:
     """List the data files that are known, and whether they are in the cache."""
     from harness.collections import pinned
 
-    rows = [{"name": f.name, "state": pinned.state(f), "licence": f.licence} for f in pinned.select(names or [])]
+    rows = [
+        {"name": f.name, "state": pinned.state(f), "licence": f.licence, "size": f.size}
+        for f in pinned.select(names or [])
+    ]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
     for row in rows:
-        print(f"{row['state']:<8}  {row['name']}  ({row['licence']})")
+        size = f", {row['size']}" if row["size"] else ""
+        print(f"{row['state']:<8}  {row['name']}  ({row['licence']}{size})")
 
 
 @app.command()

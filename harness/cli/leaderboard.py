@@ -55,6 +55,7 @@ def leaderboard(
     """Make a track's leaderboard: run what is missing, score, compare, render the pages."""
     from harness.card import load_card
     from harness.pipeline import build_leaderboard, compare_all, score_all
+    from harness.preflight import check_inputs
     from harness.run import run_folder, run_system
     from harness.site import render
     from harness.snapshots import check_name
@@ -72,16 +73,19 @@ def leaderboard(
         check_name(freeze)
     cards = [load_card(name) for name in (*loaded.systems, *(systems or ()))]
     consent = consent_for(cards, allow_code, trust_remote_code)
+    # Made first, since it also says where progress is shown.
+    context = context_of(device, workers, memory, shard_size, consent)
+    check_inputs(loaded, cards, consent)
     for card in cards:
         if read_withdrawal(run_folder(runs, loaded, card.card.name)):
             note(f"{card.card.name}: withdrawn; its recorded run stays")
             continue
-        outcome = run_system(loaded, card, runs, context_of(device, workers, memory, shard_size, consent), strict=False)
+        outcome = run_system(loaded, card, runs, context, strict=False)
         note(f"{card.card.name}: {'recorded run' if outcome.reused else f'{outcome.queries} queries run'}")
     if ablations:
         from harness.ablations import measure_ablations
 
-        measure_ablations(loaded, runs, context_of(device, workers, memory, shard_size, consent))
+        measure_ablations(loaded, runs, context)
     scores = score_all(loaded, runs)
     note(f"scored {len(scores)} systems")
     comparison = compare_all(loaded, runs, scores)

@@ -17,8 +17,14 @@ __all__ = ["Collection", "dataset_ids", "load", "register_all"]
 # Modules by the beginning of their ids; they are imported when the first such id is loaded.
 _MODULES = {
     "folder": "folder",
+    "mkqa": "mkqa",
+    "mlqa/": "mlqa",
+    "mr-tydi-v1.1/": "mr_tydi",
+    "paws-x/": "paws_x",
     "squad": "squad",
+    "tydiqa-goldp/": "tydiqa_goldp",
     "xdr-mini/": "mini",
+    "xor-tydi-dpr-2018/": "xor_tydi",
     "xor-tydi/": "xor_tydi",
     "xquad-oracle/": "xquad_oracle",
     "xquad/": "xquad",
@@ -33,7 +39,7 @@ def register_all(registry: Any) -> None:
 
 def dataset_ids() -> list[str]:
     """Ids of all datasets of this package that can be listed; folders and SQuAD files go by their paths."""
-    return sorted(dataset_id for beginning in _MODULES for dataset_id in _module(beginning).ids())
+    return sorted({dataset_id for beginning in _MODULES for dataset_id in _module(beginning).ids()})
 
 
 def _make(dataset_id: str, _: tuple[str, ...]) -> Any:

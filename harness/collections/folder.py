@@ -60,12 +60,17 @@ class Folder:
 
 def read_qrels(path: Path) -> list[tuple[str, str, int]]:
     """Read TREC qrels. Raises ``InvalidInput`` with all lines that are not ``query iteration document relevance``."""
+    return parse_qrels(_bytes(path), str(path))
+
+
+def parse_qrels(data: bytes, where: str) -> list[tuple[str, str, int]]:
+    """TREC qrels that came from ``where``; raises as ``read_qrels`` does."""
     rows: list[tuple[str, str, int]] = []
     findings: list[Finding] = []
     seen: set[tuple[str, str]] = set()
-    for number, line in _lines(path):
+    for number, line in _lines(data, where):
         fields = line.split()
-        place = f"{path}:{number}"
+        place = f"{where}:{number}"
         if len(fields) != 4:
             findings.append(Finding("error", place, f"{len(fields)} columns", "4: query iteration document relevance"))
             continue
@@ -78,17 +83,22 @@ def read_qrels(path: Path) -> list[tuple[str, str, int]]:
             seen.add((query_id, doc_id))
             rows.append((query_id, doc_id, int(relevance)))
     if findings:
-        raise InvalidInput(f"{path} is not in order", findings)
+        raise InvalidInput(f"{where} is not in order", findings)
     return rows
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _bytes(path: Path) -> bytes:
     try:
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes()
     except FileNotFoundError:
         raise WrongUsage(f"no file {path}") from None
+
+
+def _lines(data: bytes, where: str) -> Iterator[tuple[int, str]]:
+    try:
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is not UTF-8 (byte {error.start})") from error
+        raise InvalidInput(f"{where} is not UTF-8 (byte {error.start})") from error
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, line
@@ -99,7 +109,7 @@ def _read_jsonl(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callabl
     records: list[Any] = []
     findings: list[Finding] = []
     first_line: dict[str, int] = {}
-    for number, line in _lines(path):
+    for number, line in _lines(_bytes(path), str(path)):
         place = f"{path}:{number}"
         try:
             record = parse(_object(json.loads(line)))

@@ -1,4 +1,4 @@
-"""ir_datasets handlers for collections that fit in memory: docs, queries, qrels, answers.
+"""ir_datasets handlers: docs in memory or on the disk, queries, qrels, answers.
 
 Records are read at first use by the function that the handler is given, so registering a dataset costs nothing.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from ir_datasets.formats import BaseDocs, BaseQrels, BaseQueries, TrecQrel
 from ir_datasets.indices import Docstore
 
-from harness.records import Answers, Doc, Query
+from harness.records import Answers, Doc, Passages, Query
 
 
 class Docs(BaseDocs):  # type: ignore[misc]
@@ -43,10 +43,56 @@ class Docs(BaseDocs):  # type: ignore[misc]
         return None
 
 
+class LargeDocs(BaseDocs):  # type: ignore[misc]
+    """Docs that stay on the disk, in the order of their ids; ``open_passages`` is called at their first use."""
+
+    def __init__(self, open_passages: Callable[[], Passages], lang: str | None) -> None:
+        self._open = open_passages
+        self._lang = lang
+
+    @functools.cached_property
+    def passages(self) -> Passages:
+        return self._open()
+
+    def docs_iter(self) -> _SliceableIterator:
+        return _SliceableIterator(_Places(self.passages))
+
+    def docs_store(self, field: str = "doc_id") -> _PassagesDocstore:
+        return _PassagesDocstore(self.passages, field)
+
+    def docs_cls(self) -> type[Doc]:
+        return Doc
+
+    def docs_count(self) -> int:
+        return len(self.passages)
+
+    def docs_lang(self) -> str | None:
+        return self._lang
+
+    def docs_namespace(self) -> str | None:
+        return None
+
+
+class _Places:
+    """Passages by place as well as by slice, as a list has them."""
+
+    def __init__(self, passages: Passages) -> None:
+        self._passages = passages
+
+    def __iter__(self) -> Iterator[Doc]:
+        return iter(self._passages)
+
+    def __getitem__(self, key: int | slice) -> Any:
+        if isinstance(key, slice):
+            return self._passages[key]
+        place = range(len(self._passages))[key]
+        return self._passages[place : place + 1][0]
+
+
 class _SliceableIterator:
     """Iterator over docs that can also be sliced, ``docs_iter()[10:20]``, as ir_datasets' own can."""
 
-    def __init__(self, docs: list[Doc]) -> None:
+    def __init__(self, docs: list[Doc] | _Places) -> None:
         self._docs = docs
         self._position = iter(docs)
 
@@ -77,6 +123,24 @@ class _MemoryDocstore(Docstore):  # type: ignore[misc]
 
     def count(self) -> int:
         return len(self._docs)
+
+
+class _PassagesDocstore(Docstore):  # type: ignore[misc]
+    def __init__(self, passages: Passages, field: str) -> None:
+        super().__init__(Doc, field)
+        self._passages = passages
+
+    def get_many_iter(self, doc_ids: Iterable[str]) -> Iterator[Doc]:
+        return (self._passages.get(doc_id) for doc_id in doc_ids if doc_id in self._passages)
+
+    def file_name(self) -> None:
+        return None
+
+    def __iter__(self) -> Iterator[Doc]:
+        return iter(self._passages)
+
+    def count(self) -> int:
+        return len(self._passages)
 
 
 class Queries(BaseQueries):  # type: ignore[misc]

@@ -19,23 +19,30 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
-from harness.files import atomic_write, cache_home, sha256_of_file, write_text
+from harness.files import atomic_write, cache_home, exclusive, explained_write_errors, sha256_of_file, write_text
 
 _RECORDED = "recorded-hashes.json"
+_STAMPS = "checked-stamps.json"
+_BY_HAND = "copy the file to a folder DIR on this machine and run `xdr data import DIR`"
 
 
 @dataclass(frozen=True)
 class PinnedFile:
-    """A file by its name in the cache. ``member``: it is found, by its hash, in the archive at ``url``."""
+    """A file by its name in the cache. ``member``: it is found, by its hash, in the archive at ``url``.
+
+    ``size``: of a large file, for people ("13 GB"). Such a file is never fetched without being asked for, and is hashed again
+    only when its size or time stamp has changed.
+    """
 
     name: str
     licence: str
     url: str = ""
     sha256: str = ""
     member: bool = False
+    size: str = ""
 
     @property
     def path(self) -> Path:
@@ -98,10 +105,11 @@ def verified_path(name: str) -> Path:
     """
     file = pinned_files()[name]
     if not file.path.is_file():
+        if file.size:
+            raise absent_large_file(file)
         fetch(file)
-    status = file.path.stat()
-    stamp = (status.st_size, status.st_mtime_ns)
-    if _verified.get(file.path) != stamp:
+    stamp = _stamp(file)
+    if _verified.get(file.path) != stamp and not (file.size and _known_stamp(file) == stamp):
         found, expected = sha256_of_file(file.path), expected_hash(file)
         if expected and found != expected:
             finding = Finding(
@@ -113,26 +121,82 @@ def verified_path(name: str) -> Path:
             )
             raise InvalidInput("a data file in the cache is not the published one", [finding])
         _verified[file.path] = stamp
+        if file.size:
+            _note(_STAMPS, file.name, list(stamp))
     return file.path
 
 
+def absent_large_file(file: PinnedFile) -> InvalidInput:
+    """What to say where a large file is missing: how to get it, with and without a network."""
+    return InvalidInput(
+        f"{file.name} ({file.size}) is not in the cache; `xdr data fetch {file.name}` downloads it from {file.url} and goes on "
+        f"where it was cut off, `xdr data import DIR` takes it from a folder on this machine"
+    )
+
+
 def fetch(file: PinnedFile) -> None:
-    """Download a file into the cache and check its hash. Raises ``InvalidInput`` when that is not possible."""
+    """Download a file into the cache and check its hash; what a broken transfer left is gone on with.
+
+    Raises ``InvalidInput`` when that is not possible.
+    """
+    if not file.url:
+        raise InvalidInput(f"{file.name} is not in the cache and has no address of its own; {_BY_HAND}")
+    part = file.path.with_name(f".{file.path.name}.part")
+    with exclusive(part.with_suffix(".lock")):
+        _download(file, part)
+        if file.member:
+            data = _member_by_hash(part.read_bytes(), file)
+            with atomic_write(part) as writer:
+                writer.write(data)
+        _accept(file, part, file.url)
+
+
+def _download(file: PinnedFile, part: Path) -> None:
+    """Append to ``part`` what it lacks, if the server still has the same file, else begin anew."""
     import requests
 
-    by_hand = "copy the file to a folder DIR on this machine and run `xdr data import DIR`"
-    if not file.url:
-        raise InvalidInput(f"{file.name} is not in the cache and has no address of its own; {by_hand}")
+    with explained_write_errors(part):
+        part.parent.mkdir(parents=True, exist_ok=True)
+    tag_path = part.with_suffix(".tag")
+    tag = tag_path.read_text("utf-8") if tag_path.is_file() and part.is_file() else ""
+    headers = {"Range": f"bytes={part.stat().st_size}-", "If-Range": tag} if tag else {}
+    # A transfer that is compressed on the way has other offsets than the file.
+    headers["Accept-Encoding"] = "identity"
     try:
-        response = requests.get(file.url, timeout=60)
-        response.raise_for_status()
+        with requests.get(file.url, headers=headers, timeout=60, stream=True) as response:
+            if tag and response.status_code == requests.codes.requested_range_not_satisfiable:
+                # Killed after the last byte, before it was noted that this was the last.
+                tag_path.unlink()
+                return _download(file, part)
+            response.raise_for_status()
+            resumed = response.status_code == requests.codes.partial_content
+            tag = response.headers.get("ETag", "")
+            write_text(tag_path, tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", ""))
+            with explained_write_errors(part), part.open("ab" if resumed else "wb") as writer:
+                for chunk in response.iter_content(1 << 16):
+                    writer.write(chunk)
     except requests.RequestException as error:
         reason = type(error).__name__
         raise InvalidInput(
-            f"{file.name} is not in the cache and {file.url} cannot be fetched ({reason}); {by_hand}"
+            f"{file.name} is not in the cache and {file.url} cannot be fetched ({reason}); {_BY_HAND}"
         ) from error
-    data = _member_by_hash(response.content, file) if file.member else response.content
-    _store(file, data, file.url)
+    tag_path.unlink()
+    return None
+
+
+def _accept(file: PinnedFile, part: Path, origin: str) -> None:
+    """Put a whole file in its place if it has the right hash. Raises ``InvalidInput``, and removes it, if not."""
+    found, expected = sha256_of_file(part), expected_hash(file)
+    if expected and found != expected:
+        part.unlink()
+        mend = "the publisher's file has changed or the transfer was damaged; nothing was stored"
+        raise InvalidInput("wrong hash", [Finding("error", origin, f"sha256 is {found}", expected, mend)])
+    with explained_write_errors(file.path):
+        part.replace(file.path)
+    if not file.sha256:
+        _note(_RECORDED, file.name, found)
+    if file.size:
+        _note(_STAMPS, file.name, list(_stamp(file)))
 
 
 def import_folder(folder: Path) -> Imported:
@@ -152,11 +216,13 @@ def import_folder(folder: Path) -> Imported:
         digest = sha256_of_file(path)
         if pinned := by_hash.get(digest):
             if state(pinned) != "present":
-                _copy(path, pinned)
+                _copy(path, pinned.path)
             copied.append(pinned.name)
         elif namesake := _namesake(path, folder, without_hash):
             try:
-                _store(namesake, path.read_bytes(), str(path))
+                part = namesake.path.with_name(f".{namesake.path.name}.import")
+                _copy(path, part)
+                _accept(namesake, part, str(path))
             except InvalidInput as error:
                 if not error.findings:
                     raise
@@ -186,25 +252,31 @@ def _namesake(path: Path, folder: Path, files: dict[str, PinnedFile]) -> PinnedF
     return matching[0] if len(matching) == 1 else None
 
 
-def _copy(source: Path, file: PinnedFile) -> None:
-    with source.open("rb") as reader, atomic_write(file.path) as writer:
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as reader, atomic_write(target) as writer:
         shutil.copyfileobj(reader, writer)
 
 
-def _store(file: PinnedFile, data: bytes, origin: str) -> None:
-    found, expected = hashlib.sha256(data).hexdigest(), expected_hash(file)
-    if expected and found != expected:
-        mend = "the publisher's file has changed or the transfer was damaged; nothing was stored"
-        raise InvalidInput("wrong hash", [Finding("error", origin, f"sha256 is {found}", expected, mend)])
-    with atomic_write(file.path) as writer:
-        writer.write(data)
-    if not file.sha256:
-        write_text(data_home() / _RECORDED, json.dumps({**_recorded(), file.name: found}, indent=1, sort_keys=True))
+def _stamp(file: PinnedFile) -> tuple[int, int]:
+    status = file.path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _known_stamp(file: PinnedFile) -> tuple[int, ...]:
+    return tuple(_notes(_STAMPS).get(file.name, ()))
 
 
 def _recorded() -> dict[str, str]:
-    path = data_home() / _RECORDED
+    return _notes(_RECORDED)
+
+
+def _notes(name: str) -> dict[str, Any]:
+    path = data_home() / name
     return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+
+def _note(name: str, key: str, value: object) -> None:
+    write_text(data_home() / name, json.dumps({**_notes(name), key: value}, indent=1, sort_keys=True))
 
 
 def _member_by_hash(archive: bytes, file: PinnedFile) -> bytes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +35,54 @@ class SquadFile:
     answers: tuple[Answers, ...]
 
 
-def read_squad(path: Path, lang: str) -> SquadFile:
-    """Read a SQuAD v1.1 file. Raises ``InvalidInput`` with every place that does not have the format's shape."""
+def read_squad(path: Path, lang: str, *, hidden_answers: bool = False) -> SquadFile:
+    """Read a SQuAD v1.1 file. Raises ``InvalidInput`` with every place that does not have the format's shape.
+
+    ``hidden_answers``: answers may be empty texts, as where a publisher keeps them back; they are left out.
+    """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        data = path.read_bytes()
     except OSError:
         raise WrongUsage(f"no file {path}") from None
+    return parse_squad(data, str(path), lang, hidden_answers=hidden_answers)
+
+
+def parse_squad(data: bytes, where: str, lang: str, *, hidden_answers: bool = False) -> SquadFile:
+    """Read SQuAD v1.1 JSON that came from ``where``; raises as ``read_squad`` does."""
+    try:
+        content = json.loads(data.decode("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInput(f"{path} is not a JSON file: {error}") from error
-    reader = _Reader(path, lang)
+        raise InvalidInput(f"{where} is not a JSON file: {error}") from error
+    reader = _Reader(where, lang, hidden_answers)
     reader.read(content)
     if reader.findings:
-        raise InvalidInput(f"{path} is not in SQuAD v1.1 format", reader.findings)
+        raise InvalidInput(f"{where} is not in SQuAD v1.1 format", reader.findings)
     return SquadFile(tuple(reader.docs), tuple(reader.queries), tuple(reader.qrels), tuple(reader.answers))
+
+
+def distinct(docs: Iterable[Doc]) -> tuple[Doc, ...]:
+    """Passages without those whose text another one before them has: judged apart, equal texts would be a lottery."""
+    return tuple({doc.text: doc for doc in reversed(tuple(docs))}.values())[::-1]
+
+
+def over_pool(content: SquadFile, pool: tuple[Doc, ...]) -> SquadFile:
+    """The questions of a file asked of ``pool``, in which their paragraphs are found by text, whatever their ids.
+
+    Raises ``InvalidInput`` when a paragraph is not in the pool.
+    """
+    in_pool = {doc.text: doc.doc_id for doc in pool}
+    if strangers := [doc.doc_id for doc in content.docs if doc.text not in in_pool]:
+        raise InvalidInput(f"{len(strangers)} paragraphs are not among the passages to search, first {strangers[0]!r}")
+    text_of = {doc.doc_id: doc.text for doc in content.docs}
+    qrels = tuple((query_id, in_pool[text_of[doc_id]], grade) for query_id, doc_id, grade in content.qrels)
+    return replace(content, docs=pool, qrels=qrels)
 
 
 class _Reader:
     """Walks data / paragraphs / qas and notes what is not as the format says, by its place in the file."""
 
-    def __init__(self, path: Path, lang: str) -> None:
-        self.path, self.lang = path, lang
+    def __init__(self, where: str, lang: str, hidden_answers: bool) -> None:
+        self.where, self.lang, self._hidden_answers = where, lang, hidden_answers
         self.docs: list[Doc] = []
         self.queries: list[Query] = []
         self.qrels: list[tuple[str, str, int]] = []
@@ -82,10 +111,10 @@ class _Reader:
             self.queries.append(Query(query_id, self._text(question, "question", where), self.lang, query_id))
             self.qrels.append((query_id, doc_id, 1))
             texts = [
-                self._text(answer, "text", f"{where}.answers[{i}]")
+                self._text(answer, "text", f"{where}.answers[{i}]", required=not self._hidden_answers)
                 for i, answer in enumerate(self._list(question, "answers", where))
             ]
-            self.answers.append(Answers(query_id, tuple(dict.fromkeys(texts))))
+            self.answers.append(Answers(query_id, tuple(dict.fromkeys(filter(None, texts)))))
 
     def _new_id(self, name: str, place: str) -> None:
         if name in self._seen:
@@ -108,7 +137,7 @@ class _Reader:
         return ""
 
     def _find(self, place: str, what: str, expected: str) -> None:
-        self.findings.append(Finding("error", f"{self.path}:{place or 'top level'}", what, expected))
+        self.findings.append(Finding("error", f"{self.where}:{place or 'top level'}", what, expected))
 
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from harness.collections import foreign
+from harness.collections.digest import digest_of_records
 from harness.errors import InvalidInput, unknown_name
-from harness.records import Digests, Doc, Query
+from harness.records import Digests, Doc, Passages, Query
 
 
 class Docs:
-    """The passages of a collection in the order of their ids' UTF-8 bytes, whatever the order of the source."""
+    """Passages in memory, in the order of their ids' UTF-8 bytes, whatever the order of the source."""
 
     def __init__(self, docs: Iterable[Doc]) -> None:
         self._docs = sorted(docs, key=lambda doc: doc.doc_id.encode())
@@ -52,22 +52,32 @@ class Collection:
         self._dataset = dataset
 
     @functools.cached_property
-    def docs(self) -> Docs:
-        """Raises ``InvalidInput`` when the dataset has no passages."""
+    def docs(self) -> Passages:
+        """Raises ``InvalidInput`` when the dataset has no passages, or they are not on this machine and cannot be fetched."""
         if not self._dataset.has_docs():
             raise InvalidInput(f"{self.dataset_id} has questions but no passages; choose a collection with passages")
         handler = self._dataset.docs_handler()
         known = _shared_docs.get(id(handler))
         if known is None:
-            known = _shared_docs[id(handler)] = (handler, Docs(map(_as_doc, self._dataset.docs_iter())))
+            known = _shared_docs[id(handler)] = (handler, self._passages(handler))
         return known[1]
+
+    def _passages(self, handler: Any) -> Passages:
+        from harness.collections import handlers
+
+        if isinstance(handler, handlers.LargeDocs):
+            return handler.passages
+        if isinstance(handler, handlers.Docs):
+            return Docs(handler.docs_iter())
+        return foreign.docs(self.dataset_id, handler, lambda: map(_as_doc, self._dataset.docs_iter()))
 
     @functools.cached_property
     def queries(self) -> tuple[Query, ...]:
         if not self._dataset.has_queries():
             return ()
         lang = self._dataset.queries_lang() or ""
-        return tuple(_as_query(query, lang) for query in self._dataset.queries_iter())
+        with foreign.reading(self.dataset_id):
+            return tuple(_as_query(query, lang) for query in self._dataset.queries_iter())
 
     def query(self, query_id: str) -> Query:
         """The query of that id. Raises ``KeyError`` when there is none."""
@@ -83,8 +93,9 @@ class Collection:
         if not self._dataset.has_qrels():
             return None
         by_query: dict[str, dict[str, int]] = {}
-        for qrel in self._dataset.qrels_iter():
-            by_query.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
+        with foreign.reading(self.dataset_id):
+            for qrel in self._dataset.qrels_iter():
+                by_query.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
         return by_query
 
     @functools.cached_property
@@ -106,19 +117,7 @@ class Collection:
         )
 
 
-_shared_docs: dict[int, tuple[Any, Docs]] = {}
-
-
-def digest_of_records(records: Iterable[Iterable[object]]) -> str:
-    """SHA-256 over the sorted BLAKE2b-256 hashes of canonical records: blind to the files' layout and order."""
-    hashes = sorted(
-        hashlib.blake2b(
-            json.dumps(list(record), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"),
-            digest_size=32,
-        ).digest()
-        for record in records
-    )
-    return hashlib.sha256(b"".join(hashes)).hexdigest()
+_shared_docs: dict[int, tuple[Any, Passages]] = {}
 
 
 @functools.cache
@@ -127,7 +126,8 @@ def load(dataset_id: str) -> Collection:
     import ir_datasets
 
     try:
-        return Collection(dataset_id, ir_datasets.load(dataset_id))
+        with foreign.reading(dataset_id):
+            return Collection(dataset_id, ir_datasets.load(dataset_id))
     except KeyError:
         from harness.collections import dataset_ids
 

@@ -1,4 +1,7 @@
-"""XOR-TyDi QA, task XOR-Retrieve: questions and English answers, ``xor-tydi/dev``, ``xor-tydi/train/ja``.
+"""XOR-TyDi QA, task XOR-Retrieve: questions, English answers and English Wikipedia, ``xor-tydi/dev``, ``xor-tydi/train/ja``.
+
+The passages are those of the dump of 2019-02-01, as in the paper. ``xor-tydi-dpr-2018/...`` asks the same questions of DPR's
+dump of December 2018, which some published results (DR.DECR) are about: another collection with another docs digest.
 
 Source: Asai et al. 2021 (arXiv 2010.11856), github.com/AkariAsai/XORQA, v1.1 files, CC BY-SA 4.0. Their quirks, kept
 or mended here: the Arabic rows of the training file have the language " ar" with a leading blank (stripped); some
@@ -9,26 +12,31 @@ from __future__ import annotations
 
 import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import ir_datasets
 
+from harness.collections import wikipedia
 from harness.collections.handlers import AnswerStrings, Queries
-from harness.collections.pinned import verified_path
+from harness.collections.pinned import data_home, verified_path
+from harness.errors import InvalidInput
 from harness.records import Answers, Query
 
 LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
-PATTERN = rf"^xor-tydi/(train|dev)(?:/({'|'.join(LANGUAGES)}))?$"
+PATTERN = rf"^(xor-tydi|xor-tydi-dpr-2018)/(train|dev)(?:/({'|'.join(LANGUAGES)}))?$"
+_DUMPS = {"xor-tydi": "2019-02-01", "xor-tydi-dpr-2018": "dpr-2018"}
 _FILES = {
     "train": "xor-tydi/xor_train_retrieve_eng_span.jsonl",
     "dev": "xor-tydi/xor_dev_retrieve_eng_span_v1_1.jsonl",
 }
+GENERATED = "xor-tydi-xqg"
+_GENERATED_REPOSITORY = "ielab/xor-tydi-xqg-augmented"
 
 
 def ids() -> list[str]:
-    return [f"xor-tydi/{split}/{lang}" for split in _FILES for lang in LANGUAGES] + [
-        f"xor-tydi/{split}" for split in _FILES
-    ]
+    splits = [f"{name}/{split}" for name in _DUMPS for split in _FILES]
+    return splits + [f"{split}/{lang}" for split in splits for lang in LANGUAGES]
 
 
 @functools.cache
@@ -43,12 +51,24 @@ def _rows(split: str) -> list[tuple[Query, Answers]]:
 
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
-    split, lang = groups
+    name, split, lang = groups
 
     def rows() -> list[tuple[Query, Answers]]:
         return [row for row in _rows(split) if not lang or row[0].lang == lang]
 
     return ir_datasets.Dataset(
+        wikipedia.docs(_DUMPS[name]),
         Queries(lambda: [query for query, _ in rows()], lang),
         AnswerStrings(lambda: [answers for _, answers in rows()]),
     )
+
+
+def generated_folder() -> Path:
+    """Where the generated queries of the xQG paper lie. Raises ``InvalidInput`` with the way to get them if they do not."""
+    folder = data_home() / GENERATED
+    if not any(folder.rglob("*.jsonl")):
+        raise InvalidInput(
+            f"the 35 generated queries of each passage (67 GB) are not in {folder}; `hf download {_GENERATED_REPOSITORY} "
+            f"--repo-type dataset --include 'data/*.jsonl' --local-dir {folder}` brings them, and goes on where it was cut off"
+        )
+    return folder

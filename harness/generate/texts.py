@@ -1,4 +1,7 @@
-"""Generated-text files: JSON lines ``{"doc_id": ..., "lang": ..., "text": ..., "source": ...}``."""
+"""Generated-text files: JSON lines ``{"doc_id": ..., "lang": ..., "text": ..., "source": ...}``, or the published data set's.
+
+The published data set of the xQG paper has its own format and size; see ``harness.generate.augmented``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.generate.augmented import AugmentedTexts, ChosenTexts, is_augmented, manifest_of_folder, read_augmented
 from harness.runs import read_bytes
 
 
@@ -19,10 +23,15 @@ class GeneratedText(NamedTuple):
     source: str
 
 
-def read_generated(path: Path) -> list[GeneratedText]:
-    """Read a file, gzip or plain. Raises ``InvalidInput`` with every line that lacks a text under one of the four keys."""
+def read_generated(path: Path) -> list[GeneratedText] | AugmentedTexts:
+    """Read a file of either format. Raises ``InvalidInput`` with the lines that are not in order."""
     if not path.is_file():
         raise WrongUsage(f"no generated-text file {path}")
+    return read_augmented(path) if is_augmented(path) else read_lines(path)
+
+
+def read_lines(path: Path) -> list[GeneratedText]:
+    """Read a file, gzip or plain. Raises ``InvalidInput`` with every line that lacks a text under one of the four keys."""
     texts: list[GeneratedText] = []
     findings: list[Finding] = []
     for number, line in enumerate(read_bytes(path).split(b"\n"), 1):
@@ -45,10 +54,13 @@ def read_generated(path: Path) -> list[GeneratedText]:
 
 
 def generated_file(name: str, folder: Path) -> Path:
-    """The file that a card means: ``xquad-oracle`` is made from that collection, anything else is a path."""
-    from harness.collections import xquad_oracle
+    """The file that a card means: a collection's own, by its name, or a path; for a folder of shards, its manifest."""
+    from harness.collections import xor_tydi, xquad_oracle
 
-    return xquad_oracle.generated_file() if name == xquad_oracle.GENERATED else folder / name
+    if name == xquad_oracle.GENERATED:
+        return xquad_oracle.generated_file()
+    path = xor_tydi.generated_folder() if name == xor_tydi.GENERATED else folder / name
+    return manifest_of_folder(path) if path.is_dir() else path
 
 
 class Choice(NamedTuple):
@@ -62,12 +74,16 @@ class Choice(NamedTuple):
     shuffled: bool
 
 
-def by_document(texts: Sequence[GeneratedText], choice: Choice, doc_ids: Collection[str]) -> Mapping[str, list[str]]:
+def by_document(
+    texts: Sequence[GeneratedText] | AugmentedTexts, choice: Choice, doc_ids: Collection[str]
+) -> Mapping[str, list[str]]:
     """The chosen texts of each document, by language in alphabetical order, then in the order of the file.
 
     Raises ``InvalidInput`` when a text belongs to no document or a chosen language has no texts, or one passage alone is to be
     shuffled.
     """
+    if isinstance(texts, AugmentedTexts):
+        return _streamed(texts, choice, doc_ids)
     strangers = sorted({text.doc_id for text in texts}.difference(doc_ids))
     if strangers:
         raise InvalidInput(f"generated texts for {len(strangers)} unknown passages, first {strangers[0]!r}")
@@ -83,6 +99,23 @@ def by_document(texts: Sequence[GeneratedText], choice: Choice, doc_ids: Collect
     return {
         doc_id: [text for lang in languages for text in chosen.get((owner[doc_id], lang), [])] for doc_id in doc_ids
     }
+
+
+def _streamed(texts: AugmentedTexts, choice: Choice, doc_ids: Collection[str]) -> ChosenTexts:
+    if choice.shuffled:
+        raise InvalidInput("the shuffled control is made in memory, from a generated-text file of four keys a line")
+    strangers = 0
+    first = ""
+    for doc_id in texts.ids():
+        if doc_id not in doc_ids:
+            strangers, first = strangers + 1, first or doc_id
+    if strangers:
+        raise InvalidInput(f"generated texts for {strangers} unknown passages, first {first!r}")
+    # As all passages have the same languages, the first one's are the file's; where one differs, the counts do.
+    available = set(texts.of(next(texts.ids(), "")))
+    if missing := sorted(set(choice.languages) - available):
+        raise InvalidInput(f"no generated texts in {', '.join(missing)}; the file has {', '.join(sorted(available))}")
+    return ChosenTexts(texts, choice.languages or tuple(available), choice.per_language, doc_ids)
 
 
 def _shuffled(doc_ids: Collection[str]) -> dict[str, str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.collections.view import Collection, Docs
+from harness.collections.view import Collection
+from harness.records import Passages
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Judged:
     collection: Collection
 
     @property
-    def docs(self) -> Docs:
+    def docs(self) -> Passages:
         return self.collection.docs
 
     @property

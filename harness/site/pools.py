@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.collections.view import Docs
+from harness.records import Passages
 from harness.site.packing import write_data
 from harness.site.token_ends import token_ends
 
@@ -26,7 +26,7 @@ class Pool:
     """The passages of one collection, as far as pages name them; ``numbers`` gives each its place in order of first use."""
 
     name: str
-    docs: Docs
+    docs: Passages
     numbers: dict[str, int] = field(default_factory=dict)
     shown: Counter[str] = field(default_factory=Counter)
 

@@ -1,0 +1,99 @@
+"""Mr. TyDi v1.1, monolingual: ``mr-tydi-v1.1/sw/test`` asks Swahili questions of the Swahili Wikipedia.
+
+The ``mr-tydi/...`` of ir_datasets is version 1.0; so this one has a name of its own.
+Source: Zhang et al. 2021 (arXiv 2108.08787), github.com/castorini/mr.tydi, Apache-2.0. A tarball per language holds
+``collection/docs.jsonl.gz`` ({"id", "contents"}), ``topic.<split>.tsv`` (id, question) and ``qrels.<split>.txt`` (TREC).
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import ir_datasets
+
+from harness.collections.archives import open_member, read_member
+from harness.collections.docstore import StoredDocs, open_docs
+from harness.collections.folder import parse_qrels
+from harness.collections.foreign import spool
+from harness.collections.handlers import LargeDocs, Qrels, Queries
+from harness.collections.passage_files import JsonLines
+from harness.collections.pinned import data_home, verified_path
+from harness.errors import Finding, InvalidInput
+from harness.files import exclusive
+from harness.records import Doc, Query
+
+_NAMES = {
+    "ar": "arabic",
+    "bn": "bengali",
+    "en": "english",
+    "fi": "finnish",
+    "id": "indonesian",
+    "ja": "japanese",
+    "ko": "korean",
+    "ru": "russian",
+    "sw": "swahili",
+    "te": "telugu",
+    "th": "thai",
+}
+PATTERN = rf"^mr-tydi-v1\.1/({'|'.join(_NAMES)})/(train|dev|test)$"
+_RELEVANCE = {1: "passage identified in the article by an annotator of TyDi QA"}
+
+
+def ids() -> list[str]:
+    return [f"mr-tydi-v1.1/{lang}/{split}" for lang in _NAMES for split in ("train", "dev", "test")]
+
+
+def _archive(lang: str) -> str:
+    return f"mr-tydi-v1.1/mrtydi-v1.1-{_NAMES[lang]}.tar.gz"
+
+
+def _read_docs(lang: str) -> Iterator[Doc]:
+    with open_member(_archive(lang), "collection/docs.jsonl.gz") as packed, gzip.open(packed) as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                yield Doc(row["id"], "", row["contents"])
+            except (ValueError, KeyError, TypeError) as error:
+                where = f"{_archive(lang)}:collection/docs.jsonl.gz:{number}"
+                finding = Finding("error", where, f"{type(error).__name__}: {error}", "an object with id and contents")
+                raise InvalidInput("not in Mr. TyDi's format", [finding]) from error
+
+
+def _stored(lang: str) -> StoredDocs:
+    home = data_home() / "mr-tydi-v1.1" / f"{lang}.passages"
+    status = verified_path(_archive(lang)).stat()
+    with exclusive(home / "lock"):
+        path = spool(home, [status.st_size, status.st_mtime_ns], lambda: _read_docs(lang))
+    return open_docs(path, JsonLines(), home / "index")
+
+
+@functools.cache
+def _docs(lang: str) -> LargeDocs:
+    return LargeDocs(lambda: _stored(lang), lang)
+
+
+def _queries(lang: str, split: str) -> list[Query]:
+    name = f"topic.{split}.tsv"
+    lines = read_member(_archive(lang), name).decode("utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line.strip()]
+    if faulty := [row for row in rows if len(row) != 2]:
+        raise InvalidInput(
+            f"{_archive(lang)}:{name}: {len(faulty)} lines that are not id, tab, question: {faulty[0]!r:.80}"
+        )
+    return [Query(query_id, text, lang, query_id) for query_id, text in rows]
+
+
+def _qrels(lang: str, split: str) -> list[tuple[str, str, int]]:
+    name = f"qrels.{split}.txt"
+    return parse_qrels(read_member(_archive(lang), name), f"{_archive(lang)}:{name}")
+
+
+def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
+    lang, split = groups
+    return ir_datasets.Dataset(
+        _docs(lang), Queries(lambda: _queries(lang, split), lang), Qrels(lambda: _qrels(lang, split), _RELEVANCE)
+    )

@@ -1,0 +1,137 @@
+"""PAWS-X as adversarial cross-lingual retrieval: find the English original of a sentence among sentences of the same words.
+
+PAWS-X holds pairs of sentences with nearly the same words, labelled as paraphrases or not, in parallel in seven languages.
+A pair is no retrieval task: its first sentence would have one candidate. What is asked here follows from the parallel rows.
+The query of ``paws-x/de`` is the German first sentence of a row; the passages are all English sentences of the file.
+Relevant are the English first sentence and those labelled as paraphrases of it; judged not relevant are those labelled as
+no paraphrases: the same words in another order or with another name. Only rows with such an adversary are asked.
+
+- The German sentences of the development set are translations by people, of rows whose English is the original.
+- Rows with "NS" (no sentence) in either language, or on whose label the two languages disagree, are left out.
+- Equal English sentences are one passage. A pair that is labelled both ways is judged relevant.
+
+Source: Yang et al. 2019, github.com/google-research-datasets/paws, free use with attribution to Google.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import ir_datasets
+
+from harness.collections.archives import read_member
+from harness.collections.handlers import Docs, Qrels, Queries
+from harness.collections.pinned import verified_path
+from harness.errors import Finding, InvalidInput
+from harness.records import Doc, Query
+
+LANGUAGES = ("de", "es", "fr", "ja", "ko", "zh")
+PATTERN = rf"^paws-x/({'|'.join(LANGUAGES)})$"
+RELEVANCE = {1: "the sentence itself in English, or a paraphrase of it", 0: "nearly the same words, another meaning"}
+# These languages' files are known one by one (sentence1, sentence2, label); the others are in the publisher's archive.
+_SINGLE_FILES = ("de", "fr", "ko")
+_ARCHIVE = "paws-x-archive/x-final.tar.gz"
+_HEADER = ["id", "sentence1", "sentence2", "label"]
+_MISSING = "NS"
+
+
+def ids() -> list[str]:
+    return [f"paws-x/{lang}" for lang in LANGUAGES]
+
+
+class Row(NamedTuple):
+    first: str
+    second: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Task:
+    docs: tuple[Doc, ...]
+    queries: tuple[Query, ...]
+    qrels: tuple[tuple[str, str, int], ...]
+
+
+def read_rows(data: bytes, where: str) -> dict[str, Row]:
+    """Rows by id, or by number where the file has no ids. Raises ``InvalidInput`` with all rows of another shape."""
+    try:
+        rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline=""), delimiter="\t"))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"{where} is not a TSV file in UTF-8: {error}") from error
+    named = bool(rows) and rows[0] == _HEADER
+    found: dict[str, Row] = {}
+    findings = []
+    for number, row in enumerate(rows[1:] if named else rows, 1):
+        row_id, fields = (row[0], row[1:]) if named and row else (str(number), row)
+        if len(fields) != 3 or fields[2] not in ("0", "1") or row_id in found:
+            expected = "a new id, " * named + "two sentences and 0 or 1, between tabs"
+            findings.append(Finding("error", f"{where}: row {number}", f"{row!r:.60}", expected))
+        else:
+            found[row_id] = Row(fields[0].strip(), fields[1].strip(), fields[2])
+    if findings:
+        raise InvalidInput(f"{where} is not in PAWS-X's format", findings[:50])
+    return found
+
+
+def make_task(asked: dict[str, Row], english: dict[str, Row], lang: str) -> Task:
+    """The retrieval task of two files with parallel rows."""
+    names: dict[str, str] = {}
+    paraphrases: dict[str, set[str]] = defaultdict(set)
+    adversaries: dict[str, set[str]] = defaultdict(set)
+    for row_id, row in english.items():
+        present = {"1": row.first, "2": row.second}
+        for place, text in present.items():
+            if text not in ("", _MISSING):
+                names.setdefault(text, f"{row_id}.{place}")
+        if not {row.first, row.second} & {"", _MISSING}:
+            related = paraphrases if row.label == "1" else adversaries
+            related[row.first].add(row.second)
+            related[row.second].add(row.first)
+    queries, qrels = [], []
+    for row_id, row in asked.items():
+        original = english.get(row_id)
+        if original is None or original.label != row.label or {row.first, row.second} & {"", _MISSING}:
+            continue
+        relevant = {original.first} | paraphrases[original.first]
+        others = adversaries[original.first] - relevant
+        if original.first in names and others:
+            queries.append(Query(row_id, row.first, lang, row_id))
+            qrels += [(row_id, names[text], 1) for text in sorted(relevant)]
+            qrels += [(row_id, names[text], 0) for text in sorted(others)]
+    docs = tuple(Doc(doc_id, "", text) for text, doc_id in names.items())
+    return Task(docs, tuple(queries), tuple(qrels))
+
+
+@functools.cache
+def _rows(lang: str, from_archive: bool) -> dict[str, Row]:
+    if from_archive:
+        name = f"{lang}/dev_2k.tsv"
+        return read_rows(read_member(_ARCHIVE, name), f"{_ARCHIVE}:{name}")
+    path = verified_path(f"paws-x/dev-{lang}.tsv")
+    return read_rows(path.read_bytes(), str(path))
+
+
+@functools.cache
+def _task(lang: str) -> Task:
+    from_archive = lang not in _SINGLE_FILES
+    return make_task(_rows(lang, from_archive), _rows("en", from_archive), lang)
+
+
+@functools.cache
+def _docs(from_archive: bool) -> Docs:
+    lang = next(lang for lang in LANGUAGES if (lang not in _SINGLE_FILES) == from_archive)
+    return Docs(lambda: _task(lang).docs, "en")
+
+
+def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
+    lang = groups[0]
+    return ir_datasets.Dataset(
+        _docs(lang not in _SINGLE_FILES),
+        Queries(lambda: _task(lang).queries, lang),
+        Qrels(lambda: _task(lang).qrels, RELEVANCE),
+    )
