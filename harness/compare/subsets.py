@@ -64,9 +64,9 @@ class SubsetStatistics:
 
     def patterns(self) -> dict[int, int]:
         """Number of units by the set of parts in which they have topics; bit l of the key stands for part l."""
-        weights = 1 << np.arange(len(self.parts))
-        keys, counts = np.unique(weights @ self.members.astype(np.int64), return_counts=True)
-        return {int(key): int(count) for key, count in zip(keys, counts, strict=True)}
+        rows, counts = np.unique(self.members.T, axis=0, return_counts=True)
+        keys = (sum(1 << int(part) for part in np.flatnonzero(row)) for row in rows)
+        return {key: int(count) for key, count in zip(keys, counts, strict=True)}
 
     def cross_products(self) -> NDArray[np.float64]:
         """C_lm, float64, shape (pairs of parts, K, K)."""

@@ -81,11 +81,7 @@ def mark(cell: Cell) -> tuple[str, str]:
     """Sign and words for a difference that the declared family calls significant."""
     if not cell.significant or cell.difference is None:
         return "", ""
-    return (
-        ("▲", "significantly better than the baseline")
-        if cell.difference > 0
-        else ("▼", "significantly worse than the baseline")
-    )
+    return ("▲", "better") if cell.difference > 0 else ("▼", "worse")
 
 
 def readable_bytes(count: Any) -> str:

@@ -159,9 +159,13 @@ def _measure_data(site: Site, measure: str, statistics: SubsetStatistics) -> dic
         "budget": site.budgets.get(measure),
         "means": packed(statistics.means),
         "topics": statistics.topics.tolist(),
-        "patterns": [[key, count] for key, count in statistics.patterns().items() if key],
+        "patterns": [[_members(key), count] for key, count in statistics.patterns().items() if key],
         "pairs": statistics.pairs_of_parts,
     }
+
+
+def _members(bits: int) -> list[int]:
+    return [place for place in range(bits.bit_length()) if bits >> place & 1]
 
 
 def _write_questions(site: Site, part: Part, pool: Pool) -> None:

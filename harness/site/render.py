@@ -96,9 +96,10 @@ def _write_track(site: Site, write: Write) -> None:
             "measure": measure,
             "best": _best(board, measure),
             "bounds": _bounds_rows(board, measure),
-            "standings_axis": _axis([row.cells[track.primary][MACRO].interval for row in board.rows]),
         }
         write("track.html", page, 1, **{**shared, "here": "results"}, **extra)
+    axis = _axis([row.cells[track.primary][MACRO].interval for row in board.rows])
+    write("standings.html", folder / "standings.html", 1, **{**shared, "here": "standings"}, standings_axis=axis)
     for column in board.columns:
         axis = _axis([row.cells[track.primary][column.part].interval for row in board.rows])
         ranked = sorted(board.rows, key=lambda row: _place(row, track.primary, column.part))

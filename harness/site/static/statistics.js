@@ -81,15 +81,14 @@ xdr.statistics = (function () {
     if (one === null || two === null) return null;
     const estimate = one - two, count = parts.length, chosen = new Set(parts);
     const systems = measure.means.length / measure.topics.length;
-    const mask = parts.reduce((bits, part) => bits | (1 << part), 0);
     let shared = false, units = 0;
     const unitsOf = new Map(parts.map((part) => [part, 0]));
     for (const [pattern, number] of measure.patterns) {
-      const within = pattern & mask;
-      if (!within) continue;
+      const within = pattern.filter((part) => chosen.has(part));
+      if (!within.length) continue;
       units += number;
-      if (within & (within - 1)) shared = true;
-      for (const part of parts) if (within & (1 << part)) unitsOf.set(part, unitsOf.get(part) + number);
+      if (within.length > 1) shared = true;
+      for (const part of within) unitsOf.set(part, unitsOf.get(part) + number);
     }
     let variance = 0, satterthwaite = 0;
     measure.pairs.forEach(([l, m], row) => {

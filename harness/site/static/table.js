@@ -115,8 +115,9 @@ xdr.pages.table = function (board) {
   function showValues(current, chosen, reference, packed) {
     const forms = packed ? xdr.unpacked(packed, "forms", xdr.floats64) : null;
     const counts = packed && packed.counts ? xdr.unpacked(packed, "counts", xdr.counts32) : null;
-    const subset = chosen.reduce((bits, part) => bits | (1 << part), 0);
-    const wanted = packed ? subset + " " + reference : "";
+    /* A number of the subset, which only tracks of few languages have counts for. */
+    const subset = chosen.reduce((bits, part) => bits + 2 ** part, 0);
+    const wanted = packed ? chosen + " " + reference : "";
     if (wanted === valuesOf) return;
     valuesOf = wanted;
     for (const cell of table.querySelectorAll(".exploratory")) cell.hidden = !packed;
@@ -156,7 +157,7 @@ xdr.pages.table = function (board) {
     else if (sort)
       keyed.sort((a, b) => (a.key === null) - (b.key === null) || (ascending ? a.key - b.key : b.key - a.key) || a.place - b.place);
     const wanted = (current.find || "").toLowerCase();
-    let visible = 0, rank = 0, last = null;
+    let visible = 0;
     const macros = keyed.map((entry) => board.systems[entry.system].withdrawn ? null : xdr.statistics.macro(measure, entry.system, chosen));
     const ordered = macros.filter((found) => found !== null).sort((a, b) => b - a);
     body.append(...keyed.map(({ row, system }, place) => {
