@@ -158,7 +158,7 @@ def test_colour_is_never_the_only_sign(browser: Any, pages: Pages) -> None:
         assert signs.evaluate_all(
             "all => all.every(s => s.getAttribute('role') === 'img' && s.getAttribute('aria-label'))"
         )
-        shades = page.locator("#table td.score").all_text_contents()
+        shades = page.locator("#table td[class^='h']").all_text_contents()
         assert shades
         assert all(text.strip() for text in shades)
         current = page.locator(".tabs a[aria-current]")

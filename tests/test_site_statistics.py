@@ -89,7 +89,9 @@ def test_the_stratified_t_test_from_forms_is_pythons(page: Any, kind: str, seed:
     measure = {
         "means": packed(statistics.means),
         "topics": statistics.topics.tolist(),
-        "patterns": [[key, count] for key, count in statistics.patterns().items() if key],
+        "patterns": [
+            [[part for part in range(9) if key >> part & 1], count] for key, count in statistics.patterns().items()
+        ],
         "pairs": statistics.pairs_of_parts,
     }
     cross_products = statistics.cross_products()
