@@ -6,8 +6,6 @@ return None; the careful reader of ``runs.py`` then takes its time to say line b
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import XdrError
+from harness.limits import RUN_BYTES, RUN_LINES
 from harness.order import keys_of
+from harness.reading import opened
 
 _BLOCK_BYTES = 8 << 20
 _COLUMNS = ("query", "q0", "doc", "rank", "score", "tag")
@@ -47,16 +48,18 @@ class _Unusual(Exception):
 
 
 class _Watched:
-    """The bytes of a run file, decompressed; a carriage return in them ends the fast reading."""
+    """The bytes of a run file, decompressed; a carriage return in them, or too many of them, end the fast reading."""
 
     closed = False
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self._read = 0
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
-        if b"\r" in data:
+        self._read += len(data)
+        if b"\r" in data or self._read > RUN_BYTES:
             raise _Unusual
         return data
 
@@ -72,14 +75,10 @@ def read_columns(path: Path) -> Columns | None:
     import pyarrow as pa
 
     try:
-        with path.open("rb") as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-        if path.suffix == ".gz" and not compressed:
-            return None
-        with gzip.open(path, "rb") if compressed else path.open("rb") as stream:
+        with opened(path, RUN_BYTES) as stream:
             table = _parsed(stream)
         return _grouped(table)
-    except (_Unusual, OSError, EOFError, zlib.error, pa.ArrowException, ValueError):
+    except (_Unusual, XdrError, pa.ArrowException, ValueError):
         return None
 
 
@@ -106,7 +105,13 @@ def _parsed(stream: Any) -> Any:
             strings_can_be_null=False,
         ),
     )
-    return pa.Table.from_batches(list(reader), reader.schema).unify_dictionaries()
+    batches, lines = [], 0
+    for batch in reader:
+        lines += batch.num_rows
+        if lines > RUN_LINES:
+            raise _Unusual
+        batches.append(batch)
+    return pa.Table.from_batches(batches, reader.schema).unify_dictionaries()
 
 
 def _codes(table: Any, name: str) -> tuple[NDArray[np.int64], Any]:

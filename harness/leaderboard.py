@@ -12,9 +12,11 @@ from typing import Any
 from harness.card import Card
 from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
 from harness.config import Record, checked
-from harness.errors import InvalidInput
+from harness.errors import InvalidInput, WrongUsage
 from harness.files import write_text
+from harness.limits import RESULT_BYTES
 from harness.manifest import Manifest
+from harness.reading import parse_json, read_bytes
 from harness.score import ScoreFile, bounds_of
 from harness.tracks import Track
 
@@ -195,8 +197,8 @@ def write_leaderboard(folder: Path, board: Leaderboard) -> None:
 def read_leaderboard(folder: Path) -> Leaderboard:
     path = folder / FILE_NAME
     try:
-        content = dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
+    except (WrongUsage, ValueError, TypeError) as error:
         raise InvalidInput(f"{path} is not a leaderboard; `xdr leaderboard` makes it") from error
     return checked(Leaderboard, content, str(path))
 

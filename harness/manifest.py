@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import field_validator
 
-from harness.config import Record, checked
-from harness.errors import InvalidInput
+from harness.config import Name, PartName, Record, checked
+from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import write_text
+from harness.limits import RECORD_BYTES
+from harness.reading import parse_yaml, read_bytes
 
 FILE_NAME = "manifest.yaml"
-MAX_BYTES = 4 << 20
 
 
 class PartRecord(Record):
@@ -34,14 +36,21 @@ class Manifest(Record):
     """``reuse`` holds two digests: ``inputs`` of all that defines the run, ``environment`` of what may move its bytes."""
 
     schema_version: int
-    tag: str
+    tag: Name
     track: dict[str, Any]
     method: dict[str, Any]
-    data: dict[str, PartRecord]
+    data: dict[PartName, PartRecord]
     implementation: dict[str, Any]
     platform: dict[str, Any]
     execution: dict[str, Any]
     reuse: dict[str, str]
+
+    @field_validator("method")
+    @classmethod
+    def _has_card(cls, method: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(method.get("card"), dict):
+            raise ValueError("no table 'card' in it")  # noqa: TRY004  (pydantic reports ValueErrors alone)
+        return method
 
     @property
     def card(self) -> dict[str, Any]:
@@ -78,17 +87,30 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def read_manifest(folder: Path) -> Manifest:
     """Raises ``InvalidInput`` when there is no manifest or it is not in order."""
     path = folder / FILE_NAME
+    check_no_links(folder)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InvalidInput(f"{path} is larger than {MAX_BYTES} bytes, which no manifest is")
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError:
+        content = parse_yaml(read_bytes(path, RECORD_BYTES).decode("utf-8"))
+    except WrongUsage:
         raise InvalidInput(f"{folder} has no {FILE_NAME}; `xdr run` writes one") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise InvalidInput(f"{path} is not a YAML file: {error}") from error
     if not isinstance(content, Mapping):
         raise InvalidInput(f"{path} is not a manifest: it holds no keys")
     return checked(Manifest, content, str(path))
+
+
+def check_no_links(folder: Path) -> None:
+    """Raise ``InvalidInput`` when a run's folder or a file in it is a symbolic link.
+
+    A submitted link could lead a reader, or the score file that is written beside the run, to any place of this machine.
+    """
+    paths = [folder, *sorted(folder.iterdir())] if folder.is_dir() else []
+    links = [path.name for path in paths if path.is_symlink()]
+    if links:
+        findings = [
+            Finding("error", name, "a symbolic link", "a file of its own", "copy what it leads to") for name in links
+        ]
+        raise InvalidInput(f"{folder} is not a run's folder", findings)
 
 
 def run_file(folder: Path, part: str) -> Path:

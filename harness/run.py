@@ -16,9 +16,11 @@ from harness.collections.view import Collection, load
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import exclusive, sha256_of_tree
 from harness.journal import Journal
+from harness.limits import RUN_BYTES
 from harness.manifest import (
     Manifest,
     PartRecord,
+    check_no_links,
     digest_of,
     read_manifest,
     run_file,
@@ -26,8 +28,9 @@ from harness.manifest import (
     write_manifest,
 )
 from harness.platform_info import describe, git_state
+from harness.reading import read_bytes
 from harness.records import Query, Ranking
-from harness.runs import read_bytes, write_run
+from harness.runs import write_run
 from harness.sources import package_root, source_digests
 from harness.system import Context, Request, System, inputs_of
 from harness.tracks import Part, Track
@@ -82,6 +85,7 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
     files = {name: sha256_of_tree(path) for name, path in sorted(inputs_of(system).items())}
     keys = _reuse_keys(track, loaded, collections, sources, files, context)
     folder = run_folder(runs, track, card.name)
+    check_no_links(folder)
     if is_recorded(folder, keys if strict else {"inputs": keys["inputs"]}):
         return Outcome(folder, reused=True, resumed=0, queries=sum(len(c.queries) for c in collections.values()))
 
@@ -124,7 +128,7 @@ def is_recorded(folder: Path, keys: Mapping[str, str]) -> bool:
     try:
         manifest = read_manifest(folder)
         return all(manifest.reuse.get(name) == key for name, key in keys.items()) and all(
-            hashlib.sha256(read_bytes(run_file(folder, part))).hexdigest() == record.ranking
+            hashlib.sha256(read_bytes(run_file(folder, part), RUN_BYTES)).hexdigest() == record.ranking
             for part, record in manifest.data.items()
         )
     except (InvalidInput, WrongUsage):

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ import numpy as np
 from harness.card import Card
 from harness.collections.view import Collection, load
 from harness.config import checked
-from harness.errors import Finding, InvalidInput
+from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import atomic_write
+from harness.limits import RESULT_BYTES, RUN_BYTES, SCORE_ROWS
 from harness.manifest import Manifest, digest_of, read_manifest, run_file
 from harness.measures import Judged, Measure, parse
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
-from harness.runs import Expected, Ranked, Run, has_ties, read_bytes, read_run
+from harness.reading import check_regular, parse_json, read_bytes
+from harness.runs import Expected, Ranked, Run, has_ties, read_run
 from harness.tracks import Part, Track
 
 SCHEMA_VERSION = 1
@@ -131,7 +134,7 @@ def check_recorded_files(folder: Path, manifest: Manifest) -> None:
             Finding("error", "manifest.yaml", f"tag {manifest.tag!r}", f"{folder.name!r}, the folder's name")
         )
     for name, record in manifest.data.items():
-        found = hashlib.sha256(read_bytes(run_file(folder, name))).hexdigest()
+        found = hashlib.sha256(read_bytes(run_file(folder, name), RUN_BYTES)).hexdigest()
         if found != record.ranking:
             file = run_file(folder, name).name
             findings.append(Finding("error", file, f"its digest is {found[:16]}...", f"{record.ranking[:16]}..."))
@@ -251,17 +254,16 @@ def write_scores(path: Path, scores: ScoreFile) -> None:
 def read_scores(path: Path) -> ScoreFile:
     """Raises ``InvalidInput`` when the file is not a score file of this schema version."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
-        context = dict(json.loads(table.schema.metadata[b"xdr"]))
-        columns = [table.column(name).to_pylist() for name in COLUMNS]
+        check_regular(path)
+        columns, context = _read_columns(path)
         recorded_rows = context.pop("rows")
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+    except (WrongUsage, OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise InvalidInput(f"{path} is not a score file; `xdr score` makes it again") from error
-    if missing := {"schema_version", "key", "system", "track", "measures", "data", "languages"} - context.keys():
-        raise InvalidInput(f"{path} is not a score file (it lacks {', '.join(sorted(missing))}); `xdr score` makes it")
+    missing = [name for name, kind in _CONTEXT.items() if not isinstance(context.get(name), kind)]
+    if missing:
+        raise InvalidInput(f"{path} is not a score file (it lacks {', '.join(missing)}); `xdr score` makes it")
     if context["schema_version"] != SCHEMA_VERSION:
         raise InvalidInput(f"{path} has schema version {context['schema_version']}, expected {SCHEMA_VERSION}")
     if digest_of(list(zip(*columns, strict=True))) != recorded_rows:
@@ -275,6 +277,40 @@ def read_scores(path: Path) -> ScoreFile:
         langs[part] = lang
     # A part without any scored question has no rows.
     return ScoreFile(context["system"], values, units, {**langs, **context["languages"]}, context)
+
+
+_CONTEXT = {
+    "schema_version": int,
+    "key": str,
+    "system": str,
+    "track": dict,
+    "measures": dict,
+    "data": dict,
+    "languages": dict,
+    "warnings": dict,
+    "ties": dict,
+}
+
+
+def _read_columns(path: Path) -> tuple[list[list[Any]], dict[str, Any]]:
+    """The columns and the context of a Parquet file, after a look at how large it says it is."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        size = max(path.stat().st_size, sum(group.total_byte_size for group in groups))
+        if size > RESULT_BYTES or not 0 <= file.metadata.num_rows <= SCORE_ROWS:
+            raise ValueError("larger than any score file")
+        if tuple(file.schema_arrow.names) != COLUMNS:
+            raise ValueError("other columns")
+        table = file.read()
+    texts, values = table.select(COLUMNS[:-1]).columns, table.column(COLUMNS[-1])
+    columns = [column.cast(pa.string()).to_pylist() for column in texts]
+    # A damaged file may hold anything that its types allow, nulls and halves of characters among them.
+    if not pa.types.is_float64(values.type) or not np.isfinite(values.to_numpy()).all() or None in chain(*columns):
+        raise ValueError("a value that no score file has")
+    return [*columns, values.to_pylist()], dict(parse_json(table.schema.metadata[b"xdr"]))
 
 
 @functools.cache

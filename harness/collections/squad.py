@@ -6,7 +6,6 @@ hold the same articles in other languages give the same ids.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any
 import ir_datasets
 
 from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
-from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.errors import Finding, InvalidInput, reported
+from harness.limits import TEXT_BYTES
+from harness.reading import parse_json, read_bytes
 from harness.records import Answers, Doc, Query
 
 PATTERN = r"^squad(?:\(([a-z-]+)\))?:(.+)$"
@@ -37,15 +38,13 @@ class SquadFile:
 def read_squad(path: Path, lang: str) -> SquadFile:
     """Read a SQuAD v1.1 file. Raises ``InvalidInput`` with every place that does not have the format's shape."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError:
-        raise WrongUsage(f"no file {path}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        content = parse_json(read_bytes(path, TEXT_BYTES))
+    except ValueError as error:
         raise InvalidInput(f"{path} is not a JSON file: {error}") from error
     reader = _Reader(path, lang)
     reader.read(content)
     if reader.findings:
-        raise InvalidInput(f"{path} is not in SQuAD v1.1 format", reader.findings)
+        raise InvalidInput(f"{path} is not in SQuAD v1.1 format", reported(reader.findings, str(path)))
     return SquadFile(tuple(reader.docs), tuple(reader.queries), tuple(reader.qrels), tuple(reader.answers))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.runs import read_bytes
+from harness.errors import Finding, InvalidInput, WrongUsage, reported
+from harness.limits import FAULTS, LINE_BYTES, TEXT_BYTES
+from harness.reading import parse_json, read_lines
 
 
 class GeneratedText(NamedTuple):
@@ -25,13 +25,15 @@ def read_generated(path: Path) -> list[GeneratedText]:
         raise WrongUsage(f"no generated-text file {path}")
     texts: list[GeneratedText] = []
     findings: list[Finding] = []
-    for number, line in enumerate(read_bytes(path).split(b"\n"), 1):
+    for number, line in read_lines(path, TEXT_BYTES, LINE_BYTES):
+        if len(findings) == FAULTS:
+            break
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             fields = [row[key] for key in GeneratedText._fields]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             fault = f"no key {error}" if isinstance(error, KeyError) else str(error)
             findings.append(Finding("error", f"{path.name}:{number}", fault, "keys doc_id, lang, text, source"))
             continue
@@ -40,7 +42,7 @@ def read_generated(path: Path) -> list[GeneratedText]:
             continue
         texts.append(GeneratedText(*fields))
     if findings:
-        raise InvalidInput(f"{path} is not in order", findings[:50])
+        raise InvalidInput(f"{path} is not in order", reported(findings, path.name))
     return texts
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from harness.config import Record, checked, read_toml
+from harness.config import PartName, Record, Reference, checked, read_toml
 from harness.errors import InvalidInput, unknown_name
 
-PartName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
 _PATH = re.compile(r"^((?:folder|squad)(?:\([a-z-]+\))?:)(.+)$")
 
 
@@ -20,7 +19,7 @@ class Part(Record):
     """One query language of a track: a dataset, as ir_datasets names it, and the language of its questions."""
 
     name: PartName
-    dataset: str
+    dataset: Reference
     lang: str
     location: str = Field(default="", description="the dataset id to load, where a relative path was resolved")
 

@@ -1,0 +1,32 @@
+"""What every reader promises, whatever the bytes: it returns, or raises an error that is meant for the user."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+HERE = Path(__file__).parent
+TARGETS = sorted(path.stem for path in (HERE / "targets").glob("[a-z]*.py"))
+
+
+def load(name: str) -> ModuleType:
+    return importlib.import_module(f"{__package__}.targets.{name}")
+
+
+def seeds(name: str) -> list[Path]:
+    return sorted((HERE / "corpus" / name).iterdir())
+
+
+def hold(target: ModuleType, data: bytes, folder: Path) -> None:
+    """Give the bytes to the reader. Every error but an ``XdrError`` with a message passes through: it is a defect."""
+    from harness.errors import XdrError
+
+    # A suffix without a dot is a whole name.
+    path = folder / (target.SUFFIX if not target.SUFFIX.startswith(".") else f"input{target.SUFFIX}")
+    path.write_bytes(data)
+    try:
+        target.read(path)
+    except XdrError as error:
+        # What the terminal and the pages will be given.
+        assert str(error).encode("utf-8", "backslashreplace")
