@@ -14,7 +14,7 @@ from pydantic import field_validator
 
 from harness.config import Name, PartName, Record, checked
 from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.files import write_text
+from harness.files import write_together
 from harness.limits import RECORD_BYTES
 from harness.reading import parse_yaml, read_bytes
 
@@ -80,8 +80,18 @@ def without_absolute_paths(value: Any) -> Any:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
-    write_text(folder / FILE_NAME, text)
+    write_together([(folder / FILE_NAME, manifest_bytes(manifest))])
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    text = yaml.dump(manifest.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text.encode("utf-8")
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        """Equal values are written out each time: the reader takes no aliases."""
+        return True
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.errors import Finding, InvalidInput, Severity, errors_of
 from harness.fast_reader import read_columns
-from harness.files import atomic_write, gzip_bytes
+from harness.files import gzip_bytes, write_together
 from harness.limits import FAULTS, RUN_BYTES, RUN_LINE_BYTES, RUN_LINES
 from harness.reading import read_lines
 from harness.records import Ranking
@@ -342,6 +342,5 @@ def format_run(rankings: Iterable[Ranking], tag: str) -> Iterator[str]:
 def write_run(path: Path, rankings: Iterable[Ranking], tag: str) -> bytes:
     """Write a gzipped run, atomically and with reproducible bytes. Returns the text as it is before compression."""
     text = "".join(format_run(rankings, tag)).encode()
-    with atomic_write(path) as file:
-        file.write(gzip_bytes(text))
+    write_together([(path, gzip_bytes(text))])
     return text

@@ -18,7 +18,7 @@ from harness.card import Card
 from harness.collections.view import Collection, load
 from harness.config import checked
 from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.files import atomic_write
+from harness.files import atomic_write, folder_lock
 from harness.limits import RESULT_BYTES, RUN_BYTES, SCORE_ROWS
 from harness.manifest import Manifest, digest_of, read_manifest, run_file
 from harness.measures import Judged, Measure, parse
@@ -62,7 +62,17 @@ class ScoreFile:
 
 
 def score_system(track: Track, folder: Path) -> ScoreFile:
-    """Score the run in ``folder`` and write its score file, unless the file there is that very thing already."""
+    """Score the run in ``folder`` and write its score file, unless the file there is that very thing already.
+
+    The folder is locked meanwhile: a process that records the run anew, or scores it too, waits.
+    """
+    if not folder.is_dir():
+        raise InvalidInput(f"there is no run in {folder}; `xdr run {track.name} {folder.name}` makes one")
+    with folder_lock(folder):
+        return _scored(track, folder)
+
+
+def _scored(track: Track, folder: Path) -> ScoreFile:
     manifest = read_manifest(folder)
     check_recorded_data(track, manifest)
     check_recorded_files(folder, manifest)

@@ -20,7 +20,7 @@ from .contract import TARGETS, seeds
 
 INPUT_SECONDS = 10
 MEMORY_MIB = 2048
-INPUT_BYTES = 1 << 16
+INPUT_BYTES = 1 << 14
 
 
 class Result(NamedTuple):

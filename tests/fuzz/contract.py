@@ -27,6 +27,5 @@ def hold(target: ModuleType, data: bytes, folder: Path) -> None:
     path.write_bytes(data)
     try:
         target.read(path)
-    except XdrError as error:
-        # What the terminal and the pages will be given.
-        assert str(error).encode("utf-8", "backslashreplace")
+    except XdrError:
+        return

@@ -1,0 +1,67 @@
+"""Disturb the commands and write what was found.
+
+python -m tests.faults [--kills 50] [--seed 1] [--fuzzing FILE ...] [--json FILE] [--output docs/reliability.md]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+# Threads of this process would be lost in the children that it forks.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+
+from .disturbances import kills, refusals
+from .place import COMMANDS, Place
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--kills", type=int, default=50, help="of each command")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--commands", nargs="+", choices=[c.name for c in COMMANDS], default=None)
+    parser.add_argument("--fuzzing", type=Path, nargs="*", default=[], help="results of `python -m tests.fuzz --json`")
+    parser.add_argument("--json", type=Path, help="write the results there, too")
+    parser.add_argument("--output", type=Path, help="write docs/reliability.md")
+    arguments = parser.parse_args()
+    load_libraries()
+    results = []
+    with tempfile.TemporaryDirectory(prefix="xdr-faults-") as folder:
+        place = Place(Path(folder))
+        for command in COMMANDS:
+            if arguments.commands and command.name not in arguments.commands:
+                continue
+            for result in (kills(place, command, arguments.kills, arguments.seed), *refusals(place, command)):
+                results.append(result)
+                print(f"{result.command}, {result.fault}: {result.good} of {result.tried} as promised", flush=True)
+                for failure in result.failures:
+                    print(f"  {failure}", flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps([result._asdict() for result in results], indent=1) + "\n")
+    if arguments.output:
+        fuzzed = [row for path in arguments.fuzzing for row in json.loads(path.read_text())]
+        report.write(arguments.output, results, fuzzed, arguments.seed)
+    return 1 if any(result.failures for result in results) else 0
+
+
+def load_libraries() -> None:
+    """Import what the commands import, so that children begin with their work; nothing is computed here."""
+    import bm25s  # noqa: F401
+    import ir_datasets  # noqa: F401
+    import ir_measures  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+    import harness.cli
+    import harness.pipeline
+    import harness.run
+    import harness.site
+    import systems.bm25
+    import systems.dummy  # noqa: F401
+
+
+if __name__ == "__main__":
+    sys.exit(main())
