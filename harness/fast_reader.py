@@ -48,7 +48,7 @@ class _Unusual(Exception):
 
 
 class _Watched:
-    """The bytes of a run file, decompressed; a carriage return in them, or too many of them, end the fast reading."""
+    """The bytes of a run file, decompressed; a carriage return or an empty line in them, or too many, end it."""
 
     closed = False
 
@@ -59,7 +59,7 @@ class _Watched:
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
         self._read += len(data)
-        if b"\r" in data or self._read > RUN_BYTES:
+        if b"\r" in data or b"\n\n" in data or self._read > RUN_BYTES:
             raise _Unusual
         return data
 

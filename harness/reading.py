@@ -11,6 +11,7 @@ import contextlib
 import gzip
 import json
 import math
+import re
 import stat
 import tomllib
 import zlib
@@ -119,6 +120,9 @@ def parse_json(text: str | bytes) -> Any:
 
 def parse_toml(text: str) -> dict[str, Any]:
     """A TOML document. Raises ``ValueError``."""
+    # tomllib takes time quadratic in the number of a key's parts: minutes for a card of 200 KB.
+    if _LONG_KEY.search(text):
+        raise ValueError(_TOO_DEEP)
     try:
         return dict(_plain(tomllib.loads(text)))
     except RecursionError:
@@ -135,6 +139,9 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(_TOO_DEEP) from None
 
 
+_LONG_KEY = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % NESTING  # noqa: UP031
+)
 _TOO_DEEP = f"lists and tables stand more than {NESTING} deep in each other"
 
 

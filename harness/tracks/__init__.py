@@ -122,6 +122,7 @@ def _resolve_paths(data: dict[str, Any], file: Path) -> dict[str, Any]:
         if isinstance(part, dict) and "location" in part:
             raise InvalidInput(f"{file}: parts have a dataset, and no key 'location'")
         match = _PATH.match(str(part.get("dataset", ""))) if isinstance(part, dict) else None
-        if match and not Path(match[2]).is_absolute():
+        # What no path can hold is left for the check of the dataset's own form to report.
+        if match and "\0" not in match[2] and not Path(match[2]).is_absolute():
             part["location"] = f"{match[1]}{(folder / match[2]).resolve()}"
     return data

@@ -1,6 +1,6 @@
-"""Disturb the commands and write what was found.
+"""Disturb the commands and say what was found; ``tests.faults.report`` makes a page of it.
 
-python -m tests.faults [--kills 50] [--seed 1] [--fuzzing FILE ...] [--json FILE] [--output docs/reliability.md]
+python -m tests.faults [--kills 50] [--seed 1] [--commands run score] [--json FILE]
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50, help="of each command")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--commands", nargs="+", choices=[c.name for c in COMMANDS], default=None)
-    parser.add_argument("--fuzzing", type=Path, nargs="*", default=[], help="results of `python -m tests.fuzz --json`")
     parser.add_argument("--json", type=Path, help="write the results there, too")
-    parser.add_argument("--output", type=Path, help="write docs/reliability.md")
     arguments = parser.parse_args()
     load_libraries()
     results = []
@@ -42,9 +40,6 @@ def main() -> int:
                     print(f"  {failure}", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps([result._asdict() for result in results], indent=1) + "\n")
-    if arguments.output:
-        fuzzed = [row for path in arguments.fuzzing for row in json.loads(path.read_text())]
-        report.write(arguments.output, results, fuzzed, arguments.seed)
     return 1 if any(result.failures for result in results) else 0
 
 
@@ -55,10 +50,6 @@ def load_libraries() -> None:
     import ir_measures  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
-    import harness.cli
-    import harness.pipeline
-    import harness.run
-    import harness.site
     import systems.bm25
     import systems.dummy  # noqa: F401
 

@@ -74,7 +74,7 @@ def refusals(place: Place, command: Command) -> Iterator[Result]:
     """A disk with too little room, a limit on the size of files, a folder that is read-only."""
     target = "home" if command.name == "data import" else "disk"
     if can_mount():
-        yield _summary(command, "disk full (tmpfs)", [_on_tmpfs(place, command, target, room) for room in (0, 8, 64)])
+        yield _summary(command, "disk full (tmpfs)", [_on_tmpfs(place, command, target, room) for room in (0, 8, 24)])
         yield _summary(command, f"read-only {target}", [_on_tmpfs(place, command, target, None)])
     yield _summary(command, "limit on file size", [_limited(place, command, size) for size in (400, 1000)])
 

@@ -18,12 +18,17 @@ def seeds(name: str) -> list[Path]:
     return sorted((HERE / "corpus" / name).iterdir())
 
 
+def place(target: ModuleType, folder: Path) -> Path:
+    """Where the reader's input lies. A suffix without a dot is a whole name."""
+    suffix: str = target.SUFFIX
+    return folder / (f"input{suffix}" if suffix.startswith(".") else suffix)
+
+
 def hold(target: ModuleType, data: bytes, folder: Path) -> None:
     """Give the bytes to the reader. Every error but an ``XdrError`` with a message passes through: it is a defect."""
     from harness.errors import XdrError
 
-    # A suffix without a dot is a whole name.
-    path = folder / (target.SUFFIX if not target.SUFFIX.startswith(".") else f"input{target.SUFFIX}")
+    path = place(target, folder)
     path.write_bytes(data)
     try:
         target.read(path)
