@@ -79,7 +79,8 @@ def test_a_temporary_file_of_a_killed_process_is_removed_and_one_in_use_is_not(t
     path = tmp_path / "file [1]"
     program = (
         "import os, sys\nfrom pathlib import Path\nfrom harness.files import atomic_write\n"
-        "with atomic_write(Path(sys.argv[1])) as file:\n    file.write(b'half')\n    file.flush()\n    os.kill(os.getpid(), 9)\n"
+        "with atomic_write(Path(sys.argv[1])) as file:\n    file.write(b'half')\n    file.flush()\n"
+        "    os.kill(os.getpid(), 9)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", program, str(path)], env=environment, check=False)

@@ -23,8 +23,9 @@ Row = dict[str, Any]
 
 HEAD = """# Reliability
 
-What was done to the commands and readers on purpose, how often, and what came of it. The figures on this page were written by
-commands, on {date}, with Python {python}, {libraries}; {cpu}, Linux {kernel}, on a machine with other work. Make them again with
+What was done to the commands and readers on purpose, how often, and what came of it. The figures on this page were written
+by commands, on {date}, with Python {python}, {libraries}; {cpu},
+Linux {kernel}, on a machine that was busy with other work. Make them again with
 
     python -m tests.faults --kills 50 --json faults.json
     python -m tests.faults.inputs --json inputs.json
@@ -34,11 +35,11 @@ commands, on {date}, with Python {python}, {libraries}; {cpu}, Linux {kernel}, o
 ## Commands that were disturbed
 
 Each trial starts from a fresh copy of the same state: two systems on two languages of `xdr-mini`. A process that has loaded
-the libraries forks the command, so that a kill meets its work; the moment is uniform over the time that the undisturbed command
-takes. "Begun" counts the kills that found the command's outputs or its journal already changed.
+the libraries forks the command, so that a kill meets its work; the moment is uniform over the time that the undisturbed
+command takes. "Begun" counts the kills that found the command's outputs or its journal already changed.
 
-- **Promise after a kill**: the next run of the command completes, its files equal those of an undisturbed one byte for byte (of a
-  run's manifest all but its record of time and memory), and no temporary file is left.
+- **Promise after a kill**: the next run of the command completes, its files equal those of an undisturbed one byte for byte
+  (of a run's manifest all but its record of time and memory), and no temporary file is left.
 - **Promise after a refusal** (disk full, read-only folder, limit on the size of files): exit 1 with a message that says what to do,
   no traceback; every old file is intact, the parts of a run and its manifest all together; with room again, the command
   completes as if nothing had been. Where what was left sufficed, the command may also succeed.
@@ -49,7 +50,8 @@ takes. "Begun" counts the kills that found the command's outputs or its journal 
 
 TOGETHER = """
 Two processes at once (`tests/test_faults.py`): of two `xdr run` with one cache the second says that another is at work and
-exits 1; with caches of their own both complete, and the folder holds one of the two runs whole; two `xdr score` wait for each other.
+exits 1; with caches of their own both complete, and the folder holds one of the two runs whole; `xdr score` waits while a run
+is being replaced.
 
 ## Hostile inputs
 
@@ -66,8 +68,8 @@ FUZZING = """
 ## Fuzzing
 
 Coverage-guided (atheris {atheris}, libFuzzer), from the small corpora in `tests/fuzz/corpus`, one target a reader in
-`tests/fuzz/targets`. An input that takes more than 10 s or 2 GiB, or ends in anything but a result or an error that is meant for
-the user, is a failure. The hypothesis tests in `tests/test_hostile_inputs.py` check the same contract on every `make test`.
+`tests/fuzz/targets`, `nice -n 19`. An input that takes more than 10 s or 2 GiB, or ends in anything but a result or an error
+that is meant for the user, is a failure. The hypothesis tests in `tests/test_hostile_inputs.py` check the same contract on every `make test`.
 
 | reader | seconds | executions | slowest input, s | peak memory | outcome |
 |:---|---:|---:|---:|---:|:---|
