@@ -40,8 +40,8 @@ command takes. "Begun" counts the kills that found the command's outputs or its 
 
 - **Promise after a kill**: the next run of the command completes, its files equal those of an undisturbed one byte for byte
   (of a run's manifest all but its record of time and memory), and no temporary file is left.
-- **Promise after a refusal** (disk full, read-only folder, limit on the size of files): exit 1 with a message that says what to do,
-  no traceback; every old file is intact, the parts of a run and its manifest all together; with room again, the command
+- **Promise after a refusal** (disk full, read-only folder, limit on the size of files): exit 1 with a message that says what
+  to do, no traceback; every old file is intact, the parts of a run and its manifest all together; with room again, the command
   completes as if nothing had been. Where what was left sufficed, the command may also succeed.
 
 | command | fault | tried | begun | as promised |
@@ -69,7 +69,8 @@ FUZZING = """
 
 Coverage-guided (atheris {atheris}, libFuzzer), from the small corpora in `tests/fuzz/corpus`, one target a reader in
 `tests/fuzz/targets`, `nice -n 19`. An input that takes more than 10 s or 2 GiB, or ends in anything but a result or an error
-that is meant for the user, is a failure. The hypothesis tests in `tests/test_hostile_inputs.py` check the same contract on every `make test`.
+that is meant for the user, is a failure. The hypothesis tests in `tests/test_hostile_inputs.py` check the
+same contract on every `make test`.
 
 | reader | seconds | executions | slowest input, s | peak memory | outcome |
 |:---|---:|---:|---:|---:|:---|
