@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 SECONDS = 300
-MEMORY_BYTES = 6 << 30
+MEMORY_BYTES = 4 << 30
 
 
 class Hostile(NamedTuple):
