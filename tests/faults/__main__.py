@@ -29,10 +29,9 @@ def main() -> int:
     load_libraries()
     results = []
     with tempfile.TemporaryDirectory(prefix="xdr-faults-") as folder:
-        place = Place(Path(folder))
-        for command in COMMANDS:
-            if arguments.commands and command.name not in arguments.commands:
-                continue
+        commands = [c for c in COMMANDS if not arguments.commands or c.name in arguments.commands]
+        place = Place(Path(folder), commands)
+        for command in commands:
             for result in (kills(place, command, arguments.kills, arguments.seed), *refusals(place, command)):
                 results.append(result)
                 print(f"{result.command}, {result.fault}: {result.good} of {result.tried} as promised", flush=True)

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,9 +69,9 @@ COMMANDS = (
 
 
 class Place:
-    """The state before and after every command, each in a folder of its own."""
+    """The state before and after the commands, each in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, commands: Sequence[Command]) -> None:
         self.folder = folder
         self.seconds: dict[str, float] = {}
         origin = self.state("")
@@ -80,7 +80,8 @@ class Place:
         (origin / "track.toml").write_text(TRACK)
         # A file without a published hash is imported by its name.
         (origin / "copies" / IMPORTED).write_bytes(b'{"data": []}\n' * 100_000)
-        for command in COMMANDS:
+        needed = {name for command in commands for name in (command.name, command.start)}
+        for command in (command for command in COMMANDS if command.name in needed):
             target = self.copy(command.start, f"state-{command.name}")
             begun = time.monotonic()
             status = Attempt(command, target).wait()
