@@ -136,6 +136,5 @@ def test_commands_that_are_disturbed_keep_their_promises(tmp_path: Path) -> None
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     results = {(row["command"], row["fault"].split(" ")[0]): row for row in json.loads(output.read_text())}
-    for name in ("run",):
-        assert results[name, "kill"]["good"] == results[name, "kill"]["tried"] == 2
-        assert results[name, "limit"]["good"] == results[name, "limit"]["tried"] == 2
+    assert results["run", "kill"]["good"] == results["run", "kill"]["tried"] == 2
+    assert results["run", "limit"]["good"] == results["run", "limit"]["tried"] == 2

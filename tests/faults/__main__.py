@@ -15,8 +15,10 @@ from pathlib import Path
 # Threads of this process would be lost in the children that it forks.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
-from .disturbances import kills, refusals
+from .disturbances import can_mount, kills, refusals
 from .place import COMMANDS, Place
+
+_OWN_MOUNTS = "XDR_FAULTS_OWN_MOUNTS"
 
 
 def main() -> int:
@@ -26,6 +28,10 @@ def main() -> int:
     parser.add_argument("--commands", nargs="+", choices=[c.name for c in COMMANDS], default=None)
     parser.add_argument("--json", type=Path, help="write the results there, too")
     arguments = parser.parse_args()
+    if can_mount() and _OWN_MOUNTS not in os.environ:
+        # Mounts of this process's own vanish with it, however it ends.
+        again = ["unshare", "--mount", sys.executable, "-m", "tests.faults", *sys.argv[1:]]
+        os.execvpe(again[0], again, {**os.environ, _OWN_MOUNTS: "1"})
     load_libraries()
     results = []
     with tempfile.TemporaryDirectory(prefix="xdr-faults-") as folder:
