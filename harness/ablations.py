@@ -19,7 +19,9 @@ from harness.card import LoadedCard, load_card
 from harness.config import Record, checked, read_toml
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import write_text
+from harness.limits import RESULT_BYTES
 from harness.manifest import digest_of
+from harness.reading import parse_json, read_bytes
 from harness.run import run_system
 from harness.score import score_system
 from harness.system import Context
@@ -128,8 +130,8 @@ def read_ablations(folder: Path) -> Ablations | None:
     if not path.is_file():
         return None
     try:
-        content = dict(json.loads(path.read_text("utf-8")))
-    except (ValueError, TypeError, RecursionError) as error:
+        content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
+    except (ValueError, TypeError) as error:
         raise InvalidInput(
             f"{path} is not a file of ablations; `xdr leaderboard --ablations` makes it again"
         ) from error

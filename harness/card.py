@@ -12,10 +12,10 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from harness.bibtex import one_entry
-from harness.config import Record, checked, read_toml
+from harness.config import Name, Record, Reference, checked, read_toml
 from harness.consent import NOTHING, Consent
 from harness.errors import InvalidInput, WrongUsage, unknown_name
 from harness.migrations import migrated
@@ -31,9 +31,9 @@ class Card(Record):
     """Who and what a row is. ``languages`` are those the system claims to serve; the others are dashes, not zeros."""
 
     schema_version: Literal[1]
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._+-]{0,63}$")]
+    name: Name
     title: str = Field(min_length=1, max_length=200)
-    adapter: str = Field(min_length=1)
+    adapter: Reference
     parameters: dict[str, Any] = Field(default_factory=dict)
     languages: Literal["all"] | tuple[str, ...] = "all"
     kind: Literal["lexical", "zero-shot", "cross-lingual", "control", "other"] = "other"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_origin
+from typing import Annotated, Any, TypeVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.errors import Finding, InvalidInput, reported
+from harness.limits import RECORD_BYTES, REPORTED
+from harness.reading import parse_toml, read_bytes
 
 
 class Record(BaseModel):
@@ -19,17 +20,23 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._+-]{0,63}$")]
+"""A system's name: its folder, the tag of its runs, a part of addresses."""
+
+PartName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+"""A part's or a track's name: the beginning of a run file's name, or a folder."""
+
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""The name of a dataset or an adapter, which may be a path: one line, no control characters."""
+
 RecordType = TypeVar("RecordType", bound=BaseModel)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
+    data = read_bytes(path, RECORD_BYTES)
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        raise WrongUsage(f"no file {path} that can be read") from None
-    except IsADirectoryError:
-        raise WrongUsage(f"{path} is a folder, not a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        return parse_toml(data.decode("utf-8"))
+    except ValueError as error:
         raise InvalidInput(f"{path} is not a TOML file: {error}") from error
 
 
@@ -41,8 +48,11 @@ def checked(
         return model.model_validate(dict(data), context=dict(context or {}))
     except ValidationError as error:
         problems = error.errors(include_url=False)
-        findings = [_finding(model, problem, where) for problem in problems if not _is_echo(problem, problems)]
-        raise InvalidInput(f"{where} is not in order", findings) from None
+        kept = [problem for problem in problems if not _is_echo(problem, problems)]
+        # Suggestions take time; nobody reads those of the ten thousandth misspelt key.
+        findings = [_finding(model, problem, where) for problem in kept[: REPORTED + 1]]
+        findings += [findings[-1]] * (len(kept) - len(findings))
+        raise InvalidInput(f"{where} is not in order", reported(findings, where)) from None
 
 
 def _is_echo(problem: Any, problems: Sequence[Any]) -> bool:

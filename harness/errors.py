@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.limits import REPORTED
+
 Severity = Literal["error", "warning"]
 
 
@@ -54,6 +56,12 @@ class WrongUsage(XdrError):
     """The command cannot mean what was typed: an unknown name, a missing file, options that exclude each other."""
 
     exit_code = 2
+
+
+def reported(findings: Sequence[Finding], where: str) -> list[Finding]:
+    """The first findings one by one, and how many more there are: nobody reads a million lines."""
+    more = len(findings) - REPORTED
+    return [*findings[:REPORTED], *([Finding("error", where, f"{more} more faults")] if more > 0 else [])]
 
 
 def errors_of(findings: Iterable[Finding]) -> list[Finding]:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import gzip
 import os
-import zlib
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import XdrError
+from harness.limits import RUN_BYTES, RUN_LINES
 from harness.order import keys_of
+from harness.reading import opened
 
 _BLOCK_BYTES = 2 << 20  # the dictionaries of a block then stay in the processor's cache
 _CHECKED_LINES = 1_000_000
@@ -55,26 +59,45 @@ class _Unusual(Exception):
     """Something that the careful reader has to look at."""
 
 
-class _Watched:
-    """The bytes of a run file, decompressed, from where the stream stands, at most ``left`` of them.
+class _Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
 
-    A carriage return ends the fast reading; so does a byte order mark at the beginning, which Arrow would skip unasked.
+
+class _Segment:
+    """``length`` bytes of an open file from ``start`` on. Threads may read theirs side by side: none moves the file's place."""
+
+    def __init__(self, descriptor: int, start: int, length: int) -> None:
+        self._descriptor, self._place, self._end = descriptor, start, start + length
+
+    def read(self, size: int = -1, /) -> bytes:
+        left = self._end - self._place
+        data = os.pread(self._descriptor, left if size < 0 else min(size, left), self._place)
+        self._place += len(data)
+        return data
+
+
+class _Watched:
+    """The bytes of a run file, decompressed, from the beginning of a line on.
+
+    A carriage return, an empty line or too many bytes end the fast reading; so does a byte order mark at the beginning,
+    which Arrow would skip unasked.
     """
 
     closed = False
 
-    def __init__(self, stream: IO[bytes] | gzip.GzipFile, left: int | None = None) -> None:
-        self._stream, self._left, self._begun = stream, left, False
+    def __init__(self, stream: _Readable) -> None:
+        self._stream, self._read, self._after_line_end = stream, 0, True
 
     def read(self, size: int = -1) -> bytes:
-        if self._left is not None:
-            size = self._left if size < 0 else min(size, self._left)
         data = self._stream.read(size)
-        if b"\r" in data or (not self._begun and data.startswith(_BYTE_ORDER_MARK)):
+        if b"\r" in data or b"\n\n" in data or (self._after_line_end and data.startswith(b"\n")):
             raise _Unusual
-        self._begun = True
-        if self._left is not None:
-            self._left -= len(data)
+        if not self._read and data.startswith(_BYTE_ORDER_MARK):
+            raise _Unusual
+        self._read += len(data)
+        if self._read > RUN_BYTES:
+            raise _Unusual
+        self._after_line_end = data.endswith(b"\n")
         return data
 
     def readable(self) -> bool:
@@ -84,51 +107,54 @@ class _Watched:
         self.closed = True
 
 
+class _Count:
+    """Lines of all segments together, which ``RUN_LINES`` bounds."""
+
+    def __init__(self) -> None:
+        self._lines, self._lock = 0, threading.Lock()
+
+    def add(self, lines: int) -> None:
+        with self._lock:
+            self._lines += lines
+            if self._lines > RUN_LINES:
+                raise _Unusual
+
+
 def read_columns(path: Path) -> Columns | None:
     """The run in ``path``, gzip or plain; None when the careful reader has to look at it."""
     import pyarrow as pa
 
     try:
-        with path.open("rb") as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-        if path.suffix == ".gz" and not compressed:
-            return None
-        if compressed:
-            with gzip.open(path, "rb") as stream:
-                lines = _read(_Watched(stream))
-        else:
-            segments = _segments(path)
+        with opened(path, RUN_BYTES) as stream:
+            parts: list[_Readable] = [stream] if isinstance(stream, gzip.GzipFile) else _segments(stream)
+            if not parts:
+                return None
             # Arrow parses without Python's lock, so threads read segments of the file side by side.
-            with ThreadPoolExecutor(len(segments)) as pool:
-                lines = _joined(list(pool.map(lambda segment: _read_segment(path, *segment), segments)))
+            with ThreadPoolExecutor(len(parts)) as pool:
+                lines = _joined(list(pool.map(partial(_read, count=_Count()), parts)))
         return _grouped(lines) if lines.query else None
-    except (_Unusual, OSError, EOFError, zlib.error, pa.ArrowException, ValueError):
+    except (_Unusual, XdrError, pa.ArrowException, ValueError):
         return None
 
 
-def _segments(path: Path) -> list[tuple[int, int]]:
-    """Spans of a plain file, (first byte, number of bytes), that begin and end with whole lines."""
-    size = path.stat().st_size
+def _segments(file: IO[bytes]) -> list[_Readable]:
+    """Segments of a plain file that begin and end with whole lines."""
+    size = os.fstat(file.fileno()).st_size
     count = max(1, min(size // _SEGMENT_BYTES, os.cpu_count() or 1, _MOST_SEGMENTS))
     borders = [0]
-    with path.open("rb") as file:
-        for number in range(1, count):
-            file.seek(max(borders[-1], size * number // count))
-            if not file.readline(_BLOCK_BYTES).endswith(b"\n") and file.tell() < size:
-                raise _Unusual  # a line of megabytes
-            borders.append(file.tell())
-    return [(start, stop - start) for start, stop in zip(borders, [*borders[1:], size], strict=True) if start < stop]
+    for number in range(1, count):
+        file.seek(max(borders[-1], size * number // count))
+        if not file.readline(_BLOCK_BYTES).endswith(b"\n") and file.tell() < size:
+            raise _Unusual  # a line of megabytes
+        borders.append(file.tell())
+    spans = zip(borders, [*borders[1:], size], strict=True)
+    return [_Segment(file.fileno(), start, stop - start) for start, stop in spans if start < stop]
 
 
-def _read_segment(path: Path, start: int, length: int) -> _Lines:
-    with path.open("rb") as stream:
-        stream.seek(start)
-        return _read(_Watched(stream, length))
-
-
-def _read(stream: _Watched) -> _Lines:
+def _read(stream: _Readable, count: _Count) -> _Lines:
     lines = _Lines()
-    for batch in _parsed(stream):
+    for batch in _parsed(_Watched(stream)):
+        count.add(batch.num_rows)
         lines.add(batch)
     return lines
 

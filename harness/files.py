@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import glob
 import gzip
 import hashlib
 import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -39,8 +40,8 @@ def atomic_write(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
     """
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
+        _remove_abandoned(path)
+        descriptor, temporary = _temporary_beside(path)
     try:
         with _explained(path), os.fdopen(descriptor, "wb") as file:
             yield file
@@ -48,11 +49,44 @@ def atomic_write(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
             if durable:
                 os.fsync(file.fileno())
             os.fchmod(file.fileno(), 0o666 & ~_umask())
-        with _explained(path):
             temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _temporary_beside(path: Path) -> tuple[int, Path]:
+    """A temporary file that this process holds a lock on, so that others can tell it from one of a killed process."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, Path(name)
+        # Before it was locked, another process took it for abandoned.
+        os.close(descriptor)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the temporary files that killed processes left beside ``path``."""
+    for abandoned in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with contextlib.suppress(OSError), abandoned.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            abandoned.unlink()
+
+
+def write_together(contents: Iterable[tuple[Path, bytes]]) -> None:
+    """Write several files so that a full disk leaves all the old ones: the first is replaced when all are on the disk.
+
+    They are replaced in their order, which matters for a process that is killed just then: what vouches for the others
+    comes last.
+    """
+    with contextlib.ExitStack() as stack:
+        for path, data in reversed(list(contents)):
+            file = stack.enter_context(atomic_write(path))
+            with _explained(path):
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str, durable: bool = True) -> None:
@@ -120,6 +154,9 @@ def _explained(path: Path) -> Iterator[None]:
             errno.ENOSPC: "the disk is full; free some space and run the same command again",
             errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
             errno.EACCES: "permission denied; choose a folder that you may write",
+            errno.EPERM: "not permitted; choose a folder that you may write, or ask who protected this one",
+            errno.ENAMETOOLONG: "the name is too long for this file system",
+            errno.EIO: "the device fails; check the disk",
             errno.EROFS: "the file system is read-only; choose a folder that you may write",
             errno.ENOTDIR: "a part of the path is a file, not a folder",
             errno.EEXIST: "a part of the path is a file, not a folder",
@@ -156,3 +193,18 @@ def exclusive(path: Path) -> Iterator[None]:
                 f"another process is at work on {path.parent.name}; wait until it has ended, then run this again"
             ) from None
         yield
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Wait until no other process holds this folder, and hold it for the block. Leaves no file behind.
+
+    For short work: two processes that record the same run, or one that scores what another is replacing.
+    """
+    with _explained(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -13,8 +13,10 @@ from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.exports import FORMATS, WRITTEN
 from harness.exports.json import FILE_NAME as LEADERBOARD
 from harness.leaderboard import Leaderboard, read_leaderboard
+from harness.limits import RESULT_BYTES
 from harness.manifest import digest_of
 from harness.pipeline import COMPARISON, comparison_of, leaderboard_of, recorded_systems
+from harness.reading import parse_json, read_bytes
 from harness.score import FILE_NAME as SCORES
 from harness.score import ScoreFile, read_scores, scores_of_run
 from harness.snapshots import damage_of, snapshots_in
@@ -84,10 +86,10 @@ def _stale_tables(track: Track, folder: Path, comparison: Comparison, board: Lea
 
 def _json_fault(path: Path, today: str) -> str:
     try:
-        return _difference(json.loads(path.read_bytes()), json.loads(today))
-    except FileNotFoundError:
+        return _difference(parse_json(read_bytes(path, RESULT_BYTES)), json.loads(today))
+    except WrongUsage:
         return "missing"
-    except (OSError, ValueError, RecursionError) as error:
+    except (InvalidInput, ValueError) as error:
         return f"cannot be read: {error}"
 
 

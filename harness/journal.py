@@ -12,10 +12,13 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import numpy as np
 
 from harness.files import explained_write_errors
+from harness.limits import LINE_BYTES
+from harness.reading import parse_json
 from harness.records import Ranking
 
 
@@ -52,8 +55,8 @@ class Journal:
 
     def read(self) -> Iterator[Ranking]:
         """All rankings recorded so far, in the order in which they were finished."""
-        with self.path.open("rb") as lines:
-            for line in lines:
+        with self.path.open("rb") as file:
+            for line in _lines(file):
                 ranking = _parsed(line)
                 if ranking is None:
                     return
@@ -63,12 +66,17 @@ class Journal:
         if not self.path.is_file():
             return 0
         length = 0
-        with self.path.open("rb") as lines:
-            for line in lines:
+        with self.path.open("rb") as file:
+            for line in _lines(file):
                 if _parsed(line) is None:
                     break
                 length += len(line)
         return length
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Lines with their ends; what is longer than any ranking comes in pieces, which no checksum fits."""
+    return iter(lambda: file.readline(LINE_BYTES), b"")
 
 
 def _line(ranking: Ranking) -> bytes:
@@ -83,5 +91,8 @@ def _parsed(line: bytes) -> Ranking | None:
     checksum, _, body = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
         return None
-    query_id, doc_ids, width, scores = json.loads(body)
-    return Ranking(query_id, tuple(doc_ids), np.array(scores, dtype=width))
+    try:
+        query_id, doc_ids, width, scores = parse_json(body)
+        return Ranking(query_id, tuple(doc_ids), np.array(scores, dtype={"f4": "f4", "f8": "f8"}[width]))
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +11,12 @@ from pydantic import ConfigDict, Field
 from harness.card import Card
 from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
 from harness.config import Record, checked
-from harness.errors import InvalidInput
+from harness.errors import InvalidInput, WrongUsage
 from harness.figures import percent
+from harness.limits import RESULT_BYTES
 from harness.manifest import Manifest
 from harness.migrations import CURRENT, migrated
+from harness.reading import parse_json, read_bytes
 from harness.reproductions import Reproduced, Reproduction, standing_of
 from harness.score import ScoreFile, bounds_of
 from harness.tracks import Track
@@ -238,8 +239,8 @@ def _column(track: Track, name: str, scores: Sequence[ScoreFile]) -> Column:
 def read_leaderboard(folder: Path) -> Leaderboard:
     path = folder / FILE_NAME
     try:
-        content = dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
+    except (WrongUsage, ValueError, TypeError) as error:
         raise InvalidInput(f"{path} is not a leaderboard; `xdr leaderboard` makes it") from error
     return checked(Leaderboard, migrated("leaderboard", content, str(path)), str(path))
 

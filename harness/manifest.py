@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import field_validator
 
-from harness.config import Record, checked
-from harness.errors import InvalidInput
-from harness.files import write_text
+from harness.config import Name, PartName, Record, checked
+from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.files import write_together
+from harness.limits import RECORD_BYTES
 from harness.migrations import CURRENT, migrated
+from harness.reading import parse_yaml, read_bytes
 
 SCHEMA_VERSION = CURRENT["manifest"]
 FILE_NAME = "manifest.yaml"
-MAX_BYTES = 4 << 20
 RUN_FILES = "submitted run files, not made here"
 """The provenance of a run that came as finished files: there is nothing in it that could be run again."""
 
@@ -38,14 +40,21 @@ class Manifest(Record):
     """``reuse`` holds two digests: ``inputs`` of all that defines the run, ``environment`` of what may move its bytes."""
 
     schema_version: int
-    tag: str
+    tag: Name
     track: dict[str, Any]
     method: dict[str, Any]
-    data: dict[str, PartRecord]
+    data: dict[PartName, PartRecord]
     implementation: dict[str, Any]
     platform: dict[str, Any]
     execution: dict[str, Any]
     reuse: dict[str, str]
+
+    @field_validator("method")
+    @classmethod
+    def _has_card(cls, method: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(method.get("card"), dict):
+            raise ValueError("no table 'card' in it")  # noqa: TRY004  (pydantic reports ValueErrors alone)
+        return method
 
     @property
     def card(self) -> dict[str, Any]:
@@ -79,31 +88,61 @@ def without_absolute_paths(value: Any) -> Any:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
-    write_text(folder / FILE_NAME, text)
+    write_together([(folder / FILE_NAME, manifest_bytes(manifest))])
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    return yaml_text(manifest.model_dump(mode="json")).encode("utf-8")
+
+
+def yaml_text(content: Mapping[str, Any]) -> str:
+    """Plain values as YAML that ``parsed_yaml`` reads."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        """Equal values are written out each time: the reader takes no aliases."""
+        return True
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Raises ``InvalidInput`` when there is no manifest or it is not in order."""
     path = folder / FILE_NAME
-    if not path.is_file():
-        raise InvalidInput(f"{folder} has no {FILE_NAME}; `xdr run` writes one")
-    return checked(Manifest, migrated("manifest", parsed_yaml(path), str(path)), str(path))
+    check_no_links(folder)
+    try:
+        content = parsed_yaml(path)
+    except WrongUsage:
+        raise InvalidInput(f"{folder} has no {FILE_NAME}; `xdr run` writes one") from None
+    return checked(Manifest, migrated("manifest", content, str(path)), str(path))
 
 
 def parsed_yaml(path: Path) -> dict[str, Any]:
-    """The keys of a YAML file of ours. Raises ``InvalidInput`` when it cannot be read or holds no keys."""
+    """The keys of a YAML file of ours. Raises ``InvalidInput`` when it cannot be read or holds no keys.
+
+    Raises ``WrongUsage`` when there is no such file.
+    """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InvalidInput(f"{path} is larger than {MAX_BYTES} bytes, which no {path.stem} is")
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        content = parse_yaml(read_bytes(path, RECORD_BYTES).decode("utf-8"))
+    except ValueError as error:
         raise InvalidInput(f"{path} is not a YAML file: {error}") from error
     if not isinstance(content, Mapping):
         raise InvalidInput(f"{path} is not a {path.stem}: it holds no keys")
     return dict(content)
+
+
+def check_no_links(folder: Path) -> None:
+    """Raise ``InvalidInput`` when a run's folder or a file in it is a symbolic link.
+
+    A submitted link could lead a reader, or the score file that is written beside the run, to any place of this machine.
+    """
+    paths = [folder, *sorted(folder.iterdir())] if folder.is_dir() else []
+    links = [path.name for path in paths if path.is_symlink()]
+    if links:
+        findings = [
+            Finding("error", name, "a symbolic link", "a file of its own", "copy what it leads to") for name in links
+        ]
+        raise InvalidInput(f"{folder} is not a run's folder", findings)
 
 
 def run_file(folder: Path, part: str) -> Path:

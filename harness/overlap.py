@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.collections.view import load
-from harness.errors import InvalidInput, WrongUsage
+from harness.errors import InvalidInput
+from harness.limits import COLLECTION_BYTES
+from harness.reading import parse_json, read_bytes
 from harness.text_similarity import similar_pairs
 from harness.tracks import load_track
 
@@ -41,9 +42,7 @@ def overlap_with_track(train_file: Path, track_name: str) -> list[Overlap]:
 def read_questions(path: Path) -> list[tuple[int, str]]:
     """Line numbers and questions of a text file, or of JSON lines with a key ``question``, ``query`` or ``text``."""
     try:
-        content = path.read_text("utf-8")
-    except (FileNotFoundError, IsADirectoryError):
-        raise WrongUsage(f"no file {path}") from None
+        content = read_bytes(path, COLLECTION_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path} is not UTF-8 (byte {error.start})") from error
     lines = [(number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
@@ -52,7 +51,7 @@ def read_questions(path: Path) -> list[tuple[int, str]]:
     questions = []
     for number, line in lines:
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             text = next(row[key] for key in ("question", "query", "text") if isinstance(row.get(key), str))
         except (ValueError, AttributeError, StopIteration):
             raise InvalidInput(f"{path}:{number}: no JSON object with a text `question`, `query` or `text`") from None

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from pydantic import field_validator
 
 from harness.agreement import RankingAgreement
 from harness.changes import Change
 from harness.config import Record, checked
-from harness.errors import InvalidInput
+from harness.errors import InvalidInput, WrongUsage
 from harness.files import write_text
-from harness.manifest import Manifest, digest_of, parsed_yaml
+from harness.manifest import Manifest, check_no_links, digest_of, parsed_yaml, yaml_text
 from harness.migrations import CURRENT, migrated
 from harness.tracks import Tolerance
 
@@ -52,6 +52,15 @@ class Reproduction(Record):
     isolation: str
     git: dict[str, Any]
 
+    @field_validator("platform")
+    @classmethod
+    def _can_be_told(cls, platform: dict[str, Any]) -> dict[str, Any]:
+        try:
+            _in_words(platform, "cpu")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a platform as `xdr reproduce` writes it: {error}") from None
+        return platform
+
     @property
     def confirms(self) -> bool:
         return self.verdict != "differs"
@@ -59,12 +68,16 @@ class Reproduction(Record):
     @property
     def platform_in_words(self) -> str:
         """The device or processor, the operating system, Python and PyTorch: what a reader of a table wants to know."""
-        cpu = self.platform["hardware"]["cpu"]
-        software, system = self.platform["software"], self.platform["operating system"]
-        torch = software["libraries"].get("torch")
-        words = [cpu["model"] if self.device == "cpu" else self.device, f"{system['kernel']} {cpu['architecture']}"]
-        words += [f"Python {software['python']}", *([f"PyTorch {torch}"] if torch else [])]
-        return ", ".join(words)
+        return _in_words(self.platform, self.device)
+
+
+def _in_words(platform: Mapping[str, Any], device: str) -> str:
+    cpu = platform["hardware"]["cpu"]
+    software, system = platform["software"], platform["operating system"]
+    torch = software["libraries"].get("torch")
+    words = [cpu["model"] if device == "cpu" else device, f"{system['kernel']} {cpu['architecture']}"]
+    words += [f"Python {software['python']}", *([f"PyTorch {torch}"] if torch else [])]
+    return ", ".join(map(str, words))
 
 
 class Reproduced(Record):
@@ -89,18 +102,19 @@ def write_reproduction(folder: Path, reproduction: Reproduction) -> Path:
     """Write a record into the run's folder; making the same run again on the same day gives the same file."""
     content = reproduction.model_dump(mode="json")
     path = folder / FOLDER / f"{reproduction.date}-{digest_of(content)[:8]}.yaml"
-    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
+    write_text(path, yaml_text(content))
     return path
 
 
 def read_reproductions(folder: Path) -> tuple[Reproduction, ...]:
     """All records in a run's folder, by date. Raises ``InvalidInput`` with the troubles of all that are not in order."""
+    check_no_links(folder / FOLDER)
     found, troubles = [], []
     for path in sorted((folder / FOLDER).glob("*.yaml")):
         try:
             content: Mapping[str, Any] = parsed_yaml(path)
             found.append(checked(Reproduction, migrated("reproduction", content, str(path)), str(path)))
-        except InvalidInput as error:
+        except (InvalidInput, WrongUsage) as error:
             troubles.append(str(error))
     if troubles:
         raise InvalidInput("\n".join(troubles))

@@ -14,21 +14,32 @@ import numpy as np
 from harness.card import LoadedCard
 from harness.collections.view import Collection, load
 from harness.errors import InvalidInput, WrongUsage
-from harness.files import exclusive, sha256_of_tree
+from harness.files import (
+    exclusive,
+    explained_write_errors,
+    folder_lock,
+    gzip_bytes,
+    sha256_of_tree,
+    write_together,
+)
 from harness.journal import Journal
+from harness.limits import RUN_BYTES
 from harness.manifest import (
+    FILE_NAME,
     SCHEMA_VERSION,
     Manifest,
     PartRecord,
+    check_no_links,
     digest_of,
+    manifest_bytes,
     read_manifest,
     run_file,
     without_absolute_paths,
-    write_manifest,
 )
 from harness.platform_info import describe, git_state
+from harness.reading import read_bytes
 from harness.records import Query, Ranking
-from harness.runs import read_bytes, write_run
+from harness.runs import format_run
 from harness.sources import package_root, source_digests
 from harness.system import Context, Request, System, inputs_of
 from harness.tracks import Part, Track
@@ -82,6 +93,7 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
     files = {name: sha256_of_tree(path) for name, path in sorted(inputs_of(system).items())}
     keys = _reuse_keys(track, loaded, collections, sources, files, context)
     folder = run_folder(runs, track, card.name)
+    check_no_links(folder)
     if is_recorded(folder, keys if strict else {"inputs": keys["inputs"]}):
         return Outcome(folder, reused=True, resumed=0, queries=sum(len(c.queries) for c in collections.values()))
     if withdrawal := read_withdrawal(folder):
@@ -98,17 +110,18 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
         resumed = 0
         for group, path in zip(groups, journals, strict=True):
             resumed += _search(system, group.request(track.depth), own, path, card.name)
-        records = {
-            part.name: _write_part(folder, part, collections[part.name], group_journal, card.name)
+        texts = {
+            part.name: _text_of(part, collections[part.name], group_journal, card.name)
             for group, group_journal in zip(groups, journals, strict=True)
             for part, _ in group.parts
         }
+        records = {part.name: part_record(part, collections[part.name], texts[part.name]) for part in parts}
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             tag=card.name,
             track={"name": track.name, "version": track.version, "depth": track.depth},
             method={"card": without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True))},
-            data={part.name: records[part.name] for part in parts},
+            data=records,
             implementation={
                 "git": git_state(package_root()),
                 "source": sources,
@@ -118,7 +131,7 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
             execution=_execution(own),
             reuse=keys,
         )
-        write_manifest(folder, manifest)
+        _record_run(folder, texts, manifest)
         for path in journals:
             path.unlink()
     return Outcome(folder, reused=False, resumed=resumed, queries=sum(r.query_count for r in records.values()))
@@ -129,7 +142,7 @@ def is_recorded(folder: Path, keys: Mapping[str, str]) -> bool:
     try:
         manifest = read_manifest(folder)
         return all(manifest.reuse.get(name) == key for name, key in keys.items()) and all(
-            hashlib.sha256(read_bytes(run_file(folder, part))).hexdigest() == record.ranking
+            hashlib.sha256(read_bytes(run_file(folder, part), RUN_BYTES)).hexdigest() == record.ranking
             for part, record in manifest.data.items()
         )
     except (InvalidInput, WrongUsage):
@@ -219,7 +232,17 @@ def _checked(rankings: Iterable[Ranking], request: Request, wanted: set[str], na
         yield ranking
 
 
-def _write_part(folder: Path, part: Part, collection: Collection, journal: Path, tag: str) -> PartRecord:
+def _record_run(folder: Path, texts: Mapping[str, bytes], manifest: Manifest) -> None:
+    """Replace the run in ``folder``, the manifest last; another process that does the same waits."""
+    files = [(run_file(folder, name), gzip_bytes(text)) for name, text in texts.items()]
+    with explained_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with folder_lock(folder):
+        write_together([*files, (folder / FILE_NAME, manifest_bytes(manifest))])
+
+
+def _text_of(part: Part, collection: Collection, journal: Path, tag: str) -> bytes:
+    """The part's run file before compression."""
     prefix = f"{part.name}/"
     found = {
         ranking.query_id.removeprefix(prefix): ranking
@@ -228,8 +251,7 @@ def _write_part(folder: Path, part: Part, collection: Collection, journal: Path,
     }
     present: list[Query] = [query for query in collection.queries if query.query_id in found]
     rankings = (found[query.query_id]._replace(query_id=query.query_id) for query in present)
-    text = write_run(run_file(folder, part.name), rankings, tag)
-    return part_record(part, collection, text)
+    return "".join(format_run(rankings, tag)).encode()
 
 
 def part_record(part: Part, collection: Collection, text: bytes) -> PartRecord:

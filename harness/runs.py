@@ -6,9 +6,7 @@ is read or written; whatever looks at a ranking afterwards looks at this order.
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +15,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import Finding, InvalidInput, Severity, WrongUsage, errors_of
+from harness.errors import Finding, InvalidInput, Severity, errors_of
 from harness.fast_reader import read_columns
-from harness.files import atomic_write, gzip_bytes
+from harness.files import gzip_bytes, write_together
+from harness.limits import FAULTS, RUN_BYTES, RUN_LINE_BYTES, RUN_LINES
+from harness.reading import read_lines
 from harness.records import Ranking
 
 MAX_SHOWN = 20
@@ -177,46 +177,36 @@ class _Rows:
         self.lines.append(row.line)
 
 
-def read_bytes(path: Path) -> bytes:
-    """Bytes of a file, decompressed where it is gzip. Raises ``InvalidInput`` for a damaged gzip file."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise WrongUsage(f"no file {path}") from None
-    except IsADirectoryError:
-        raise WrongUsage(f"{path} is a folder, not a run file") from None
-    if data[:2] != b"\x1f\x8b":
-        if path.suffix == ".gz":
-            finding = Finding("error", path.name, "not gzip", "gzip, as the name says", f"run `gzip -n {path.stem}`")
-            raise InvalidInput(f"{path} cannot be read", [finding])
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        finding = Finding("error", path.name, f"damaged gzip: {error}", "a complete file", "copy or make it again")
-        raise InvalidInput(f"{path} cannot be read", [finding]) from error
-
-
 def _read_rows(path: Path, findings: Findings) -> list[_Row]:
-    data = read_bytes(path)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        findings.add("error", line, "not UTF-8", f"not UTF-8 at byte {error.start}", "UTF-8", "convert the file")
-        return []
-    if "\r" in text:
-        first = text.count("\n", 0, text.index("\r")) + 1
-        mend = "convert the file, for example with `sed -i 's/\\r$//'`"
-        findings.add("error", first, "line end", "a carriage return (Windows line end)", "lines that end in \\n", mend)
-        text = text.replace("\r\n", "\n").replace("\r", " ")
-    rows = []
-    lines = text.removesuffix("\n").split("\n") if text else []
-    for number, content in enumerate(lines, 1):
+    rows: list[_Row] = []
+    number, start, faults, returns = 0, 0, 0, False
+    for number, line in read_lines(path, RUN_BYTES, RUN_LINE_BYTES):
+        if number > RUN_LINES:
+            findings.add(
+                "error", number, "too long", "more lines", f"at most {RUN_LINES:,}", "cut the run at the depth"
+            )
+            return []
+        try:
+            content = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            findings.add(
+                "error", number, "not UTF-8", f"not UTF-8 at byte {start + error.start}", "UTF-8", "convert the file"
+            )
+            return []
+        start += len(line) + 1
+        if "\r" in content:
+            if not returns:
+                mend = "convert the file, for example with `sed -i 's/\\r$//'`"
+                what = "a carriage return (Windows line end)"
+                findings.add("error", number, "line end", what, "lines that end in \\n", mend)
+            returns = True
         row = _parse(number, content, findings)
         if row is not None:
             rows.append(row)
-    if not rows and not findings.has_errors:
+        elif (faults := faults + 1) == FAULTS:
+            findings.add("error", number, "other file", f"{FAULTS:,} faulty lines; the rest was not read", "a run")
+            return []
+    if not number:
         findings.add("warning", 0, "empty", "no lines", "a run", "all queries score 0")
     return rows
 
@@ -240,7 +230,7 @@ def _parse(number: int, line: str, findings: Findings) -> _Row | None:
     if not math.isfinite(value) or abs(value) > _LARGEST_SCORE:
         findings.add("error", number, "score", f"score {score}", "a finite 32-bit number", "leave the document out")
         return None
-    if not (rank.isascii() and rank.isdecimal()):
+    if not (rank.isascii() and rank.isdecimal() and len(rank) < 10):
         findings.add("error", number, "rank", f"rank {rank!r}", "a whole number from 0 or 1 up")
         return None
     return _Row(number, query_id, doc_id, int(rank), value, tag)
@@ -349,6 +339,5 @@ def format_run(rankings: Iterable[Ranking], tag: str) -> Iterator[str]:
 def write_run(path: Path, rankings: Iterable[Ranking], tag: str) -> bytes:
     """Write a gzipped run, atomically and with reproducible bytes. Returns the text as it is before compression."""
     text = "".join(format_run(rankings, tag)).encode()
-    with atomic_write(path) as file:
-        file.write(gzip_bytes(text))
+    write_together([(path, gzip_bytes(text))])
     return text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,16 @@ import numpy as np
 from harness.card import Card
 from harness.collections.view import Collection, load
 from harness.config import checked
-from harness.errors import Finding, InvalidInput
-from harness.files import atomic_write
+from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.files import atomic_write, folder_lock
+from harness.limits import RESULT_BYTES, RUN_BYTES, SCORE_ROWS
 from harness.manifest import Manifest, digest_of, read_manifest, run_file
 from harness.measures import Judged, Measure, judged_shares, parse, score_all
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
 from harness.migrations import CURRENT, migrated
-from harness.runs import Expected, Ranked, Run, has_ties, read_bytes, read_run
+from harness.reading import check_regular, parse_json, read_bytes
+from harness.runs import Expected, Ranked, Run, has_ties, read_run
 from harness.tracks import Part, Track
 
 SCHEMA_VERSION = CURRENT["scores"]
@@ -65,7 +69,11 @@ class ScoreFile:
 
 def score_system(track: Track, folder: Path) -> ScoreFile:
     """Score the run in ``folder`` and write its score file, unless the file there is that very thing already."""
-    manifest, context = _checked_run(track, folder)
+    with _checked_run(track, folder) as (manifest, context):
+        return _scored(track, folder, manifest, context)
+
+
+def _scored(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:
     existing = folder / FILE_NAME
     if existing.is_file():
         try:
@@ -81,16 +89,23 @@ def score_system(track: Track, folder: Path) -> ScoreFile:
 
 def scores_of_run(track: Track, folder: Path) -> ScoreFile:
     """Score the run in ``folder`` whatever scores lie there, and write nothing."""
-    manifest, context = _checked_run(track, folder)
-    return _score(track, folder, manifest, context)
+    with _checked_run(track, folder) as (manifest, context):
+        return _score(track, folder, manifest, context)
 
 
-def _checked_run(track: Track, folder: Path) -> tuple[Manifest, dict[str, Any]]:
-    """The run's manifest and what its scores depend on. Raises ``InvalidInput`` when it is not the run it should be."""
-    manifest = read_manifest(folder)
-    check_recorded_data(track, manifest)
-    check_recorded_files(folder, manifest)
-    return manifest, scoring_context(track, folder, manifest)
+@contextlib.contextmanager
+def _checked_run(track: Track, folder: Path) -> Iterator[tuple[Manifest, dict[str, Any]]]:
+    """The run's manifest and what its scores depend on. Raises ``InvalidInput`` when it is not the run it should be.
+
+    The folder is locked meanwhile: a process that records the run anew, or scores it too, waits.
+    """
+    if not folder.is_dir():
+        raise InvalidInput(f"there is no run in {folder}; `xdr run {track.name} {folder.name}` makes one")
+    with folder_lock(folder):
+        manifest = read_manifest(folder)
+        check_recorded_data(track, manifest)
+        check_recorded_files(folder, manifest)
+        yield manifest, scoring_context(track, folder, manifest)
 
 
 def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str, Any]:
@@ -147,7 +162,7 @@ def check_recorded_files(folder: Path, manifest: Manifest) -> None:
             Finding("error", "manifest.yaml", f"tag {manifest.tag!r}", f"{folder.name!r}, the folder's name")
         )
     for name, record in manifest.data.items():
-        found = hashlib.sha256(read_bytes(run_file(folder, name))).hexdigest()
+        found = hashlib.sha256(read_bytes(run_file(folder, name), RUN_BYTES)).hexdigest()
         if found != record.ranking:
             file = run_file(folder, name).name
             findings.append(Finding("error", file, f"its digest is {found[:16]}...", f"{record.ranking[:16]}..."))
@@ -270,18 +285,17 @@ def write_scores(path: Path, scores: ScoreFile) -> None:
 def read_scores(path: Path) -> ScoreFile:
     """Raises ``InvalidInput`` when the file is not a score file of this schema version."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
-        context = dict(json.loads(table.schema.metadata[b"xdr"]))
-        columns = [table.column(name).to_pylist() for name in COLUMNS]
+        check_regular(path)
+        columns, context = _read_columns(path)
         recorded_rows = context.pop("rows")
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+    except (WrongUsage, OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise InvalidInput(f"{path} is not a score file; `xdr score` makes it again") from error
-    if missing := {"schema_version", "key", "system", "track", "measures", "data", "languages"} - context.keys():
-        raise InvalidInput(f"{path} is not a score file (it lacks {', '.join(sorted(missing))}); `xdr score` makes it")
-    context = migrated("scores", context, str(path))
+    context = {"judged": {}, **migrated("scores", context, str(path))}
+    missing = [name for name, kind in _CONTEXT.items() if not isinstance(context.get(name), kind)]
+    if missing:
+        raise InvalidInput(f"{path} is not a score file (it lacks {', '.join(missing)}); `xdr score` makes it")
     if digest_of(list(zip(*columns, strict=True))) != recorded_rows:
         raise InvalidInput(f"{path} is not as it was written; `xdr score` makes it again")
     values: dict[tuple[str, str], dict[str, float]] = {}
@@ -293,6 +307,41 @@ def read_scores(path: Path) -> ScoreFile:
         langs[part] = lang
     # A part without any scored question has no rows.
     return ScoreFile(context["system"], values, units, {**langs, **context["languages"]}, context)
+
+
+_CONTEXT = {
+    "schema_version": int,
+    "key": str,
+    "system": str,
+    "track": dict,
+    "measures": dict,
+    "data": dict,
+    "languages": dict,
+    "warnings": dict,
+    "ties": dict,
+    "judged": dict,
+}
+
+
+def _read_columns(path: Path) -> tuple[list[list[Any]], dict[str, Any]]:
+    """The columns and the context of a Parquet file, after a look at how large it says it is."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        size = max(path.stat().st_size, sum(group.total_byte_size for group in groups))
+        if size > RESULT_BYTES or not 0 <= file.metadata.num_rows <= SCORE_ROWS:
+            raise ValueError("larger than any score file")
+        if tuple(file.schema_arrow.names) != COLUMNS:
+            raise ValueError("other columns")
+        table = file.read()
+    texts, values = table.select(COLUMNS[:-1]).columns, table.column(COLUMNS[-1])
+    columns = [column.cast(pa.string()).to_pylist() for column in texts]
+    # A damaged file may hold anything that its types allow, nulls and halves of characters among them.
+    if not pa.types.is_float64(values.type) or not np.isfinite(values.to_numpy()).all() or None in chain(*columns):
+        raise ValueError("a value that no score file has")
+    return [*columns, values.to_pylist()], dict(parse_json(table.schema.metadata[b"xdr"]))
 
 
 @functools.cache

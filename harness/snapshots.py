@@ -23,9 +23,11 @@ from harness.exports import FORMATS
 from harness.exports.json import SCHEMA_FILE_NAME, schema
 from harness.files import sha256_of_file, write_new_folder
 from harness.leaderboard import Leaderboard
+from harness.limits import RECORD_BYTES, RESULT_BYTES
 from harness.manifest import FILE_NAME as MANIFEST
 from harness.manifest import digest_of, read_manifest
 from harness.platform_info import describe
+from harness.reading import parse_json, read_bytes
 
 SCHEMA_VERSION = 1
 FOLDER, FILE_NAME, SUMS, CITATION = "snapshots", "snapshot.json", "SHA256SUMS", "CITATION.cff"
@@ -107,9 +109,9 @@ def damage_of(snapshot: Path) -> list[Finding]:
         return Finding("error", str(path), what, "", mend)
 
     try:
-        lines = (snapshot / SUMS).read_text("utf-8").splitlines()
+        lines = read_bytes(snapshot / SUMS, RECORD_BYTES).decode("utf-8").splitlines()
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
-    except (OSError, ValueError):
+    except (InvalidInput, WrongUsage, ValueError):
         return [fault(snapshot / SUMS, "missing, or not a list of SHA-256 digests")]
     findings = []
     for name, digest in sums.items():
@@ -166,9 +168,9 @@ def citation(snapshot: Snapshot, board: Leaderboard) -> str:
 def _date_of(target: Path) -> datetime.date | None:
     """The day on which a snapshot was frozen, so that freezing it again can give the same bytes."""
     try:
-        content = dict(json.loads((target / FILE_NAME).read_text("utf-8")))
+        content = dict(parse_json(read_bytes(target / FILE_NAME, RESULT_BYTES)))
         return checked(Snapshot, content, str(target / FILE_NAME)).date
-    except (OSError, ValueError, TypeError, InvalidInput):
+    except (InvalidInput, WrongUsage, ValueError, TypeError):
         return None
 
 

@@ -15,7 +15,7 @@ from harness.collections.view import load
 from harness.config import checked, read_toml
 from harness.consent import Consent
 from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.files import exclusive, sha256_of_file, sha256_of_tree
+from harness.files import exclusive, folder_lock, sha256_of_file, sha256_of_tree
 from harness.manifest import (
     RUN_FILES,
     SCHEMA_VERSION,
@@ -186,11 +186,13 @@ def _emptied(staging: Path, folder: Path) -> Iterator[None]:
 
 def _move(staged: Path, folder: Path, aside: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists():
-        if (folder / REPRODUCTIONS).is_dir():
-            shutil.copytree(folder / REPRODUCTIONS, staged / REPRODUCTIONS)
-        folder.rename(aside)
-    staged.rename(folder)
+    with contextlib.ExitStack() as stack:
+        if folder.exists():
+            stack.enter_context(folder_lock(folder))  # whoever scores the old row has ended then
+            if (folder / REPRODUCTIONS).is_dir():
+                shutil.copytree(folder / REPRODUCTIONS, staged / REPRODUCTIONS)
+            folder.rename(aside)
+        staged.rename(folder)
 
 
 def _check_card(folder: Path, card: Card) -> None:

@@ -17,10 +17,14 @@ import numpy as np
 from harness.card import Card
 from harness.collections.view import Collection, load
 from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.runs import DocIds, Expected, Findings, Ranked, Run, read_bytes, read_run
+from harness.limits import RESULT_BYTES, RUN_BYTES, RUN_LINE_BYTES
+from harness.reading import opened, read_bytes, read_lines
+from harness.runs import DocIds, Expected, Findings, Ranked, Run, read_run
 from harness.score import expected_of
 from harness.tracks import Track
 from harness.xor_retrieve import Prediction, read_predictions
+
+_BEGINNING = 1 << 16
 
 Owners = Mapping[str, tuple[str, str]]
 """Part and query id by the query id that a submitted file uses."""
@@ -92,7 +96,8 @@ def _expanded(files: Iterable[Path], track: Track) -> list[Path]:
 
 
 def _begins_as_json(path: Path) -> bool:
-    return read_bytes(path).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+    with opened(path, RUN_BYTES) as stream:
+        return stream.read(_BEGINNING).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
 
 
 def _check_languages(track: Track, card: Card, reading: _Reading) -> None:
@@ -146,8 +151,9 @@ def _owners_by_id(path: Path, collections: Mapping[str, Collection]) -> Owners:
             if query.query_id in alone:
                 shared.add(query.query_id)
             alone[query.query_id] = (part, query.query_id)
-    fields = (line.split(None, 1) for line in read_bytes(path).decode("utf-8", "replace").split("\n"))
-    used = {words[0] for words in fields if words}
+    known = with_part.keys() | shared
+    lines = (line.decode("utf-8", "replace") for _, line in read_lines(path, RUN_BYTES, RUN_LINE_BYTES))
+    used = {words[0] for line in lines if (words := line.split(None, 1)) and words[0] in known}
     if used & with_part.keys():
         return with_part
     if ambiguous := sorted(used & shared):
@@ -164,7 +170,7 @@ def read_query_map(path: Path, collections: Mapping[str, Collection]) -> Owners:
     """
     findings = Findings(path.name)
     try:
-        lines = read_bytes(path).decode("utf-8").splitlines()
+        lines = read_bytes(path, RESULT_BYTES).decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise InvalidInput("", [Finding("error", path.name, f"not UTF-8 at byte {error.start}", "UTF-8")]) from None
     known = {part: {query.query_id for query in found.queries} for part, found in collections.items()}

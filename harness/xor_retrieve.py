@@ -16,9 +16,11 @@ from typing import Any
 from harness.collections.view import Collection, load
 from harness.errors import Finding, InvalidInput
 from harness.files import atomic_write
+from harness.limits import TEXT_BYTES
 from harness.manifest import read_manifest, run_file
+from harness.reading import parse_json, read_bytes
 from harness.records import Query
-from harness.runs import Findings, Run, read_bytes, read_run
+from harness.runs import Findings, Run, read_run
 from harness.score import check_recorded_data, expected_of, scored_parts
 from harness.tracks import Track
 
@@ -161,7 +163,7 @@ def read_predictions(
 def _entries(path: Path, findings: Findings) -> list[Any]:
     shape = 'a JSON list of {"id": ..., "lang": ..., "ctxs": [passage texts]}'
     try:
-        content = json.loads(read_bytes(path).decode("utf-8-sig"))
+        content = parse_json(read_bytes(path, TEXT_BYTES).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         findings.add("error", 0, "encoding", f"not UTF-8 at byte {error.start}", "UTF-8", "convert the file")
         return []
@@ -169,7 +171,7 @@ def _entries(path: Path, findings: Findings) -> list[Any]:
         mend = "put the lines into one list, with commas between them" if error.msg == "Extra data" else ""
         findings.add("error", error.lineno, "JSON", f"not JSON: {error.msg} (column {error.colno})", shape, mend)
         return []
-    except (RecursionError, ValueError) as error:
+    except ValueError as error:
         findings.add("error", 0, "JSON", f"not JSON that can be read: {error}", shape)
         return []
     if not isinstance(content, list):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -44,7 +46,7 @@ def test_segments_join_to_the_whole(
         assert as_tuple(read_columns(path)) == whole
 
 
-@pytest.mark.parametrize("fault", ["q1 Q0 d7 1 nan tag\n", "q1 Q0 d1 1 0.5\n", "q1 Q0 d1 9 0.1 other\n"])
+@pytest.mark.parametrize("fault", ["\n", "q1 Q0 d7 1 nan tag\n", "q1 Q0 d1 1 0.5\n", "q1 Q0 d1 9 0.1 other\n"])
 def test_a_fault_in_any_segment_is_left_to_the_careful_reader(
     fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,3 +95,24 @@ def test_a_byte_order_mark_at_a_border_is_not_lost(tmp_path: Path, monkeypatch: 
     assert columns is None or columns.query_ids == ["q0", *(f"\ufeffq{number}" for number in range(1, 20))]
     run, _ = read_run(path)
     assert list(run.rankings) == ["q0", *(f"\ufeffq{number}" for number in range(1, 20))]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(("bound", "most"), [("RUN_LINES", 30), ("RUN_BYTES", 30 * 21)])
+def test_bounds_hold_for_all_segments_together(
+    zipped: bool, bound: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast_reader, "_SEGMENT_BYTES", 100)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr(fast_reader, bound, most)
+    path = tmp_path / "run.trec"
+    for lines in (30, 31):
+        data = "".join(f"q Q0 d{rank:02} {rank:02} {99 - rank}.0 tag\n" for rank in range(1, lines + 1)).encode()
+        assert len(data) == 21 * lines
+        path.write_bytes(gzip.compress(data) if zipped else data)
+        assert (read_columns(path) is not None) == (lines == 30)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.trec")
+    assert read_columns(tmp_path / "run.trec") is None

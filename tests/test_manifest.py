@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from harness.errors import InvalidInput
-from harness.manifest import FILE_NAME, MAX_BYTES, Manifest, PartRecord, digest_of, read_manifest, write_manifest
+from harness.limits import RECORD_BYTES
+from harness.manifest import FILE_NAME, Manifest, PartRecord, digest_of, read_manifest, write_manifest
 
 PART = PartRecord(dataset="xquad/ar", lang="ar", docs="d" * 64, queries="q" * 64, query_count=2, ranking="r" * 64)
 MANIFEST = Manifest(
@@ -57,8 +58,8 @@ def test_yaml_without_keys_is_no_manifest(tmp_path: Path, content: str) -> None:
 
 
 def test_a_file_too_large_for_a_manifest_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_bytes(b"#" * (MAX_BYTES + 1))
-    with pytest.raises(InvalidInput, match="is larger than"):
+    (tmp_path / FILE_NAME).write_bytes(b"#" * (RECORD_BYTES + 1))
+    with pytest.raises(InvalidInput, match="too large; expected at most 1 MiB"):
         read_manifest(tmp_path)
 
 

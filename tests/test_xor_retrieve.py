@@ -135,7 +135,7 @@ def test_a_run_on_mini_scores_as_the_official_procedure_says(tmp_path: Path, tok
 def rivers(tmp_path: Path) -> Collection:
     docs = [
         {"doc_id": "nile", "title": "Egypt", "text": "The Nile – 6,650 km"},
-        {"doc_id": "volga", "text": "Volga \ud800"},
+        {"doc_id": "volga", "text": "Volga \u2028\x00"},
     ]
     queries = [Query("q1", "Niili", "fi", "q1"), Query("q2", "Volga", "", "q2"), Query("q3", "Nil", "fi", "q3")]
     return load(write_collection(tmp_path / "rivers", docs, queries, {"q1": ["Nile"], "q2": ["6,650"], "q3": ["Nile"]}))
@@ -151,13 +151,13 @@ def test_what_is_written(rivers: Collection, tmp_path: Path, tokenize: Tokenize)
     assert entries == [
         {"id": "q1", "lang": "fi", "ctxs": ["The Nile – 6,650 km"]},
         {"id": "q2", "lang": "en", "ctxs": []},
-        {"id": "q3", "lang": "fi", "ctxs": ["Volga \ud800", "The Nile – 6,650 km"]},
+        {"id": "q3", "lang": "fi", "ctxs": ["Volga \u2028\x00", "The Nile – 6,650 km"]},
     ]
     percent, _ = evaluate(entries, gold_of([part]), 2000, tokenize)
     assert percent == {"fi": 100.0, "en": 0.0}
     assert ours(part, "R@2kt") == pytest.approx(200 / 3)
     write_predictions(tmp_path / "p.json", [RankedPart(rivers, run, "en", 1)])
-    assert json.loads((tmp_path / "p.json").read_text())[2]["ctxs"] == ["Volga \ud800"]
+    assert json.loads((tmp_path / "p.json").read_text())[2]["ctxs"] == ["Volga \u2028\x00"]
 
 
 def test_equal_runs_give_equal_bytes_and_nothing_gives_a_list(rivers: Collection, tmp_path: Path) -> None:

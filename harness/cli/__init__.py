@@ -84,6 +84,11 @@ def main() -> None:
         # The reader went away (`xdr ... | head`): nothing to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        # What the operating system refuses is no defect of ours: an unreadable folder, a device that fails.
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"xdr: {where}{error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
         sys.exit(130)

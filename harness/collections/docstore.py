@@ -29,6 +29,7 @@ from harness.collections import reporting
 from harness.collections.digest import HASH_BYTES, record_hash
 from harness.errors import Finding, InvalidInput
 from harness.files import exclusive, explained_write_errors, write_text
+from harness.reading import check_regular
 from harness.records import Doc
 
 SCHEMA_VERSION = 1
@@ -160,6 +161,7 @@ def open_docs(source: Path, form: Format, home: Path) -> StoredDocs:
 
 def _identity(source: Path, form: Format) -> dict[str, Any]:
     """What a file is known by without reading 13 GB: format, size, time stamp, hash of its first and last mebibyte."""
+    check_regular(source)
     status = source.stat()
     with source.open("rb") as file:
         ends = hashlib.blake2b(file.read(_END_BYTES), digest_size=16)

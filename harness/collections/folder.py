@@ -11,18 +11,21 @@
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import ir_datasets
 
 from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
-from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.errors import Finding, InvalidInput, WrongUsage, reported
+from harness.limits import COLLECTION_BYTES, FAULTS, LINE_BYTES
+from harness.reading import parse_json, read_lines
 from harness.records import Answers, Doc, Query
 
 PATTERN = r"^folder(?:\(([a-z-]+)\))?:(.+)$"
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 _RELEVANCE = {0: "not relevant", 1: "relevant"}
 
 
@@ -60,46 +63,49 @@ class Folder:
 
 def read_qrels(path: Path) -> list[tuple[str, str, int]]:
     """Read TREC qrels. Raises ``InvalidInput`` with all lines that are not ``query iteration document relevance``."""
-    return parse_qrels(_bytes(path), str(path))
+    return _qrels(read_lines(path, COLLECTION_BYTES, LINE_BYTES), str(path))
 
 
 def parse_qrels(data: bytes, where: str) -> list[tuple[str, str, int]]:
     """TREC qrels that came from ``where``; raises as ``read_qrels`` does."""
+    return _qrels(enumerate(data.split(b"\n"), 1), where)
+
+
+def _qrels(lines: Iterable[tuple[int, bytes]], where: str) -> list[tuple[str, str, int]]:
     rows: list[tuple[str, str, int]] = []
     findings: list[Finding] = []
     seen: set[tuple[str, str]] = set()
-    for number, line in _lines(data, where):
-        fields = line.split()
+    for number, line in _decoded(lines, where):
+        fields = line.split(maxsplit=5)
         place = f"{where}:{number}"
+        if len(findings) == FAULTS:
+            break
         if len(fields) != 4:
-            findings.append(Finding("error", place, f"{len(fields)} columns", "4: query iteration document relevance"))
+            count = f"{len(fields)} columns" if len(fields) < 6 else "more than 5 columns"
+            findings.append(Finding("error", place, count, "4: query iteration document relevance"))
             continue
         query_id, _, doc_id, relevance = fields
-        if not relevance.lstrip("-").isdecimal():
-            findings.append(Finding("error", place, f"relevance {relevance!r}", "an integer"))
+        if not _INTEGER.fullmatch(relevance):
+            findings.append(Finding("error", place, f"relevance {relevance!r:.80}", "an integer"))
         elif (query_id, doc_id) in seen:
             findings.append(Finding("error", place, f"a second judgement of {query_id} {doc_id}", "one"))
         else:
             seen.add((query_id, doc_id))
             rows.append((query_id, doc_id, int(relevance)))
     if findings:
-        raise InvalidInput(f"{where} is not in order", findings)
+        raise InvalidInput(f"{where} is not in order", reported(findings, where))
     return rows
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise WrongUsage(f"no file {path}") from None
-
-
-def _lines(data: bytes, where: str) -> Iterator[tuple[int, str]]:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{where} is not UTF-8 (byte {error.start})") from error
-    for number, line in enumerate(text.split("\n"), 1):
+def _decoded(lines: Iterable[tuple[int, bytes]], where: str) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank."""
+    read = 0
+    for number, data in lines:
+        try:
+            line = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"{where} is not UTF-8 (line {number}, byte {read + error.start})") from error
+        read += len(data) + 1
         if line.strip():
             yield number, line
 
@@ -109,22 +115,26 @@ def _read_jsonl(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callabl
     records: list[Any] = []
     findings: list[Finding] = []
     first_line: dict[str, int] = {}
-    for number, line in _lines(_bytes(path), str(path)):
+    for number, line in _decoded(read_lines(path, COLLECTION_BYTES, LINE_BYTES), str(path)):
         place = f"{path}:{number}"
+        if len(findings) == FAULTS:
+            break
         try:
-            record = parse(_object(json.loads(line)))
-        except (ValueError, TypeError, RecursionError) as error:
+            record = parse(_object(parse_json(line)))
+        except (ValueError, TypeError) as error:
             findings.append(Finding("error", place, str(error) or "not JSON"))
             continue
         name = key(record)
         if not name or name.split() != [name]:
-            findings.append(Finding("error", place, f"id {name!r}", "an id without white space, as TREC runs need"))
+            findings.append(Finding("error", place, f"id {name!r:.80}", "an id without white space, as TREC runs need"))
         elif name in first_line:
-            findings.append(Finding("error", place, f"id {name!r} stands in line {first_line[name]} too", "unique ids"))
+            findings.append(
+                Finding("error", place, f"id {name!r:.80} stands in line {first_line[name]} too", "unique ids")
+            )
         first_line.setdefault(name, number)
         records.append(record)
     if findings:
-        raise InvalidInput(f"{path} is not in order", findings)
+        raise InvalidInput(f"{path} is not in order", reported(findings, str(path)))
     return records
 
 

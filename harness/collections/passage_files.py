@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from harness.collections.docstore import SourceRecord
+from harness.limits import LINE_BYTES, shown
 from harness.records import Doc
 
-_LONGEST_FIELD = 1 << 24
+_LONGEST_FIELD = LINE_BYTES
+_TOO_LONG = f"the line is too long; expected at most {shown(LINE_BYTES)}"
 
 
 class DprTsv:
@@ -68,8 +70,12 @@ class JsonLines:
 def json_line_records(file: BinaryIO, parse: Callable[[bytes], Doc]) -> Iterator[SourceRecord]:
     """One record per line that is not blank; ``parse`` raises ``ValueError`` for what is none."""
     end = file.tell()
-    for number, line in enumerate(file, 1):
+    lines = iter(lambda: file.readline(LINE_BYTES + 1), b"")
+    for number, line in enumerate(lines, 1):
         end += len(line)
+        if len(line) > LINE_BYTES:
+            yield SourceRecord(None, end, number, _TOO_LONG)
+            return
         if not line.strip():
             yield SourceRecord(None, end, number)
             continue
@@ -105,11 +111,13 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._file.readline()
+        line = self._file.readline(LINE_BYTES + 1)
         if not line:
             self._ended = True
             raise StopIteration
         self.end += len(line)
         self.number += 1
         self._taken += 1
+        if len(line) > LINE_BYTES:
+            raise ValueError(_TOO_LONG)
         return line.decode("utf-8")

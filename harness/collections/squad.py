@@ -6,7 +6,6 @@ hold the same articles in other languages give the same ids.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,7 +15,9 @@ from typing import Any
 import ir_datasets
 
 from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
-from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.errors import Finding, InvalidInput, reported
+from harness.limits import TEXT_BYTES
+from harness.reading import parse_json, read_bytes
 from harness.records import Answers, Doc, Query
 
 PATTERN = r"^squad(?:\(([a-z-]+)\))?:(.+)$"
@@ -40,23 +41,19 @@ def read_squad(path: Path, lang: str, *, hidden_answers: bool = False) -> SquadF
 
     ``hidden_answers``: answers may be empty texts, as where a publisher keeps them back; they are left out.
     """
-    try:
-        data = path.read_bytes()
-    except OSError:
-        raise WrongUsage(f"no file {path}") from None
-    return parse_squad(data, str(path), lang, hidden_answers=hidden_answers)
+    return parse_squad(read_bytes(path, TEXT_BYTES), str(path), lang, hidden_answers=hidden_answers)
 
 
 def parse_squad(data: bytes, where: str, lang: str, *, hidden_answers: bool = False) -> SquadFile:
     """Read SQuAD v1.1 JSON that came from ``where``; raises as ``read_squad`` does."""
     try:
-        content = json.loads(data.decode("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        content = parse_json(data)
+    except ValueError as error:
         raise InvalidInput(f"{where} is not a JSON file: {error}") from error
     reader = _Reader(where, lang, hidden_answers)
     reader.read(content)
     if reader.findings:
-        raise InvalidInput(f"{where} is not in SQuAD v1.1 format", reader.findings)
+        raise InvalidInput(f"{where} is not in SQuAD v1.1 format", reported(reader.findings, where))
     return SquadFile(tuple(reader.docs), tuple(reader.queries), tuple(reader.qrels), tuple(reader.answers))
 
 

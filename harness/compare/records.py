@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.config import Record, checked
-from harness.errors import InvalidInput
+from harness.errors import InvalidInput, WrongUsage
 from harness.files import write_text
+from harness.limits import RESULT_BYTES
 from harness.migrations import CURRENT, migrated
+from harness.reading import parse_json, read_bytes
 
 SCHEMA_VERSION = CURRENT["comparison"]
 MACRO = "macro"
@@ -107,7 +109,7 @@ def write_comparison(path: Path, comparison: Comparison) -> None:
 
 def read_comparison(path: Path) -> Comparison:
     try:
-        content = dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
+    except (WrongUsage, ValueError, TypeError) as error:
         raise InvalidInput(f"{path} is not a comparison; `xdr compare` makes it") from error
     return checked(Comparison, migrated("comparison", content, str(path)), str(path))

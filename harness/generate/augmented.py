@@ -16,6 +16,8 @@ from harness.collections.docstore import SourceRecord, open_docs
 from harness.collections.passage_files import json_line_records
 from harness.errors import InvalidInput
 from harness.files import sha256_of_file, write_text
+from harness.limits import RECORD_BYTES
+from harness.reading import parse_json, read_bytes
 from harness.records import Doc
 
 MANIFEST = "shards.json"
@@ -95,7 +97,11 @@ def is_augmented(path: Path) -> bool:
 def read_augmented(path: Path) -> AugmentedTexts:
     if path.name != MANIFEST:
         return AugmentedTexts([path])
-    return AugmentedTexts([path.parent / name for name in json.loads(path.read_text("utf-8"))["sha256"]])
+    try:
+        shards = [path.parent / name for name in parse_json(read_bytes(path, RECORD_BYTES))["sha256"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{path} does not say of which shards it is; remove it, and it is made again") from error
+    return AugmentedTexts(shards)
 
 
 def manifest_of_folder(folder: Path) -> Path:

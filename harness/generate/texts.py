@@ -6,14 +6,14 @@ The published data set of the xQG paper has its own format and size; see ``harne
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.errors import Finding, InvalidInput, WrongUsage, reported
 from harness.generate.augmented import AugmentedTexts, ChosenTexts, is_augmented, manifest_of_folder, read_augmented
-from harness.runs import read_bytes
+from harness.limits import FAULTS, LINE_BYTES, TEXT_BYTES
+from harness.reading import parse_json, read_lines
 
 
 class GeneratedText(NamedTuple):
@@ -27,20 +27,22 @@ def read_generated(path: Path) -> list[GeneratedText] | AugmentedTexts:
     """Read a file of either format. Raises ``InvalidInput`` with the lines that are not in order."""
     if not path.is_file():
         raise WrongUsage(f"no generated-text file {path}")
-    return read_augmented(path) if is_augmented(path) else read_lines(path)
+    return read_augmented(path) if is_augmented(path) else read_json_lines(path)
 
 
-def read_lines(path: Path) -> list[GeneratedText]:
+def read_json_lines(path: Path) -> list[GeneratedText]:
     """Read a file, gzip or plain. Raises ``InvalidInput`` with every line that lacks a text under one of the four keys."""
     texts: list[GeneratedText] = []
     findings: list[Finding] = []
-    for number, line in enumerate(read_bytes(path).split(b"\n"), 1):
+    for number, line in read_lines(path, TEXT_BYTES, LINE_BYTES):
+        if len(findings) == FAULTS:
+            break
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             fields = [row[key] for key in GeneratedText._fields]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             fault = f"no key {error}" if isinstance(error, KeyError) else str(error)
             findings.append(Finding("error", f"{path.name}:{number}", fault, "keys doc_id, lang, text, source"))
             continue
@@ -49,7 +51,7 @@ def read_lines(path: Path) -> list[GeneratedText]:
             continue
         texts.append(GeneratedText(*fields))
     if findings:
-        raise InvalidInput(f"{path} is not in order", findings[:50])
+        raise InvalidInput(f"{path} is not in order", reported(findings, path.name))
     return texts
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from harness.config import Record, checked, read_toml
+from harness.config import PartName, Record, Reference, checked, read_toml
 from harness.errors import InvalidInput, unknown_name
 from harness.migrations import migrated
 
-PartName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
 _PATH = re.compile(r"^((?:folder|squad)(?:\([a-z-]+\))?:)(.+)$")
 
 
@@ -21,7 +20,7 @@ class Part(Record):
     """One query language of a track: a dataset, as ir_datasets names it, and the language of its questions."""
 
     name: PartName
-    dataset: str
+    dataset: Reference
     lang: str
     location: str = Field(default="", description="the dataset id to load, where a relative path was resolved")
 
@@ -131,6 +130,7 @@ def _resolve_paths(data: dict[str, Any], file: Path) -> dict[str, Any]:
         if isinstance(part, dict) and "location" in part:
             raise InvalidInput(f"{file}: parts have a dataset, and no key 'location'")
         match = _PATH.match(str(part.get("dataset", ""))) if isinstance(part, dict) else None
-        if match and not Path(match[2]).is_absolute():
+        # What no path can hold is left for the check of the dataset's own form to report.
+        if match and "\0" not in match[2] and not Path(match[2]).is_absolute():
             part["location"] = f"{match[1]}{(folder / match[2]).resolve()}"
     return data

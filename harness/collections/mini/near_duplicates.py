@@ -16,7 +16,7 @@ from pathlib import Path
 from harness.collections.folder import Folder
 from harness.collections.mini import GENERATED, HOME
 from harness.files import write_text
-from harness.generate.texts import GeneratedText, read_lines
+from harness.generate.texts import GeneratedText, read_json_lines
 from harness.text_similarity import similar_pairs
 
 THRESHOLD = 0.7
@@ -38,7 +38,7 @@ def near_duplicates(texts: Sequence[GeneratedText]) -> set[int]:
 
 def main() -> None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else GENERATED
-    texts = read_lines(path)
+    texts = read_json_lines(path)
     close = near_duplicates(texts)
     kept = [text for i, text in enumerate(texts) if i not in close]
     write_text(path, "".join(json.dumps(text._asdict(), ensure_ascii=False) + "\n" for text in kept))

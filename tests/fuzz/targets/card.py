@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from harness.card import load_card
+from harness.manifest import digest_of, without_absolute_paths
+
+SUFFIX = ".toml"
+
+
+def read(path: Path) -> None:
+    card = load_card(str(path)).card
+    digest_of(without_absolute_paths(card.model_dump(mode="json")))

@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from harness.journal import Journal
+
+SUFFIX = ".jsonl"
+
+
+def read(path: Path) -> None:
+    with Journal(path) as journal:
+        for ranking in journal.read():
+            assert ranking.query_id is not None

@@ -1,0 +1,9 @@
+from pathlib import Path
+
+from harness.collections.folder import read_qrels
+
+SUFFIX = ".txt"
+
+
+def read(path: Path) -> None:
+    assert all(isinstance(relevance, int) for _, _, relevance in read_qrels(path))

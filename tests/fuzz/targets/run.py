@@ -1,0 +1,9 @@
+from pathlib import Path
+
+from harness.runs import Expected, read_run
+
+SUFFIX = ".trec"
+
+
+def read(path: Path) -> None:
+    read_run(path, Expected(["q1", "q2"], {"d1", "d2", "d3"}, 3))

@@ -1,0 +1,12 @@
+from pathlib import Path
+
+from harness.score import read_scores
+
+SUFFIX = ".parquet"
+
+
+def read(path: Path) -> None:
+    scores = read_scores(path)
+    for part in scores.parts:
+        for measure in scores.context["measures"]:
+            scores.mean(part, measure)

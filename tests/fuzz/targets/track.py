@@ -1,0 +1,10 @@
+from pathlib import Path
+
+from harness.manifest import digest_of
+from harness.tracks import load_track
+
+SUFFIX = ".toml"
+
+
+def read(path: Path) -> None:
+    digest_of(load_track(str(path)).model_dump(mode="json"))

@@ -1,0 +1,9 @@
+from pathlib import Path
+
+from harness.withdrawal import read_withdrawal
+
+SUFFIX = "withdrawn.toml"
+
+
+def read(path: Path) -> None:
+    assert read_withdrawal(path.parent) is not None
