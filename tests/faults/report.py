@@ -18,6 +18,7 @@ from harness.limits import shown
 from harness.platform_info import cpu_model, describe
 
 from .hostile import MEMORY_BYTES, SECONDS
+from .place import COMMANDS
 
 Row = dict[str, Any]
 
@@ -90,7 +91,7 @@ def write(output: Path, faults: Sequence[Row], inputs: Sequence[Row], fuzzed: It
         cpu=cpu_model(),
         kernel=machine["operating system"]["release"],
     )
-    for row in faults:
+    for row in by_fault(faults):
         begun = row["begun"] if row["fault"].startswith("kill") else ""
         text += f"| {row['command']} | {row['fault']} | {row['tried']} | {begun} | {row['good']} |\n"
     refused = sum(row["outcome"] == "refused" for row in inputs)
@@ -110,6 +111,17 @@ def write(output: Path, faults: Sequence[Row], inputs: Sequence[Row], fuzzed: It
     seconds, executions = (sum(row[name] for row in rows) for name in ("seconds", "executions"))
     text += f"| all | {seconds:,} | {executions:,} | | | |\n"
     write_text(output, text)
+
+
+def by_fault(faults: Iterable[Row]) -> list[Row]:
+    """Trials of the same fault with several seeds as one row, in the order in which the commands are listed."""
+    found: dict[tuple[str, str], Row] = {}
+    for row in faults:
+        one = found.setdefault((row["command"], row["fault"]), {**row, "tried": 0, "begun": 0, "good": 0})
+        for name in ("tried", "begun", "good"):
+            one[name] += row[name]
+    order = [command.name for command in COMMANDS]
+    return sorted(found.values(), key=lambda row: order.index(row["command"]))
 
 
 def by_reader(fuzzed: Iterable[Row]) -> list[Row]:
