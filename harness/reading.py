@@ -132,7 +132,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 def parse_yaml(text: str) -> Any:
     """A YAML document of null, truth values, numbers, texts, lists and tables alone. Raises ``ValueError``."""
     try:
-        return _plain(yaml.load(text, Loader=_PlainLoader))
+        return _plain(yaml.load(text, Loader=PlainLoader))
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
     except (RecursionError, OverflowError):
@@ -187,7 +187,7 @@ def _check_text(text: str) -> None:
         raise ValueError(f"half a character (a lone surrogate, \\u{ord(text[error.start]):04x}) in a text") from None
 
 
-class _PlainLoader(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """YAML's core in a safe form. A look at every node while it is composed keeps depth and aliases from costing anything."""
 
     depth = 0
@@ -214,13 +214,13 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 _CORE = ("null", "bool", "int", "float", "str", "seq", "map")
-_PlainLoader.yaml_constructors = {
+PlainLoader.yaml_constructors = {
     tag: make
     for tag, make in yaml.SafeLoader.yaml_constructors.items()
     if tag is None or tag.removeprefix("tag:yaml.org,2002:") in _CORE
 }
 # A date stays the text that it is in the file.
-_PlainLoader.yaml_implicit_resolvers = {
+PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.card import load_card
 from harness.errors import InvalidInput
 from harness.manifest import FILE_NAME, read_manifest
+from harness.reading import PlainLoader
 from harness.site.environment import make_environment
 from harness.sources import package_root
 
@@ -28,6 +30,7 @@ CALLS = {
     "yaml.full_load",
     "torch.load",
 }
+PLAIN_YAML = PlainLoader.__name__
 METHODS = {"from_string", "load_module", "read_pickle", "to_pickle"}
 
 
@@ -45,9 +48,10 @@ def faults(text: str) -> list[str]:
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         found += [f"import {name}" for name in names if name.partition(".")[0] in UNPICKLING]
     for name, call in calls_of(tree):
-        if name in CALLS or (name.rpartition(".")[2] in METHODS and "." in name):
-            found.append(name)
         options = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        is_plain = name == "yaml.load" and options.get("Loader") == PLAIN_YAML
+        if not is_plain and (name in CALLS or (name.rpartition(".")[2] in METHODS and "." in name)):
+            found.append(name)
         if options.get("shell", "False") != "False" or options.get("allow_pickle", "False") != "False":
             found.append(f"{name} with {options}")
         if name in ("np.load", "numpy.load") and "allow_pickle" not in options:
@@ -55,6 +59,13 @@ def faults(text: str) -> list[str]:
         if options.get("trust_remote_code") == "True" or options.get("autoescape", "True") != "True":
             found.append(f"{name} with {options}")
     return found
+
+
+def test_the_one_yaml_loader_makes_plain_values_alone() -> None:
+    assert issubclass(PlainLoader, yaml.SafeLoader)
+    tags = {tag for tag in PlainLoader.yaml_constructors if tag is not None}
+    assert tags == {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")}
+    assert not PlainLoader.yaml_multi_constructors
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(package_root()).as_posix())

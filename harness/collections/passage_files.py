@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from harness.collections.docstore import SourceRecord
 from harness.limits import LINE_BYTES, shown
+from harness.reading import parse_json
 from harness.records import Doc
 
 _LONGEST_FIELD = LINE_BYTES
@@ -59,7 +59,7 @@ class JsonLines:
         return json_line_records(file, self.parse)
 
     def parse(self, data: bytes) -> Doc:
-        row = json.loads(data)
+        row = parse_json(data)
         fields = [row.get("doc_id"), row.get("title", ""), row.get("text")] if isinstance(row, dict) else []
         texts = [field for field in fields if isinstance(field, str)]
         if len(texts) != 3:

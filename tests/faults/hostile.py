@@ -142,6 +142,7 @@ INPUTS = (
     Hostile("NaN", "manifest", lambda: b"a: .nan", "finite"),
     Hostile("half a character", "jsonl", (DOC % "\\ud800").encode, "half a character"),
     Hostile("half a character", "generated", lambda: b'{"doc_id": "\\udfff"}', "half a character"),
+    Hostile("half a character", "passages", (DOC % "\\ud800").encode, "half a character"),
     Hostile("half a character", "predictions", lambda: b'["\\ud800"]', "half a character"),
     Hostile("half a character", "manifest", lambda: b'a: "\\ud800"', "half a character"),
     Hostile("a Python object in YAML", "manifest", lambda: b"a: !!python/object/apply:os.getcwd []", "not a YAML file"),
@@ -169,4 +170,13 @@ INPUTS = (
     Hostile("no part", "scores", lambda: scores(part=None), "not a score file"),
     Hostile("languages that are a list", "scores", lambda: scores(languages=[1]), "lacks languages"),
     Hostile("changed rows", "scores", lambda: scores(rows="0"), "not as it was written"),
+    Hostile("a platform that is empty", "reproduction", lambda: b"schema_version: 1\nplatform: {}", "not a platform"),
+    Hostile("an alias", "reproduction", lambda: b"a: &a 1\nb: *a", "an alias"),
+    Hostile(
+        "1,000,000 reasons", "withdrawal", lambda: b"date = 2026-11-25\nreason = '%s'" % (b"a" * 1_000_000), "reason"
+    ),
+    Hostile("100,000 unknown parts", "query_map", lambda: b"q\tpart\tq\n" * 100_000, "unknown part"),
+    Hostile("a line of 17 MiB", "passages", lambda: b"a" * (17 << 20), "the line is too long"),
+    Hostile("an object of 17 MiB", "passages", lambda: b'{"a": "' + b"a" * (17 << 20), "the line is too long"),
+    Hostile("a quotation without end", "passages", lambda: b'1\t"' + b"a\n" * 100_000, "inside a quotation"),
 )
