@@ -191,6 +191,15 @@ class Opened:
     requests: list[str] = field(default_factory=list)
 
 
+def until(page: Any, expression: str, argument: Any = None) -> None:
+    """Wait until a JavaScript expression is true; Playwright's own waiting needs eval, which the pages' policy forbids."""
+    for _ in range(500):
+        if page.evaluate(expression, argument):
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"never true: {expression}")
+
+
 @contextlib.contextmanager
 def opened(browser: Any, address: Path | str, *, width: int = 1280, **context: Any) -> Iterator[Opened]:
     """Open a page in a context of its own and wait until its scripts, where it has any, are done."""

@@ -374,7 +374,7 @@ def test_a_check_takes_no_orders(xdr: Terminal, arguments: list[str]) -> None:
         (["data", "--format", "csv"], "`xdr leaderboard TRACK` writes leaderboard.json"),
         (["data", "x.json"], "no run: it has no manifest.yaml"),
         (["nowhere", "x.json"], "nowhere is not a folder"),
-        ([str(RUNS), "a", "-o", "b", "--format", "csv"], "two outputs"),
+        ([str(RUNS), "a", "--format", "csv", "--questions", "b"], "--questions belongs to xor-retrieve, not to csv"),
     ],
 )
 def test_a_format_that_does_not_fit_the_folder_is_refused(xdr: Terminal, arguments: list[str], told: str) -> None:
@@ -388,12 +388,12 @@ def test_a_format_that_does_not_fit_the_folder_is_refused(xdr: Terminal, argumen
 def test_exports_are_what_lies_beside_the_runs_and_in_the_snapshot(xdr: Terminal) -> None:
     for name, file in (("json", "leaderboard.json"), ("csv", "leaderboard.csv"), ("markdown", "leaderboard.md"),
                        ("latex", "leaderboard.tex"), ("bibtex", "references.bib")):  # fmt: skip
-        assert xdr("export", str(RUNS), "--format", name, "-o", "written").status == 0
+        assert xdr("export", str(RUNS), "written", "--format", name).status == 0
         assert Path("written").read_bytes() == (RUNS / "snapshots/first" / file).read_bytes()
         assert (
             xdr("export", str(RUNS / "snapshots/first"), "--format", name).out.encode() == Path("written").read_bytes()
         )
-    assert xdr("export", str(RUNS), "--format", "badges", "-o", "badges").status == 0
+    assert xdr("export", str(RUNS), "badges", "--format", "badges").status == 0
     assert sorted(path.name for path in Path("badges").iterdir()) == ["bm25.svg", "dummy.svg", "other.svg"]
     assert xdr("export", str(RUNS / "bm25"), "predictions.json", "--track", "track.toml").status == 0
     assert len(json.loads(Path("predictions.json").read_text())) == 3
