@@ -190,7 +190,9 @@ def test_mkqa_keeps_the_questions_whose_answer_can_be_looked_up(home: Path) -> N
         _ = load("mkqa-dpr-2018/ja").docs
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"[]\n"), gzip.compress(b'{"answers": {}}\n')])
+@pytest.mark.parametrize(
+    "data", [b"no gzip", gzip.compress(b"[]\n"), gzip.compress(b'{"answers": {}}\n')], ids=["text", "list", "no id"]
+)
 def test_a_file_that_is_not_mkqa_says_so(home: Path, data: bytes) -> None:
     placed(home / "mkqa/mkqa.jsonl.gz", data)
     with pytest.raises(InvalidInput, match="is not in MKQA's format"):
