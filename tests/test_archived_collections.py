@@ -328,7 +328,7 @@ class Handler:
 
 def test_passages_of_ir_datasets_go_once_through_a_file_of_ours(home: Path, tmp_path: Path) -> None:
     handler = Handler(placed(tmp_path / "source", b"one"))
-    rows = [Doc("b", "T", "ёж \ud800"), Doc("a", "", "tea\n")]
+    rows = [Doc("b", "T", "ёж"), Doc("a", "", "tea\n")]
     reads = 0
 
     def read() -> Iterator[Doc]:
@@ -344,6 +344,10 @@ def test_passages_of_ir_datasets_go_once_through_a_file_of_ours(home: Path, tmp_
     placed(handler.path, b"two, of another size")
     assert foreign.docs("made-up/dev", handler, read).ids[:] == ("a", "b", "c")
     assert reads == 2
+    rows.append(Doc("d", "", "half \ud800"))
+    placed(handler.path, b"three, of a third size")
+    with pytest.raises(InvalidInput, match="passage 'd' holds half a character"):
+        foreign.docs("made-up/dev", handler, read)
 
 
 def test_what_ir_datasets_cannot_fetch_is_an_error_with_a_way_out() -> None:

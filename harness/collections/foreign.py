@@ -39,9 +39,19 @@ def spool(home: Path, source: object, read: Callable[[], Iterable[Doc]]) -> Path
     note.unlink(missing_ok=True)
     with atomic_write(path) as file:
         for doc in read():
-            file.write(json.dumps(doc._asdict(), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+            file.write(_line(doc))
     write_text(note, json.dumps(source))
     return path
+
+
+def _line(doc: Doc) -> bytes:
+    """Raises ``InvalidInput`` for a text with half a character, which no reader of ours takes."""
+    try:
+        return json.dumps(doc._asdict(), ensure_ascii=False).encode("utf-8") + b"\n"
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"passage {ascii(doc.doc_id)} holds half a character (a lone surrogate), which is no text"
+        ) from error
 
 
 def _stamp(handler: Any) -> object:
