@@ -50,7 +50,7 @@ def _line(doc: Doc) -> bytes:
         return json.dumps(doc._asdict(), ensure_ascii=False).encode("utf-8") + b"\n"
     except UnicodeEncodeError as error:
         raise InvalidInput(
-            f"passage {ascii(doc.doc_id)} holds half a character (a lone surrogate), which is no text"
+            f"passage {doc.doc_id!a} holds half a character (a lone surrogate), which is no text"
         ) from error
 
 
