@@ -154,6 +154,8 @@ def _row(track: Track, score: ScoreFile, baseline: ScoreFile) -> Row:
     title = f"System {score.system[-3:]} with a name of some length"
     card = Card(schema_version=1, name=score.system, title=title, adapter="dummy", description="Synthetic.")
     return Row(
+        status="submitted",
+        reproduced=None,
         system=score.system,
         title=title,
         kind="other",
