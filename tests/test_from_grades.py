@@ -30,7 +30,9 @@ RANKING = st.lists(st.sampled_from(DOCS), unique=True)
 
 
 def of_ir_measures(name: str, qrels: dict[str, dict[str, int]], rankings: dict[str, list[str]]) -> dict[str, float]:
-    """One measure by itself; ir-measures cannot take a ranking without documents, which is the same as a missing one."""
+    """One measure by itself. ir-measures cannot take a ranking without documents, which is the same as a missing one;
+    and pytrec_eval overwrites foreign memory for a query whose grades are all negative, which is the same as zeros."""
+    qrels = {q: grades if max(grades.values()) >= 0 else dict.fromkeys(grades, 0) for q, grades in qrels.items()}
     run = {q: {d: -float(rank) for rank, d in enumerate(ids)} for q, ids in rankings.items() if ids}
     measure = ir_measures.parse_measure(name)
     return {metric.query_id: metric.value for metric in ir_measures.iter_calc([measure], qrels, run)}
@@ -68,6 +70,11 @@ def test_grades_that_crash_other_tools_are_refused_by_what_is_left_to_them() -> 
         assert str(finding) == f"query q: document b has the grade -2; expected {lowest} or more; write 0"
 
 
+def test_a_query_with_negative_grades_alone_has_nothing_relevant_and_crashes_nothing() -> None:
+    values = score_all([parse(name) for name in LEFT], judged_of({"q": {"a": -1}}, ["q"]), {"q": ["a", "b"]})
+    assert values == {name: {"q": 2.0 if name == "NumRet" else 0.0} for name in LEFT}
+
+
 def test_values_of_long_rankings_are_those_of_ir_measures() -> None:
     generator = np.random.default_rng(5)
     docs = [f"d{number}" for number in range(400)]
@@ -87,6 +94,7 @@ def test_values_of_long_rankings_are_those_of_ir_measures() -> None:
     st.dictionaries(st.sampled_from(IDS), GRADES, min_size=1),
     st.dictionaries(st.sampled_from([*IDS, "not judged"]), RANKING),
 )
+@example({"q0": {"d0": -1}, "q1": {"d0": -1, "d1": 1}}, {"q0": ["d0"], "q1": ["d0", "d1", "d2"]})
 def test_measures_left_to_ir_measures_have_its_values_though_they_share_one_call(
     qrels: dict[str, dict[str, int]], rankings: dict[str, list[str]]
 ) -> None:

@@ -60,6 +60,7 @@ class FromQrels(OfJudgements):
         scored = measures[0].scored_queries(judged)
         qrels = {query_id: dict((judged.collection.qrels or {})[query_id]) for query_id in scored}
         _check_grades({measure.provider for measure in measures}, qrels)
+        qrels = {query_id: _with_a_grade_of_0_or_more(grades) for query_id, grades in qrels.items()}
         run = {
             query_id: {doc_id: float(-rank) for rank, doc_id in enumerate(rankings[query_id], 1)}
             for query_id in scored
@@ -101,6 +102,14 @@ def _library_of(provider: str) -> str:
     """Version of the package behind a provider, where it is not ir-measures itself."""
     packages = {"pytrec_eval": "pytrec-eval-terrier", "pyndeval": "pyndeval", "cwl_eval": "cwl-eval", "ranx": "ranx"}
     return f" {metadata.version(packages[provider])}" if provider in packages else ""
+
+
+def _with_a_grade_of_0_or_more(grades: dict[str, int]) -> dict[str, int]:
+    """The grades, or zeros where all are negative: pytrec_eval overwrites foreign memory for such a query.
+
+    Nothing in it is relevant either way, so that no measure can tell the difference.
+    """
+    return grades if max(grades.values()) >= 0 else dict.fromkeys(grades, 0)
 
 
 def _check_grades(providers: set[str], qrels: Mapping[str, Mapping[str, int]]) -> None:
