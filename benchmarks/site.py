@@ -28,7 +28,7 @@ from harness.compare.records import MACRO, Bounds, Standing
 from harness.files import write_text
 from harness.leaderboard import Cell, Column, Leaderboard, Row
 from harness.score import ScoreFile
-from harness.site.evidence import HEAD, Site, pools_of, write_questions
+from harness.site.evidence import HEAD, Site, pools_of, slug, write_questions
 from harness.site.render import write_pages
 from harness.tracks import Track, load_track
 
@@ -278,7 +278,8 @@ def main() -> int:
         with measured("data of single questions", options.profile):
             write_questions(site, pools)
         assets = folder / "reports" / "assets"
-        first = bytes_in(own / "index.html", assets, own / "data" / "board.js")
+        means = own / "data" / "means" / f"{slug(track.primary)}.js"
+        first = bytes_in(own / "index.html", assets, own / "data" / "board.js", means)
         print(f"all files: {bytes_in(folder / 'reports') / 1e6:.1f} MB; first view: {first / 1e3:.0f} kB")
         for name in sorted(path.name for path in (own / "data").iterdir()):
             print(f"  data/{name}: {bytes_in(own / 'data' / name) / 1e6:.1f} MB")

@@ -154,10 +154,11 @@ def test_colour_is_never_the_only_sign(browser: Any, pages: Pages) -> None:
     """Marks have words, shades stand behind numbers, and what is relevant is said so."""
     with opened(browser, pages.own / "index.html") as window:
         page = window.page
-        signs = page.locator("tbody .sign")
-        assert signs.evaluate_all(
-            "all => all.every(s => s.getAttribute('role') === 'img' && s.getAttribute('aria-label'))"
-        )
+        for direction, word, triangle in (("up", "better", "▲"), ("down", "worse", "▼")):
+            marks = page.locator(f"tbody .{direction}")
+            assert marks.evaluate_all("all => all.map(m => m.textContent.trim())") == [word] * marks.count()
+            shown = marks.evaluate_all("all => all.map(m => getComputedStyle(m, '::before').content)")
+            assert all(triangle in content for content in shown)
         shades = page.locator("#table td[class^='h']").all_text_contents()
         assert shades
         assert all(text.strip() for text in shades)

@@ -77,11 +77,11 @@ def heat_rules() -> str:
     return "".join(f".h{i}{{--heat:{round(62 * i / HEAT_STEPS)}%}}" for i in range(HEAT_STEPS + 1))
 
 
-def mark(cell: Cell) -> tuple[str, str]:
-    """Sign and words for a difference that the declared family calls significant."""
+def mark(cell: Cell) -> Literal["", "up", "down"]:
+    """Class of the mark of a difference that the declared family calls significant."""
     if not cell.significant or cell.difference is None:
-        return "", ""
-    return ("▲", "better") if cell.difference > 0 else ("▼", "worse")
+        return ""
+    return "up" if cell.difference > 0 else "down"
 
 
 def readable_bytes(count: Any) -> str:

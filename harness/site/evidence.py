@@ -87,6 +87,8 @@ def write_statistics(site: Site, pools: Mapping[str, Pool]) -> None:
         statistics = subset_statistics(site.scores, parts, measure)
         _write_forms(site, measure, statistics)
         measures.append(_measure_data(site, measure, statistics))
+        # Float64, systems x parts, nan for a dash; apart, since a page shows one measure.
+        write_data(site.folder, f"means/{slug(measure)}", packed(statistics.means))
     _write_board(site, pools, measures)
 
 
@@ -151,13 +153,12 @@ def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mappi
 
 
 def _measure_data(site: Site, measure: str, statistics: SubsetStatistics) -> dict[str, Any]:
-    """Means (float64, systems x parts, nan for a dash), topics of each part, and units by the parts they stand in."""
+    """Topics of each part, and units by the parts they stand in."""
     return {
         "name": measure,
         "slug": slug(measure),
         "page": site.measure_page(measure),
         "budget": site.budgets.get(measure),
-        "means": packed(statistics.means),
         "topics": statistics.topics.tolist(),
         "patterns": [[_members(key), count] for key, count in statistics.patterns().items() if key],
         "pairs": statistics.pairs_of_parts,

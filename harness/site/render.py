@@ -21,7 +21,7 @@ from harness.site.charts import Axis, axis_of, line_chart, scatter_chart
 from harness.site.checks import checks_of, first_checks
 from harness.site.definitions import definition
 from harness.site.environment import heat_rules, make_environment
-from harness.site.evidence import Site, pools_of, write_questions, write_statistics
+from harness.site.evidence import Site, pools_of, slug, write_questions, write_statistics
 from harness.site.pools import Pool
 from harness.site.questions import most_different
 from harness.tracks import Track
@@ -94,6 +94,7 @@ def _write_track(site: Site, write: Write) -> None:
         page = folder / site.measure_page(measure)
         extra: dict[str, Any] = {
             "measure": measure,
+            "measure_slug": slug(measure),
             "best": _best(board, measure),
             "bounds": _bounds_rows(board, measure),
         }

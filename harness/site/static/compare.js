@@ -41,7 +41,7 @@ xdr.pages.compare = function (board) {
     const turn = ++latest;
     const current = state();
     const [a, b] = chosen(current);
-    const measure = xdr.measure(board, current.measure);
+    const measure = await xdr.withMeans(xdr.measure(board, current.measure));
     const wantedParts = board.parts.filter((one) => !current.part || one.name === current.part);
     const [packed, one, two, ...questions] = await Promise.all([
       xdr.load("forms/" + measure.slug + "/" + board.systems[b].name),

@@ -42,11 +42,14 @@ xdr.dom = (function () {
   return { element, option, state, setState, clearState: () => go(""), percent, signed, probability };
 })();
 
-/* A measure of the board with its means unpacked. */
+/* The board's measure of that name, else the primary one. */
 xdr.measure = function (board, name) {
-  const found = board.measures.find((measure) => measure.name === name) || board.measures.find((measure) => measure.name === board.primary);
-  if (typeof found.means === "string") found.means = xdr.floats64(found.means);
-  return found;
+  return board.measures.find((measure) => measure.name === name) || board.measures.find((measure) => measure.name === board.primary);
+};
+
+xdr.withMeans = async function (measure) {
+  if (!measure.means) measure.means = xdr.floats64(await xdr.load("means/" + measure.slug));
+  return measure;
 };
 
 xdr.unpacked = function (holder, key, unpack) {

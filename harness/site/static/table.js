@@ -1,7 +1,9 @@
 /* The results table: sort, filter, choose languages and a reference. All of it is in the address, so that it can be linked. */
-xdr.pages.table = function (board) {
+xdr.pages.table = async function (board) {
   const { element, option, state, setState, percent, probability } = xdr.dom;
-  const measure = xdr.measure(board, document.body.dataset.measure);
+  const FIRST = 60; /* Rows that are set in order before the first frame: more than a screen shows. */
+  const DECLARED = "declared";
+  const measure = await xdr.withMeans(xdr.measure(board, document.body.dataset.measure));
   const table = document.getElementById("table");
   const body = table.tBodies[0];
   const places = new Map(board.systems.map((system, place) => [system.name, place]));
@@ -19,7 +21,7 @@ xdr.pages.table = function (board) {
   for (const { row } of rows) row.cells[macroColumn].after(element("td", { class: "exploratory", hidden: true }));
   for (const row of table.tFoot.rows)
     row.cells[macroColumn].after(element("td", { class: "exploratory", hidden: true }));
-  const original = rows.map(({ row }) => Array.from(row.cells, (cell) => cell.innerHTML));
+  for (const entry of rows) Object.assign(entry, { shows: DECLARED, rank: entry.row.cells[0].innerHTML, macro: entry.row.cells[macroColumn].innerHTML });
   const kinds = [...new Set(board.systems.map((system) => system.kind))].sort();
   const training = [...new Set(board.systems.flatMap((system) => system.training))].sort();
   const statuses = [...new Set(board.systems.map((system) => system.status))].sort();
@@ -100,8 +102,9 @@ xdr.pages.table = function (board) {
     const own = reference !== baseline || String(chosen) !== String(declared);
     const forms = own ? await xdr.load("forms/" + measure.slug + "/" + board.systems[reference].name) : null;
     if (turn !== latest) return;
-    showValues(current, chosen, reference, own ? forms : null);
-    arrange(current, chosen, own);
+    describe(chosen, reference, forms);
+    const show = forms ? showingChoice(chosen, reference, forms) : showingDeclared;
+    const ordered = arrange(current, chosen, own);
     controls.search.value = current.find || "";
     controls.kind.value = current.kind || "";
     controls.data.value = current.training || "";
@@ -109,40 +112,67 @@ xdr.pages.table = function (board) {
     controls.reference.value = board.systems[reference].name;
     controls.languages.forEach(({ input }, place) => (input.checked = chosen.includes(place)));
     for (const link of document.querySelectorAll(".tabs a")) link.hash = location.hash;
+    const screen = ordered.filter(({ row }) => !row.hidden).slice(0, FIRST);
+    screen.forEach(show);
+    body.prepend(...screen.map(({ row }) => row));
+    /* A browser lays out anew every row that is moved: those below the screen must not hold up those on it. */
+    if (rows.length > FIRST) await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    if (turn !== latest) return;
+    ordered.forEach(show);
+    body.append(...ordered.map(({ row }) => row));
   }
 
-  let valuesOf = "";
-  function showValues(current, chosen, reference, packed) {
-    const forms = packed ? xdr.unpacked(packed, "forms", xdr.floats64) : null;
-    const counts = packed && packed.counts ? xdr.unpacked(packed, "counts", xdr.counts32) : null;
-    /* A number of the subset, which only tracks of few languages have counts for. */
-    const subset = chosen.reduce((bits, part) => bits + 2 ** part, 0);
-    const wanted = packed ? chosen + " " + reference : "";
-    if (wanted === valuesOf) return;
-    valuesOf = wanted;
-    for (const cell of table.querySelectorAll(".exploratory")) cell.hidden = !packed;
-    rows.forEach(({ row, system }, place) => {
-      Array.from(row.cells).forEach((cell, column) => (cell.innerHTML = original[place][column]));
-      if (!packed) return;
-      const found = xdr.statistics.macro(measure, system, chosen);
-      for (const sign of row.querySelectorAll(".sign")) sign.remove();
-      const result = system === reference || board.systems[system].withdrawn ? null : xdr.statistics.macroT(measure, forms, system, reference, chosen);
-      const p = !result ? null : counts ? (counts[(subset - 1) * board.systems.length + system] + 1) / (board.resamples + 1) : result.p;
-      const cell = row.cells[macroColumn];
-      cell.textContent = percent(found);
-      if (p !== null && p <= board.alpha && result.estimate !== 0)
-        cell.append(element("span", { class: "sign open", role: "img", "aria-label": result.estimate > 0 ? "better, unadjusted" : "worse, unadjusted" }, result.estimate > 0 ? "△" : "▽"));
-      row.cells[macroColumn + 1].textContent = system === reference ? "reference" : probability(p);
+  /* What is chosen, above the table and in its head and foot. */
+  function describe(chosen, reference, forms) {
+    table.classList.toggle("chosen", Boolean(forms));
+    exploratory.hidden = !forms;
+    for (const row of table.tFoot.rows) row.cells[macroColumn + 1].hidden = !forms;
+    headers.forEach((header, column) => {
+      const part = partOf.get(columns[column]);
+      header.classList.toggle("unchosen", Boolean(forms) && part !== undefined && !chosen.includes(part));
     });
-    const unused = columns.map((name) => partOf.has(name) && packed && !chosen.includes(partOf.get(name)));
-    headers.forEach((header, column) => header.classList.toggle("unchosen", Boolean(unused[column])));
-    notice.hidden = !packed;
-    if (packed)
+    notice.hidden = !forms;
+    if (forms)
       notice.textContent = "Your choice: macro over " + chosen.map((part) => board.parts[part].language).join(", ") + ", compared with " +
-        board.systems[reference].title + " by " + (counts ? "the randomization test (B = " + board.resamples.toLocaleString("en") + ")" : "the stratified t test") +
+        board.systems[reference].title + " by " + (forms.counts ? "the randomization test (B = " + board.resamples.toLocaleString("en") + ")" : "the stratified t test") +
         ". Exploratory and unadjusted (△ ▽ mark p ≤ " + board.alpha + "); only the declared columns carry adjusted marks.";
   }
 
+  /* A row's cells that depend on the choice are written when the choice that they show is another one. */
+  function showingDeclared(entry) {
+    if (entry.shows === DECLARED) return;
+    entry.shows = DECLARED;
+    entry.row.cells[0].innerHTML = entry.rank;
+    entry.row.cells[macroColumn].innerHTML = entry.macro;
+    entry.row.cells[macroColumn + 1].hidden = true;
+    entry.row.cells[macroColumn + 1].textContent = "";
+  }
+
+  function showingChoice(chosen, reference, packed) {
+    const forms = xdr.unpacked(packed, "forms", xdr.floats64);
+    const counts = packed.counts ? xdr.unpacked(packed, "counts", xdr.counts32) : null;
+    /* A number of the subset, which only tracks of few languages have counts for. */
+    const subset = chosen.reduce((bits, part) => bits + 2 ** part, 0);
+    const macros = board.systems.map((system, place) => (system.withdrawn ? null : xdr.statistics.macro(measure, place, chosen)));
+    const ordered = macros.filter((found) => found !== null).sort((a, b) => b - a);
+    const wanted = chosen + " " + reference;
+    return (entry) => {
+      if (entry.shows === wanted) return;
+      entry.shows = wanted;
+      const { row, system } = entry;
+      const result = system === reference || board.systems[system].withdrawn ? null : xdr.statistics.macroT(measure, forms, system, reference, chosen);
+      const p = !result ? null : counts ? (counts[(subset - 1) * board.systems.length + system] + 1) / (board.resamples + 1) : result.p;
+      row.cells[0].textContent = macros[system] === null ? "–" : String(1 + ordered.findIndex((found) => found <= macros[system] + 1e-12));
+      const cell = row.cells[macroColumn];
+      cell.textContent = percent(xdr.statistics.macro(measure, system, chosen));
+      if (p !== null && p <= board.alpha && result.estimate !== 0)
+        cell.append(result.estimate > 0 ? element("i", { class: "open-up" }, " better, unadjusted") : element("i", { class: "open-down" }, " worse, unadjusted"));
+      row.cells[macroColumn + 1].hidden = false;
+      row.cells[macroColumn + 1].textContent = system === reference ? "reference" : probability(p);
+    };
+  }
+
+  /* The rows in the wanted order, those that the filters leave out hidden. */
   function arrange(current, chosen, own) {
     const sort = columns.includes(current.sort) ? current.sort : current.sort === "system" ? "system" : own ? "macro" : "";
     const ascending = (current.order || (sort === "system" ? "ascending" : "descending")) === "ascending";
@@ -152,24 +182,21 @@ xdr.pages.table = function (board) {
       else header.removeAttribute("aria-sort");
     }
     const column = columns.indexOf(sort);
-    const keyed = rows.map((entry, place) => ({ ...entry, place, key: sort && sort !== "system" ? value(entry.system, column, chosen) : null }));
-    if (sort === "system") keyed.sort((a, b) => board.systems[a.system].title.localeCompare(board.systems[b.system].title, "en") * (ascending ? 1 : -1));
+    const keyed = rows.map((entry, place) => ({ entry, place, key: sort && sort !== "system" ? value(entry.system, column, chosen) : null }));
+    if (sort === "system") keyed.sort((a, b) => board.systems[a.entry.system].title.localeCompare(board.systems[b.entry.system].title, "en") * (ascending ? 1 : -1));
     else if (sort)
       keyed.sort((a, b) => (a.key === null) - (b.key === null) || (ascending ? a.key - b.key : b.key - a.key) || a.place - b.place);
     const wanted = (current.find || "").toLowerCase();
     let visible = 0;
-    const macros = keyed.map((entry) => board.systems[entry.system].withdrawn ? null : xdr.statistics.macro(measure, entry.system, chosen));
-    const ordered = macros.filter((found) => found !== null).sort((a, b) => b - a);
-    body.append(...keyed.map(({ row, system }, place) => {
+    for (const { row, system } of rows) {
       const about = board.systems[system];
       const fits = (!wanted || (about.title + " " + about.name).toLowerCase().includes(wanted)) &&
         (!current.kind || about.kind === current.kind) && (!current.training || about.training.includes(current.training)) && (!current.status || about.status === current.status);
       row.hidden = !fits;
       visible += fits;
-      if (own) row.cells[0].textContent = macros[place] === null ? "–" : String(1 + ordered.findIndex((found) => found <= macros[place] + 1e-12));
-      return row;
-    }));
+    }
     controls.shown.textContent = visible + " of " + rows.length + " systems";
+    return keyed.map(({ entry }) => entry);
   }
 
   window.addEventListener("hashchange", update);
