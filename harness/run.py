@@ -192,8 +192,7 @@ def _search(system: System, request: Request, context: Context, path: Path, name
         prepare: Callable[..., None] | None = getattr(system, "prepare", None)
         if prepare is not None:
             prepare(request.docs, own)
-        with context.progress.task(f"{name}: search", total=len(wanted)) as advance:
-            advance(len(finished))
+        with context.progress.task(f"{name}: rankings", len(wanted), "queries", done=len(finished)) as advance:
             for ranking in _checked(system.search(request, own), request, wanted, name):
                 if ranking.query_id not in finished:
                     journal.append(ranking)

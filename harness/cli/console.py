@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +12,7 @@ from harness.errors import XdrError
 
 if TYPE_CHECKING:
     from harness.errors import Finding
-    from harness.system import Advance, Progress
+    from harness.progress import Progress
 
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of runs.", metavar="DIR")]
 Reports = Annotated[Path, typer.Option("--reports", help="Folder for the rendered site.", metavar="DIR")]
@@ -38,22 +36,9 @@ def note(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-class TerminalProgress:
-    """Progress bars with rate and time left, by Rich."""
-
-    @contextlib.contextmanager
-    def task(self, description: str, total: int) -> Iterator[Advance]:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-            task = bars.add_task(description, total=total)
-            yield lambda steps=1: bars.advance(task, steps)
-
-
 def progress() -> Progress:
-    """Bars on a terminal, nothing elsewhere."""
-    from harness.system import SilentProgress
+    """Bars on a terminal; elsewhere a line a minute, so that a log of hours says how far they are."""
+    from harness.cli.terminal import TerminalProgress
+    from harness.progress import LogProgress
 
-    return TerminalProgress() if sys.stderr.isatty() else SilentProgress()
+    return TerminalProgress() if sys.stderr.isatty() else LogProgress(note)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from harness.cli.console import note, progress
+from harness.cli.console import note
 
 if TYPE_CHECKING:
     from harness.card import LoadedCard
@@ -70,12 +70,11 @@ class Operator:
         return consent
 
     def context(self, consent: Consent) -> Context:
-        """Where and how systems run. From here on, what reads and indexes large files shows its progress, too."""
-        from harness.collections import reporting
+        """Where and how systems run."""
         from harness.files import cache_home
+        from harness.progress import shown
         from harness.system import Context
 
-        reporting.progress = progress()
         return Context(
             cache=cache_home(),
             work=cache_home() / "work",
@@ -83,7 +82,7 @@ class Operator:
             workers=self.workers,
             memory_bytes=int(self.memory * (1 << 30)),
             shard_bytes=int(self.shard_size * (1 << 30)),
-            progress=reporting.progress,
+            progress=shown(),
             consent=consent,
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness import progress
 from harness.cli.console import Json, note, print_error
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage, XdrError
@@ -43,23 +44,24 @@ def reproduce(
         raise WrongUsage("--card is the card of one run; leave out --all, or --card")
     folders = _folders(run) if all_runs else [run]
     found: dict[Path, Reproduction | XdrError] = {}
-    for folder in folders:
-        if not folder.is_dir():
-            raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
-        try:
-            loaded = load_track(track or str(read_manifest(folder).track.get("name", "")))
-            context = operator.context(consent)
-            record = reproduce_run(loaded, folder, context, card=card)
-        except XdrError as error:
-            if not all_runs:
-                raise
-            found[folder] = error
-            print_error(error)
-            continue
-        found[folder] = record
-        note(f"written to {write_reproduction(folder, record)}")
-        if not as_json and not all_runs:
-            _print_one(record, loaded.primary)
+    with progress.task("reproduce", len(folders), "runs") as advance:
+        for folder in progress.counted(folders, advance):
+            if not folder.is_dir():
+                raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
+            try:
+                loaded = load_track(track or str(read_manifest(folder).track.get("name", "")))
+                context = operator.context(consent)
+                record = reproduce_run(loaded, folder, context, card=card)
+            except XdrError as error:
+                if not all_runs:
+                    raise
+                found[folder] = error
+                print_error(error)
+                continue
+            found[folder] = record
+            note(f"written to {write_reproduction(folder, record)}")
+            if not as_json and not all_runs:
+                _print_one(record, loaded.primary)
     if as_json:
         shown = {
             folder.name: {"error": str(r)} if isinstance(r, XdrError) else r.model_dump(mode="json")
