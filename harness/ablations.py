@@ -102,7 +102,7 @@ def measure_ablations(track: Track, runs: Path, context: Context) -> Ablations:
     base = load_card(plan.card)
     total = sum(len(series.points) for figure in plan.figures for series in figure.series)
     figures = []
-    with context.progress.task("ablations", total=total) as advance:
+    with context.progress.task("ablations", total=total, unit="points") as advance:
         for figure in plan.figures:
             measured = []
             for series in figure.series:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import InvalidInput, WrongUsage
+from harness.progress import Advance
 
 _CHUNK = 1 << 20
 
@@ -119,11 +120,14 @@ def gzip_bytes(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def sha256_of_file(path: Path) -> str:
+def sha256_of_file(path: Path, advance: Advance | None = None) -> str:
+    """Digest of a file's bytes; how many have been read is said to ``advance`` on the way."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
+            if advance is not None:
+                advance(len(chunk))
     return digest.hexdigest()
 
 

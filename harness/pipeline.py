@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness import progress
 from harness.compare import Comparison, compare_systems, write_comparison
 from harness.compare.compare import check_comparable
 from harness.errors import InvalidInput
@@ -34,11 +35,13 @@ def score_all(track: Track, runs: Path, systems: Iterable[str] | None = None) ->
             f"no runs of track {track.name} in {runs / track.name}; `xdr run {track.name} SYSTEM` makes one"
         )
     scores, troubles = [], []
-    for name in names:
-        try:
-            scores.append(score_system(track, runs / track.name / name))
-        except InvalidInput as error:
-            troubles.append(f"{name}: {error}")
+    with progress.task("score", len(names), "systems") as advance:
+        for name in names:
+            try:
+                scores.append(score_system(track, runs / track.name / name))
+            except InvalidInput as error:
+                troubles.append(f"{name}: {error}")
+            advance(1)
     if troubles:
         raise InvalidInput("\n".join(troubles))
     return scores

@@ -192,8 +192,7 @@ def _search(system: System, request: Request, context: Context, path: Path, name
         prepare: Callable[..., None] | None = getattr(system, "prepare", None)
         if prepare is not None:
             prepare(request.docs, own)
-        with context.progress.task(f"{name}: search", total=len(wanted)) as advance:
-            advance(len(finished))
+        with context.progress.task(f"{name}: rankings", len(wanted), "queries", done=len(finished)) as advance:
             for ranking in _checked(system.search(request, own), request, wanted, name):
                 if ranking.query_id not in finished:
                     journal.append(ranking)
@@ -272,10 +271,12 @@ def _execution(context: Context) -> dict[str, object]:
     return {
         "seed": context.seed,
         "device": context.record.facts.get("device", "cpu"),
-        "engine": context.engine,
+        "engine": context.record.facts.get("engine", "local"),
         "workers": context.workers,
         "isolation": context.record.facts.get("isolation", "none"),
-        **{name: value for name, value in context.record.facts.items() if name not in ("device", "isolation")},
+        **{
+            name: value for name, value in context.record.facts.items() if name not in ("device", "engine", "isolation")
+        },
         "stages": context.record.stages,
         "peak memory bytes": peak,
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from harness.consent import NOTHING, Consent
+from harness.progress import Progress, SilentProgress
 from harness.records import Passages, Query, Ranking
 
 
@@ -23,22 +24,6 @@ class Request:
     docs: Passages
     queries: tuple[Query, ...]
     depth: int
-
-
-class Progress(Protocol):
-    """Where a system reports long work: ``with progress.task("encode", total=n) as advance: advance(1)``."""
-
-    def task(self, description: str, total: int) -> contextlib.AbstractContextManager[Advance]: ...
-
-
-class Advance(Protocol):
-    def __call__(self, steps: int = 1) -> None: ...
-
-
-class SilentProgress:
-    @contextlib.contextmanager
-    def task(self, description: str, total: int) -> Iterator[Advance]:
-        yield lambda steps=1: None
 
 
 @dataclass

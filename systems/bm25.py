@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from harness import progress
 from harness.config import Record
 from harness.dense.search import top_documents
 from harness.errors import InvalidInput
@@ -43,11 +44,14 @@ class Bm25:
         segmenter = Segmenter(parameters.passage_language if parameters.stem else None)
         with context.record.stage("index") as stage:
             texts = (doc.default_text() if parameters.use_title else doc.text for doc in request.docs)
-            corpus = [segmenter.terms(text, parameters.passage_language) for text in texts]
+            with context.progress.task("bm25: find the terms", len(request.docs), "passages") as advance:
+                counted = progress.counted(texts, advance)
+                corpus = [segmenter.terms(text, parameters.passage_language) for text in counted]
             if not any(corpus):
                 raise InvalidInput("bm25: no passage holds any term")
             retriever = bm25s.BM25(k1=parameters.k1, b=parameters.b, method=parameters.method)
-            retriever.index(corpus, show_progress=False)
+            with context.progress.task("bm25: weigh the terms", len(corpus), "passages"):
+                retriever.index(corpus, show_progress=False)
             stage["bytes"] = sum(array.nbytes for array in retriever.scores.values() if isinstance(array, np.ndarray))
         vocabulary = retriever.vocab_dict
         ids = np.array(request.docs.ids, dtype=object)

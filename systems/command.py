@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, ValidationInfo, model_validator
 
-from harness import sandbox
+from harness import progress, sandbox
 from harness.config import Record
 from harness.errors import InvalidInput
 from harness.files import atomic_write, explained_write_errors
@@ -74,11 +74,15 @@ class Command:
         folder = (context.work / "request").resolve()
         with explained_write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        _write_lines(folder / _DOCS, ({"doc_id": d.doc_id, "title": d.title, "text": d.text} for d in request.docs))
+        with context.progress.task("write the passages for the program", len(request.docs), "passages") as advance:
+            docs = progress.counted(request.docs, advance)
+            _write_lines(folder / _DOCS, ({"doc_id": d.doc_id, "title": d.title, "text": d.text} for d in docs))
         queries = ({"query_id": q.query_id, "text": q.text, "lang": q.lang} for q in request.queries)
         _write_lines(folder / _QUERIES, queries)
         output = context.work / "output.trec"
-        with context.record.stage("command"):
+        # How far it is, only the program knows.
+        running = context.progress.task(f"{self._parameters.command[0]} is running", None)
+        with context.record.stage("command"), running:
             self._run(folder, output, request, context)
         expected = Expected([query.query_id for query in request.queries], request.docs, request.depth)
         run, _ = read_run(output, expected)

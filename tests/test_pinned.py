@@ -320,7 +320,7 @@ def test_a_large_file_is_not_fetched_unasked_and_not_hashed_again_unchanged(
     fetch(big)
     hashed: list[Path] = []
     real = pinned.sha256_of_file
-    monkeypatch.setattr(pinned, "sha256_of_file", lambda path: hashed.append(path) or real(path))
+    monkeypatch.setattr(pinned, "sha256_of_file", lambda path, advance: hashed.append(path) or real(path, advance))
     monkeypatch.setattr(pinned, "_verified", {})
     verified_path(big.name)
     assert hashed == []

@@ -13,7 +13,7 @@ import harness.collections
 from harness.collections import pinned
 from harness.dense.encoder import Encoder, EncoderSettings
 from harness.errors import InvalidInput, WrongUsage
-from harness.system import SilentProgress
+from harness.progress import SilentProgress
 from harness.train import overlap, train
 from harness.train.batches import GroupedBatches
 from harness.train.data import Pair, Side, files_of, read_pairs

@@ -24,8 +24,9 @@ from harness.cli import (
     validate,
     withdraw,
 )
-from harness.cli.console import print_error
+from harness.cli.console import print_error, progress
 from harness.errors import XdrError
+from harness.progress import show_on
 
 # Newer versions of typer carry their own copy of click; this is the base of the usage errors of either.
 ClickException: type[Exception] = next(b for b in typer.BadParameter.__mro__ if b.__name__ == "ClickException")
@@ -57,7 +58,7 @@ app.command("train")(train.train)
 
 
 @app.callback(invoke_without_command=True)
-def _version(
+def _before_a_command(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Show the version and exit."),
 ) -> None:
@@ -66,6 +67,7 @@ def _version(
 
         print(f"xdr {__version__}")
         raise typer.Exit
+    show_on(progress())
 
 
 def main() -> None:

@@ -7,40 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import (
-    DEFAULT_REPORTS,
-    DEFAULT_RUNS,
-    DEFAULT_WORKERS,
-    AllowCode,
-    Device,
-    Memory,
-    Reports,
-    Runs,
-    ShardSize,
-    TrustRemoteCode,
-    Workers,
-    consent_for,
-    context_of,
-    note,
-    print_findings,
-)
+from harness.cli.console import DEFAULT_REPORTS, DEFAULT_RUNS, Reports, Runs, note, print_findings
+from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage
 
 if TYPE_CHECKING:
     from harness.tracks import Track
 
 
+@with_operator_options
 def leaderboard(
     track: Annotated[str, typer.Argument(help="A track's name, or the path of its TOML file.")] = "mini",
     systems: Annotated[list[str] | None, typer.Argument(help="More cards to run beside the track's own.")] = None,
     runs: Runs = DEFAULT_RUNS,
     reports: Reports = DEFAULT_REPORTS,
-    device: Device = "auto",
-    workers: Workers = DEFAULT_WORKERS,
-    memory: Memory = 4,
-    shard_size: ShardSize = 1,
-    allow_code: AllowCode = False,
-    trust_remote_code: TrustRemoteCode = None,
     ablations: Annotated[bool, typer.Option("--ablations", help="Measure the track's ablations, too.")] = False,
     freeze: Annotated[
         str,
@@ -51,6 +31,8 @@ def leaderboard(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if committed scores, tables or snapshots are stale.")
     ] = False,
+    *,
+    operator: Operator,
 ) -> None:
     """Make a track's leaderboard: run what is missing, score, compare, render the pages."""
     from harness.card import load_card
@@ -72,9 +54,9 @@ def leaderboard(
     if freeze:
         check_name(freeze)
     cards = [load_card(name) for name in (*loaded.systems, *(systems or ()))]
-    consent = consent_for(cards, allow_code, trust_remote_code)
+    consent = operator.consent(cards)
     # Made first, since it also says where progress is shown.
-    context = context_of(device, workers, memory, shard_size, consent)
+    context = operator.context(consent)
     check_inputs(loaded, cards, consent)
     for card in cards:
         if read_withdrawal(run_folder(runs, loaded, card.card.name)):

@@ -8,19 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import (
-    DEFAULT_WORKERS,
-    AllowCode,
-    Device,
-    Json,
-    Memory,
-    ShardSize,
-    TrustRemoteCode,
-    Workers,
-    context_of,
-    note,
-    print_error,
-)
+from harness import progress
+from harness.cli.console import Json, note, print_error
+from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage, XdrError
 from harness.figures import percent
 
@@ -28,6 +18,7 @@ if TYPE_CHECKING:
     from harness.reproductions import Reproduction
 
 
+@with_operator_options
 def reproduce(
     run: Annotated[Path, typer.Argument(help="A run's folder, runs/TRACK/SYSTEM; with --all a track's, runs/TRACK.")],
     all_runs: Annotated[bool, typer.Option("--all", help="All runs in the folder of a track.")] = False,
@@ -35,46 +26,42 @@ def reproduce(
         Path | None, typer.Option("--card", help="The card's file, where its adapter lies beside it.", metavar="CARD")
     ] = None,
     track: Annotated[str, typer.Option(help="The track's TOML file, where the name does not tell.")] = "",
-    device: Device = "auto",
-    workers: Workers = DEFAULT_WORKERS,
-    memory: Memory = 4,
-    shard_size: ShardSize = 1,
-    allow_code: AllowCode = False,
-    trust_remote_code: TrustRemoteCode = None,
     as_json: Json = False,
+    *,
+    operator: Operator,
 ) -> None:
     """Run recorded cards again in a clean place, grade how the runs agree, and write a reproduction record.
 
     The verdict is identical, same scores, equivalent or differs; exits 1 when any run differs or cannot be made.
     """
-    from harness.consent import consent_of
     from harness.manifest import read_manifest
     from harness.reproduce import reproduce as reproduce_run
     from harness.reproductions import write_reproduction
     from harness.tracks import load_track
 
-    consent = consent_of(allow_code, trust_remote_code or ())
+    consent = operator.consent()
     if all_runs and card is not None:
         raise WrongUsage("--card is the card of one run; leave out --all, or --card")
     folders = _folders(run) if all_runs else [run]
     found: dict[Path, Reproduction | XdrError] = {}
-    for folder in folders:
-        if not folder.is_dir():
-            raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
-        try:
-            loaded = load_track(track or str(read_manifest(folder).track.get("name", "")))
-            context = context_of(device, workers, memory, shard_size, consent)
-            record = reproduce_run(loaded, folder, context, card=card)
-        except XdrError as error:
-            if not all_runs:
-                raise
-            found[folder] = error
-            print_error(error)
-            continue
-        found[folder] = record
-        note(f"written to {write_reproduction(folder, record)}")
-        if not as_json and not all_runs:
-            _print_one(record, loaded.primary)
+    with progress.task("reproduce", len(folders), "runs") as advance:
+        for folder in progress.counted(folders, advance):
+            if not folder.is_dir():
+                raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
+            try:
+                loaded = load_track(track or str(read_manifest(folder).track.get("name", "")))
+                context = operator.context(consent)
+                record = reproduce_run(loaded, folder, context, card=card)
+            except XdrError as error:
+                if not all_runs:
+                    raise
+                found[folder] = error
+                print_error(error)
+                continue
+            found[folder] = record
+            note(f"written to {write_reproduction(folder, record)}")
+            if not as_json and not all_runs:
+                _print_one(record, loaded.primary)
     if as_json:
         shown = {
             folder.name: {"error": str(r)} if isinstance(r, XdrError) else r.model_dump(mode="json")

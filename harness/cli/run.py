@@ -6,32 +6,17 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import (
-    DEFAULT_RUNS,
-    DEFAULT_WORKERS,
-    AllowCode,
-    Device,
-    Memory,
-    Runs,
-    ShardSize,
-    TrustRemoteCode,
-    Workers,
-    consent_for,
-    context_of,
-    note,
-)
+from harness.cli.console import DEFAULT_RUNS, Runs, note
+from harness.cli.operator_options import Operator, with_operator_options
 
 
+@with_operator_options
 def run(
     track: Annotated[str, typer.Argument(help="A track's name, or the path of its TOML file.")],
     systems: Annotated[list[str], typer.Argument(help="Cards: names, or paths of TOML files.")],
     runs: Runs = DEFAULT_RUNS,
-    device: Device = "auto",
-    workers: Workers = DEFAULT_WORKERS,
-    memory: Memory = 4,
-    shard_size: ShardSize = 1,
-    allow_code: AllowCode = False,
-    trust_remote_code: TrustRemoteCode = None,
+    *,
+    operator: Operator,
 ) -> None:
     """Run systems on a track. What a killed run had finished is not done again; a run that is there is kept."""
     from harness.card import load_card
@@ -40,9 +25,9 @@ def run(
 
     loaded_track = load_track(track)
     cards = [load_card(name) for name in systems]
-    consent = consent_for(cards, allow_code, trust_remote_code)
+    consent = operator.consent(cards)
     for card in cards:
-        outcome = run_system(loaded_track, card, runs, context_of(device, workers, memory, shard_size, consent))
+        outcome = run_system(loaded_track, card, runs, operator.context(consent))
         if outcome.reused:
             note(f"{card.card.name}: {outcome.folder} is this very run already")
         else:

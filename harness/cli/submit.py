@@ -7,24 +7,13 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import (
-    DEFAULT_RUNS,
-    DEFAULT_WORKERS,
-    AllowCode,
-    Device,
-    Memory,
-    Runs,
-    ShardSize,
-    TrustRemoteCode,
-    Workers,
-    consent_for,
-    context_of,
-    note,
-)
+from harness.cli.console import DEFAULT_RUNS, Runs, note
+from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage
 from harness.figures import percent
 
 
+@with_operator_options
 def submit(
     track: Annotated[str, typer.Argument(help="A track's name, or the path of its TOML file.")],
     card: Annotated[str, typer.Argument(help="The card: the path of a TOML file.")],
@@ -44,12 +33,8 @@ def submit(
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a different row of that name.")] = False,
     runs: Runs = DEFAULT_RUNS,
-    device: Device = "auto",
-    workers: Workers = DEFAULT_WORKERS,
-    memory: Memory = 4,
-    shard_size: ShardSize = 1,
-    allow_code: AllowCode = False,
-    trust_remote_code: TrustRemoteCode = None,
+    *,
+    operator: Operator,
 ) -> None:
     """Validate, score and record a system's runs in runs/TRACK/SYSTEM, whole or not at all; says what to commit."""
     from harness.card import load_card
@@ -62,8 +47,8 @@ def submit(
     elif query_map is not None:
         raise WrongUsage("--query-map belongs to finished run files; give them after the card")
     else:
-        consent = consent_for([load_card(card)], allow_code, trust_remote_code)
-        done = submit_system(target, card, context_of(device, workers, memory, shard_size, consent))
+        consent = operator.consent([load_card(card)])
+        done = submit_system(target, card, operator.context(consent))
     for warning in done.warnings:
         note(f"warning: {warning}")
     primary = target.track.primary

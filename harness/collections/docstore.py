@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.collections import reporting
+from harness import progress
 from harness.collections.digest import HASH_BYTES, record_hash
 from harness.errors import Finding, InvalidInput
 from harness.files import exclusive, explained_write_errors, write_text
@@ -190,11 +190,11 @@ class Indexing:
         (self._home / "index.json").unlink(missing_ok=True)
         self._resume()
         size = self._source.stat().st_size
-        with reporting.progress.task(f"index {self._source.name}, bytes", total=size) as advance:
+        with progress.task(f"index {self._source.name}", size, "bytes", done=self._position) as advance:
             self._advance = advance
-            advance(self._position)
             self._read_source()
-        with explained_write_errors(self._home):
+        steps = len(_COLUMNS) + 1
+        with explained_write_errors(self._home), progress.task("sort the index", steps, "columns") as self._advance:
             self._finish()
 
     def _read_source(self) -> None:
@@ -263,11 +263,15 @@ class Indexing:
         self._refuse_duplicates(ids)
         np.save(self._home / "ids.npy", ids)
         del ids
+        self._advance(1)
         for name in ("offsets", "lengths"):
             np.save(self._home / f"{name}.npy", np.fromfile(self._raw / name, _COLUMNS[name])[order])
+            self._advance(1)
         np.save(self._home / "checks.npy", self._read_checks()[order])
         del order
+        self._advance(1)
         digest = digest_of_hash_file(self._raw / "hashes")
+        self._advance(1)
         described = {"identity": self._identity, "passages": self._records, "digest": digest}
         write_text(self._home / "index.json", json.dumps(described, indent=1))
         shutil.rmtree(self._raw)

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness import progress
 from harness.collections.docstore import StoredDocs, open_docs
 from harness.collections.passage_files import JsonLines
 from harness.errors import InvalidInput
@@ -25,9 +26,11 @@ def docs(dataset_id: str, handler: Any, read: Callable[[], Iterable[Doc]]) -> St
     """The passages that ``read`` gives, from our file of them if that was written from the same source."""
     name = str(handler.docs_namespace() or dataset_id)
     home = cache_home() / "passages" / hashlib.sha256(name.encode()).hexdigest()[:24]
-    with reading(name), exclusive(home / "lock"):
+    # How many there are, ir_datasets would say only after it has built a docstore of its own.
+    counting = progress.task(f"read the passages of {name}", None, "passages")
+    with reading(name), exclusive(home / "lock"), counting as advance:
         source = {"name": name, "ir_datasets": metadata.version("ir_datasets"), "file": _stamp(handler)}
-        spooled = spool(home, source, read)
+        spooled = spool(home, source, lambda: progress.counted(read(), advance))
     return open_docs(spooled, JsonLines(), home / "index")
 
 

@@ -10,7 +10,6 @@ import functools
 import hashlib
 import io
 import json
-import shutil
 import tarfile
 import tomllib
 import zipfile
@@ -21,11 +20,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from harness import progress
 from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
 from harness.files import atomic_write, cache_home, exclusive, explained_write_errors, sha256_of_file, write_text
 
 _RECORDED = "recorded-hashes.json"
 _STAMPS = "checked-stamps.json"
+_CHUNK = 1 << 20
 _BY_HAND = "copy the file to a folder DIR on this machine and run `xdr data import DIR`"
 
 
@@ -87,7 +88,7 @@ def state(file: PinnedFile) -> State:
     if not file.path.is_file():
         return "absent"
     expected = expected_hash(file)
-    return "present" if not expected or sha256_of_file(file.path) == expected else "damaged"
+    return "present" if not expected or _hash_of(file.path, f"check {file.name}") == expected else "damaged"
 
 
 def expected_hash(file: PinnedFile) -> str:
@@ -110,7 +111,7 @@ def verified_path(name: str) -> Path:
         fetch(file)
     stamp = _stamp(file)
     if _verified.get(file.path) != stamp and not (file.size and _known_stamp(file) == stamp):
-        found, expected = sha256_of_file(file.path), expected_hash(file)
+        found, expected = _hash_of(file.path, f"check {file.name}"), expected_hash(file)
         if expected and found != expected:
             finding = Finding(
                 "error",
@@ -172,9 +173,17 @@ def _download(file: PinnedFile, part: Path) -> None:
             resumed = response.status_code == requests.codes.partial_content
             tag = response.headers.get("ETag", "")
             write_text(tag_path, tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", ""))
-            with explained_write_errors(part), part.open("ab" if resumed else "wb") as writer:
+            done = part.stat().st_size if resumed else 0
+            length = response.headers.get("Content-Length", "")
+            total = done + int(length) if length.isdigit() else None
+            with (
+                explained_write_errors(part),
+                part.open("ab" if resumed else "wb") as writer,
+                progress.task(f"download {file.name}", total, "bytes", done) as advance,
+            ):
                 for chunk in response.iter_content(1 << 16):
                     writer.write(chunk)
+                    advance(len(chunk))
     except requests.RequestException as error:
         reason = type(error).__name__
         raise InvalidInput(
@@ -186,7 +195,7 @@ def _download(file: PinnedFile, part: Path) -> None:
 
 def _accept(file: PinnedFile, part: Path, origin: str) -> None:
     """Put a whole file in its place if it has the right hash. Raises ``InvalidInput``, and removes it, if not."""
-    found, expected = sha256_of_file(part), expected_hash(file)
+    found, expected = _hash_of(part, f"check {file.name}"), expected_hash(file)
     if expected and found != expected:
         part.unlink()
         mend = "the publisher's file has changed or the transfer was damaged; nothing was stored"
@@ -212,8 +221,10 @@ def import_folder(folder: Path) -> Imported:
     copied: list[str] = []
     findings: list[Finding] = []
     others = 0
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest = sha256_of_file(path)
+    paths = sorted(p for p in folder.rglob("*") if p.is_file())
+    with progress.task(f"look through {folder}", sum(path.stat().st_size for path in paths), "bytes") as advance:
+        digests = {path: sha256_of_file(path, advance) for path in paths}
+    for path, digest in digests.items():
         if pinned := by_hash.get(digest):
             if state(pinned) != "present":
                 _copy(path, pinned.path)
@@ -253,8 +264,20 @@ def _namesake(path: Path, folder: Path, files: dict[str, PinnedFile]) -> PinnedF
 
 
 def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as reader, atomic_write(target) as writer:
-        shutil.copyfileobj(reader, writer)
+    size = source.stat().st_size
+    with (
+        source.open("rb") as reader,
+        atomic_write(target) as writer,
+        progress.task(f"copy {source.name}", size, "bytes") as advance,
+    ):
+        while chunk := reader.read(_CHUNK):
+            writer.write(chunk)
+            advance(len(chunk))
+
+
+def _hash_of(path: Path, description: str) -> str:
+    with progress.task(description, path.stat().st_size, "bytes") as advance:
+        return sha256_of_file(path, advance)
 
 
 def _stamp(file: PinnedFile) -> tuple[int, int]:

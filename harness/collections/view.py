@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from harness import progress
 from harness.collections import foreign
 from harness.collections.digest import digest_of_records
 from harness.errors import InvalidInput, unknown_name
@@ -41,7 +42,8 @@ class Docs:
 
     @functools.cached_property
     def digest(self) -> str:
-        return digest_of_records(self._docs)
+        with progress.task("digest of the passages", len(self._docs), "passages") as advance:
+            return digest_of_records(progress.counted(self._docs, advance))
 
 
 class Collection:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import progress
 from harness.compare.corrections import resamples_needed
 from harness.compare.fixed_point import to_fixed_point
 from harness.errors import InvalidInput
@@ -124,7 +125,8 @@ def largest_differences(
     workers = max(1, min(threads or os.cpu_count() or 1, _MOST_THREADS, len(telling)))
     chunk = max(_WORDS_PER_COUNT, chunk - chunk % _WORDS_PER_COUNT)
     found = np.empty(resamples, dtype=np.int64)
-    with ThreadPoolExecutor(workers) as pool:
+    counting = progress.task("test all pairs of systems", resamples * len(telling), "permutations")
+    with ThreadPoolExecutor(workers) as pool, counting as advance:
         for start in range(0, resamples, chunk):
             stop = min(start + chunk, resamples)
 
@@ -133,6 +135,7 @@ def largest_differences(
                 for row in telling[worker::workers]:
                     # No index is out of range; "wrap" spares the copy that the default makes for its errors.
                     total += dealt[row].take(permutations(units[row], dealt.shape[1], (start, stop), seed), mode="wrap")
+                    advance(stop - start)
                 return total
 
             found[start:stop] = np.ptp(sum(pool.map(totals, range(workers)), np.zeros((1, 1), np.int64)), axis=1)

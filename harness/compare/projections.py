@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from harness import progress
 from harness.compare.fixed_point import to_fixed_point
 from harness.compare.signs import signs
 from harness.errors import InvalidInput
@@ -105,10 +106,12 @@ def project(
         total = np.zeros((shares.shape[1], resamples), dtype=np.int64)
         for block in blocks[worker::workers]:
             _add_block(total, shares[block], signs([units[row] for row in block], resamples, seed))
+            advance(len(block))
         return total
 
     # The blocks are the parallel work; threads inside the matrix products would only wait for each other.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
+    counting = progress.task("randomize", len(order), "units")
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool, counting as advance:
         resampled = sum(pool.map(signed_sums, range(workers)), np.zeros((1, 1), dtype=np.int64))
     return Projections(shares, resampled)
 

@@ -14,6 +14,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import progress
+
 BLOCK_ROWS = 4096
 """Texts per block, and documents per search tile. Part of what fixes the bytes of a vector: never an option."""
 
@@ -55,14 +57,21 @@ def encode_block(encoder: TextEncoder, texts: Sequence[str], limits: Limits) -> 
 
     different = list(dict.fromkeys(texts))
     vectors = np.zeros((len(different), encoder.dimensions), np.float32)
-    batches = packed(encoder.token_counts(different, limits.max_length), limits.token_budget) if different else []
+    counts = encoder.token_counts(different, limits.max_length) if different else []
+    batches = packed(counts, limits.token_budget)
+    # With its padding, since that is what takes the time; a batch's last text is its longest.
+    tokens = [len(batch) * counts[batch[-1]] for batch in batches]
 
     def encode(batch: list[int]) -> tuple[list[int], NDArray[np.float32]]:
         return batch, encoder.encode([different[i] for i in batch], limits.max_length)
 
-    with ThreadPoolExecutor(limits.workers, initializer=lambda: torch.set_num_threads(1)) as pool:
-        for batch, encoded in pool.map(encode, batches):
+    with (
+        progress.task(f"encode a block of {len(different):,} texts", sum(tokens), "tokens") as advance,
+        ThreadPoolExecutor(limits.workers, initializer=lambda: torch.set_num_threads(1)) as pool,
+    ):
+        for (batch, encoded), done in zip(pool.map(encode, batches), tokens, strict=True):
             vectors[batch] = encoded
+            advance(done)
     place = {text: i for i, text in enumerate(different)}
     result: NDArray[np.float32] = vectors[[place[text] for text in texts]] if len(texts) else vectors
     return result

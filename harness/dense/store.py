@@ -86,11 +86,15 @@ class VectorStore:
 
     def read(self, index: int) -> NDArray[np.float32]:
         """The vectors of a block as float32. Raises ``InvalidInput`` when they are not what was written."""
+        return self.stored(index).astype(np.float32)
+
+    def stored(self, index: int) -> NDArray[Any]:
+        """The vectors of a block in the store's own dtype. Raises ``InvalidInput`` when they are not what was written."""
         block = self.blocks[index]
         data = self._bytes_of(block)
         if _digest(data) != block.digest:
             raise InvalidInput(f"{self._shard(block.shard)} is damaged; run the same command again")
-        return np.frombuffer(data, dtype=self.dtype).reshape(block.rows, self.dimensions).astype(np.float32)
+        return np.frombuffer(data, dtype=self.dtype).reshape(block.rows, self.dimensions)
 
     def _header(self) -> Any:
         try:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from harness import progress
 from harness.collections.docstore import SourceRecord, open_docs
 from harness.collections.passage_files import json_line_records
 from harness.errors import InvalidInput
@@ -117,12 +118,17 @@ def manifest_of_folder(folder: Path) -> Path:
     for path in shards:
         name, status = path.relative_to(folder).as_posix(), path.stat()
         stamp = [status.st_size, status.st_mtime_ns]
-        digest = known[name][2] if known.get(name, [])[:2] == stamp else sha256_of_file(path)
+        digest = known[name][2] if known.get(name, [])[:2] == stamp else _digest(path, status.st_size)
         stamps[name] = [*stamp, digest]
     write_text(folder / _STAMPS, json.dumps(stamps, indent=1))
     manifest = folder / MANIFEST
     write_text(manifest, json.dumps({"sha256": {name: stamp[2] for name, stamp in stamps.items()}}, indent=1))
     return manifest
+
+
+def _digest(path: Path, size: int) -> str:
+    with progress.task(f"digest of {path.name}", size, "bytes") as advance:
+        return sha256_of_file(path, advance)
 
 
 def _stamps(path: Path) -> dict[str, list[Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from harness import progress
 from harness.errors import Finding, InvalidInput, WrongUsage, reported
 from harness.generate.augmented import AugmentedTexts, ChosenTexts, is_augmented, manifest_of_folder, read_augmented
 from harness.limits import FAULTS, LINE_BYTES, TEXT_BYTES
@@ -34,22 +35,23 @@ def read_json_lines(path: Path) -> list[GeneratedText]:
     """Read a file, gzip or plain. Raises ``InvalidInput`` with every line that lacks a text under one of the four keys."""
     texts: list[GeneratedText] = []
     findings: list[Finding] = []
-    for number, line in read_lines(path, TEXT_BYTES, LINE_BYTES):
-        if len(findings) == FAULTS:
-            break
-        if not line.strip():
-            continue
-        try:
-            row = parse_json(line)
-            fields = [row[key] for key in GeneratedText._fields]
-        except (ValueError, KeyError, TypeError) as error:
-            fault = f"no key {error}" if isinstance(error, KeyError) else str(error)
-            findings.append(Finding("error", f"{path.name}:{number}", fault, "keys doc_id, lang, text, source"))
-            continue
-        if not all(isinstance(field, str) for field in fields):
-            findings.append(Finding("error", f"{path.name}:{number}", "a value that is no text", "texts"))
-            continue
-        texts.append(GeneratedText(*fields))
+    with progress.task(f"read {path.name}", None, "texts") as advance:
+        for number, line in progress.counted(read_lines(path, TEXT_BYTES, LINE_BYTES), advance):
+            if len(findings) == FAULTS:
+                break
+            if not line.strip():
+                continue
+            try:
+                row = parse_json(line)
+                fields = [row[key] for key in GeneratedText._fields]
+            except (ValueError, KeyError, TypeError) as error:
+                fault = f"no key {error}" if isinstance(error, KeyError) else str(error)
+                findings.append(Finding("error", f"{path.name}:{number}", fault, "keys doc_id, lang, text, source"))
+                continue
+            if not all(isinstance(field, str) for field in fields):
+                findings.append(Finding("error", f"{path.name}:{number}", "a value that is no text", "texts"))
+                continue
+            texts.append(GeneratedText(*fields))
     if findings:
         raise InvalidInput(f"{path} is not in order", reported(findings, path.name))
     return texts
@@ -108,9 +110,10 @@ def _streamed(texts: AugmentedTexts, choice: Choice, doc_ids: Collection[str]) -
         raise InvalidInput("the shuffled control is made in memory, from a generated-text file of four keys a line")
     strangers = 0
     first = ""
-    for doc_id in texts.ids():
-        if doc_id not in doc_ids:
-            strangers, first = strangers + 1, first or doc_id
+    with progress.task("match generated queries with passages", len(doc_ids), "passages") as advance:
+        for doc_id in progress.counted(texts.ids(), advance):
+            if doc_id not in doc_ids:
+                strangers, first = strangers + 1, first or doc_id
     if strangers:
         raise InvalidInput(f"generated texts for {strangers} unknown passages, first {first!r}")
     # As all passages have the same languages, the first one's are the file's; where one differs, the counts do.

@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from harness import progress
 from harness.measures.base import Judged, Rankings
 from harness.measures.token_cache import Passage, token_cache, tokenized
 from harness.measures.tokens import tokenizer_version
@@ -58,8 +59,13 @@ class TokenRecall:
         docs = judged.docs
         budgets = [measure.budget for measure in measures]
         values: dict[str, dict[str, float]] = {measure.name: {} for measure in measures}
-        with token_cache(docs.digest).opened() as cache:
-            for query_id in measures[0].scored_queries(judged):
+        query_ids = measures[0].scored_queries(judged)
+        names = ", ".join(values)
+        with (
+            token_cache(docs.digest).opened() as cache,
+            progress.task(names, len(query_ids), "queries") as advance,
+        ):
+            for query_id in progress.counted(query_ids, advance):
                 ranked = map(docs.get, rankings.get(query_id, ()))
                 found = hits(span_answers(answers[query_id]), ranked, budgets, cache.tokens)
                 for measure, hit in zip(measures, found, strict=True):

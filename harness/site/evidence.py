@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from harness import progress
 from harness.collections.view import load
 from harness.compare.subsets import (
     MOST_LANGUAGES_FOR_ALL_SUBSETS,
@@ -24,6 +25,7 @@ from harness.leaderboard import Leaderboard
 from harness.manifest import run_file
 from harness.measures import parse
 from harness.measures.token_recall import TokenRecall
+from harness.progress import Advance
 from harness.runs import read_run
 from harness.score import ScoreFile
 from harness.site.packing import packed, packed_numbers, packed_scores, write_data
@@ -82,13 +84,15 @@ def write_statistics(site: Site, pools: Mapping[str, Pool]) -> None:
     """Write what the tables' scripts need: the board, and the forms of every measure."""
     parts = [part.name for part in site.track.parts]
     measures = []
-    for measure in site.track.measures:
-        # One measure at a time: the shares of units are by far the largest arrays of the site.
-        statistics = subset_statistics(site.scores, parts, measure)
-        _write_forms(site, measure, statistics)
-        measures.append(_measure_data(site, measure, statistics))
-        # Float64, systems x parts, nan for a dash; apart, since a page shows one measure.
-        write_data(site.folder, f"means/{slug(measure)}", packed(statistics.means))
+    total = len(site.track.measures) * len(site.scores)
+    with progress.task("compute the pages' statistics", total, "tables") as advance:
+        for measure in site.track.measures:
+            # One measure at a time: the shares of units are by far the largest arrays of the site.
+            statistics = subset_statistics(site.scores, parts, measure)
+            _write_forms(site, measure, statistics, advance)
+            measures.append(_measure_data(site, measure, statistics))
+            # Float64, systems x parts, nan for a dash; apart, since a page shows one measure.
+            write_data(site.folder, f"means/{slug(measure)}", packed(statistics.means))
     _write_board(site, pools, measures)
 
 
@@ -96,8 +100,10 @@ def write_questions(site: Site, pools: Mapping[str, Pool]) -> None:
     """Write what belongs to single questions: their texts, every system's scores and rankings' heads, passages."""
     for part in site.track.parts:
         _write_questions(site, part, pools[part.name])
-    for score in site.scores:
-        _write_scores(site, score, pools)
+    with progress.task("write the pages' scores", len(site.scores), "systems") as advance:
+        for score in site.scores:
+            _write_scores(site, score, pools)
+            advance(1)
     for pool in {pool.name: pool for pool in pools.values()}.values():
         pool.write(site.folder, with_tokens=bool(site.budgets))
 
@@ -218,7 +224,7 @@ def _heads(heads: Mapping[str, Sequence[str]], query_ids: Sequence[str], pool: P
     return {"lengths": packed_numbers(lengths), "heads": packed_numbers(np.array(numbers, dtype=np.int64))}
 
 
-def _write_forms(site: Site, measure: str, statistics: SubsetStatistics) -> None:
+def _write_forms(site: Site, measure: str, statistics: SubsetStatistics, advance: Advance) -> None:
     """For every system as the reference the forms of all others; for the baseline the randomization test of all subsets."""
     cross_products = statistics.cross_products()
     families = site.track.families
@@ -228,3 +234,4 @@ def _write_forms(site: Site, measure: str, statistics: SubsetStatistics) -> None
             counts = randomization_counts(statistics, place, families.resamples, families.seed)
             value["counts"] = packed(counts)
         write_data(site.folder, f"forms/{slug(measure)}/{system}", value)
+        advance(1)

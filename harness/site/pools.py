@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness import progress
 from harness.records import Passages
 from harness.site.packing import write_data
 from harness.site.token_ends import token_ends
@@ -42,9 +43,12 @@ class Pool:
         """Write the passages' files; with ``with_tokens`` each text comes with the ends of its tokens."""
         shipped = self._shipped()
         ids = list(self.numbers)
-        for start in range(0, len(ids), FILE_PASSAGES):
-            entries = [self._entry(doc_id, shipped, with_tokens) for doc_id in ids[start : start + FILE_PASSAGES]]
-            write_data(folder, f"passages/{self.name}-{start // FILE_PASSAGES}", entries)
+        with progress.task("write the pages' passages", len(ids), "passages") as advance:
+            for start in range(0, len(ids), FILE_PASSAGES):
+                chosen = ids[start : start + FILE_PASSAGES]
+                entries = [self._entry(doc_id, shipped, with_tokens) for doc_id in chosen]
+                write_data(folder, f"passages/{self.name}-{start // FILE_PASSAGES}", entries)
+                advance(len(chosen))
 
     def _shipped(self) -> set[str]:
         left, shipped = TEXT_BUDGET, set()

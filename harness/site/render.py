@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from harness import progress
 from harness.ablations import MeasuredFigure, read_ablations
 from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
@@ -109,8 +110,10 @@ def _write_track(site: Site, write: Write) -> None:
         own = {"here": column.part, "checks": first_checks(site, column.part)}
         extra = {"column": column, "axis": axis, "ranked": ranked, "intervals": ", ".join(sorted(methods))}
         write("language.html", page, 2, **{**shared, **own}, **extra)
-    for row, score in zip(board.rows, site.scores, strict=True):
-        _write_system(site, row, score, shared, write)
+    with progress.task("write the systems' pages", len(board.rows), "systems") as advance:
+        for row, score in zip(board.rows, site.scores, strict=True):
+            _write_system(site, row, score, shared, write)
+            advance(1)
     _write_exports(site)
     write("compare.html", folder / "compare.html", 1, **{**shared, "here": "compare"})
     write("question.html", folder / "question.html", 1, **shared)

@@ -11,7 +11,7 @@ from harness.collections.pinned import verified_path
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import explained_write_errors, sha256_of_file
 from harness.platform_info import library_versions
-from harness.system import Progress
+from harness.progress import Progress
 from harness.train import overlap, record, static
 from harness.train.data import Pair, files_of, read_pairs
 from harness.train.recipe import Recipe, SourceRecipe, load_recipe
@@ -81,7 +81,7 @@ class _Data:
             for source in [*recipe.tokenizer.sources, *(s for stage in recipe.stages for s in stage.sources)]
         )
         self.files = sorted({file for source in sources for file in files_of(source)})
-        with progress.task("read and compare with evaluation questions", total=len(sources)) as advance:
+        with progress.task("read and compare with evaluation questions", total=len(sources), unit="sources") as advance:
             self.questions = overlap.evaluation_questions()
             for source in sources:
                 good, bad = overlap.kept(read_pairs(source, recipe.seed), self.questions)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.system import Progress
+from harness.progress import Progress
 from harness.train.batches import GroupedBatches
 from harness.train.data import Pair
 from harness.train.recipe import StageRecipe
@@ -60,7 +60,10 @@ class StaticTrainer:
         model = SentenceTransformer(modules=[self._embedding], device="cpu")
         # No model card is generated: with an example here, the library does not go looking for some.
         model.model_card_data.widget = [{"text": pairs[0].anchor.text}]
-        with tempfile.TemporaryDirectory() as work, progress.task(f"train {stage.name}", total=steps) as advance:
+        with (
+            tempfile.TemporaryDirectory() as work,
+            progress.task(f"train {stage.name}", total=steps, unit="steps") as advance,
+        ):
             trainer = SentenceTransformerTrainer(
                 model=model,
                 args=SentenceTransformerTrainingArguments(

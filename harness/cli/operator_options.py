@@ -1,0 +1,117 @@
+"""The operator's options, written once: where systems run, how much of the machine they may use, what code he trusts.
+
+A command that runs systems takes them all:
+
+    @with_operator_options
+    def run(track: ..., *, operator: Operator) -> None:
+
+Typer reads a command's signature, so the one parameter ``operator`` is replaced there by one option for each field.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from harness.cli.console import note
+
+if TYPE_CHECKING:
+    from harness.card import LoadedCard
+    from harness.consent import Consent
+    from harness.system import Context
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What the operator chose; memory and shard size in GiB. A new field is a new option of every such command."""
+
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, or auto: cuda where there is one.")] = (
+        "auto"
+    )
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Batches at once; never changes a result.")] = (
+        os.cpu_count() or 1
+    )
+    memory: Annotated[
+        float, typer.Option("--memory", min=0.1, help="Memory for batches in GiB; never changes a result.")
+    ] = 4
+    shard_size: Annotated[float, typer.Option("--shard-size", min=0.0001, help="Size of vector files in GiB.")] = 1
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Run the Python adapters and programs that cards bring.")
+    ] = False
+    trust_remote_code: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust-remote-code",
+            metavar="MODEL@REVISION",
+            help="Run the code of this model at this commit or SHA-256.",
+        ),
+    ] = None
+
+    def consent(self, cards: Sequence[LoadedCard] = ()) -> Consent:
+        """The operator's consent, held against all cards before the first one runs. Raises ``WrongUsage``."""
+        from harness.consent import consent_of
+        from harness.sandbox import why_not
+
+        consent = consent_of(self.allow_code, self.trust_remote_code or ())
+        for card in cards:
+            card.require(consent)
+        programs = [card.card.name for card in cards if card.runs_a_program()]
+        if programs and (reason := why_not()):
+            note(f"warning: {', '.join(programs)}: runs without isolation, with all your rights, since {reason}")
+        return consent
+
+    def context(self, consent: Consent) -> Context:
+        """Where and how systems run."""
+        from harness.files import cache_home
+        from harness.progress import shown
+        from harness.system import Context
+
+        return Context(
+            cache=cache_home(),
+            work=cache_home() / "work",
+            device=self.device,
+            workers=self.workers,
+            memory_bytes=int(self.memory * (1 << 30)),
+            shard_bytes=int(self.shard_size * (1 << 30)),
+            progress=shown(),
+            consent=consent,
+        )
+
+
+def with_operator_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """The command with the options of ``Operator`` in place of its keyword parameter ``operator``."""
+    hints = get_type_hints(command, include_extras=True)
+    option_hints = get_type_hints(Operator, include_extras=True)
+    options = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=option_hints[field.name]
+        )
+        for field in dataclasses.fields(Operator)
+    ]
+    signature = inspect.signature(command)
+    own = [
+        parameter.replace(annotation=hints[name])
+        for name, parameter in signature.parameters.items()
+        if name != "operator"
+    ]
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> Result:
+        operator = Operator(**{option.name: given.pop(option.name) for option in options})
+        return command(**given, operator=operator)
+
+    parameters = [*own, *options]
+    with_options.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters, return_annotation=hints.get("return", inspect.Signature.empty)
+    )
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options
