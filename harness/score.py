@@ -331,7 +331,9 @@ def _read_columns(path: Path) -> tuple[list[list[Any]], dict[str, Any]]:
     with pq.ParquetFile(path) as file:
         groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
         size = max(path.stat().st_size, sum(group.total_byte_size for group in groups))
-        if size > RESULT_BYTES or not 0 <= file.metadata.num_rows <= SCORE_ROWS:
+        # Memory is taken for as many rows as a group says that it has.
+        rows = [group.num_rows for group in groups]
+        if size > RESULT_BYTES or min(rows, default=0) < 0 or not sum(rows) == file.metadata.num_rows <= SCORE_ROWS:
             raise ValueError("larger than any score file")
         if tuple(file.schema_arrow.names) != COLUMNS:
             raise ValueError("other columns")

@@ -18,7 +18,6 @@ def announce(folder: Path, pipe: int, last: int) -> None:
     Before the operation of number ``last`` the process kills itself; 0: before none. Locks and the command's own messages
     do not count.
     """
-    inside = f"{folder}{os.sep}"
     count = 0
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -30,8 +29,8 @@ def announce(folder: Path, pipe: int, last: int) -> None:
             path, changes = (arguments[0], True) if event in _CHANGES else (None, False)
         if not changes or not isinstance(path, str | bytes | os.PathLike):
             return
-        name = os.path.abspath(os.fsdecode(path))
-        if name.startswith(inside) and os.path.basename(name) not in ("lock", "stderr"):
+        place = Path.cwd() / os.fsdecode(path)
+        if place.is_relative_to(folder) and place.name not in ("lock", "stderr"):
             count += 1
             os.write(pipe, b".")
             if count == last:
