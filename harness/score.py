@@ -191,7 +191,8 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
         warnings[name] = [str(finding) for finding in findings]
         if any(has_ties(ranked) for ranked in run.rankings.values()):
             ties[name] = tie_range(parse(track.primary), judged, run, track.depth)
-    found = {**context, "warnings": warnings, "ties": ties, "judged": shares}
+    # As the file will have it: what is made of the scores has the same bytes whether they were just computed or read.
+    found = json.loads(json.dumps({**context, "warnings": warnings, "ties": ties, "judged": shares}, sort_keys=True))
     return ScoreFile(manifest.tag, values, units, dict(context["languages"]), found)
 
 

@@ -67,7 +67,9 @@ def kills(place: Place, command: Command, count: int, seed: int) -> Iterator[Res
         return f"{moment:.3f} s after the first file operation" if attempt.kill() else ""
 
     all_operations = range(1, undisturbed.operations + 1)
-    operations = itertools.chain.from_iterable(draw.sample(all_operations, len(all_operations)) for _ in itertools.count())
+    operations = itertools.chain.from_iterable(
+        draw.sample(all_operations, len(all_operations)) for _ in itertools.count()
+    )
 
     def before_an_operation(folder: Path) -> str:
         last = next(operations)
