@@ -191,7 +191,8 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
         warnings[name] = [str(finding) for finding in findings]
         if any(has_ties(ranked) for ranked in run.rankings.values()):
             ties[name] = tie_range(parse(track.primary), judged, run, track.depth)
-    found = {**context, "warnings": warnings, "ties": ties, "judged": shares}
+    # As the file will have it: what is made of the scores has the same bytes whether they were just computed or read.
+    found = json.loads(json.dumps({**context, "warnings": warnings, "ties": ties, "judged": shares}, sort_keys=True))
     return ScoreFile(manifest.tag, values, units, dict(context["languages"]), found)
 
 
@@ -331,7 +332,9 @@ def _read_columns(path: Path) -> tuple[list[list[Any]], dict[str, Any]]:
     with pq.ParquetFile(path) as file:
         groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
         size = max(path.stat().st_size, sum(group.total_byte_size for group in groups))
-        if size > RESULT_BYTES or not 0 <= file.metadata.num_rows <= SCORE_ROWS:
+        # Memory is taken for as many rows as a group says that it has.
+        rows = [group.num_rows for group in groups]
+        if size > RESULT_BYTES or min(rows, default=0) < 0 or not sum(rows) == file.metadata.num_rows <= SCORE_ROWS:
             raise ValueError("larger than any score file")
         if tuple(file.schema_arrow.names) != COLUMNS:
             raise ValueError("other columns")

@@ -215,6 +215,15 @@ def test_a_score_file_reads_back_as_it_was_written(world: World) -> None:
     assert list(read.parts) == list(made.parts)
 
 
+def test_scores_just_computed_and_scores_read_have_their_context_in_the_same_order(world: World) -> None:
+    """Else a leaderboard that was killed after its first score files has other bytes than an undisturbed one."""
+    folder = world.run(RANKINGS)
+    fresh, read = score_system(world.track, folder), read_scores(folder / FILE_NAME)
+    for name, content in fresh.context.items():
+        assert json.dumps(content) == json.dumps(read.context[name])
+    assert fresh.parts == read.parts
+
+
 def test_a_part_without_scored_questions_survives_the_file(tmp_path: Path) -> None:
     folder = collection_in(tmp_path / "toy", answers={**ANSWERS, "ja-1": ["yes"], "ja-2": ["no"]})
     track = track_of(folder, measures=["R@2t"])

@@ -34,7 +34,7 @@ class _Lines:
         return json_line_records(file, self.parse)
 
     def parse(self, data: bytes) -> Doc:
-        row = json.loads(data)
+        row = parse_json(data)
         queries = row.get("generated_queries") if isinstance(row, dict) else None
         if not (
             isinstance(queries, dict)
@@ -99,9 +99,11 @@ def read_augmented(path: Path) -> AugmentedTexts:
     if path.name != MANIFEST:
         return AugmentedTexts([path])
     try:
-        shards = [path.parent / name for name in parse_json(read_bytes(path, RECORD_BYTES))["sha256"]]
+        shards = [path.parent / name for name in dict(parse_json(read_bytes(path, RECORD_BYTES))["sha256"])]
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"{path} does not say of which shards it is; remove it, and it is made again") from error
+    if not shards:
+        raise InvalidInput(f"{path} names no shards; remove it, and it is made again")
     return AugmentedTexts(shards)
 
 

@@ -23,7 +23,7 @@ _OWN_MOUNTS = "XDR_FAULTS_OWN_MOUNTS"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--kills", type=int, default=50, help="of each command")
+    parser.add_argument("--kills", type=int, default=50, help="moments of each command")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--commands", nargs="+", choices=[c.name for c in COMMANDS], default=None)
     parser.add_argument("--json", type=Path, help="write the results there, too")
@@ -38,7 +38,7 @@ def main() -> int:
         commands = [c for c in COMMANDS if not arguments.commands or c.name in arguments.commands]
         place = Place(Path(folder), commands)
         for command in commands:
-            for result in (kills(place, command, arguments.kills, arguments.seed), *refusals(place, command)):
+            for result in (*kills(place, command, arguments.kills, arguments.seed), *refusals(place, command)):
                 results.append(result)
                 print(f"{result.command}, {result.fault}: {result.good} of {result.tried} as promised", flush=True)
                 for failure in result.failures:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -34,33 +36,75 @@ REFUSED = (
 )
 
 
-def kills(place: Place, command: Command, count: int, seed: int) -> Result:
-    """kill -9 at ``count`` random moments between the start and the end of an undisturbed run."""
-    moments = random.Random(f"{seed} {command.name}")
+RANDOM, WRITING, OPERATION = (
+    "kill -9 at a random moment",
+    "kill -9 at a random moment after its first file operation",
+    "kill -9 just before a random file operation",
+)
+
+
+def kills(place: Place, command: Command, count: int, seed: int) -> Iterator[Result]:
+    """kill -9 at ``count`` moments and before half as many file operations, all drawn uniformly.
+
+    Half of the moments are drawn from all the time that the undisturbed command takes; most of it passes before anything is
+    written. So the other half is drawn from the time between its first file operation and its end. No operation is drawn
+    again before all have been.
+    """
+    undisturbed = place.undisturbed[command.name]
+    draw = random.Random(f"{seed} {command.name}")
+
+    def at_any_moment(folder: Path) -> str:
+        moment = draw.uniform(0, undisturbed.seconds)
+        attempt = Attempt(command, folder)
+        time.sleep(moment)
+        return f"after {moment:.3f} s" if attempt.kill() else ""
+
+    def while_writing(folder: Path) -> str:
+        moment = draw.uniform(0, undisturbed.writing_seconds)
+        attempt = Attempt(command, folder)
+        attempt.wait_for_writing()
+        time.sleep(moment)
+        return f"{moment:.3f} s after the first file operation" if attempt.kill() else ""
+
+    all_operations = range(1, undisturbed.operations + 1)
+    operations = itertools.chain.from_iterable(
+        draw.sample(all_operations, len(all_operations)) for _ in itertools.count()
+    )
+
+    def before_an_operation(folder: Path) -> str:
+        last = next(operations)
+        return f"before file operation {last}" if Attempt(command, folder, last=last).wait() == -signal.SIGKILL else ""
+
+    yield _killed(place, command, RANDOM, count - count // 2, at_any_moment)
+    yield _killed(place, command, WRITING, count // 2, while_writing)
+    yield _killed(place, command, OPERATION, count // 2, before_an_operation)
+
+
+def _killed(place: Place, command: Command, fault: str, count: int, kill: Callable[[Path], str]) -> Result:
+    """``kill`` says when it killed the command; nothing, where that had ended before, which is no trial."""
     before = outputs(command, place.state(command.start))
     tried, begun, failures = 0, 0, []
     while tried < count:
         folder = place.copy(command.start, "trial")
-        moment = moments.uniform(0, place.seconds[command.name])
-        attempt = Attempt(command, folder)
-        time.sleep(moment)
-        if not attempt.kill():
-            # It takes less time than the first one did, when everything was cold.
-            place.seconds[command.name] = min(moment, place.seconds[command.name])
+        when = kill(folder)
+        if not when:
             continue
         tried += 1
         begun += outputs(command, folder) != before or any((folder / "home" / "work").rglob("*.jsonl"))
         status = Attempt(command, folder).wait()
         if status or (different := place.differences(command, folder)):
             trouble = f"exit {status}: {said(folder)[-300:]}" if status else f"other: {', '.join(different[:5])}"
-            failures.append(f"killed after {moment:.3f} s: {trouble}")
-    return Result(
-        command.name, "kill -9 at a random moment", tried, begun, tried - len(failures), AGAIN, tuple(failures)
-    )
+            failures.append(f"killed {when}: {trouble}")
+    return Result(command.name, fault, tried, begun, tried - len(failures), AGAIN, tuple(failures))
 
 
 def aged(place: Place, command: Command) -> Path:
-    """A place in which the command has been at work, but has to do it again, over files that are there."""
+    """A place in which the command has been at work, but has to do it again, over files that are there.
+
+    For a submission, which would refuse a row that is there, the place it starts from.
+    """
+    if command.name.startswith("submit"):
+        return place.copy(command.start, "trial")
     folder = place.copy(command.name, "trial")
     for path in (p for name in command.outputs for p in sorted((folder / name).rglob("*")) if p.is_file()):
         if path.name == "manifest.yaml" and command.name == "run":
@@ -146,7 +190,7 @@ def _held(place: Place, command: Command, folder: Path, attempt: Callable[[], in
             return f"{name} was left behind"
         if data not in (before.get(name), whole.get(name)):
             return f"{name} is neither the old nor the new file"
-    if command.name == "run" and outputs(command, folder) != before:
+    if command.makes_runs and outputs(command, folder) != before:
         return "a part of a run was replaced"
     mend()
     with contextlib.suppress(FileNotFoundError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import signal
 import sys
@@ -12,6 +13,9 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from .operations import announce
 
 TRACK = """
 schema_version = 1
@@ -39,6 +43,12 @@ lang = "fi"
 resamples = 1000
 all_pairs_resamples = 1000
 """
+CARD = """
+schema_version = 1
+name = "mine"
+title = "A system to submit"
+adapter = "dummy"
+"""
 IMPORTED = "xquad.el.json"
 
 
@@ -46,17 +56,19 @@ IMPORTED = "xquad.el.json"
 class Command:
     """A command that is disturbed.
 
-    ``start`` names the command whose result it starts from, "" for nothing; ``outputs`` are the folders that it writes.
+    ``start`` names the command whose result it starts from, "" for nothing; ``outputs`` are the folders that it writes;
+    ``makes_runs``: manifests of its own making are among them, which say how long it took.
     """
 
     name: str
     arguments: tuple[str, ...]
     outputs: tuple[str, ...]
     start: str = ""
+    makes_runs: bool = False
 
 
 COMMANDS = (
-    Command("run", ("run", "track.toml", "dummy", "bm25", "--runs", "disk/runs"), ("disk/runs",)),
+    Command("run", ("run", "track.toml", "dummy", "bm25", "--runs", "disk/runs"), ("disk/runs",), makes_runs=True),
     Command("score", ("score", "track.toml", "--runs", "disk/runs"), ("disk/runs",), "run"),
     Command(
         "leaderboard",
@@ -64,8 +76,25 @@ COMMANDS = (
         ("disk/runs", "disk/reports"),
         "run",
     ),
+    Command("submit", ("submit", "track.toml", "mine.toml", "--runs", "disk/runs"), ("disk/runs",), "run", True),
+    # The finished runs of another system take the place of the row that is there.
+    Command(
+        "submit --replace",
+        ("submit", "track.toml", "mine.toml", "disk/runs/faults/bm25", "--replace", "--runs", "disk/runs"),
+        ("disk/runs",),
+        "submit",
+        True,
+    ),
     Command("data import", ("data", "import", "copies"), ("home/data",)),
 )
+
+
+class Undisturbed(NamedTuple):
+    """How long a command took, the part of it after its first file operation, and how many of those it made."""
+
+    seconds: float
+    writing_seconds: float
+    operations: int
 
 
 class Place:
@@ -73,21 +102,27 @@ class Place:
 
     def __init__(self, folder: Path, commands: Sequence[Command]) -> None:
         self.folder = folder
-        self.seconds: dict[str, float] = {}
+        self.undisturbed: dict[str, Undisturbed] = {}
         origin = self.state("")
         for name in ("copies", "disk", "home"):
             (origin / name).mkdir(parents=True)
         (origin / "track.toml").write_text(TRACK)
+        (origin / "mine.toml").write_text(CARD)
         # A file without a published hash is imported by its name.
         (origin / "copies" / IMPORTED).write_bytes(b'{"data": []}\n' * 100_000)
-        needed = {name for command in commands for name in (command.name, command.start)}
-        for command in (command for command in COMMANDS if command.name in needed):
-            target = self.copy(command.start, f"state-{command.name}")
-            begun = time.monotonic()
-            status = Attempt(command, target).wait()
-            self.seconds[command.name] = time.monotonic() - begun
-            if status:
-                raise SystemExit(f"xdr {command.name} fails undisturbed:\n{said(target)}")
+        for command in _with_starts(commands):
+            # Twice: the first time everything is cold.
+            for _ in range(2):
+                target = self.copy(command.start, f"state-{command.name}")
+                begun = time.monotonic()
+                attempt = Attempt(command, target)
+                attempt.wait_for_writing()
+                writing = time.monotonic()
+                status = attempt.wait()
+                ended = time.monotonic()
+                if status:
+                    raise SystemExit(f"xdr {command.name} fails undisturbed:\n{said(target)}")
+                self.undisturbed[command.name] = Undisturbed(ended - begun, ended - writing, attempt.operations())
 
     def state(self, name: str) -> Path:
         return self.folder / f"state-{name}"
@@ -104,6 +139,15 @@ class Place:
         return sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
 
 
+def _with_starts(commands: Sequence[Command]) -> list[Command]:
+    """The commands and those whose results they start from, these first."""
+    needed = {command.name for command in commands}
+    for command in reversed(COMMANDS):
+        if command.name in needed:
+            needed.add(command.start)
+    return [command for command in COMMANDS if command.name in needed]
+
+
 def outputs(command: Command, folder: Path) -> Mapping[str, bytes]:
     """All files that the command writes, hidden ones too.
 
@@ -113,7 +157,7 @@ def outputs(command: Command, folder: Path) -> Mapping[str, bytes]:
     for name in command.outputs:
         for path in sorted(p for p in (folder / name).rglob("*") if p.is_file()):
             data = path.read_bytes()
-            if command.name == "run" and path.name == "manifest.yaml":
+            if command.makes_runs and path.name == "manifest.yaml":
                 data = re.sub(rb"\nexecution:\n(?:[ -].*\n)+", b"\n", data)
             files[path.relative_to(folder).as_posix()] = data
     return files
@@ -124,14 +168,21 @@ def said(folder: Path) -> str:
 
 
 class Attempt:
-    """The command as a process of its own, forked from this one, which has loaded the libraries: a kill meets its work."""
+    """The command as a process of its own, forked from this one, which has loaded the libraries: a kill meets its work.
 
-    def __init__(self, command: Command, folder: Path, file_limit: int = 0) -> None:
+    With ``last`` it is killed just before the file operation of that number, counted from 1.
+    """
+
+    def __init__(self, command: Command, folder: Path, file_limit: int = 0, last: int = 0) -> None:
+        self._announced, announces = os.pipe()
+        os.set_blocking(self._announced, False)
         self.process = os.fork()
         if self.process == 0:
-            self._be(command, folder, file_limit)
+            os.close(self._announced)
+            self._be(command, folder, file_limit, last, announces)
+        os.close(announces)
 
-    def _be(self, command: Command, folder: Path, file_limit: int) -> None:
+    def _be(self, command: Command, folder: Path, file_limit: int, last: int, announces: int) -> None:
         status = 70
         try:
             os.chdir(folder)
@@ -146,6 +197,7 @@ class Attempt:
             from harness import cli
 
             sys.argv = ["xdr", *command.arguments]
+            announce(folder, announces, last)
             cli.main()
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else 0
@@ -156,6 +208,15 @@ class Attempt:
             sys.stderr.flush()
             os._exit(status)
 
+    def wait_for_writing(self) -> None:
+        """Return when the first file operation begins, or the command has ended without any."""
+        select.select([self._announced], [], [])
+
+    def operations(self) -> int:
+        """How many file operations were begun; to be asked once, when the process has ended."""
+        with os.fdopen(self._announced, "rb") as announced:
+            return len(announced.read() or b"")
+
     def kill(self) -> bool:
         """kill -9; whether it was still at work."""
         os.kill(self.process, signal.SIGKILL)
@@ -163,5 +224,6 @@ class Attempt:
         return os.WIFSIGNALED(status)
 
     def wait(self) -> int:
+        """Its exit status; negative, the signal that ended it."""
         _, status = os.waitpid(self.process, 0)
         return os.waitstatus_to_exitcode(status)

@@ -36,8 +36,11 @@ Linux {kernel}, on a machine that was busy with other work. Make them again with
 ## Commands that were disturbed
 
 Each trial starts from a fresh copy of the same state: two systems on two languages of `xdr-mini`. A process that has loaded
-the libraries forks the command, so that a kill meets its work; the moment is uniform over the time that the undisturbed
-command takes. "Begun" counts the kills that found the command's outputs or its journal already changed.
+the libraries forks the command, so that a kill meets its work. Half of the moments are uniform over the time that the
+undisturbed command takes, of which most passes before it writes anything; the other half are uniform between its first file
+operation and its end. Further kills fall just before one of its file operations (opening for writing, renaming, removing,
+making a folder), none twice before all had their turn. "Begun" counts the kills that found the command's outputs or its
+journal already changed.
 
 - **Promise after a kill**: the next run of the command completes, its files equal those of an undisturbed one byte for byte
   (of a run's manifest all but its record of time and memory), and no temporary file is left.

@@ -1,0 +1,9 @@
+from pathlib import Path
+
+from harness.ablations import read_ablations
+
+SUFFIX = "ablations.json"
+
+
+def read(path: Path) -> None:
+    assert read_ablations(path.parent) is not None

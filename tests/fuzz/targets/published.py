@@ -1,0 +1,9 @@
+from pathlib import Path
+
+from harness.published import audit, read_source
+
+SUFFIX = ".toml"
+
+
+def read(path: Path) -> None:
+    audit(read_source(path))

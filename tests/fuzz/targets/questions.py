@@ -1,0 +1,9 @@
+from pathlib import Path
+
+from harness.overlap import read_questions
+
+SUFFIX = ".jsonl"
+
+
+def read(path: Path) -> None:
+    assert all(isinstance(text, str) for _, text in read_questions(path))
