@@ -15,11 +15,12 @@ class RayCluster:
     """The head, which computes too, and the other nodes; ``homes`` are their caches."""
 
     def __init__(self) -> None:
+        # Short, since Unix sockets have paths of about a hundred bytes.
+        self._folder = tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp")
+        os.environ["RAY_TMPDIR"] = self._folder.name
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         from ray.cluster_utils import Cluster
 
-        # Short, since Unix sockets have paths of about a hundred bytes.
-        self._folder = tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp")
         self._nodes = 0
         # A node that is gone is noticed in a second or two, not in half a minute.
         system = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300, "health_check_failure_threshold": 3}
@@ -37,8 +38,6 @@ class RayCluster:
         return self._cluster.add_node(
             num_cpus=1,
             object_store_memory=80 << 20,
-            node_ip_address="127.0.0.1",
-            temp_dir=self._folder.name,
             env_vars=environment,
             **options,
         )

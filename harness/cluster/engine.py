@@ -110,9 +110,8 @@ class RayEngine:
     def _shared(self, job: Job[Any, Any]) -> tuple[Any, ...]:
         """The arguments that all tasks of a job have in common, once every node has the job's files."""
         sent = {name: self._sent(path) for name, path in job.files.items()}
-        placing = self._ray.remote(_placed)
         if sent:
-            for outcome in self._ray.get([self._on(node, placing).remote(sent) for node in _nodes()]):
+            for outcome in self._ray.get([self._on(node, _placed).remote(sent) for node in _nodes()]):
                 if isinstance(outcome, XdrError):
                     raise outcome
         return uuid.uuid4().hex, self._ray.put(job), sent, self._expected, self._device
@@ -124,8 +123,8 @@ class RayEngine:
 
     def _checked(self, nodes: list[dict[str, Any]]) -> dict[str, str]:
         """What every process that computes must find on its machine. Raises ``InvalidInput`` with every difference."""
-        asking = self._ray.remote(facts_of_node).options(num_gpus=self._options["num_gpus"])
-        answers = [self._on(node, asking).remote(self._device) for node in nodes]
+        gpus = self._options["num_gpus"]
+        answers = [self._on(node, facts_of_node, num_gpus=gpus).remote(self._device) for node in nodes]
         expected = facts_of_node("cpu")
         findings: list[Finding] = []
         for node, answer in zip(nodes, answers, strict=True):
@@ -143,9 +142,9 @@ class RayEngine:
             raise InvalidInput("the machines of the cluster would not give the bytes of this one", findings)
         return expected
 
-    def _on(self, node: Mapping[str, Any], function: Any) -> Any:
+    def _on(self, node: Mapping[str, Any], function: Callable[..., Any], **options: Any) -> Any:
         strategy = self._affinity(node["NodeID"])
-        return function.options(num_cpus=0, max_retries=1, scheduling_strategy=strategy)
+        return self._ray.remote(function).options(num_cpus=0, max_retries=1, scheduling_strategy=strategy, **options)
 
     def _affinity(self, node: str) -> Any:
         return self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
