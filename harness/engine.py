@@ -8,14 +8,15 @@ it, what came before, or how often a lost task was begun again; so every engine 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from harness.errors import unknown_name
+from harness.errors import WrongUsage, unknown_name
 
-ENGINES = ("local",)
+ENGINES = ("local", "ray")
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -71,13 +72,21 @@ class LocalEngine:
 
 
 def check_engine(name: str) -> None:
-    """Raises ``WrongUsage`` when there is no engine of that name."""
+    """Raises ``WrongUsage`` when there is no engine of that name, or it is not installed."""
     if name not in ENGINES:
         raise unknown_name("engine", name, ENGINES)
+    if name != "local" and importlib.util.find_spec(name) is None:
+        raise WrongUsage(f"the engine {name} is not installed; install it with: pip install 'xdr-bench[{name}]'")
 
 
 @contextlib.contextmanager
 def opened_engine(name: str, threads: int, device: str) -> Iterator[Engine]:
     """The engine of that name. ``threads``: the most that a task may use; ``device``: what its tasks compute on."""
     check_engine(name)
-    yield LocalEngine(threads)
+    if name == "local":
+        yield LocalEngine(threads)
+        return
+    from harness.cluster.engine import connected
+
+    with connected(threads, device) as engine:
+        yield engine

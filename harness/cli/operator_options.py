@@ -44,6 +44,9 @@ class Operator:
         float, typer.Option("--memory", min=0.1, help="Memory for batches in GiB; never changes a result.")
     ] = 4
     shard_size: Annotated[float, typer.Option("--shard-size", min=0.0001, help="Size of vector files in GiB.")] = 1
+    engine: Annotated[
+        str, typer.Option("--engine", help="local, or ray: a Ray cluster; never changes a result.")
+    ] = "local"
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run the Python adapters and programs that cards bring.")
     ] = False
@@ -70,11 +73,13 @@ class Operator:
         return consent
 
     def context(self, consent: Consent) -> Context:
-        """Where and how systems run."""
+        """Where and how systems run. Raises ``WrongUsage`` for an engine that is not there."""
+        from harness.engine import check_engine
         from harness.files import cache_home
         from harness.progress import shown
         from harness.system import Context
 
+        check_engine(self.engine)
         return Context(
             cache=cache_home(),
             work=cache_home() / "work",
@@ -82,6 +87,7 @@ class Operator:
             workers=self.workers,
             memory_bytes=int(self.memory * (1 << 30)),
             shard_bytes=int(self.shard_size * (1 << 30)),
+            engine=self.engine,
             progress=shown(),
             consent=consent,
         )
