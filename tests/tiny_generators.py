@@ -17,7 +17,10 @@ _TEXTS = [
     *(f"Generate a Finnish question for this passage: {doc.title} {doc.text}" for doc in DOCS),
     *("Kuinka pitkä on Volga?", "Длина Волги?", "ヴォルガ川の長さは?", "What flows to the sea? Which lakes?"),
 ]
-CHAT = "{% for message in messages %}<user>{{ message['content'] }}</s>{% endfor %}{% if add_generation_prompt %}<bot>{% endif %}"
+CHAT = (
+    "{% for message in messages %}<user>{{ message['content'] }}</s>{% endfor %}"
+    "{% if add_generation_prompt %}<bot>{% endif %}"
+)
 _home = tempfile.TemporaryDirectory(prefix="tiny-generators-")
 
 

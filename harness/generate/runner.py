@@ -20,7 +20,7 @@ from harness.errors import InvalidInput, WrongUsage
 from harness.files import exclusive, explained_write_errors, sha256_of_file, write_text
 from harness.generate.manifest import MANIFEST, GenerationManifest, manifest_beside, read_manifest, written_manifest
 from harness.generate.recipe import LoadedRecipe, Operator, Written
-from harness.generate.shards import TextShards, clear_traces, differences
+from harness.generate.shards import LOCK, TextShards, clear_traces, differences
 from harness.limits import TEXT_BYTES, shown
 from harness.manifest import digest_of, without_absolute_paths
 from harness.platform_info import library_versions
@@ -93,10 +93,11 @@ def generate(
     key = digest_of(description)
     unfinished = job.out.with_name(f"{job.out.name}.partial")
     if job.out.exists():
-        manifest = _checked_output(job, description)
-        _clear(job, unfinished)
-        return Generated(job.out, manifest, reused=True, resumed=0)
-    with exclusive(job.out.with_name(f".{job.out.name}.lock")):
+        return _already_there(job, unfinished, description)
+    with exclusive(unfinished / LOCK):
+        # Another process may have finished it meanwhile.
+        if job.out.exists():
+            return _already_there(job, unfinished, description)
         shards = TextShards(unfinished, description)
         resumed = shards.passages
         blocks = list(job.blocks())
@@ -117,7 +118,6 @@ def generate(
                 advance(end - start)
         manifest = _finish(job, shards, key, description)
         _clear(job, unfinished)
-    job.out.with_name(f".{job.out.name}.lock").unlink(missing_ok=True)
     return Generated(job.out, manifest, reused=False, resumed=resumed)
 
 
@@ -174,10 +174,15 @@ def _finish(job: Job, shards: TextShards, key: str, description: dict[str, Any])
 
 
 def _clear(job: Job, unfinished: Path) -> None:
-    if job.is_one_file:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    else:
+    shutil.rmtree(unfinished, ignore_errors=True)
+    if not job.is_one_file:
         clear_traces(job.out)
+
+
+def _already_there(job: Job, unfinished: Path, description: dict[str, Any]) -> Generated:
+    manifest = _checked_output(job, description)
+    _clear(job, unfinished)
+    return Generated(job.out, manifest, reused=True, resumed=0)
 
 
 def _checked_output(job: Job, description: dict[str, Any]) -> GenerationManifest:

@@ -26,6 +26,7 @@ from harness.reading import parse_json, read_bytes
 
 _BEGUN = "begun.json"
 _JOURNAL = "blocks.journal"
+LOCK = "lock"
 
 
 class Block(NamedTuple):
@@ -157,7 +158,7 @@ class TextShards:
 
 def clear_traces(folder: Path) -> None:
     """Remove what only an unfinished output needs, from a folder that is finished."""
-    for name in (_BEGUN, _JOURNAL):
+    for name in (_BEGUN, _JOURNAL, LOCK):
         (folder / name).unlink(missing_ok=True)
 
 
