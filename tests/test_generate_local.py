@@ -164,7 +164,7 @@ def test_a_causal_prompt_keeps_the_words_after_the_passage() -> None:
     assert kept.startswith("Finnish: past lakes")
     assert kept.endswith(" Question:")
     with pytest.raises(
-        InvalidInput, match="passage d02 has .* tokens without any of its text; raise max_prompt_tokens"
+        InvalidInput, match=r"passage d02 has .* tokens without any of its text; raise max_prompt_tokens"
     ):
         opened("llama", max_prompt_tokens=8)([DOCS[2]])
 

@@ -136,6 +136,7 @@ class Server:
         self._prompt, self._names = Prompt(source.recipe.prompt), source.recipe.names()
         self._own = threading.local()
         self._stopped = threading.Event()
+        self._failure = InvalidInput("interrupted")
 
     def __call__(self, docs: Sequence[Doc]) -> Written:
         recipe, count = self._recipe, self._recipe.per_language
@@ -182,18 +183,27 @@ class Server:
                 raise
 
     def _answer(self, request: _Request) -> tuple[Output, str]:
-        pause = FIRST_PAUSE_SECONDS
+        """The first failure ends the waiting of all threads, and is what each of them raises from then on."""
+        try:
+            return self._asked_until_answered(request)
+        except InvalidInput as error:
+            if not self._stopped.is_set():
+                self._failure = error
+                self._stopped.set()
+            raise self._failure from None
+
+    def _asked_until_answered(self, request: _Request) -> tuple[Output, str]:
+        pause, what = FIRST_PAUSE_SECONDS, "interrupted"
         for number in range(1, TRIES + 1):
+            if self._stopped.is_set():
+                break
             try:
                 return self._asked(request)
             except _Passing as fault:
                 what = str(fault)
                 if number < TRIES:
-                    # Another thread's failure ends the waiting.
                     self._stopped.wait(min(LONGEST_PAUSE_SECONDS, max(pause, fault.pause)))
                     pause *= 2
-            if self._stopped.is_set():
-                break
         raise InvalidInput(
             f"passage {request.doc_id}: the server gave no answer in {TRIES} tries: {what}; "
             "when it is well again, the same command goes on where this one stopped"
