@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -83,16 +83,26 @@ def _line(ranking: Ranking) -> bytes:
     scores = np.asarray(ranking.scores)
     width = "f4" if scores.dtype == np.float32 else "f8"
     row = [ranking.query_id, list(ranking.doc_ids), width, [float(score) for score in scores]]
-    body = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
+    return sealed_line(row)
+
+
+def sealed_line(value: Any) -> bytes:
+    """A line of a journal: CRC-32 and the value as JSON."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return b"%08x %b\n" % (zlib.crc32(body), body)
 
 
-def _parsed(line: bytes) -> Ranking | None:
+def unsealed(line: bytes) -> Any:
+    """The value of a line. Raises ``ValueError`` when the line was cut off, or its checksum does not fit."""
     checksum, _, body = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
-        return None
+        raise ValueError("not a whole line of a journal")
+    return parse_json(body)
+
+
+def _parsed(line: bytes) -> Ranking | None:
     try:
-        query_id, doc_ids, width, scores = parse_json(body)
+        query_id, doc_ids, width, scores = unsealed(line)
         return Ranking(query_id, tuple(doc_ids), np.array(scores, dtype={"f4": "f4", "f8": "f8"}[width]))
     except (ValueError, TypeError, KeyError):
         return None

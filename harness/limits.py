@@ -34,6 +34,9 @@ LINE_BYTES = 16 << 20
 RECORD_BYTES = 1 << 20
 """Cards, tracks, manifests: written by hand or by one run; the largest of ours has 20 KiB."""
 
+ANSWER_BYTES = 4 << 20
+"""A server's answer with one generated text: some hundred bytes; where a model reasons first, some ten thousand."""
+
 RESULT_BYTES = 64 << 20
 """comparison.json, leaderboard.json, score files: they grow with systems and questions; ours have below 1 MiB."""
 

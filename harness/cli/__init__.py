@@ -12,6 +12,7 @@ from harness.cli import (
     data,
     diff,
     export,
+    generate,
     leaderboard,
     list_,
     new,
@@ -54,6 +55,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("diff")(diff.diff)
 app.command("export")(export.export)
 app.command("withdraw")(withdraw.withdraw)
+app.command("generate")(generate.generate)
 app.command("train")(train.train)
 
 

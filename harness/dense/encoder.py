@@ -60,9 +60,10 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
         raise InvalidInput(f"no model folder {folder / model}")
     if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
         raise InvalidInput(
-            f"model {model!r} is no folder beside the card, and as a model of the Hugging Face hub it needs its `revision`: "
+            f"model {model!r} is no folder beside the card or recipe, and as a model of the Hugging Face hub it needs its "
+            "`revision`: "
             f"a full commit of 40 hexadecimal digits (its page shows them under Files, History), not {revision!r}, "
-            "so that the row is of the same weights tomorrow"
+            "so that it is the same weights tomorrow"
         )
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -72,7 +73,7 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise InvalidInput(
             f"model {model!r} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); "
-            "check the name and the network, or copy the model to a folder and name that in the card"
+            "check the name and the network, or copy the model to a folder and name that instead"
         ) from error
 
 

@@ -31,9 +31,12 @@ _ELSEWHERE = (
 )
 
 
-def check_model_files(folder: Path) -> None:
-    """Raises ``InvalidInput``, all findings in one report, where files could make a library read what it should not."""
-    findings = [*_pickles(folder), *_indexes(folder)]
+def check_model_files(folder: Path, auto_class: str = "AutoModel") -> None:
+    """Raises ``InvalidInput``, all findings in one report, where files could make a library read what it should not.
+
+    ``auto_class``: the class of transformers that is to load the model, for what is said about pickles.
+    """
+    findings = [*_pickles(folder, auto_class), *_indexes(folder)]
     for path, config in _configs(folder):
         findings += [Finding("error", _shown(folder, path), what, expected) for what, expected in _faults(config)]
     if (folder / "adapter_config.json").is_file():
@@ -43,11 +46,11 @@ def check_model_files(folder: Path) -> None:
         raise InvalidInput(f"the model in {folder.name} is not loaded", findings)
 
 
-def missing_weights(folder: Path) -> str:
+def missing_weights(folder: Path, auto_class: str = "AutoModel") -> str:
     """What to say of a folder without any safetensors file, as of a hub model that is published as a pickle; else empty."""
     if any(folder.rglob("*.safetensors")):
         return ""
-    return f"; it has no safetensors file, and if it comes as a pickle, {_convert(folder)}"
+    return f"; it has no safetensors file, and if it comes as a pickle, {_convert(folder, auto_class)}"
 
 
 def code_needed(folder: Path) -> str | None:
@@ -82,7 +85,7 @@ def _named_classes(folder: Path) -> Iterator[str]:
             yield from (str(name) for name in (value if isinstance(value, list) else [value]) if name)
 
 
-def _pickles(folder: Path) -> Iterator[Finding]:
+def _pickles(folder: Path, auto_class: str) -> Iterator[Finding]:
     """Files of weights that a library would fall back to where there is no safetensors file of the name it looks for.
 
     Libraries look in the model's folder and in those of its modules; exports for other engines may lie beside them.
@@ -99,15 +102,15 @@ def _pickles(folder: Path) -> Iterator[Finding]:
     for path in sorted(path for place in places for path in place.iterdir()):
         if path.suffix in _PICKLES and not any((path.parent / name).is_file() for name in _WEIGHTS):
             what = "weights are read from safetensors only, never from a pickle"
-            yield Finding("error", _shown(folder, path), what, "", _convert(folder))
+            yield Finding("error", _shown(folder, path), what, "", _convert(folder, auto_class))
 
 
-def _convert(folder: Path) -> str:
+def _convert(folder: Path, auto_class: str) -> str:
     name, target = repr(folder.name), repr(f"{folder.name}-safetensors")
-    return (
-        f"convert it where you trust it, with SentenceTransformer({name}).save({target}), or for a plain encoder "
-        f"AutoModel.from_pretrained({name}).save_pretrained({target}) and the same with AutoTokenizer"
-    )
+    plain = f"{auto_class}.from_pretrained({name}).save_pretrained({target}) and the same with AutoTokenizer"
+    if auto_class != "AutoModel":
+        return f"convert it where you trust it, with {plain}"
+    return f"convert it where you trust it, with SentenceTransformer({name}).save({target}), or for a plain encoder {plain}"
 
 
 def _indexes(folder: Path) -> Iterator[Finding]:

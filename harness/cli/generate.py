@@ -1,0 +1,49 @@
+"""``xdr generate``: queries in other languages, or other texts, for the passages of a collection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import DEFAULT_WORKERS, Device, Memory, ShardSize, Workers, context_of, note
+
+
+def generate(
+    collection: Annotated[str, typer.Argument(help="A dataset id, such as xdr-mini/fi or folder:PATH.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe: a name, or the path of a TOML file (docs/generate.md).")],
+    out: Annotated[
+        Path, typer.Option("--out", help="NAME.jsonl for one file, any other name for a folder.", metavar="PATH")
+    ],
+    device: Device = "auto",
+    workers: Workers = DEFAULT_WORKERS,
+    memory: Memory = 4,
+    shard_size: ShardSize = 1,
+    server: Annotated[
+        str, typer.Option("--server", help="Address of an OpenAI-compatible server.", metavar="URL")
+    ] = "",
+    api_key_variable: Annotated[
+        str, typer.Option("--api-key-variable", help="Environment variable that holds its key.", metavar="NAME")
+    ] = "",
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for one answer.")] = 120,
+) -> None:
+    """Generate texts for passages. What a killed command had finished is kept; the texts do not depend on the options."""
+    from harness.generate.recipe import Operator, load_recipe
+    from harness.generate.runner import generate as generate_texts
+    from harness.generate.runner import job_of
+
+    context = context_of(device, workers, memory, shard_size)
+    job = job_of(collection, load_recipe(recipe), out)
+    operator = Operator(device, workers, context.memory_bytes, server, api_key_variable, timeout)
+    found = generate_texts(job, operator, context.shard_bytes, context.progress)
+    texts = sum(count for name, count in found.manifest.counts.items() if name.startswith("texts in "))
+    if found.reused:
+        note(f"{out} holds these very texts already")
+    else:
+        resumed = f", {found.resumed} of them resumed" if found.resumed else ""
+        note(f"{texts} texts for {found.manifest.passages} passages{resumed}")
+    for name, count in found.manifest.counts.items():
+        if count and not name.startswith("texts in "):
+            note(f"  {name}: {count}")
+    print(out)
