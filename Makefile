@@ -10,7 +10,7 @@ leaderboard: $(STAMP)
 	$(BIN)/xdr leaderboard mini
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -27,7 +27,7 @@ format: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,segment,train]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,ray,segment,train]"
 	touch $(STAMP)
 
 clean:

@@ -34,7 +34,7 @@ _KIND_OF_EXECUTION = {
     "device": "device and processor",
     "isolation": "isolation",
     "provenance": "isolation",
-    "engine": "settings of the run",
+    "engine": "operating system",
     "workers": "operating system",
 }
 

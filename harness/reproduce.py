@@ -46,7 +46,7 @@ def reproduce(
 ) -> Reproduction:
     """Run the card that is recorded in ``folder`` again and compare; writes nothing that stays.
 
-    The seed and the engine are the recorded ones, the device is the context's. Vectors, journals and runs go into a new
+    The seed is the recorded one, device and engine are the context's. Vectors, journals and runs go into a new
     folder below the context's cache, which is deleted at the end. Files that the card names are looked for as
     ``recorded_card`` says. Raises ``InvalidInput`` when the recorded files are not in order, are of other data than the
     track has, or came as finished run files; ``WrongUsage`` when the card's own files cannot be found.
@@ -64,7 +64,6 @@ def reproduce(
             cache=clean / "cache",
             work=clean / "work",
             seed=int(manifest.execution.get("seed", context.seed)),
-            engine=str(manifest.execution.get("engine", context.engine)),
         )
         recorded = run_at_hand(track, folder, clean / "recorded")
         again = run_system(track, loaded, clean / "again", own).folder

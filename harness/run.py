@@ -272,10 +272,12 @@ def _execution(context: Context) -> dict[str, object]:
     return {
         "seed": context.seed,
         "device": context.record.facts.get("device", "cpu"),
-        "engine": context.engine,
+        "engine": context.record.facts.get("engine", "local"),
         "workers": context.workers,
         "isolation": context.record.facts.get("isolation", "none"),
-        **{name: value for name, value in context.record.facts.items() if name not in ("device", "isolation")},
+        **{
+            name: value for name, value in context.record.facts.items() if name not in ("device", "engine", "isolation")
+        },
         "stages": context.record.stages,
         "peak memory bytes": peak,
     }

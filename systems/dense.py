@@ -17,16 +17,18 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from harness.config import Record
 from harness.consent import PinnedModel
-from harness.dense.encoder import Encoder, EncoderSettings, local_folder, model_folder, resolved_device
-from harness.dense.encoding import BLOCK_ROWS, Limits, blocks_of, encode_block, encode_texts
+from harness.dense.encoder import EncoderSettings, local_folder, model_folder, resolved_device
+from harness.dense.encoding import BLOCK_ROWS, blocks_of
+from harness.dense.jobs import EncodingJob, TextBlock, dimensions_of, encoded_by, searched_by
 from harness.dense.model_files import code_needed
-from harness.dense.search import QUERY_TILE, Tiles, exact_search
+from harness.dense.search import QUERY_TILE
 from harness.dense.store import VectorStore
+from harness.engine import Engine, opened_engine
 from harness.errors import InvalidInput
 from harness.files import exclusive, sha256_of_tree
 from harness.manifest import digest_of
 from harness.platform_info import library_versions
-from harness.records import Doc, Ranking
+from harness.records import Doc, Passages, Ranking
 from harness.system import Context, Request
 
 _LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
@@ -69,6 +71,32 @@ class Dense:
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
         parameters = self._parameters
         context = replace(context, device=resolved_device(context.device))
+        with opened_engine(context.engine, context.workers, context.device) as engine:
+            job = self._job(engine, context)
+            with context.record.stage("load model"):
+                dimensions = dimensions_of(engine, job)
+            store = self._filled_store(engine, job, dimensions, request.docs, context)
+            context.record.facts.update(
+                {
+                    "device": context.device,
+                    "engine": context.engine,
+                    "dtype": parameters.dtype,
+                    "store dtype": parameters.store_dtype,
+                    "token budget": parameters.token_budget,
+                }
+            )
+            with context.record.stage("encode queries"):
+                texts = [parameters.query_prefix + query.text for query in request.queries]
+                queries = encoded_by(engine, job, texts, parameters.query_max_length)
+            if not np.isfinite(queries).all():
+                raise InvalidInput(
+                    f"the model gives vectors that are not finite in {parameters.dtype}; try another dtype"
+                )
+            with context.record.stage("search"):
+                yield from _search_in_passes(engine, request, queries, store, context)
+
+    def _job(self, engine: Engine, context: Context) -> EncodingJob:
+        parameters = self._parameters
         settings = EncoderSettings(
             self._path,
             parameters.pooling,
@@ -77,24 +105,8 @@ class Dense:
             context.device,
             own_code=self._may_run_its_code(context),
         )
-        with context.record.stage("load model"):
-            encoder = Encoder(settings)
-        store = self._filled_store(encoder, request.docs, context)
-        context.record.facts.update(
-            {
-                "device": context.device,
-                "dtype": parameters.dtype,
-                "store dtype": parameters.store_dtype,
-                "token budget": parameters.token_budget,
-            }
-        )
-        with context.record.stage("encode queries"):
-            texts = [parameters.query_prefix + query.text for query in request.queries]
-            queries = encode_texts(encoder, texts, self._limits(parameters.query_max_length, context))
-        if not np.isfinite(queries).all():
-            raise InvalidInput(f"the model gives vectors that are not finite in {parameters.dtype}; try another dtype")
-        with context.record.stage("search"):
-            yield from _search_in_passes(request, queries, store, context)
+        at_once = _batches_at_once(parameters.token_budget, engine.threads, context.memory_bytes)
+        return EncodingJob(settings, parameters.token_budget, at_once)
 
     def _may_run_its_code(self, context: Context) -> bool:
         """Whether the model has code of its own that the operator trusts. Raises ``WrongUsage`` where he does not."""
@@ -109,32 +121,28 @@ class Dense:
         context.record.facts["remote code"] = str(model)
         return True
 
-    def _limits(self, max_length: int, context: Context) -> Limits:
-        return Limits(
-            self._parameters.token_budget, max_length, _batches_at_once(self._parameters.token_budget, context)
-        )
-
-    def _filled_store(self, encoder: Encoder, docs: Any, context: Context) -> VectorStore:
+    def _filled_store(
+        self, engine: Engine, job: EncodingJob, dimensions: int, docs: Passages, context: Context
+    ) -> VectorStore:
         """The vectors of all passages: those that a killed run left are kept, the others encoded."""
         description = {"docs": docs.digest, **self._description(context)}
         path = context.cache / "vectors" / digest_of(description)[:32]
-        blocks = list(blocks_of(len(docs)))
         with (
             exclusive(path.with_suffix(".lock")),
             context.record.stage("encode passages") as stage,
             context.progress.task("encode passages", total=len(docs)) as advance,
         ):
-            store = VectorStore(path, description, encoder.dimensions, self._parameters.store_dtype)
+            store = VectorStore(path, description, dimensions, self._parameters.store_dtype)
             advance(store.rows)
-            for start, end in blocks[len(store.blocks) :]:
-                store.append(self._block(encoder, docs[start:end], context), context.shard_bytes)
-                advance(end - start)
+            blocks = list(blocks_of(len(docs)))[len(store.blocks) :]
+            for vectors in engine.results(job, (self._block(docs[start:end]) for start, end in blocks)):
+                store.append(vectors, context.shard_bytes)
+                advance(len(vectors))
             stage["bytes"] = store.size_bytes
         return store
 
-    def _block(self, encoder: Encoder, docs: Sequence[Doc], context: Context) -> NDArray[np.float32]:
-        texts = [self._passage_text(doc) for doc in docs]
-        return encode_block(encoder, texts, self._limits(self._parameters.passage_max_length, context))
+    def _block(self, docs: Sequence[Doc]) -> TextBlock:
+        return TextBlock([self._passage_text(doc) for doc in docs], self._parameters.passage_max_length)
 
     def _passage_text(self, doc: Doc) -> str:
         return self._parameters.passage_prefix + (
@@ -155,21 +163,19 @@ class Dense:
         }
 
 
-def _batches_at_once(token_budget: int, context: Context) -> int:
-    """Workers that fit the operator's memory, at 32 KiB a token: several layers' activations of a base-size encoder."""
-    return max(1, min(context.workers, context.memory_bytes // (token_budget * (32 << 10))))
+def _batches_at_once(token_budget: int, threads: int, memory_bytes: int) -> int:
+    """Threads that fit the operator's memory, at 32 KiB a token: several layers' activations of a base-size encoder."""
+    return max(1, min(threads, memory_bytes // (token_budget * (32 << 10))))
 
 
 def _search_in_passes(
-    request: Request, queries: NDArray[np.float32], store: VectorStore, context: Context
+    engine: Engine, request: Request, queries: NDArray[np.float32], store: VectorStore, context: Context
 ) -> Iterator[Ranking]:
     """Search some thousands of queries at a time, so that a killed search resumes after the last finished pass."""
-    ids = np.array(request.docs.ids, dtype=object)
-    tiles = Tiles([block.start for block in store.blocks], store.read)
     for start in range(0, len(queries), _QUERIES_PER_PASS):
         asked = request.queries[start : start + _QUERIES_PER_PASS]
         if all(query.query_id in context.finished for query in asked):
             continue
-        found = exact_search(queries[start : start + _QUERIES_PER_PASS], tiles, request.depth, context.workers)
+        found = searched_by(engine, queries[start : start + _QUERIES_PER_PASS], store, request.depth)
         for query, (numbers, scores) in zip(asked, found, strict=True):
-            yield Ranking(query.query_id, tuple(ids[numbers]), scores)
+            yield Ranking(query.query_id, tuple(request.docs.ids[number] for number in numbers.tolist()), scores)

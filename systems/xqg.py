@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.dense.encoder import Encoder
-from harness.dense.encoding import encode_texts
-from harness.dense.fusion import FusionSettings, check_counts, fuse
+from harness.dense.fusion import FusionSettings, check_counts
+from harness.dense.jobs import EncodingJob, TextBlock, ToFuse
 from harness.dense.store import VectorStore
+from harness.engine import Engine
 from harness.files import sha256_of_file
 from harness.generate.texts import Choice, by_document, generated_file, read_generated
-from harness.records import Doc
+from harness.records import Doc, Passages
 from harness.system import Context
 from systems.dense import Dense
 
@@ -45,7 +44,9 @@ class Xqg(Dense):
     def inputs(self) -> Mapping[str, Path]:
         return {**super().inputs(), "generated text": self._generated}
 
-    def _filled_store(self, encoder: Encoder, docs: Any, context: Context) -> VectorStore:
+    def _filled_store(
+        self, engine: Engine, job: EncodingJob, dimensions: int, docs: Passages, context: Context
+    ) -> VectorStore:
         xqg = self._xqg
         choice = Choice(xqg.languages, xqg.per_language, xqg.shuffled)
         self._texts = by_document(read_generated(self._generated), choice, docs.ids)
@@ -58,16 +59,14 @@ class Xqg(Dense):
         else:
             context.record.facts["generated queries per passage"] = [min(counts), max(counts)]
             check_counts(min(counts), max(counts), xqg.fusion)
-        return super()._filled_store(encoder, docs, context)
+        return super()._filled_store(engine, job, dimensions, docs, context)
 
-    def _block(self, encoder: Encoder, docs: Sequence[Doc], context: Context) -> NDArray[np.float32]:
-        passages = super()._block(encoder, docs, context)
+    def _block(self, docs: Sequence[Doc]) -> TextBlock:
         texts = [(row, text) for row, doc in enumerate(docs) for text in self._texts[doc.doc_id]]
         owners = np.array([row for row, _ in texts], dtype=np.int64)
-        prefix = self._xqg.query_prefix
-        limits = self._limits(self._xqg.generated_max_length, context)
-        queries = encode_texts(encoder, [prefix + text for _, text in texts], limits)
-        return fuse(passages, queries, owners, self._xqg.fusion)
+        prefixed = [self._xqg.query_prefix + text for _, text in texts]
+        generated = ToFuse(prefixed, owners, self._xqg.generated_max_length, self._xqg.fusion)
+        return super()._block(docs)._replace(to_fuse=generated)
 
     def _description(self, context: Context) -> dict[str, Any]:
         own = {"generated text": sha256_of_file(self._generated), "query prefix": self._xqg.query_prefix}

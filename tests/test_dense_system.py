@@ -53,9 +53,9 @@ class Slow(Dense):
         if self.done > 4 and Path(__file__).with_name(stage).exists():
             time.sleep(600)
 
-    def _block(self, encoder, docs, context):
+    def _block(self, docs):
         self._pause("encoding")
-        return super()._block(encoder, docs, context)
+        return super()._block(docs)
 
     def search(self, request, context):
         for ranking in super().search(request, context):

@@ -26,6 +26,7 @@ Workers = Annotated[int, typer.Option("--workers", min=1, help="Batches at once;
 Memory = Annotated[float, typer.Option("--memory", min=0.1, help="Memory for batches in GiB; never changes a result.")]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, or auto: cuda where there is one.")]
 ShardSize = Annotated[float, typer.Option("--shard-size", min=0.0001, help="Size of vector files in GiB.")]
+Engine = Annotated[str, typer.Option("--engine", help="local, or ray: a Ray cluster; never changes a result.")]
 AllowCode = Annotated[bool, typer.Option("--allow-code", help="Run the Python adapters and programs that cards bring.")]
 TrustRemoteCode = Annotated[
     list[str] | None,
@@ -88,13 +89,17 @@ def consent_for(cards: Sequence[LoadedCard], allow_code: bool, trust_remote_code
     return consent
 
 
-def context_of(device: str, workers: int, memory: float, shard_size: float, consent: Consent | None = None) -> Context:
+def context_of(
+    device: str, workers: int, memory: float, shard_size: float, consent: Consent | None = None, engine: str = "local"
+) -> Context:
     """Where and how systems run, from the operator's options; memory and shard size in GiB. No consent is none."""
     from harness.collections import reporting
     from harness.consent import NOTHING
+    from harness.engine import check_engine
     from harness.files import cache_home
     from harness.system import Context
 
+    check_engine(engine)
     reporting.progress = progress()
     return Context(
         cache=cache_home(),
@@ -103,6 +108,7 @@ def context_of(device: str, workers: int, memory: float, shard_size: float, cons
         workers=workers,
         memory_bytes=int(memory * (1 << 30)),
         shard_bytes=int(shard_size * (1 << 30)),
+        engine=engine,
         progress=reporting.progress,
         consent=consent or NOTHING,
     )

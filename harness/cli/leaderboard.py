@@ -13,6 +13,7 @@ from harness.cli.console import (
     DEFAULT_WORKERS,
     AllowCode,
     Device,
+    Engine,
     Memory,
     Reports,
     Runs,
@@ -39,6 +40,7 @@ def leaderboard(
     workers: Workers = DEFAULT_WORKERS,
     memory: Memory = 4,
     shard_size: ShardSize = 1,
+    engine: Engine = "local",
     allow_code: AllowCode = False,
     trust_remote_code: TrustRemoteCode = None,
     ablations: Annotated[bool, typer.Option("--ablations", help="Measure the track's ablations, too.")] = False,
@@ -74,7 +76,7 @@ def leaderboard(
     cards = [load_card(name) for name in (*loaded.systems, *(systems or ()))]
     consent = consent_for(cards, allow_code, trust_remote_code)
     # Made first, since it also says where progress is shown.
-    context = context_of(device, workers, memory, shard_size, consent)
+    context = context_of(device, workers, memory, shard_size, consent, engine)
     check_inputs(loaded, cards, consent)
     for card in cards:
         if read_withdrawal(run_folder(runs, loaded, card.card.name)):

@@ -12,6 +12,7 @@ from harness.cli.console import (
     DEFAULT_WORKERS,
     AllowCode,
     Device,
+    Engine,
     Json,
     Memory,
     ShardSize,
@@ -39,6 +40,7 @@ def reproduce(
     workers: Workers = DEFAULT_WORKERS,
     memory: Memory = 4,
     shard_size: ShardSize = 1,
+    engine: Engine = "local",
     allow_code: AllowCode = False,
     trust_remote_code: TrustRemoteCode = None,
     as_json: Json = False,
@@ -63,7 +65,7 @@ def reproduce(
             raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
         try:
             loaded = load_track(track or str(read_manifest(folder).track.get("name", "")))
-            context = context_of(device, workers, memory, shard_size, consent)
+            context = context_of(device, workers, memory, shard_size, consent, engine)
             record = reproduce_run(loaded, folder, context, card=card)
         except XdrError as error:
             if not all_runs:

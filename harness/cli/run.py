@@ -11,6 +11,7 @@ from harness.cli.console import (
     DEFAULT_WORKERS,
     AllowCode,
     Device,
+    Engine,
     Memory,
     Runs,
     ShardSize,
@@ -30,6 +31,7 @@ def run(
     workers: Workers = DEFAULT_WORKERS,
     memory: Memory = 4,
     shard_size: ShardSize = 1,
+    engine: Engine = "local",
     allow_code: AllowCode = False,
     trust_remote_code: TrustRemoteCode = None,
 ) -> None:
@@ -42,7 +44,7 @@ def run(
     cards = [load_card(name) for name in systems]
     consent = consent_for(cards, allow_code, trust_remote_code)
     for card in cards:
-        outcome = run_system(loaded_track, card, runs, context_of(device, workers, memory, shard_size, consent))
+        outcome = run_system(loaded_track, card, runs, context_of(device, workers, memory, shard_size, consent, engine))
         if outcome.reused:
             note(f"{card.card.name}: {outcome.folder} is this very run already")
         else:

@@ -89,12 +89,15 @@ class VectorStore:
 
     def read(self, index: int) -> NDArray[np.float32]:
         """The vectors of a block as float32. Raises ``InvalidInput`` when they are not what was written."""
+        return as_float32(self.stored(index))
+
+    def stored(self, index: int) -> NDArray[Any]:
+        """The vectors of a block in the store's own dtype. Raises ``InvalidInput`` when they are not what was written."""
         block = self.blocks[index]
         data = self._bytes_of(block)
         if _digest(data) != block.digest:
             raise InvalidInput(f"{self._shard(block.shard)} is damaged; run the same command again")
-        stored = np.frombuffer(data, dtype=self.dtype).reshape(block.rows, self.dimensions)
-        return _converted(stored, np.dtype(np.float32))
+        return np.frombuffer(data, dtype=self.dtype).reshape(block.rows, self.dimensions)
 
     def _header(self) -> Any:
         try:
@@ -173,6 +176,10 @@ def _converted(vectors: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         converted: NDArray[Any] = torch.from_numpy(np.ascontiguousarray(vectors)).to(kind).numpy()
     return converted
+
+
+def as_float32(vectors: NDArray[Any]) -> NDArray[np.float32]:
+    return _converted(vectors, np.dtype(np.float32))
 
 
 def _all_finite(vectors: NDArray[Any]) -> bool:

@@ -1,0 +1,118 @@
+"""What the machines of a cluster must have in common, so that it does not matter which of them computes a task."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import Finding
+from harness.files import sha256_of_file
+from harness.platform_info import library_versions
+from harness.sources import package_root
+
+if TYPE_CHECKING:
+    import torch
+
+# What the matrix kernels of PyTorch, oneDNN and OpenBLAS choose by.
+_INSTRUCTIONS = frozenset(
+    {
+        *(
+            "asimd",
+            "avx",
+            "avx2",
+            "avx512_bf16",
+            "avx512_fp16",
+            "avx512_vnni",
+            "avx512bw",
+            "avx512dq",
+            "avx512f",
+            "avx512vl",
+        ),
+        *("amx_bf16", "amx_int8", "amx_tile", "avx_vnni", "bf16", "fma", "i8mm", "sve", "sve2"),
+    }
+)
+_STEERING = ("ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA")
+_SHAPES = ((128, 768, 4096), (37, 768, 768), (7, 3072, 768))
+
+
+def facts_of_node(device: str) -> dict[str, str]:
+    """What of this machine can decide a byte of a result, by name."""
+    import torch
+
+    processor = _processor()
+    facts = {
+        "xdr-bench source": _source_digest(),
+        "python": platform.python_version(),
+        **library_versions(),
+        "architecture": platform.machine(),
+        "processor vendor": processor.get("vendor_id", ""),
+        "instruction sets": " ".join(sorted(_INSTRUCTIONS & set(processor.get("flags", "").split()))),
+        "PyTorch kernels": torch.backends.cpu.get_cpu_capability(),
+        "kernel settings": " ".join(f"{name}={os.environ[name]}" for name in _STEERING if name in os.environ),
+        "arithmetic": _arithmetic(),
+    }
+    if device.startswith("cuda"):
+        facts["GPU"] = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
+    return facts
+
+
+def differences(where: str, expected: Mapping[str, str], found: Mapping[str, str]) -> Iterator[Finding]:
+    """One finding for everything in which a machine is not like the one that started the run."""
+    for name in sorted(expected.keys() | found.keys()):
+        here, there = expected.get(name, "none"), found.get(name, "none")
+        if here != there:
+            yield Finding(
+                "error", where, f"{name}: {_short(there)}", f"{_short(here)}, as on the machine of this command"
+            )
+
+
+def _short(value: str) -> str:
+    return value[:16] if len(value) == 64 else repr(value)
+
+
+def _source_digest() -> str:
+    digest = hashlib.sha256()
+    root = package_root()
+    for path in sorted(path for package in ("harness", "systems") for path in (root / package).rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{sha256_of_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _processor() -> dict[str, str]:
+    """The first processor of /proc/cpuinfo; empty where there is no such file."""
+    info = Path("/proc/cpuinfo")
+    if not info.is_file():
+        return {}
+    lines = info.read_text().partition("\n\n")[0].splitlines()
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return {"vendor_id": fields.get("CPU implementer", ""), "flags": fields.get("Features", ""), **fields}
+
+
+def _arithmetic() -> str:
+    """Digest of products and functions as encoding and searching use them: kernels that differ show in the last bits."""
+    import torch
+
+    digest = hashlib.sha256()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for rows, inner, columns in _SHAPES:
+            one, two = (_numbers(*shape) for shape in ((rows, inner), (inner, columns)))
+            product = torch.mm(one, two)
+            for values in (product, product.softmax(1), torch.nn.functional.gelu(product)):
+                digest.update(values.numpy().tobytes())
+            digest.update(torch.nn.functional.layer_norm(product, (columns,)).numpy().tobytes())
+    finally:
+        torch.set_num_threads(threads)
+    return digest.hexdigest()
+
+
+def _numbers(rows: int, columns: int) -> torch.Tensor:
+    import torch
+
+    # Whole numbers of eleven bits by 1,000, the same everywhere and with something to round.
+    return (torch.arange(rows * columns, dtype=torch.int64) * 7919 % 2039 - 1019).reshape(rows, columns).float() / 1000
