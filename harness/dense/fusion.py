@@ -46,14 +46,17 @@ def fuse(
     counts = np.bincount(owners, minlength=len(passages))
     if len(passages):
         check_counts(int(counts.min()), int(counts.max()), settings)
-    # One row at a time, in order: the sum of a passage must not depend on which other passages are beside it.
+    # One row after the other: the sum of a passage must not depend on which other passages are beside it.
     sums = np.zeros(passages.shape, np.float64)
-    np.add.at(sums, owners, queries.astype(np.float64))
+    ends = np.cumsum(counts)
+    for row in np.flatnonzero(counts):
+        np.add.reduce(queries[ends[row] - counts[row] : ends[row]], axis=0, dtype=np.float64, out=sums[row])
     if settings.combine == "mean":
         sums /= np.maximum(counts, 1)[:, None]
-    fused = (1 - settings.alpha) * passages.astype(np.float64) + settings.alpha * sums
-    fused = np.where(counts[:, None] > 0, fused, passages.astype(np.float64))
+    sums *= settings.alpha
+    sums += (1 - settings.alpha) * passages.astype(np.float64)
+    sums[counts == 0] = passages[counts == 0]
     if settings.renormalize:
-        norms = np.linalg.norm(fused, axis=1, keepdims=True)
-        fused = fused / np.where(norms > 0, norms, 1)
-    return fused.astype(np.float32)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        sums /= np.where(norms > 0, norms, 1)
+    return sums.astype(np.float32)

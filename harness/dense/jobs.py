@@ -18,7 +18,7 @@ from harness.dense.encoder import Encoder, EncoderSettings
 from harness.dense.encoding import Limits, blocks_of, encode_block, encode_texts
 from harness.dense.fusion import FusionSettings, fuse
 from harness.dense.search import BestDocuments, Candidates, Tiles, exact_search
-from harness.dense.store import VectorStore
+from harness.dense.store import VectorStore, as_float32
 from harness.engine import Engine
 from harness.order import keys_of
 
@@ -103,7 +103,7 @@ class _SentTiles:
         self._starts, self._vectors = starts, vectors
 
     def tiles(self) -> Tiles:
-        return Tiles(self._starts, lambda place: self._vectors[place].astype(np.float32))
+        return Tiles(self._starts, lambda place: as_float32(self._vectors[place]))
 
 
 @dataclass(frozen=True, eq=False)

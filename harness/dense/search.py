@@ -8,19 +8,29 @@ themselves come from single-threaded matrix products of fixed shape.
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.order import Keys, keys_of, numbers_of, scores_of
 
-QUERY_TILE = 128
+if TYPE_CHECKING:
+    import torch
+
+QUERY_TILE = 512
 """Queries multiplied at once. Part of what fixes the bytes of a score: never an option."""
 
+_ROWS = 16
+"""Products have whole multiples of so many rows on both sides: kernels add up the last few differently."""
+
 Candidates = tuple[NDArray[np.int64], Keys]
+"""Rows of queries and keys of documents, of equal shape."""
 
 
 def top_documents(scores: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
@@ -32,47 +42,55 @@ def top_documents(scores: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
 
 
 class BestDocuments:
-    """The best ``depth`` documents of each of a fixed number of queries, over everything that was offered."""
+    """The best ``depth`` documents of each of a fixed number of queries, over everything that was offered by any thread."""
 
     def __init__(self, queries: int, depth: int) -> None:
         self._depth = depth
-        self._rows: NDArray[np.int64] = np.empty(0, np.int64)
-        self._keys: Keys = np.empty(0, np.uint64)
+        # No finite score has the key 0: it stands for a place that is not taken yet.
+        self._keys: Keys = np.zeros((queries, depth), np.uint64)
         self._pending: list[Candidates] = []
         self._pending_count = 0
-        self._limit = max(1 << 16, 2 * queries * depth)
+        # Merging costs as much as a look at all places, so that it waits for some share of them; but thresholds should rise.
+        self._limit = queries * depth // 4
+        self._lock = threading.Lock()
         # A document below its query's threshold cannot be among the best any more.
         self.thresholds = np.full(queries, -np.inf, np.float32)
 
     def offer(self, candidates: Candidates) -> None:
-        self._pending.append(candidates)
-        self._pending_count += len(candidates[0])
-        if self._pending_count > self._limit:
-            self._merge()
+        with self._lock:
+            self._pending.append(candidates)
+            self._pending_count += len(candidates[0])
+            if self._pending_count > self._limit:
+                self._merge()
 
     def results(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """For each query: document numbers and scores, best first."""
-        self._merge()
-        ends = np.searchsorted(self._rows, np.arange(len(self.thresholds)), side="right")
-        start = 0
-        for end in ends:
-            keys = self._keys[start:end]
-            yield numbers_of(keys), scores_of(keys)
-            start = end
+        with self._lock:
+            self._merge()
+        for keys in np.sort(self._keys, axis=1)[:, ::-1]:
+            found = keys[: np.count_nonzero(keys)]
+            yield numbers_of(found), scores_of(found)
 
     def _merge(self) -> None:
-        rows = np.concatenate([self._rows, *(rows for rows, _ in self._pending)])
-        keys = np.concatenate([self._keys, *(keys for _, keys in self._pending)])
+        """Bring what is pending into the matrix of keys, at most ``depth`` of a query at a time, so that memory is bounded."""
+        if not self._pending_count:
+            return
+        rows = np.concatenate([rows for rows, _ in self._pending])
+        order = np.argsort(rows, kind="stable")
+        rows, keys = rows[order], np.concatenate([keys for _, keys in self._pending])[order]
         self._pending, self._pending_count = [], 0
-        order = np.lexsort((~keys, rows))
-        rows, keys = rows[order], keys[order]
-        firsts = np.searchsorted(rows, rows, side="left")
-        kept = np.arange(len(rows)) - firsts < self._depth
-        self._rows, self._keys = rows[kept], keys[kept]
-        counts = np.bincount(self._rows, minlength=len(self.thresholds))
-        full = np.flatnonzero(counts == self._depth)
-        lasts = np.cumsum(counts)[full] - 1
-        self.thresholds[full] = scores_of(self._keys[lasts])
+        counts = np.bincount(rows, minlength=len(self._keys))
+        places = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
+        for first in range(0, int(counts.max()), self._depth):
+            width = min(self._depth, int(counts.max()) - first)
+            taken = (places >= first) & (places < first + width)
+            matrix = np.zeros((len(self._keys), self._depth + width), np.uint64)
+            matrix[:, : self._depth] = self._keys
+            matrix[rows[taken], self._depth + places[taken] - first] = keys[taken]
+            self._keys = np.partition(matrix, width, axis=1)[:, width:].copy()
+        lowest = self._keys[:, 0]  # as the partition leaves it
+        full = lowest > 0
+        self.thresholds[full] = scores_of(lowest[full])
 
 
 @dataclass(frozen=True)
@@ -92,36 +110,45 @@ def exact_search(
     """
     import torch
 
-    best = BestDocuments(len(queries), depth)
-    query_tiles = [torch.from_numpy(queries[i : i + QUERY_TILE]) for i in range(0, len(queries), QUERY_TILE)]
+    best = [BestDocuments(len(queries[i : i + QUERY_TILE]), depth) for i in range(0, len(queries), QUERY_TILE)]
+    query_tiles = [_padded(queries[i : i + QUERY_TILE]) for i in range(0, len(queries), QUERY_TILE)]
 
-    def search_tile(index: int) -> list[Candidates]:
-        # The transposed copy is made here so that every product has the same memory layout.
-        documents = torch.from_numpy(tiles.read(index)).t().contiguous()
-        found = []
-        for place, tile in enumerate(query_tiles):
-            first_row = place * QUERY_TILE
-            scores = torch.mm(tile, documents).numpy()
-            thresholds = best.thresholds[first_row : first_row + len(tile)].copy()
-            found.append(_candidates(scores, thresholds, first_row, tiles.starts[index], depth))
-        return found
+    def search_tile(documents: NDArray[np.float32], first_number: int) -> None:
+        # Every product has the same memory layout: rows of queries by rows of documents.
+        transposed = _padded(documents).t()
+        for own, tile in zip(best, query_tiles, strict=True):
+            scores = torch.mm(tile, transposed).numpy()[: len(own.thresholds), : len(documents)]
+            own.offer(_candidates(scores, own.thresholds.copy(), first_number, depth))
 
     with ThreadPoolExecutor(workers, initializer=lambda: torch.set_num_threads(1)) as pool:
-        for start in range(0, len(tiles.starts), 2 * workers):
-            group = range(start, min(start + 2 * workers, len(tiles.starts)))
-            for found in pool.map(search_tile, group):
-                for candidates in found:
-                    best.offer(candidates)
-    yield from best.results()
+        begun: deque[Future[None]] = deque()
+        for index, first_number in enumerate(tiles.starts):
+            # Tiles are read here, one more than there are workers, while these multiply.
+            begun.append(pool.submit(search_tile, tiles.read(index), first_number))
+            if len(begun) > workers:
+                begun.popleft().result()
+        for searched in begun:
+            searched.result()
+    for own in best:
+        yield from own.results()
+
+
+def _padded(vectors: NDArray[np.float32]) -> torch.Tensor:
+    """The rows, and zeros after them where their number is no multiple of ``_ROWS``."""
+    import torch
+
+    missing = -len(vectors) % _ROWS
+    return torch.from_numpy(np.pad(vectors, ((0, missing), (0, 0))) if missing else vectors)
 
 
 def _candidates(
-    scores: NDArray[np.float32], thresholds: NDArray[np.float32], first_row: int, first_number: int, depth: int
+    scores: NDArray[np.float32], thresholds: NDArray[np.float32], first_number: int, depth: int
 ) -> Candidates:
     """Everything in the tile that may still be among the best: at least the query's threshold, ties included."""
     count = scores.shape[1]
     if count > depth and not np.isfinite(thresholds).all():
         in_tile = np.partition(scores, count - depth, axis=1)[:, count - depth]
         thresholds = np.maximum(thresholds, in_tile)
-    rows, columns = np.nonzero(scores >= thresholds[:, None])
-    return rows + first_row, keys_of(scores[rows, columns], columns + first_number)
+    places = np.flatnonzero(scores >= thresholds[:, None])
+    rows, columns = np.divmod(places, max(count, 1))
+    return rows, keys_of(scores[rows, columns], columns + first_number)
