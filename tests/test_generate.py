@@ -16,6 +16,7 @@ import tiny_generators
 import tiny_models
 from small_track import Terminal, bytes_in, write_track
 
+from harness.engine import LocalEngine
 from harness.errors import InvalidInput, WrongUsage
 from harness.generate import runner
 from harness.generate.manifest import read_manifest
@@ -146,9 +147,9 @@ def test_damaged_text_of_a_killed_command_is_made_again(home: Path, xdr: Termina
     class Ended(Exception):
         pass
 
-    class ThreeTasks:
+    class ThreeTasks(LocalEngine):
         def results(self, job: Any, tasks: Any) -> Any:
-            compute = job.opened()
+            compute = job.opened(job.files)
             for number, task in enumerate(tasks):
                 if number == 3:
                     raise Ended

@@ -44,9 +44,9 @@ class Operator:
         float, typer.Option("--memory", min=0.1, help="Memory for batches in GiB; never changes a result.")
     ] = 4
     shard_size: Annotated[float, typer.Option("--shard-size", min=0.0001, help="Size of vector files in GiB.")] = 1
-    engine: Annotated[
-        str, typer.Option("--engine", help="local, or ray: a Ray cluster; never changes a result.")
-    ] = "local"
+    engine: Annotated[str, typer.Option("--engine", help="local, or ray: a Ray cluster; never changes a result.")] = (
+        "local"
+    )
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run the Python adapters and programs that cards bring.")
     ] = False
@@ -93,8 +93,8 @@ class Operator:
         )
 
 
-def with_operator_options(command: Callable[..., Result]) -> Callable[..., Result]:
-    """The command with the options of ``Operator`` in place of its keyword parameter ``operator``."""
+def with_operator_options(command: Callable[..., Result], without: Sequence[str] = ()) -> Callable[..., Result]:
+    """The command with the options of ``Operator``, but those ``without``, in place of its keyword parameter ``operator``."""
     hints = get_type_hints(command, include_extras=True)
     option_hints = get_type_hints(Operator, include_extras=True)
     options = [
@@ -102,6 +102,7 @@ def with_operator_options(command: Callable[..., Result]) -> Callable[..., Resul
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=option_hints[field.name]
         )
         for field in dataclasses.fields(Operator)
+        if field.name not in without
     ]
     signature = inspect.signature(command)
     own = [

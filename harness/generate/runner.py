@@ -24,8 +24,8 @@ from harness.generate.shards import LOCK, TextShards, clear_traces, differences
 from harness.limits import TEXT_BYTES, shown
 from harness.manifest import digest_of, without_absolute_paths
 from harness.platform_info import library_versions
+from harness.progress import Progress
 from harness.records import Doc, Passages
-from harness.system import Progress
 
 BLOCK_PASSAGES = 64
 """Passages of a task, in the order of their ids. Part of what fixes the batches, and so the texts: never an option."""
