@@ -105,7 +105,7 @@ sys.path.insert(0, sys.argv[1])
 from harness.generate import runner
 from harness.generate.recipe import Operator, load_recipe
 from harness.generate.shards import TextShards
-from harness.system import SilentProgress
+from harness.progress import SilentProgress
 runner.BLOCK_PASSAGES = 3
 append = TextShards.append
 def slow(self, *arguments):
@@ -148,7 +148,7 @@ def test_damaged_text_of_a_killed_command_is_made_again(home: Path, xdr: Termina
 
     class ThreeTasks:
         def results(self, job: Any, tasks: Any) -> Any:
-            compute = job.opened()
+            compute = job.opened(job.files)
             for number, task in enumerate(tasks):
                 if number == 3:
                     raise Ended
@@ -166,7 +166,7 @@ def test_damaged_text_of_a_killed_command_is_made_again(home: Path, xdr: Termina
 
 
 def runner_progress() -> Any:
-    from harness.system import SilentProgress
+    from harness.progress import SilentProgress
 
     return SilentProgress()
 

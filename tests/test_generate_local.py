@@ -39,7 +39,7 @@ def opened(name: str, operator: Operator = Operator(), folder: Path | None = Non
         "decoding": GREEDY,
     } | changes  # fmt: skip
     source = kinds()[MODELS[name]].model_validate(recipe).source(Path(), operator)
-    return pickle.loads(pickle.dumps(source)).opened()
+    return pickle.loads(pickle.dumps(source)).opened(source.files)
 
 
 def texts(name: str, docs: list[Doc] = DOCS, **changes: Any) -> tuple[tuple[tuple[str, ...], ...], ...]:

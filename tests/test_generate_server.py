@@ -88,7 +88,7 @@ def recipe(**changes: Any) -> Any:
 
 def asked(stub: Stub, *, key_variable: str = "", workers: int = 1, timeout: float = 5, **changes: Any) -> Written:
     operator = Operator(workers=workers, server=stub.url, key_variable=key_variable, timeout_seconds=timeout)
-    return recipe(**changes).source(Path(), operator).opened()(DOCS[:2])
+    return recipe(**changes).source(Path(), operator).opened({})(DOCS[:2])
 
 
 def test_every_text_is_one_request_with_its_own_seed(monkeypatch: pytest.MonkeyPatch) -> None:

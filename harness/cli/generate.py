@@ -7,19 +7,18 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_WORKERS, Device, Memory, ShardSize, Workers, context_of, note
+from harness.cli.console import note
+from harness.cli.operator_options import Operator, with_operator_options
+from harness.errors import WrongUsage
 
 
+@with_operator_options
 def generate(
     collection: Annotated[str, typer.Argument(help="A dataset id, such as xdr-mini/fi or folder:PATH.")],
     recipe: Annotated[str, typer.Argument(help="A recipe: a name, or the path of a TOML file (docs/generate.md).")],
     out: Annotated[
         Path, typer.Option("--out", help="NAME.jsonl for one file, any other name for a folder.", metavar="PATH")
     ],
-    device: Device = "auto",
-    workers: Workers = DEFAULT_WORKERS,
-    memory: Memory = 4,
-    shard_size: ShardSize = 1,
     server: Annotated[
         str, typer.Option("--server", help="Address of an OpenAI-compatible server.", metavar="URL")
     ] = "",
@@ -27,16 +26,25 @@ def generate(
         str, typer.Option("--api-key-variable", help="Environment variable that holds its key.", metavar="NAME")
     ] = "",
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for one answer.")] = 120,
+    *,
+    operator: Operator,
 ) -> None:
     """Generate texts for passages. What a killed command had finished is kept; the texts do not depend on the options."""
-    from harness.generate.recipe import Operator, load_recipe
+    from harness.consent import NOTHING
+    from harness.dense.encoder import resolved_device
+    from harness.engine import opened_engine
+    from harness.generate.recipe import Operator as Means
+    from harness.generate.recipe import load_recipe
     from harness.generate.runner import generate as generate_texts
     from harness.generate.runner import job_of
 
-    context = context_of(device, workers, memory, shard_size)
+    if operator.allow_code or operator.trust_remote_code:
+        raise WrongUsage("recipes and their models bring no code that could be allowed here; leave that option out")
+    context = operator.context(NOTHING)
     job = job_of(collection, load_recipe(recipe), out)
-    operator = Operator(device, workers, context.memory_bytes, server, api_key_variable, timeout)
-    found = generate_texts(job, operator, context.shard_bytes, context.progress)
+    means = Means(operator.device, operator.workers, context.memory_bytes, server, api_key_variable, timeout)
+    with opened_engine(context.engine, operator.workers, resolved_device(operator.device)) as engine:
+        found = generate_texts(job, means, context.shard_bytes, context.progress, engine)
     texts = sum(count for name, count in found.manifest.counts.items() if name.startswith("texts in "))
     if found.reused:
         note(f"{out} holds these very texts already")

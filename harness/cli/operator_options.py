@@ -44,9 +44,9 @@ class Operator:
         float, typer.Option("--memory", min=0.1, help="Memory for batches in GiB; never changes a result.")
     ] = 4
     shard_size: Annotated[float, typer.Option("--shard-size", min=0.0001, help="Size of vector files in GiB.")] = 1
-    engine: Annotated[
-        str, typer.Option("--engine", help="local, or ray: a Ray cluster; never changes a result.")
-    ] = "local"
+    engine: Annotated[str, typer.Option("--engine", help="local, or ray: a Ray cluster; never changes a result.")] = (
+        "local"
+    )
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run the Python adapters and programs that cards bring.")
     ] = False

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -105,8 +105,12 @@ class LocalSource:
             "libraries": library_versions(_LIBRARIES),
         }
 
-    def opened(self) -> LocalModel:
-        return self.model_class(self)
+    @property
+    def files(self) -> Mapping[str, Path]:
+        return {"model": self.path}
+
+    def opened(self, files: Mapping[str, Path]) -> LocalModel:
+        return self.model_class(replace(self, path=files["model"]))
 
 
 def local_source(recipe: LocalRecipe, folder: Path, operator: Operator, model_class: type[LocalModel]) -> LocalSource:

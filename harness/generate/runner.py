@@ -24,8 +24,8 @@ from harness.generate.shards import LOCK, TextShards, clear_traces, differences
 from harness.limits import TEXT_BYTES, shown
 from harness.manifest import digest_of, without_absolute_paths
 from harness.platform_info import library_versions
+from harness.progress import Progress
 from harness.records import Doc, Passages
-from harness.system import Progress
 
 BLOCK_PASSAGES = 64
 """Passages of a task, in the order of their ids. Part of what fixes the batches, and so the texts: never an option."""
@@ -106,7 +106,7 @@ def generate(
         with progress.task(f"generate: {job.loaded.recipe.name}", total=len(job.docs)) as advance:
             advance(resumed)
             tasks = (job.docs[start:end] for start, end in todo)
-            results = (engine or LocalEngine()).results(source, tasks)
+            results: Iterator[Written] = (engine or LocalEngine()).results(source, tasks)
             for (start, end), written in zip(todo, results, strict=True):
                 data, counts = _lines(job, job.docs[start:end], written, tag)
                 if job.is_one_file and shards.size_bytes + len(data) > TEXT_BYTES:

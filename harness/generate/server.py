@@ -110,7 +110,11 @@ class ServerSource:
             raise WrongUsage(f"--api-key-variable {name}: the value of {name} is no key: it has blanks or other signs")
         return {"Authorization": f"Bearer {key}"}
 
-    def opened(self) -> Server:
+    @property
+    def files(self) -> Mapping[str, Path]:
+        return {}
+
+    def opened(self, files: Mapping[str, Path]) -> Server:
         return Server(self)
 
 
