@@ -16,6 +16,7 @@ import tiny_generators
 import tiny_models
 from small_track import Terminal, bytes_in, write_track
 
+from harness.engine import LocalEngine
 from harness.errors import InvalidInput, WrongUsage
 from harness.generate import runner
 from harness.generate.manifest import read_manifest
@@ -105,7 +106,7 @@ sys.path.insert(0, sys.argv[1])
 from harness.generate import runner
 from harness.generate.recipe import Operator, load_recipe
 from harness.generate.shards import TextShards
-from harness.progress import SilentProgress
+from harness.system import SilentProgress
 runner.BLOCK_PASSAGES = 3
 append = TextShards.append
 def slow(self, *arguments):
@@ -146,7 +147,7 @@ def test_damaged_text_of_a_killed_command_is_made_again(home: Path, xdr: Termina
     class Ended(Exception):
         pass
 
-    class ThreeTasks:
+    class ThreeTasks(LocalEngine):
         def results(self, job: Any, tasks: Any) -> Any:
             compute = job.opened(job.files)
             for number, task in enumerate(tasks):
@@ -166,7 +167,7 @@ def test_damaged_text_of_a_killed_command_is_made_again(home: Path, xdr: Termina
 
 
 def runner_progress() -> Any:
-    from harness.progress import SilentProgress
+    from harness.system import SilentProgress
 
     return SilentProgress()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,10 @@ import typer
 
 from harness.cli.console import note
 from harness.cli.operator_options import Operator, with_operator_options
-from harness.errors import WrongUsage
 
 
-@with_operator_options
+# No code of a model or of a card runs here, whatever the operator trusts.
+@functools.partial(with_operator_options, without=("allow_code", "trust_remote_code"))
 def generate(
     collection: Annotated[str, typer.Argument(help="A dataset id, such as xdr-mini/fi or folder:PATH.")],
     recipe: Annotated[str, typer.Argument(help="A recipe: a name, or the path of a TOML file (docs/generate.md).")],
@@ -33,18 +34,20 @@ def generate(
     from harness.consent import NOTHING
     from harness.dense.encoder import resolved_device
     from harness.engine import opened_engine
-    from harness.generate.recipe import Operator as Means
-    from harness.generate.recipe import load_recipe
+    from harness.errors import WrongUsage
+    from harness.generate import recipe as recipes
     from harness.generate.runner import generate as generate_texts
     from harness.generate.runner import job_of
 
-    if operator.allow_code or operator.trust_remote_code:
-        raise WrongUsage("recipes and their models bring no code that could be allowed here; leave that option out")
     context = operator.context(NOTHING)
-    job = job_of(collection, load_recipe(recipe), out)
-    means = Means(operator.device, operator.workers, context.memory_bytes, server, api_key_variable, timeout)
-    with opened_engine(context.engine, operator.workers, resolved_device(operator.device)) as engine:
-        found = generate_texts(job, means, context.shard_bytes, context.progress, engine)
+    job = job_of(collection, recipes.load_recipe(recipe), out)
+    if job.loaded.recipe.kind == "server" and operator.engine != "local":
+        raise WrongUsage("a server does the work of such a recipe, and is asked from this machine: leave out --engine")
+    chosen = recipes.Operator(
+        operator.device, operator.workers, context.memory_bytes, server, api_key_variable, timeout
+    )
+    with opened_engine(operator.engine, operator.workers, resolved_device(operator.device)) as engine:
+        found = generate_texts(job, chosen, context.shard_bytes, context.progress, engine)
     texts = sum(count for name, count in found.manifest.counts.items() if name.startswith("texts in "))
     if found.reused:
         note(f"{out} holds these very texts already")

@@ -93,8 +93,8 @@ class Operator:
         )
 
 
-def with_operator_options(command: Callable[..., Result]) -> Callable[..., Result]:
-    """The command with the options of ``Operator`` in place of its keyword parameter ``operator``."""
+def with_operator_options(command: Callable[..., Result], without: Sequence[str] = ()) -> Callable[..., Result]:
+    """The command with the options of ``Operator``, but those ``without``, in place of its keyword parameter ``operator``."""
     hints = get_type_hints(command, include_extras=True)
     option_hints = get_type_hints(Operator, include_extras=True)
     options = [
@@ -102,6 +102,7 @@ def with_operator_options(command: Callable[..., Result]) -> Callable[..., Resul
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=option_hints[field.name]
         )
         for field in dataclasses.fields(Operator)
+        if field.name not in without
     ]
     signature = inspect.signature(command)
     own = [

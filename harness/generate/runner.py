@@ -106,7 +106,7 @@ def generate(
         with progress.task(f"generate: {job.loaded.recipe.name}", total=len(job.docs)) as advance:
             advance(resumed)
             tasks = (job.docs[start:end] for start, end in todo)
-            results: Iterator[Written] = (engine or LocalEngine()).results(source, tasks)
+            results = (engine or LocalEngine()).results(source, tasks)
             for (start, end), written in zip(todo, results, strict=True):
                 data, counts = _lines(job, job.docs[start:end], written, tag)
                 if job.is_one_file and shards.size_bytes + len(data) > TEXT_BYTES:
