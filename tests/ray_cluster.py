@@ -22,7 +22,11 @@ class RayCluster:
         self._folder = tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp")
         self._nodes = 0
         # A node that is gone is noticed in a second or two, not in half a minute.
-        system = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300, "health_check_failure_threshold": 3}
+        system = {
+            "health_check_initial_delay_ms": 0,
+            "health_check_period_ms": 300,
+            "health_check_failure_threshold": 3,
+        }
         self._cluster = Cluster()
         self.head = self.add(_system_config=system, include_dashboard=False, dashboard_host="127.0.0.1")
         self.others = [self.add() for _ in range(NODES - 1)]

@@ -72,7 +72,7 @@ class VectorStore:
             raise InvalidInput(
                 f'vectors are not finite, or too large for {self.dtype.name}; use store_dtype = "float32" in the card'
             )
-        data = memoryview(stored).cast("B")
+        data = stored.reshape(-1).view(np.uint8).data
         shard, offset = self._next_place(shard_bytes)
         block = Block(shard, offset, len(vectors), self.rows, _digest(data))
         with explained_write_errors(self.path):
