@@ -131,7 +131,7 @@ def test_a_search_parameter_that_the_index_lacks_is_refused(factory: str, key: s
 
 def test_too_few_passages_to_train_on_are_explained(store: VectorStore, tmp_path: Path) -> None:
     chosen = ApproximateIndex(factory="IVF64,Flat", training_passages=10)
-    with pytest.raises(InvalidInput, match="cannot train .* on 10 passages"):
+    with pytest.raises(InvalidInput, match=r"cannot train .* on 10 passages"):
         built_index(chosen, store, tmp_path)
 
 

@@ -189,7 +189,7 @@ def _write(filled: tuple[Any, int], path: Path) -> None:
 
     index, first = filled
     with atomic_write(path) as file:
-        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
+        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
     write_text(_note_path(path), json.dumps({"first": first, "xxh3": _digest(path)}))
 
 

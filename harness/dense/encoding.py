@@ -18,12 +18,18 @@ BLOCK_ROWS = 4096
 """Texts per block, and documents per search tile. Part of what fixes the bytes of a vector: never an option."""
 
 
+class TokenizedTexts(Protocol):
+    """``counts``: tokens of each text; ``vectors``: those of the texts at some places, as one batch."""
+
+    counts: list[int]
+
+    def vectors(self, places: Sequence[int]) -> NDArray[np.float32]: ...
+
+
 class TextEncoder(Protocol):
     dimensions: int
 
-    def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]: ...
-
-    def encode(self, texts: Sequence[str], max_length: int) -> NDArray[np.float32]: ...
+    def tokenized(self, texts: Sequence[str], max_length: int) -> TokenizedTexts: ...
 
 
 class Limits(NamedTuple):
@@ -55,10 +61,11 @@ def encode_block(encoder: TextEncoder, texts: Sequence[str], limits: Limits) -> 
 
     different = list(dict.fromkeys(texts))
     vectors = np.zeros((len(different), encoder.dimensions), np.float32)
-    batches = packed(encoder.token_counts(different, limits.max_length), limits.token_budget) if different else []
+    tokens = encoder.tokenized(different, limits.max_length)
+    batches = packed(tokens.counts, limits.token_budget)
 
     def encode(batch: list[int]) -> tuple[list[int], NDArray[np.float32]]:
-        return batch, encoder.encode([different[i] for i in batch], limits.max_length)
+        return batch, tokens.vectors(batch)
 
     with ThreadPoolExecutor(limits.workers, initializer=lambda: torch.set_num_threads(1)) as pool:
         for batch, encoded in pool.map(encode, batches):
