@@ -95,7 +95,11 @@ def padded(model: object, texts: list[str], length: int) -> np.ndarray:
     with torch.inference_mode():
         for start in range(0, len(texts), BATCH):
             batch = tokenizer(
-                texts[start : start + BATCH], padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+                texts[start : start + BATCH],
+                padding="max_length",
+                truncation=True,
+                max_length=length,
+                return_tensors="pt",
             )
             vectors.append(transformer(**batch).last_hidden_state[:, 0].numpy())
     return np.concatenate(vectors)
