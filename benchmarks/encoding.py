@@ -25,7 +25,7 @@ from table import Row, print_table
 from timing import shortest
 
 from harness.collections.folder import Folder
-from harness.collections.mini import HOME
+from harness.collections.mini import GENERATED, HOME
 from harness.dense.encoder import Encoder, EncoderSettings
 from harness.dense.encoding import Limits, encode_texts
 
@@ -116,8 +116,9 @@ def effect_of(exact: np.ndarray, rounded: np.ndarray) -> str:
 def texts_of(kind: str) -> list[str]:
     folder = os.environ.get("XDR_TEST_DATA")
     if folder is None:
-        mini = Folder(HOME)
-        return [doc.text for doc in mini.docs] if kind == "passages" else [query.text for query in mini.queries]
+        if kind == "passages":
+            return [doc.text for doc in Folder(HOME).docs]
+        return list(dict.fromkeys(row["text"] for row in map(json.loads, GENERATED.read_text("utf-8").splitlines())))
     if kind == "passages":
         data = json.loads((Path(folder) / "tydiqa-goldp/tydiqa.goldp.en.train.json").read_text("utf-8"))["data"]
         return list(dict.fromkeys(paragraph["context"] for article in data for paragraph in article["paragraphs"]))
