@@ -36,6 +36,17 @@ from harness.tracks import load_track
 pytest.importorskip("ray", reason="needs the extra ray")
 pytestmark = pytest.mark.xdist_group("ray")
 BLOCK, BLOCKS = 64, 24
+OWN_ADAPTER = """
+from harness.dense.jobs import EncodingJob
+from systems.dense import Dense
+
+class OwnJob(EncodingJob):
+    pass
+
+class Own(Dense):
+    def _job(self, engine, context):
+        return OwnJob(**vars(super()._job(engine, context)))
+"""
 RECIPE = """schema_version = 1
 kind = "{kind}"
 name = "tiny"
@@ -113,20 +124,6 @@ def assert_same_bytes(one: Path, two: Path) -> None:
     assert [journal.count(b"\n") for journal in journals] == [BLOCKS]
 
 
-def test_a_cluster_gives_the_bytes_of_one_machine(
-    tmp_path: Path, cluster: RayCluster, track: Path, card: Path, local: Path
-) -> None:
-    run(tmp_path, track, card)
-    assert_same_bytes(tmp_path, local)
-    engines = [read_manifest(home / "runs/small/dense").execution["engine"] for home in (tmp_path, local)]
-    assert engines == ["ray", "local"]
-    # Every node but that of the command has fetched the model, and keeps it under its digest.
-    model = tiny_models.shared().plain
-    digest = sha256_of_tree(model)
-    kept = [cluster.home(number) / "shipped" / digest / model.name for number in range(NODES)]
-    assert [path.is_dir() and sha256_of_tree(path) == digest for path in kept] == [False, True, True]
-
-
 class TestWhileConnected:
     """One connection, since every one has worker processes of its own, which import PyTorch anew."""
 
@@ -134,6 +131,27 @@ class TestWhileConnected:
     def engine(self, cluster: RayCluster) -> Iterator[Engine]:
         with opened_engine("ray", 1, "cpu") as engine:
             yield engine
+
+    def test_a_run_has_the_bytes_of_one_machine(
+        self,
+        tmp_path: Path,
+        cluster: RayCluster,
+        track: Path,
+        card: Path,
+        local: Path,
+        engine: Engine,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(systems.dense, "opened_engine", lambda *options: contextlib.nullcontext(engine))
+        run(tmp_path, track, card)
+        assert_same_bytes(tmp_path, local)
+        engines = [read_manifest(home / "runs/small/dense").execution["engine"] for home in (tmp_path, local)]
+        assert engines == ["ray", "local"]
+        # Every node but that of the command has fetched the model, and keeps it under its digest.
+        model = tiny_models.shared().plain
+        digest = sha256_of_tree(model)
+        kept = [cluster.home(number) / "shipped" / digest / model.name for number in range(NODES)]
+        assert [path.is_dir() and sha256_of_tree(path) == digest for path in kept] == [False, True, True]
 
     @pytest.mark.parametrize(("kind", "model"), [("seq2seq", "mt5"), ("causal", "llama")])
     def test_generated_texts_are_those_of_one_machine(
@@ -168,6 +186,15 @@ class TestWhileConnected:
                 dimensions_of(used, job)
             said.append(str(error.value))
         assert said[0] == said[1]
+
+    def test_a_job_that_only_this_machine_knows_is_refused(
+        self, tmp_path: Path, engine: Engine, track: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(systems.dense, "opened_engine", lambda *options: contextlib.nullcontext(engine))
+        (tmp_path / "own.py").write_text(OWN_ADAPTER)
+        card = small.write_card(tmp_path, "own.py:Own")
+        with pytest.raises(WrongUsage, match="must be installed with xdr-bench, and an adapter that is a file"):
+            small.run(tmp_path, track, card, engine="ray")
 
     def test_nodes_that_would_compute_otherwise_are_refused_by_name(
         self, engine: Engine, monkeypatch: pytest.MonkeyPatch
