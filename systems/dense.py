@@ -25,14 +25,16 @@ from harness.dense.approximate import (
     empty_index,
     recall_against_exact,
 )
-from harness.dense.encoder import EncoderSettings, local_folder, model_folder, resolved_device
+from harness.dense.encoder import Encoder, EncoderSettings, local_folder, model_folder, resolved_device
 from harness.dense.encoding import BLOCK_ROWS, blocks_of
+from harness.dense.estimate import Planned, sizes, times_and_memory
 from harness.dense.jobs import EncodingJob, TextBlock, dimensions_of, encoded_by, searched_by
 from harness.dense.model_files import code_needed
 from harness.dense.search import QUERY_TILE
-from harness.dense.store import VectorStore
+from harness.dense.store import VectorStore, rows_left_in
 from harness.engine import Engine, opened_engine
 from harness.errors import InvalidInput
+from harness.estimate import Estimate
 from harness.files import exclusive, sha256_of_tree
 from harness.manifest import digest_of
 from harness.platform_info import library_versions
@@ -81,7 +83,7 @@ class Dense:
         parameters = self._parameters
         context = replace(context, device=resolved_device(context.device))
         with opened_engine(context.engine, context.workers, context.device) as engine:
-            job = self._job(engine, context)
+            job = self._job(engine.threads, context)
             with context.record.stage("load model"):
                 dimensions = dimensions_of(engine, job)
             if parameters.index is not None:
@@ -110,7 +112,27 @@ class Dense:
             with context.record.stage("search"):
                 yield from _search_in_passes(engine, request, queries, store, context)
 
-    def _job(self, engine: Engine, context: Context) -> EncodingJob:
+    def estimate(self, request: Request, context: Context, timed: bool) -> Estimate:
+        parameters = self._parameters
+        context = replace(context, device=resolved_device(context.device))
+        job = self._job(context.workers, context)
+        encoder = Encoder(job.settings)
+        path, description = self._place(request.docs, context)
+        planned = Planned(
+            request.docs,
+            self._block,
+            [parameters.query_prefix + query.text for query in request.queries],
+            parameters.query_max_length,
+            len(request.queries) - len(context.finished),
+            min(request.depth, len(request.docs)),
+            rows_left_in(path, description, encoder.dimensions, parameters.store_dtype),
+            path,
+            parameters.store_dtype,
+        )
+        measured = times_and_memory(planned, encoder, job, context.workers) if timed else ()
+        return Estimate((*sizes(planned, encoder.dimensions), *measured))
+
+    def _job(self, threads: int, context: Context) -> EncodingJob:
         parameters = self._parameters
         settings = EncoderSettings(
             self._path,
@@ -120,7 +142,7 @@ class Dense:
             context.device,
             own_code=self._may_run_its_code(context),
         )
-        at_once = _batches_at_once(parameters.token_budget, engine.threads, context.memory_bytes)
+        at_once = _batches_at_once(parameters.token_budget, threads, context.memory_bytes)
         return EncodingJob(settings, parameters.token_budget, at_once)
 
     def _may_run_its_code(self, context: Context) -> bool:
@@ -140,21 +162,21 @@ class Dense:
         self, engine: Engine, job: EncodingJob, dimensions: int, docs: Passages, context: Context
     ) -> VectorStore:
         """The vectors of all passages: those that a killed run left are kept, the others encoded."""
-        description = {"docs": docs.digest, **self._description(context)}
-        path = context.cache / "vectors" / digest_of(description)[:32]
-        with (
-            exclusive(path.with_suffix(".lock")),
-            context.record.stage("encode passages") as stage,
-            context.progress.task("encode passages", total=len(docs)) as advance,
-        ):
+        path, description = self._place(docs, context)
+        with exclusive(path.with_suffix(".lock")), context.record.stage("encode passages") as stage:
             store = VectorStore(path, description, dimensions, self._parameters.store_dtype)
-            advance(store.rows)
             blocks = list(blocks_of(len(docs)))[len(store.blocks) :]
-            for vectors in engine.results(job, (self._block(docs[start:end]) for start, end in blocks)):
-                store.append(vectors, context.shard_bytes)
-                advance(len(vectors))
+            with context.progress.task("encode passages", len(docs), "passages", done=store.rows) as advance:
+                for vectors in engine.results(job, (self._block(docs[start:end]) for start, end in blocks)):
+                    store.append(vectors, context.shard_bytes)
+                    advance(len(vectors))
             stage["bytes"] = store.size_bytes
         return store
+
+    def _place(self, docs: Passages, context: Context) -> tuple[Path, dict[str, Any]]:
+        """The store of these passages' vectors, and what it is described by."""
+        description = {"docs": docs.digest, **self._description(context)}
+        return context.cache / "vectors" / digest_of(description)[:32], description
 
     def _block(self, docs: Sequence[Doc]) -> TextBlock:
         return TextBlock([self._passage_text(doc) for doc in docs], self._parameters.passage_max_length)
