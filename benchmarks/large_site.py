@@ -1,6 +1,6 @@
 """Render a large synthetic track, and measure how long it takes, how large it is, and how fast it opens and answers.
 
-python benchmarks/site.py [--systems 200] [--languages 12] [--queries 2000] [--folder DIR] [--profile]
+python benchmarks/large_site.py [--systems 200] [--languages 12] [--queries 2000] [--folder DIR] [--profile]
 
 Scores, tests and rankings are made up directly, without systems: what is measured is the site alone.
 """
