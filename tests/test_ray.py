@@ -34,7 +34,6 @@ from harness.system import Context, SilentProgress
 from harness.tracks import load_track
 
 pytest.importorskip("ray", reason="needs the extra ray")
-pytestmark = pytest.mark.xdist_group("ray")
 BLOCK, BLOCKS = 64, 24
 OWN_ADAPTER = """
 from harness.dense.jobs import EncodingJob
