@@ -34,7 +34,6 @@ from harness.system import Context, SilentProgress
 from harness.tracks import load_track
 
 pytest.importorskip("ray", reason="needs the extra ray")
-pytestmark = pytest.mark.xdist_group("ray")
 BLOCK, BLOCKS = 64, 24
 OWN_ADAPTER = """
 from harness.dense.jobs import EncodingJob
@@ -124,25 +123,61 @@ def assert_same_bytes(one: Path, two: Path) -> None:
     assert [journal.count(b"\n") for journal in journals] == [BLOCKS]
 
 
+def test_a_client_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "ray://somewhere:10001")
+    with pytest.raises(WrongUsage, match="HOST:PORT"), opened_engine("ray", 1, "cpu"):
+        pass
+
+
+class Killing(SilentProgress):
+    """Once blocks are written, freezes the workers of a node; kills the node when the run waits for a task there."""
+
+    def __init__(self, cluster: RayCluster) -> None:
+        self.steps, self.killed_after = 0, 0
+        self._cluster, self._killer = cluster, threading.Thread(target=self._kill_once_nothing_moves)
+
+    @contextlib.contextmanager
+    def task(self, description: str, total: int | None, unit: str = "", done: int = 0) -> Iterator[Any]:
+        yield self._count if description == "encode passages" else lambda steps=1: None
+        if description == "encode passages":
+            self._killer.join()
+
+    def _count(self, steps: int = 1) -> None:
+        self.steps += bool(steps)
+        if self.steps == 1 and not self._killer.ident:
+            self._cluster.freeze_workers()
+            self._killer.start()
+
+    def _kill_once_nothing_moves(self) -> None:
+        before = 0
+        while before < self.steps < BLOCKS:
+            before = self.steps
+            time.sleep(1)
+        if self.steps < BLOCKS:
+            self.killed_after = self.steps
+            self._cluster.kill()
+
+
 class TestWhileConnected:
-    """One connection, since every one has worker processes of its own, which import PyTorch anew."""
+    """One connection for all: each has worker processes of its own, which import PyTorch anew."""
 
     @pytest.fixture(scope="class")
     def engine(self, cluster: RayCluster) -> Iterator[Engine]:
         with opened_engine("ray", 1, "cpu") as engine:
             yield engine
 
+    @pytest.fixture
+    def runs_use_it(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+        def opened(name: str, threads: int, device: str) -> Any:
+            assert (name, device) == ("ray", "cpu")
+            return contextlib.nullcontext(engine)
+
+        monkeypatch.setattr(systems.dense, "opened_engine", opened)
+
+    @pytest.mark.usefixtures("runs_use_it")
     def test_a_run_has_the_bytes_of_one_machine(
-        self,
-        tmp_path: Path,
-        cluster: RayCluster,
-        track: Path,
-        card: Path,
-        local: Path,
-        engine: Engine,
-        monkeypatch: pytest.MonkeyPatch,
+        self, tmp_path: Path, cluster: RayCluster, track: Path, card: Path, local: Path
     ) -> None:
-        monkeypatch.setattr(systems.dense, "opened_engine", lambda *options: contextlib.nullcontext(engine))
         run(tmp_path, track, card)
         assert_same_bytes(tmp_path, local)
         engines = [read_manifest(home / "runs/small/dense").execution["engine"] for home in (tmp_path, local)]
@@ -187,10 +222,8 @@ class TestWhileConnected:
             said.append(str(error.value))
         assert said[0] == said[1]
 
-    def test_a_job_that_only_this_machine_knows_is_refused(
-        self, tmp_path: Path, engine: Engine, track: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(systems.dense, "opened_engine", lambda *options: contextlib.nullcontext(engine))
+    @pytest.mark.usefixtures("runs_use_it")
+    def test_a_job_that_only_this_machine_knows_is_refused(self, tmp_path: Path, track: Path) -> None:
         (tmp_path / "own.py").write_text(OWN_ADAPTER)
         card = small.write_card(tmp_path, "own.py:Own")
         with pytest.raises(WrongUsage, match="must be installed with xdr-bench, and an adapter that is a file"):
@@ -205,47 +238,12 @@ class TestWhileConnected:
         assert {finding.what for finding in error.value.findings} == {"kernel settings: ''"}
         assert len({finding.where for finding in error.value.findings}) == NODES
 
-
-def test_a_client_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", "ray://somewhere:10001")
-    with pytest.raises(WrongUsage, match="HOST:PORT"), opened_engine("ray", 1, "cpu"):
-        pass
-
-
-class Killing(SilentProgress):
-    """Once blocks are written, freezes the workers of a node; kills the node when the run waits for a task there."""
-
-    def __init__(self, cluster: RayCluster) -> None:
-        self.steps, self.killed_after = 0, 0
-        self._cluster, self._killer = cluster, threading.Thread(target=self._kill_once_nothing_moves)
-
-    @contextlib.contextmanager
-    def task(self, description: str, total: int | None, unit: str = "", done: int = 0) -> Iterator[Any]:
-        yield self._count if description == "encode passages" else lambda steps=1: None
-        if description == "encode passages":
-            self._killer.join()
-
-    def _count(self, steps: int = 1) -> None:
-        self.steps += bool(steps)
-        if self.steps == 3 and not self._killer.ident:
-            self._cluster.freeze_workers()
-            self._killer.start()
-
-    def _kill_once_nothing_moves(self) -> None:
-        before = 0
-        while before < self.steps < BLOCKS:
-            before = self.steps
-            time.sleep(1)
-        if self.steps < BLOCKS:
-            self.killed_after = self.steps
-            self._cluster.kill()
-
-
-def test_a_node_killed_in_the_middle_loses_and_doubles_nothing(
-    tmp_path: Path, cluster: RayCluster, track: Path, card: Path, local: Path
-) -> None:
-    # The last test: the cluster has one node less from here on.
-    progress = Killing(cluster)
-    run(tmp_path, track, card, progress=progress)
-    assert 3 <= progress.killed_after < BLOCKS
-    assert_same_bytes(tmp_path, local)
+    @pytest.mark.usefixtures("runs_use_it")
+    def test_a_node_killed_in_the_middle_loses_and_doubles_nothing(
+        self, tmp_path: Path, cluster: RayCluster, track: Path, card: Path, local: Path
+    ) -> None:
+        # The last test: the cluster has one node less from here on.
+        progress = Killing(cluster)
+        run(tmp_path, track, card, progress=progress)
+        assert 1 <= progress.killed_after < BLOCKS
+        assert_same_bytes(tmp_path, local)
