@@ -90,7 +90,7 @@ class Bm25:
         )
         share = len(docs) / indexing.sample
         basis = f"{searching.sample} questions on the index of {indexing.sample:,} passages"
-        seconds = searching.each * len(queries) * share
+        seconds = searching.once + searching.each * len(queries) * share
         words = "timed here" if share == 1 else "timed here, for so many more passages; at most"
         figures.append(Figure("time", "search", seconds, "seconds", f"{basis}, {words}"))
         terms = sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row)) for row in corpus)
