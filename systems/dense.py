@@ -120,7 +120,13 @@ class Dense:
         known = sizes(planned, encoder.dimensions)
         if not timed:
             return Estimate(tuple(known))
-        loaded = Figure("time", "load model", loading, "seconds", "timed here, once")
+        loaded = Figure(
+            "time",
+            "load model",
+            loading,
+            "seconds",
+            "timed here, with the libraries that it needs where they were not in use yet",
+        )
         return Estimate((*known, loaded, *times_and_memory(planned, encoder, job, context.workers)))
 
     def _job(self, threads: int, context: Context) -> EncodingJob:
