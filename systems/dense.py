@@ -18,6 +18,14 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from harness.config import Record
 from harness.consent import PinnedModel
+from harness.dense.approximate import (
+    RECALL_QUERIES,
+    ApproximateIndex,
+    approximate_search,
+    built_index,
+    empty_index,
+    recall_against_exact,
+)
 from harness.dense.encoder import Encoder, EncoderSettings, local_folder, model_folder, resolved_device
 from harness.dense.encoding import BLOCK_ROWS, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
@@ -42,7 +50,7 @@ class Dense:
     class Parameters(Record):
         """``model``: a folder relative to the card, or a hub id with the full commit in ``revision``.
 
-        ``token_budget``: tokens in a batch, padding included.
+        ``token_budget``: tokens in a batch, padding included. ``index``: search approximately, by a faiss factory string.
         """
 
         model: str
@@ -57,6 +65,7 @@ class Dense:
         token_budget: int = Field(default=16_384, ge=16)
         dtype: Literal["float32", "bfloat16", "float16"] = "float32"
         store_dtype: Literal["float16", "float32"] = "float16"
+        index: ApproximateIndex | None = None
         folder: Path = Path()
 
         @model_validator(mode="before")
@@ -78,6 +87,9 @@ class Dense:
             job = self._job(engine.threads, context)
             with context.record.stage("load model"):
                 dimensions = dimensions_of(engine, job)
+            if parameters.index is not None:
+                # What faiss would refuse is refused before anything is encoded.
+                empty_index(parameters.index, dimensions)
             store = self._filled_store(engine, job, dimensions, request.docs, context)
             context.record.facts.update(
                 {
@@ -95,6 +107,9 @@ class Dense:
                 raise InvalidInput(
                     f"the model gives vectors that are not finite in {parameters.dtype}; try another dtype"
                 )
+            if parameters.index is not None:
+                yield from _search_approximately(parameters.index, request, queries, store, context)
+                return
             with context.record.stage("search"):
                 yield from _search_in_passes(engine, request, queries, store, context)
 
@@ -186,7 +201,8 @@ class Dense:
     def _description(self, context: Context) -> dict[str, Any]:
         """All that the vectors depend on, beside the passages."""
         parameters = self._parameters.model_dump(
-            mode="json", exclude={"folder", "generated", "model", "query_max_length", "query_prefix", "revision"}
+            mode="json",
+            exclude={"folder", "generated", "index", "model", "query_max_length", "query_prefix", "revision"},
         )
         return {
             "parameters": parameters,
@@ -212,4 +228,26 @@ def _search_in_passes(
             continue
         found = searched_by(engine, queries[start : start + _QUERIES_PER_PASS], store, request.depth)
         for query, (numbers, scores) in zip(asked, found, strict=True):
+            yield Ranking(query.query_id, tuple(request.docs.ids[number] for number in numbers.tolist()), scores)
+
+
+def _search_approximately(
+    index: ApproximateIndex, request: Request, queries: NDArray[np.float32], store: VectorStore, context: Context
+) -> Iterator[Ranking]:
+    """Search by an approximate index, of which the record says how much of the exact result it finds."""
+    with context.record.stage("build index") as stage, exclusive(context.cache / "indexes" / "building.lock"):
+        paths = built_index(index, store, context.cache / "indexes")
+        stage["bytes"] = sum(path.stat().st_size for path in paths)
+    with context.record.stage("measure recall"):
+        recall = recall_against_exact(index, paths, store, queries, request.depth, context.workers)
+        asked = min(RECALL_QUERIES, len(queries))
+        context.record.facts["index"] = index.model_dump(mode="json", exclude_none=True)
+        context.record.facts["recall against exact search"] = {
+            "recall": round(recall, 4),
+            "depth": request.depth,
+            "queries": asked,
+        }
+    with context.record.stage("search"):
+        found = approximate_search(index, paths, queries, request.depth, context.workers)
+        for query, (numbers, scores) in zip(request.queries, found, strict=True):
             yield Ranking(query.query_id, tuple(request.docs.ids[number] for number in numbers.tolist()), scores)

@@ -115,11 +115,16 @@ def test_mr_tydi_is_read_from_the_tarball_of_its_language(home: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "told"),
     [
-        ("collection/docs.jsonl.gz", gzip.compress(b'{"id": "1"}\n'), "docs.jsonl.gz:1: KeyError: 'contents'"),
+        (
+            "collection/docs.jsonl.gz",
+            gzip.compress(b'{"id": "1"}\n'),
+            "docs.jsonl.gz:1: no text 'contents' in the object",
+        ),
         ("topic.test.tsv", b"7 no tab\n", "1 lines that are not id, tab, question"),
+        ("topic.test.tsv", b"7\t\xed\xa0\xbd\n", "topic.test.tsv is not UTF-8 (byte 2)"),
         ("qrels.test.txt", b"7 0 1\n", "qrels.test.txt:1: 3 columns"),
     ],
-    ids=["docs", "topics", "qrels"],
+    ids=["docs", "topics", "bytes", "qrels"],
 )
 def test_faults_in_the_tarball_are_named(home: Path, name: str, data: bytes, told: str) -> None:
     placed(home / "mr-tydi-v1.1/mrtydi-v1.1-swahili.tar.gz", tar(mr_tydi_files(**{name: data})))
@@ -165,7 +170,7 @@ def test_a_paragraph_that_is_not_among_the_passages_is_refused(home: Path) -> No
 
 def mkqa_row(number: int, *answers: tuple[str, str, list[str]]) -> dict[str, object]:
     found = [{"type": kind, "text": text, "aliases": aliases} for kind, text, aliases in answers]
-    queries = {"en": f"who {number}", "zh_cn": f"谁 {number}", "ja": f"誰 {number}"}
+    queries = {lang.replace("-", "_"): f"who {number}" for lang in mkqa.LANGUAGES} | {"zh_cn": f"谁 {number}"}
     return {"example_id": number, "query": queries["en"], "queries": queries, "answers": {"en": found}}
 
 

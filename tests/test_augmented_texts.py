@@ -111,3 +111,16 @@ def test_a_folder_without_shards_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidInput, match="no shards"):
         generated_file("empty", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../out.jsonl", "data/../../out.jsonl", "/etc/out.jsonl", "."])
+def test_a_manifest_cannot_name_a_shard_outside_its_folder(name: str, tmp_path: Path) -> None:
+    folder = shards(tmp_path / "xqg", 2)
+    (tmp_path / "out.jsonl").write_text(line(7))
+    path = generated_file("xqg", tmp_path)
+    path.write_text(json.dumps({"sha256": {"data/shard_0.jsonl": "0", name: "0"}}))
+    with pytest.raises(InvalidInput, match="names shards outside its folder") as caught:
+        read_generated(path)
+    assert [repr(name) in finding.what for finding in caught.value.findings] == [True]
+    assert {found.name for found in tmp_path.iterdir()} == {"xqg", "out.jsonl"}, "no index was written out there"
+    assert not list((folder / "data").glob("*.index")), "nor in the folder"

@@ -10,145 +10,26 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import run_places
+from run_places import BAD_ADAPTER, DEPTH, DOCS, bytes_of, run, write_card
 
 from harness.card import load_card
 from harness.config import read_toml
-from harness.consent import Consent
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import exclusive
-from harness.manifest import FILE_NAME, Manifest, read_manifest
+from harness.manifest import FILE_NAME, read_manifest
 from harness.run import Outcome, run_system
 from harness.runs import read_run
 from harness.system import Context
 from harness.tracks import load_track
 
-DOCS = {f"d{i:02}": f"Passage number {i}" for i in range(12)}
-QUERIES = {"ar": 6, "fi": 5}
-DEPTH = 3
-
-ADAPTER = """
-import json
-import time
-from pathlib import Path
-
-import numpy as np
-
-from harness.config import Record
-from harness.records import Ranking
-
-
-class Adapter:
-    class Parameters(Record):
-        log: str = ""
-        pause: float = 0
-        backwards: bool = False
-        fault: str = ""
-
-    def __init__(self, parameters):
-        self.parameters = parameters
-
-    def search(self, request, context):
-        if self.parameters.log:
-            with Path(self.parameters.log).open("a") as log:
-                ids = [query.query_id for query in request.queries]
-                log.write(json.dumps([ids, list(request.docs.ids), sorted(context.finished)]) + "\\n")
-        queries = request.queries[::-1] if self.parameters.backwards else request.queries
-        for query in queries:
-            if query.query_id not in context.finished:
-                time.sleep(self.parameters.pause)
-                yield self.ranking(query, request)
-
-    def ranking(self, query, request):
-        found = list(request.docs.ids)[: request.depth]
-        return Ranking(query.query_id, found, np.array([1 / (3 + hash_of(query.text + d)) for d in found]))
-
-
-def hash_of(text):
-    return sum(i * ord(letter) for i, letter in enumerate(text, 1))
-"""
-
-BAD_ADAPTER = """
-import numpy as np
-from harness.records import Ranking
-
-
-class Bad:
-    def __init__(self, parameters):
-        self.fault = parameters["fault"]
-
-    def search(self, request, context):
-        docs = list(request.docs.ids)
-        good = [Ranking(query.query_id, docs[:2], [2.0, 1.0]) for query in request.queries]
-        first = good[0]
-        faulty = {
-            "stranger": Ranking("ar/none", docs[:2], [2.0, 1.0]),
-            "again": good[1],
-            "lengths": first._replace(scores=[1.0]),
-            "deep": first._replace(doc_ids=docs[:4], scores=[4.0, 3.0, 2.0, 1.0]),
-            "twice": first._replace(doc_ids=[docs[0], docs[0]]),
-            "nan": first._replace(scores=[float("nan"), 1.0]),
-            "inf": first._replace(scores=np.array([float("-inf"), 1.0], dtype=np.float32)),
-            "huge": first._replace(scores=[1e39, 1.0]),
-            "unknown": first._replace(doc_ids=[docs[0], "nowhere"]),
-            "words": first._replace(scores=["2", "1"]),
-            "table": first._replace(scores=[[2.0], [1.0]]),
-            "tuple": (first.query_id, docs[:2], [2.0, 1.0]),
-        }[self.fault]
-        yield good[1]
-        yield faulty
-"""
-
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A track of two parts over the same passages and one over others, a card and its adapter."""
-    for name, docs in (("data", DOCS), ("other", {"x1": "Another", "x2": "collection"})):
-        folder = tmp_path / name
-        folder.mkdir()
-        write_lines(folder / "docs.jsonl", [{"doc_id": d, "text": t} for d, t in docs.items()])
-        rows = [
-            {"query_id": f"q{i}", "text": f"{lang} {i}?", "lang": lang} for lang, n in QUERIES.items() for i in range(n)
-        ]
-        own = [{**row, "query_id": f"{row['lang']}-{row['query_id']}"} for row in rows]
-        write_lines(folder / "queries.jsonl", own)
-    parts = [("ar", "folder(ar):data", "ar"), ("fi", "folder(fi):data", "fi"), ("other", "folder(ar):other", "ar")]
-    write_track(tmp_path, parts)
-    (tmp_path / "adapter.py").write_text(ADAPTER)
-    return tmp_path
-
-
-def write_lines(path: Path, rows: list[dict[str, str]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def write_track(home: Path, parts: list[tuple[str, str, str]], name: str = "track.toml") -> None:
-    text = (
-        'schema_version = 1\nname = "toy"\nversion = 1\ntitle = "Toy"\ndescription = ""\nmeasures = ["RR@10"]\n'
-        f'primary = "RR@10"\ndepth = {DEPTH}\nbaseline = "mine"\n'
-    )
-    for part, dataset, lang in parts:
-        text += f'[[parts]]\nname = "{part}"\ndataset = "{dataset}"\nlang = "{lang}"\n'
-    (home / name).write_text(text)
-
-
-def write_card(home: Path, top: str = "", adapter: str = "adapter.py:Adapter", **parameters: object) -> None:
-    values = "".join(f"{name} = {json.dumps(value)}\n" for name, value in parameters.items())
-    text = f'schema_version = 1\nname = "mine"\ntitle = "Mine"\nadapter = "{adapter}"\n{top}\n[parameters]\n{values}'
-    (home / "card.toml").write_text(text)
-
-
-def run(home: Path, runs: str = "runs", track: str = "track.toml", seed: int = 42, strict: bool = True) -> Outcome:
-    context = Context(cache=home / "cache", work=home / "work", seed=seed, consent=Consent(code=True))
-    loaded = load_card(str(home / "card.toml"))
-    return run_system(load_track(str(home / track)), loaded, home / runs, context, strict=strict)
-
-
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*.trec.gz")}
+    return run_places.place(tmp_path)
 
 
 # What is written
@@ -222,115 +103,6 @@ def test_a_manifest_names_no_folder_no_user_and_no_host(home: Path) -> None:
     for name in (getpass.getuser(), socket.gethostname(), Path.home().name):
         assert not re.search(rf"\b{re.escape(name)}\b", text)
     assert "folder(ar):data" in text
-
-
-# Reuse
-
-
-def changed_card(home: Path) -> None:
-    write_card(home, top='description = "other words"')
-
-
-def changed_parameter(home: Path) -> None:
-    write_card(home, backwards=True)
-
-
-def changed_adapter(home: Path) -> None:
-    with (home / "adapter.py").open("a") as file:
-        file.write("# a comment\n")
-
-
-def changed_run_file(home: Path) -> None:
-    path = home / "runs" / "toy" / "mine" / "fi.trec.gz"
-    text = gzip.decompress(path.read_bytes())
-    path.write_bytes(gzip.compress(text.replace(b" 1 0.", b" 1 1.", 1)))
-
-
-def damaged_run_file(home: Path) -> None:
-    path = home / "runs" / "toy" / "mine" / "fi.trec.gz"
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0xFF
-    path.write_bytes(data)
-
-
-def missing_run_file(home: Path) -> None:
-    (home / "runs" / "toy" / "mine" / "fi.trec.gz").unlink()
-
-
-def missing_manifest(home: Path) -> None:
-    (home / "runs" / "toy" / "mine" / FILE_NAME).unlink()
-
-
-def damaged_manifest(home: Path) -> None:
-    (home / "runs" / "toy" / "mine" / FILE_NAME).write_text("data: [")
-
-
-def test_a_recorded_run_is_reused_and_not_touched(home: Path) -> None:
-    write_card(home, log=str(home / "log"))
-    folder = run(home).folder
-    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
-    requests = (home / "log").read_text()
-    assert run(home) == Outcome(folder, reused=True, resumed=0, queries=17)
-    assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
-    assert (home / "log").read_text() == requests, "the system was not asked"
-
-
-@pytest.mark.parametrize("strict", [True, False])
-@pytest.mark.parametrize(
-    "change",
-    [
-        changed_card,
-        changed_parameter,
-        changed_adapter,
-        changed_run_file,
-        damaged_run_file,
-        missing_run_file,
-        missing_manifest,
-        damaged_manifest,
-    ],
-)
-def test_any_change_of_what_defines_a_run_makes_it_run_again(
-    home: Path, change: Callable[[Path], None], strict: bool
-) -> None:
-    write_card(home)
-    before = bytes_of(run(home).folder)
-    change(home)
-    outcome = run(home, strict=strict)
-    assert not outcome.reused
-    assert bytes_of(outcome.folder) == before, "none of these changes is one of the results"
-    assert run(home, strict=strict).reused
-
-
-def test_another_seed_makes_it_run_again(home: Path) -> None:
-    write_card(home)
-    run(home)
-    assert not run(home, seed=43).reused
-    assert read_manifest(home / "runs" / "toy" / "mine").execution["seed"] == 43
-
-
-@pytest.mark.parametrize(("changed", "reused"), [("docs", False), ("queries", False), ("nothing", True)])
-def test_only_other_data_make_it_run_again_not_another_place(home: Path, changed: str, reused: bool) -> None:
-    write_card(home)
-    run(home)
-    (home / "new").mkdir()
-    for path in (home / "data").iterdir():
-        text = path.read_text()
-        (home / "new" / path.name).write_text(
-            text.replace(' 1"', ' 7"').replace("1?", "7?") if path.stem == changed else text
-        )
-    parts = [("ar", "folder(ar):new", "ar"), ("fi", "folder(fi):new", "fi"), ("other", "folder(ar):other", "ar")]
-    write_track(home, parts, "new.toml")
-    assert run(home, track="new.toml").reused == reused
-
-
-def test_other_libraries_count_only_when_it_is_strict(home: Path) -> None:
-    write_card(home)
-    folder = run(home).folder
-    path = folder / FILE_NAME
-    manifest: Manifest = read_manifest(folder)
-    path.write_text(path.read_text().replace(manifest.reuse["environment"], "f" * 64))
-    assert run(home, strict=False).reused
-    assert not run(home, strict=True).reused
 
 
 # What a system must not do
@@ -422,7 +194,7 @@ def test_two_runs_of_one_system_are_not_made_at_once(home: Path) -> None:
     write_card(home)
     run(home)
     (lock,) = (home / "work").rglob("lock")
-    missing_manifest(home)
+    (home / "runs" / "toy" / "mine" / FILE_NAME).unlink()
     with exclusive(lock), pytest.raises(InvalidInput, match="another process is at work on mine-"):
         run(home)
     assert not run(home).reused

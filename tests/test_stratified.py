@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.compare.stratified import macro_t, macro_t_from_statistics
+from harness.compare.stratified import macro_t
 from harness.compare.units import UnitTable, tabulate
 from harness.errors import InvalidInput
 
@@ -38,19 +38,6 @@ def test_one_language_is_the_paired_t_test() -> None:
     values, table = independent([25])
     found, expected = macro_t(table), stats.ttest_1samp(values, 0)
     assert (found.t, found.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
-
-
-def test_sufficient_statistics_give_the_same() -> None:
-    sizes = [5, 17, 40]
-    values, table = independent(sizes)
-    parts = np.split(values, np.cumsum(sizes)[:-1])
-    one = macro_t_from_statistics(
-        np.array([part.mean() for part in parts]), np.array([part.var(ddof=1) for part in parts]), np.array(sizes)
-    )
-    two = macro_t(table)
-    assert (one.estimate, one.standard_error, one.degrees_of_freedom, one.p) == pytest.approx(
-        (two.estimate, two.standard_error, two.degrees_of_freedom, two.p), rel=1e-9
-    )
 
 
 def test_parallel_topics_are_the_t_test_of_their_means() -> None:
@@ -111,8 +98,6 @@ def test_refusals() -> None:
         macro_t(tabulate(np.arange(3.0), languages_of([1, 2]), list("abc")))
     with pytest.raises(InvalidInput, match="at least two units in each comparison"):
         macro_t(tabulate(np.arange(4.0), languages_of([2, 2]), ["a"] * 4))
-    with pytest.raises(InvalidInput, match="same languages"):
-        macro_t_from_statistics(np.ones(2), np.ones(1), np.ones(2, dtype=np.int64))
 
 
 def test_the_table_of_units_is_what_loops_say() -> None:

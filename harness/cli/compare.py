@@ -53,5 +53,7 @@ def compare(
             mark = "*" if tested.significant else " "
             difference = percent(tested.difference, 2, signed=True)
             figures = f"{difference:>7}  p {tested.p:.5f}  adjusted {tested.p_adjusted:.5f} {mark}"
-            print(f"{tested.system:<28} {tested.column:<8} {figures}  {tested.wins}/{tested.ties}/{tested.losses}")
+            effect = "" if tested.effect is None else f"  d_z {tested.effect:+.2f}"
+            counts = f"{tested.wins}/{tested.ties}/{tested.losses}"
+            print(f"{tested.system:<28} {tested.column:<8} {figures}  {counts}{effect}")
     note(f"written to {runs / loaded.name / COMPARISON}")

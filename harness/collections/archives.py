@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import tarfile
 import zipfile
 import zlib
@@ -34,7 +35,7 @@ def open_member(archive: str, ending: str) -> Iterator[IO[bytes]]:
                 assert file_or_none is not None  # it is a file
                 with file_or_none as file:
                     yield file
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InvalidInput(f"{path} is no archive or damaged: {error}") from error
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import ir_datasets
 
 from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
+from harness.collections.rows import object_of, text_of, texts_of
 from harness.errors import Finding, InvalidInput, WrongUsage, reported
 from harness.limits import COLLECTION_BYTES, FAULTS, LINE_BYTES
 from harness.reading import parse_json, read_lines
@@ -120,7 +121,7 @@ def _read_jsonl(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callabl
         if len(findings) == FAULTS:
             break
         try:
-            record = parse(_object(parse_json(line)))
+            record = parse(object_of(parse_json(line)))
         except (ValueError, TypeError) as error:
             findings.append(Finding("error", place, str(error) or "not JSON"))
             continue
@@ -138,33 +139,17 @@ def _read_jsonl(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callabl
     return records
 
 
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError("not a JSON object")
-    return value
-
-
-def _text(row: dict[str, Any], key: str, default: str | None = None) -> str:
-    value = row.get(key, default)
-    if not isinstance(value, str):
-        raise TypeError(f"no text {key!r} in the object")
-    return value
-
-
 def _doc(row: dict[str, Any]) -> Doc:
-    return Doc(_text(row, "doc_id"), _text(row, "title", ""), _text(row, "text"))
+    return Doc(text_of(row, "doc_id"), text_of(row, "title", ""), text_of(row, "text"))
 
 
 def _query(row: dict[str, Any]) -> Query:
-    query_id = _text(row, "query_id")
-    return Query(query_id, _text(row, "text"), _text(row, "lang", ""), _text(row, "topic", query_id))
+    query_id = text_of(row, "query_id")
+    return Query(query_id, text_of(row, "text"), text_of(row, "lang", ""), text_of(row, "topic", query_id))
 
 
 def _answers(row: dict[str, Any]) -> Answers:
-    values = row.get("answers")
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise TypeError("no list of texts 'answers' in the object")
-    return Answers(_text(row, "query_id"), tuple(values))
+    return Answers(text_of(row, "query_id"), texts_of(row, "answers"))
 
 
 def dataset_of(folder: Folder, lang: str = "") -> Any:

@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import functools
 import gzip
-import json
-from typing import Any
+import zlib
+from typing import Any, NamedTuple
 
 import ir_datasets
 
 from harness.collections import wikipedia
 from harness.collections.handlers import AnswerStrings, Queries
 from harness.collections.pinned import verified_path
+from harness.collections.rows import made_of_rows, text_of
 from harness.errors import InvalidInput
 from harness.records import Answers, Query
 
 # As the file has them, with hyphens for its underscores.
 _EUROPEAN = ("da", "de", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pl", "pt", "ru", "sv")
 LANGUAGES = (*_EUROPEAN, "ar", "he", "ja", "km", "ko", "ms", "th", "tr", "vi", "zh-cn", "zh-hk", "zh-tw")
+_NAMES = {lang: lang.replace("-", "_") for lang in LANGUAGES}
 PATTERN = rf"^(mkqa|mkqa-dpr-2018)/({'|'.join(LANGUAGES)})$"
 _FILE = "mkqa/mkqa.jsonl.gz"
 _NOT_TO_BE_LOOKED_UP = {"unanswerable", "long_answer", "binary"}
@@ -33,32 +35,43 @@ def ids() -> list[str]:
     return [f"{name}/{lang}" for name in ("mkqa", "mkqa-dpr-2018") for lang in LANGUAGES]
 
 
+class _Row(NamedTuple):
+    """A question in every language, as the file names them, and its English answers."""
+
+    query_id: str
+    queries: dict[str, str]
+    answers: tuple[str, ...]
+    to_be_looked_up: bool
+
+
 @functools.cache
-def _rows() -> list[dict[str, Any]]:
+def _rows() -> list[_Row]:
     """The rows that have an answer to look up, in the order of the file."""
     path = verified_path(_FILE)
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            rows = [json.loads(line) for line in lines if line.strip()]
-        return [row for row in rows if not any(a["type"] in _NOT_TO_BE_LOOKED_UP for a in row["answers"]["en"])]
-    except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
+        with gzip.open(path) as lines:
+            return [row for row in made_of_rows(lines, str(path), "MKQA", _row) if row.to_be_looked_up]
+    except (EOFError, OSError, zlib.error) as error:
         raise InvalidInput(f"{path} is not in MKQA's format: {type(error).__name__}: {error}") from error
 
 
-def _query(row: dict[str, Any], lang: str) -> Query:
-    query_id = str(row["example_id"])
-    return Query(query_id, row["queries"][lang.replace("-", "_")], lang, query_id)
-
-
-def _answers(row: dict[str, Any]) -> Answers:
-    texts = [text for answer in row["answers"]["en"] for text in (answer["text"], *(answer.get("aliases") or ()))]
-    return Answers(str(row["example_id"]), tuple(dict.fromkeys(text for text in texts if text)))
+def _row(row: dict[str, Any]) -> _Row:
+    answers = row["answers"]["en"]
+    texts = [text for answer in answers for text in (answer["text"], *(answer.get("aliases") or ()))]
+    if not all(text is None or isinstance(text, str) for text in texts):
+        raise TypeError("an answer that is no text")
+    return _Row(
+        str(row["example_id"]),
+        {name: text_of(row["queries"], name) for name in _NAMES.values()},
+        tuple(dict.fromkeys(text for text in texts if text)),
+        not any(answer["type"] in _NOT_TO_BE_LOOKED_UP for answer in answers),
+    )
 
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     name, lang = groups
     return ir_datasets.Dataset(
         wikipedia.docs("dpr-2018") if name == "mkqa-dpr-2018" else None,
-        Queries(lambda: [_query(row, lang) for row in _rows()], lang),
-        AnswerStrings(lambda: map(_answers, _rows())),
+        Queries(lambda: [Query(row.query_id, row.queries[_NAMES[lang]], lang, row.query_id) for row in _rows()], lang),
+        AnswerStrings(lambda: [Answers(row.query_id, row.answers) for row in _rows()]),
     )

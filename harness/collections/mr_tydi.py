@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import gzip
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +21,8 @@ from harness.collections.foreign import spool
 from harness.collections.handlers import LargeDocs, Qrels, Queries
 from harness.collections.passage_files import JsonLines
 from harness.collections.pinned import data_home, verified_path
-from harness.errors import Finding, InvalidInput
+from harness.collections.rows import made_of_rows, text_of
+from harness.errors import InvalidInput
 from harness.files import exclusive
 from harness.records import Doc, Query
 
@@ -53,14 +53,10 @@ def _archive(lang: str) -> str:
 
 def _read_docs(lang: str) -> Iterator[Doc]:
     with open_member(_archive(lang), "collection/docs.jsonl.gz") as packed, gzip.open(packed) as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                yield Doc(row["id"], "", row["contents"])
-            except (ValueError, KeyError, TypeError) as error:
-                where = f"{_archive(lang)}:collection/docs.jsonl.gz:{number}"
-                finding = Finding("error", where, f"{type(error).__name__}: {error}", "an object with id and contents")
-                raise InvalidInput("not in Mr. TyDi's format", [finding]) from error
+        where = f"{_archive(lang)}:collection/docs.jsonl.gz"
+        yield from made_of_rows(
+            lines, where, "Mr. TyDi", lambda row: Doc(text_of(row, "id"), "", text_of(row, "contents"))
+        )
 
 
 def _stored(lang: str) -> StoredDocs:
@@ -78,7 +74,10 @@ def _docs(lang: str) -> LargeDocs:
 
 def _queries(lang: str, split: str) -> list[Query]:
     name = f"topic.{split}.tsv"
-    lines = read_member(_archive(lang), name).decode("utf-8").splitlines()
+    try:
+        lines = read_member(_archive(lang), name).decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{_archive(lang)}:{name} is not UTF-8 (byte {error.start})") from error
     rows = [line.split("\t") for line in lines if line.strip()]
     if faulty := [row for row in rows if len(row) != 2]:
         raise InvalidInput(

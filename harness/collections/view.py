@@ -147,7 +147,15 @@ def _as_doc(record: Any) -> Doc:
 
 
 def _as_query(record: Any, lang: str) -> Query:
+    """Raises ``InvalidInput`` for a text with half a character; our own readers take none, those of ir_datasets may."""
     if isinstance(record, Query):
         return record if record.lang else record._replace(lang=lang)
     text = getattr(record, "text", None)
-    return Query(record.query_id, record.default_text() if text is None else text, lang, record.query_id)
+    query = Query(record.query_id, record.default_text() if text is None else text, lang, record.query_id)
+    try:
+        "".join(query).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"question {query.query_id!a} holds half a character (a lone surrogate), which is no text"
+        ) from error
+    return query

@@ -11,7 +11,6 @@ answers have blanks around them (kept, since the official measure looks for the 
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import ir_datasets
 from harness.collections import wikipedia
 from harness.collections.handlers import AnswerStrings, Queries
 from harness.collections.pinned import data_home, verified_path
+from harness.collections.rows import made_of_rows, text_of, texts_of
 from harness.errors import InvalidInput
 from harness.records import Answers, Query
 
@@ -41,13 +41,15 @@ def ids() -> list[str]:
 
 @functools.cache
 def _rows(split: str) -> list[tuple[Query, Answers]]:
-    rows = []
-    with verified_path(_FILES[split]).open(encoding="utf-8") as lines:
-        for line in filter(str.strip, lines):
-            row = json.loads(line)
-            query = Query(row["id"], row["question"], row["lang"].strip(), row["id"])
-            rows.append((query, Answers(row["id"], tuple(row["answers"]))))
-    return rows
+    path = verified_path(_FILES[split])
+    with path.open("rb") as lines:
+        return list(made_of_rows(lines, str(path), "XOR-TyDi", _row))
+
+
+def _row(row: dict[str, Any]) -> tuple[Query, Answers]:
+    query_id = text_of(row, "id")
+    query = Query(query_id, text_of(row, "question"), text_of(row, "lang").strip(), query_id)
+    return query, Answers(query_id, texts_of(row, "answers"))
 
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:

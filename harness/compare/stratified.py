@@ -65,20 +65,6 @@ def macro_t(table: UnitTable, level: float = 0.95) -> MacroT:
     return _test(table.macro, variance, units_in_all - 1, level, "shared units")
 
 
-def macro_t_from_statistics(
-    means: NDArray[np.float64], variances: NDArray[np.float64], counts: NDArray[np.int64], level: float = 0.95
-) -> MacroT:
-    """The same for independent topics from sufficient statistics, each of shape (L,).
-
-    ``means``: mean difference of each language; ``variances``: s_l^2 with divisor n_l - 1; ``counts``: n_l.
-    """
-    if not len(means) == len(variances) == len(counts) or not len(means):
-        raise InvalidInput("means, variances and counts must be of the same languages, at least one")
-    _require_two(counts, "language")
-    shares = variances / counts / len(means) ** 2
-    return _independent(float(means.mean()), shares, counts - 1, level)
-
-
 def _require_two(units: NDArray[np.int64], where: str) -> None:
     if units.min() < 2:
         raise InvalidInput(f"a t test needs at least two units in each {where}; there are {int(units.min())}")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from harness import progress
 from harness.collections.docstore import SourceRecord, open_docs
 from harness.collections.passage_files import json_line_records
-from harness.errors import InvalidInput
+from harness.errors import Finding, InvalidInput, reported
 from harness.files import sha256_of_file, write_text
 from harness.limits import RECORD_BYTES
 from harness.reading import parse_json, read_bytes
@@ -96,15 +96,33 @@ def is_augmented(path: Path) -> bool:
 
 
 def read_augmented(path: Path) -> AugmentedTexts:
+    """The texts of one file, or of the shards that a folder's manifest names.
+
+    Raises ``InvalidInput`` for a manifest that is none, names no shards, or names one outside its folder: indexes are
+    written beside shards.
+    """
     if path.name != MANIFEST:
         return AugmentedTexts([path])
     try:
-        shards = [path.parent / name for name in dict(parse_json(read_bytes(path, RECORD_BYTES))["sha256"])]
+        names = list(dict(parse_json(read_bytes(path, RECORD_BYTES))["sha256"]))
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"{path} does not say of which shards it is; remove it, and it is made again") from error
-    if not shards:
+    if not names:
         raise InvalidInput(f"{path} names no shards; remove it, and it is made again")
-    return AugmentedTexts(shards)
+    if outside := [name for name in names if _leads_out(name)]:
+        findings = [
+            Finding(
+                "error", str(path), f"shard {name!r:.200}", "a path inside the folder, without '..'", "remove the file"
+            )
+            for name in outside
+        ]
+        raise InvalidInput(f"{path} names shards outside its folder", reported(findings, str(path)))
+    return AugmentedTexts([path.parent / name for name in names])
+
+
+def _leads_out(name: str) -> bool:
+    place = PurePosixPath(name)
+    return place.is_absolute() or ".." in place.parts or not place.parts
 
 
 def manifest_of_folder(folder: Path) -> Path:
