@@ -40,14 +40,15 @@ class Estimate(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """``each``: seconds per item, from ``sample`` items."""
+    """``each``: seconds per item, from ``sample`` items; ``once``: seconds of what only a first call does."""
 
     each: float
     sample: int
+    once: float = 0.0
 
     def figure(self, what: str, count: int, unit: str) -> Figure:
         basis = f"{self.sample:,} {unit} spread over all, timed here"
-        return Figure("time", what, self.each * count, "seconds", basis)
+        return Figure("time", what, self.once + self.each * count, "seconds", basis)
 
 
 def spread(total: int, count: int) -> list[int]:
@@ -66,13 +67,17 @@ def timed_on_sample(total: int, compute: Callable[[Sequence[int]], object], most
         return Timing(0.0, 0)
     largest = min(most, total)
     count = min(max(first, FIRST_SAMPLE), largest)
-    # A first call alone takes time for what is made once: kernels that are chosen, memory that is asked for.
-    compute(spread(total, min(count, FIRST_SAMPLE // 8)))
+    # A first call alone takes time for what is made once: dictionaries that are read, kernels that are chosen.
+    first_places = spread(total, min(count, FIRST_SAMPLE))
+    began = time.perf_counter()
+    compute(first_places)
+    first_seconds = time.perf_counter() - began
     while True:
         places = spread(total, count)
         began = time.perf_counter()
         compute(places)
         seconds = time.perf_counter() - began
         if seconds >= _ENOUGH_SECONDS or count == largest:
-            return Timing(seconds / count, count)
+            each = seconds / count
+            return Timing(each, count, max(0.0, first_seconds - each * len(first_places)))
         count = min(4 * count, largest)

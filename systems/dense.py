@@ -6,6 +6,7 @@ xDR: one transformer for both sides, CLS vector, raw dot product, 32 and 128 wor
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +35,7 @@ from harness.dense.search import QUERY_TILE
 from harness.dense.store import VectorStore, rows_left_in
 from harness.engine import Engine, opened_engine
 from harness.errors import InvalidInput
-from harness.estimate import Estimate
+from harness.estimate import Estimate, Figure
 from harness.files import exclusive, sha256_of_tree
 from harness.manifest import digest_of
 from harness.platform_info import library_versions
@@ -116,7 +117,9 @@ class Dense:
         parameters = self._parameters
         context = replace(context, device=resolved_device(context.device))
         job = self._job(context.workers, context)
+        began = time.perf_counter()
         encoder = Encoder(job.settings)
+        loading = time.perf_counter() - began
         path, description = self._place(request.docs, context)
         planned = Planned(
             request.docs,
@@ -129,8 +132,17 @@ class Dense:
             path,
             parameters.store_dtype,
         )
-        measured = times_and_memory(planned, encoder, job, context.workers) if timed else ()
-        return Estimate((*sizes(planned, encoder.dimensions), *measured))
+        known = sizes(planned, encoder.dimensions)
+        if not timed:
+            return Estimate(tuple(known))
+        loaded = Figure(
+            "time",
+            "load model",
+            loading,
+            "seconds",
+            "timed here, with the libraries that it needs where they were not in use yet",
+        )
+        return Estimate((*known, loaded, *times_and_memory(planned, encoder, job, context.workers)))
 
     def _job(self, threads: int, context: Context) -> EncodingJob:
         parameters = self._parameters

@@ -65,7 +65,7 @@ def times_and_memory(planned: Planned, encoder: Encoder, job: EncodingJob, threa
     # As many as keep all threads busy, as a whole block does.
     first = int(job.token_budget * job.batches_at_once / max(tokens, 1)) + 1
     passages = timed_on_sample(len(docs) if left else 0, lambda places: encoded(block_at(places)), BLOCK_ROWS, first)
-    yield passages.figure("encode passages", left, "passages")
+    yield passages.figure("encode passages" + (" and queries" if sample.to_fuse else ""), left, "passages")
     questions = timed_on_sample(len(planned.questions), lambda places: encoded(questions_at(places)), BLOCK_ROWS)
     yield questions.figure("encode questions", len(planned.questions), "questions")
     yield _search_time(planned, encoder.dimensions, threads)
@@ -105,4 +105,4 @@ def _search_time(planned: Planned, dimensions: int, threads: int) -> Figure:
 
     timing = timed_on_sample(tiles if planned.unanswered else 0, search, 4 * threads, threads)
     basis = f"{timing.sample} tiles of synthetic vectors, timed here, without reading a disk"
-    return Figure("time", "search", timing.each * tiles * query_tiles, "seconds", basis)
+    return Figure("time", "search", timing.once + timing.each * tiles * query_tiles, "seconds", basis)
