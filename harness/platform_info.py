@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -84,3 +85,8 @@ def _git(folder: Path, *arguments: str) -> str:
         timeout=30,
     )
     return done.stdout.strip()
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process has taken so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

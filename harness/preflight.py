@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 
 from harness.card import LoadedCard
 from harness.collections import load
 from harness.consent import NOTHING, Consent
+from harness.dry_run import check_disks, disks, plan_of
 from harness.errors import Finding, InvalidInput
 from harness.generate.texts import generated_file
 from harness.records import Passages, Query
+from harness.system import Context
 from harness.tracks import Part, Track
 
 
@@ -35,6 +38,14 @@ def check_inputs(track: Track, cards: Iterable[LoadedCard], consent: Consent = N
     if needed_by:
         findings = [Finding("error", ", ".join(names), message) for message, names in needed_by.items()]
         raise InvalidInput(f"track {track.name} cannot be run here yet (see docs/collections.md)", findings)
+
+
+def check_space(
+    track: Track, cards: Iterable[LoadedCard], runs: Path, context: Context, *, strict: bool = True
+) -> None:
+    """Hold what the systems would write against the free space of the disks, by sizes alone. Raises ``InvalidInput``."""
+    plans = [plan_of(track, card, runs, context, strict=strict, timed=False) for card in cards]
+    check_disks(disks(plans, context.cache, runs))
 
 
 def _docs(part: Part) -> Passages:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import resource
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +35,7 @@ from harness.manifest import (
     run_file,
     without_absolute_paths,
 )
-from harness.platform_info import describe, git_state
+from harness.platform_info import describe, git_state, peak_memory_bytes
 from harness.reading import read_bytes
 from harness.records import Query, Ranking
 from harness.runs import format_run
@@ -57,7 +56,40 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Group:
+class Prepared:
+    """A system and a track, with all that a run depends on, before anything is computed or written."""
+
+    system: System
+    name: str
+    parts: tuple[Part, ...]
+    collections: Mapping[str, Collection]
+    sources: Mapping[str, str]
+    files: Mapping[str, str]
+    keys: Mapping[str, str]
+    folder: Path
+    work: Path
+
+    def is_there(self, strict: bool) -> bool:
+        """Whether the recorded run is this one; see ``run_system``."""
+        check_no_links(self.folder)
+        return is_recorded(self.folder, self.keys if strict else {"inputs": self.keys["inputs"]})
+
+    def check_not_withdrawn(self) -> None:
+        if withdrawal := read_withdrawal(self.folder):
+            raise WrongUsage(
+                f"{self.folder} was withdrawn on {withdrawal.date} and stays as it is; a corrected system is a new row: "
+                "give its card another name"
+            )
+
+    def groups(self) -> list[Group]:
+        return list(_groups(self.parts, self.collections))
+
+    def journal(self, group: Group) -> Path:
+        return self.work / f"rankings-{group.docs_digest[:16]}.jsonl"
+
+
+@dataclass(frozen=True)
+class Group:
     """Parts that share their passages, so that one request serves them all."""
 
     docs_digest: str
@@ -83,33 +115,19 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
     without, it counts if its inputs are: card, data, depth, model files, the adapter's own source files.
     """
     card = loaded.card
-    parts = [part for part in track.parts if card.serves(part.lang)]
-    if not parts:
-        raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
-    collections = {part.name: load(part.dataset_id) for part in parts}
-    adapter = loaded.adapter_class(context.consent)
-    sources = source_digests(Path(inspect.getfile(adapter)))
-    system = loaded.system(context.consent)
-    files = {name: sha256_of_tree(path) for name, path in sorted(inputs_of(system).items())}
-    keys = _reuse_keys(track, loaded, collections, sources, files, context)
-    folder = run_folder(runs, track, card.name)
-    check_no_links(folder)
-    if is_recorded(folder, keys if strict else {"inputs": keys["inputs"]}):
+    run = prepared(track, loaded, runs, context)
+    parts, collections, folder = run.parts, run.collections, run.folder
+    if run.is_there(strict):
         return Outcome(folder, reused=True, resumed=0, queries=sum(len(c.queries) for c in collections.values()))
-    if withdrawal := read_withdrawal(folder):
-        raise WrongUsage(
-            f"{folder} was withdrawn on {withdrawal.date} and stays as it is; a corrected system is a new row: "
-            "give its card another name"
-        )
+    run.check_not_withdrawn()
 
-    work = context.work / track.name / f"{card.name}-{digest_of(keys)[:16]}"
-    with exclusive(work / "lock"):
-        own = replace(context, work=work)
-        groups = list(_groups(parts, collections))
-        journals = [work / f"rankings-{group.docs_digest[:16]}.jsonl" for group in groups]
+    with exclusive(run.work / "lock"):
+        own = replace(context, work=run.work)
+        groups = run.groups()
+        journals = [run.journal(group) for group in groups]
         resumed = 0
         for group, path in zip(groups, journals, strict=True):
-            resumed += _search(system, group.request(track.depth), own, path, card.name)
+            resumed += _search(run.system, group.request(track.depth), own, path, card.name)
         texts = {
             part.name: _text_of(part, collections[part.name], group_journal, card.name)
             for group, group_journal in zip(groups, journals, strict=True)
@@ -124,17 +142,35 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
             data=records,
             implementation={
                 "git": git_state(package_root()),
-                "source": sources,
-                "inputs": {without_absolute_paths(name): digest for name, digest in files.items()},
+                "source": run.sources,
+                "inputs": {without_absolute_paths(name): digest for name, digest in run.files.items()},
             },
             platform=describe(),
             execution=_execution(own),
-            reuse=keys,
+            reuse=run.keys,
         )
         _record_run(folder, texts, manifest)
         for path in journals:
             path.unlink()
     return Outcome(folder, reused=False, resumed=resumed, queries=sum(r.query_count for r in records.values()))
+
+
+def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> Prepared:
+    """Raises ``WrongUsage`` where the system serves none of the track's languages, ``InvalidInput`` where data are missing."""
+    card = loaded.card
+    parts = tuple(part for part in track.parts if card.serves(part.lang))
+    if not parts:
+        raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
+    collections = {part.name: load(part.dataset_id) for part in parts}
+    adapter = loaded.adapter_class(context.consent)
+    sources = source_digests(Path(inspect.getfile(adapter)))
+    system = loaded.system(context.consent)
+    files = {name: sha256_of_tree(path) for name, path in sorted(inputs_of(system).items())}
+    keys = _reuse_keys(track, loaded, collections, sources, files, context)
+    work = context.work / track.name / f"{card.name}-{digest_of(keys)[:16]}"
+    return Prepared(
+        system, card.name, parts, collections, sources, files, keys, run_folder(runs, track, card.name), work
+    )
 
 
 def is_recorded(folder: Path, keys: Mapping[str, str]) -> bool:
@@ -174,12 +210,12 @@ def _reuse_keys(
     return {"inputs": digest_of(inputs), "environment": digest_of([sources, describe()["software"], context.device])}
 
 
-def _groups(parts: Sequence[Part], collections: Mapping[str, Collection]) -> Iterator[_Group]:
+def _groups(parts: Sequence[Part], collections: Mapping[str, Collection]) -> Iterator[Group]:
     by_docs: dict[str, list[tuple[Part, Collection]]] = {}
     for part in parts:
         by_docs.setdefault(collections[part.name].docs.digest, []).append((part, collections[part.name]))
     for digest, members in by_docs.items():
-        yield _Group(digest, tuple(members))
+        yield Group(digest, tuple(members))
 
 
 def _search(system: System, request: Request, context: Context, path: Path, name: str) -> int:
@@ -267,7 +303,6 @@ def part_record(part: Part, collection: Collection, text: bytes) -> PartRecord:
 
 
 def _execution(context: Context) -> dict[str, object]:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "seed": context.seed,
         "device": context.record.facts.get("device", "cpu"),
@@ -278,5 +313,5 @@ def _execution(context: Context) -> dict[str, object]:
             name: value for name, value in context.record.facts.items() if name not in ("device", "engine", "isolation")
         },
         "stages": context.record.stages,
-        "peak memory bytes": peak,
+        "peak memory bytes": peak_memory_bytes(),
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from harness.consent import NOTHING, Consent
+from harness.estimate import Estimate
 from harness.progress import Progress, SilentProgress
 from harness.records import Passages, Query, Ranking
 
@@ -71,12 +72,19 @@ class System(Protocol):
 
     Optional members: ``Parameters``, a pydantic model of the card's ``[parameters]``; ``prepare(docs, context)``, called
     once before ``search``; ``inputs() -> Mapping[str, Path]``, the model files and generated texts that the results
-    depend on, whose digests go into the manifest.
+    depend on, whose digests go into the manifest; ``estimate(request, context, timed) -> Estimate``, what the search will
+    take (``harness.estimate``): disk space always, and, where ``timed``, times and memory from a sample. It writes nothing.
     """
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
         """Yield one ranking for every query of the request, at most ``depth`` passages each, in any order."""
         ...
+
+
+def estimate_of(system: System, request: Request, context: Context, *, timed: bool) -> Estimate | None:
+    """What the system says a search will take; None where it does not say."""
+    stated = getattr(system, "estimate", None)
+    return stated(request, context, timed) if callable(stated) else None
 
 
 def inputs_of(system: System) -> Mapping[str, Path]:

@@ -7,7 +7,8 @@ any term of the question is not ranked: no score is 0 or less.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -18,9 +19,13 @@ from harness import progress
 from harness.config import Record
 from harness.dense.search import top_documents
 from harness.errors import InvalidInput
-from harness.records import Ranking
+from harness.estimate import Estimate, Figure, timed_on_sample
+from harness.platform_info import peak_memory_bytes
+from harness.records import Doc, Query, Ranking
 from harness.system import Context, Request
 from systems.segmentation import Segmenter
+
+_LARGEST_SAMPLE = 20_000
 
 
 class Bm25:
@@ -38,38 +43,99 @@ class Bm25:
         self._parameters = parameters
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
-        import bm25s
-
-        parameters = self._parameters
-        segmenter = Segmenter(parameters.passage_language if parameters.stem else None)
+        segmenter = self._segmenter()
         with context.record.stage("index") as stage:
-            texts = (doc.default_text() if parameters.use_title else doc.text for doc in request.docs)
             with context.progress.task("bm25: find the terms", len(request.docs), "passages") as advance:
-                counted = progress.counted(texts, advance)
-                corpus = [segmenter.terms(text, parameters.passage_language) for text in counted]
+                corpus = self._corpus(progress.counted(request.docs, advance), segmenter)
             if not any(corpus):
                 raise InvalidInput("bm25: no passage holds any term")
-            retriever = bm25s.BM25(k1=parameters.k1, b=parameters.b, method=parameters.method)
             with context.progress.task("bm25: weigh the terms", len(corpus), "passages"):
-                retriever.index(corpus, show_progress=False)
-            stage["bytes"] = sum(array.nbytes for array in retriever.scores.values() if isinstance(array, np.ndarray))
-        vocabulary = retriever.vocab_dict
+                retriever = self._index(corpus)
+            stage["bytes"] = _index_bytes(retriever)
         ids = np.array(request.docs.ids, dtype=object)
         with context.record.stage("search"):
             for query in request.queries:
-                if query.query_id in context.finished:
-                    continue
-                terms = [term for term in segmenter.terms(query.text, query.lang) if term in vocabulary]
-                if not terms:
-                    yield Ranking(query.query_id, (), np.empty(0, np.float32))
-                    continue
-                scores = np.asarray(retriever.get_scores(terms), dtype=np.float32)
-                # Some methods give a passage without the term more than 0.
-                scores[~_holding(terms, retriever)] = 0
-                best = top_documents(scores, request.depth)
-                best = best[scores[best] > 0]
-                yield Ranking(query.query_id, tuple(ids[best]), scores[best])
+                if query.query_id not in context.finished:
+                    best, scores = _best(query, retriever, segmenter, request.depth)
+                    yield Ranking(query.query_id, tuple(ids[best]), scores)
         context.record.facts["segmentation"] = segmenter.description()
+
+    def estimate(self, request: Request, context: Context, timed: bool) -> Estimate:
+        """Times and memory from an index of a sample of the passages, which grows with their number."""
+        figures = [Figure("disk", "index", 0, "bytes", "bm25 holds its index in memory")]
+        docs, queries = request.docs, [query for query in request.queries if query.query_id not in context.finished]
+        figures += [
+            Figure("work", "passages to index", len(docs), "passages", "the collection; an index is never kept"),
+            Figure("work", "questions to search", len(queries), "questions", "those of these parts without a ranking"),
+        ]
+        if not timed:
+            return Estimate(tuple(figures))
+        segmenter = self._segmenter()
+        corpus: list[list[str]] = []
+        retriever: Any = None
+
+        def index(places: Sequence[int]) -> None:
+            nonlocal corpus, retriever
+            corpus = self._corpus((docs[place : place + 1][0] for place in places), segmenter)
+            retriever = self._index(corpus) if any(corpus) else None
+
+        indexing = timed_on_sample(len(docs), index, _LARGEST_SAMPLE)
+        figures.append(indexing.figure("index", len(docs), "passages"))
+        if retriever is None:
+            return Estimate(tuple(figures))
+        searching = timed_on_sample(
+            len(queries),
+            lambda places: [_best(queries[place], retriever, segmenter, request.depth) for place in places],
+            _LARGEST_SAMPLE,
+        )
+        share = len(docs) / indexing.sample
+        basis = f"{searching.sample} questions on the index of {indexing.sample:,} passages"
+        seconds = searching.each * len(queries) * share
+        words = "timed here" if share == 1 else "timed here, for so many more passages; at most"
+        figures.append(Figure("time", "search", seconds, "seconds", f"{basis}, {words}"))
+        terms = sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row)) for row in corpus)
+        basis = f"those of {indexing.sample:,} passages, for so many more"
+        figures += [
+            Figure("memory", "process and sample", peak_memory_bytes(), "bytes", "the most that this process took"),
+            Figure("memory", "terms of the passages", terms * share, "bytes", basis),
+            Figure("memory", "index", _index_bytes(retriever) * share, "bytes", basis),
+        ]
+        return Estimate(tuple(figures))
+
+    def _segmenter(self) -> Segmenter:
+        return Segmenter(self._parameters.passage_language if self._parameters.stem else None)
+
+    def _corpus(self, docs: Iterable[Doc], segmenter: Segmenter) -> list[list[str]]:
+        """The terms of each passage."""
+        texts = (doc.default_text() if self._parameters.use_title else doc.text for doc in docs)
+        return [segmenter.terms(text, self._parameters.passage_language) for text in texts]
+
+    def _index(self, corpus: list[list[str]]) -> Any:
+        import bm25s
+
+        parameters = self._parameters
+        retriever = bm25s.BM25(k1=parameters.k1, b=parameters.b, method=parameters.method)
+        retriever.index(corpus, show_progress=False)
+        return retriever
+
+
+def _index_bytes(retriever: Any) -> int:
+    return sum(array.nbytes for array in retriever.scores.values() if isinstance(array, np.ndarray))
+
+
+def _best(
+    query: Query, retriever: Any, segmenter: Segmenter, depth: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Numbers and scores of the best passages, best first; none of them scores 0."""
+    terms = [term for term in segmenter.terms(query.text, query.lang) if term in retriever.vocab_dict]
+    if not terms:
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    scores = np.asarray(retriever.get_scores(terms), dtype=np.float32)
+    # Some methods give a passage without the term more than 0.
+    scores[~_holding(terms, retriever)] = 0
+    best = top_documents(scores, depth)
+    best = best[scores[best] > 0]
+    return best, scores[best]
 
 
 def _holding(terms: list[str], retriever: Any) -> NDArray[np.bool_]:

@@ -17,14 +17,24 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from harness.config import Record
 from harness.consent import PinnedModel
-from harness.dense.encoder import EncoderSettings, local_folder, model_folder, resolved_device
+from harness.dense.approximate import (
+    RECALL_QUERIES,
+    ApproximateIndex,
+    approximate_search,
+    built_index,
+    empty_index,
+    recall_against_exact,
+)
+from harness.dense.encoder import Encoder, EncoderSettings, local_folder, model_folder, resolved_device
 from harness.dense.encoding import BLOCK_ROWS, blocks_of
+from harness.dense.estimate import Planned, sizes, times_and_memory
 from harness.dense.jobs import EncodingJob, TextBlock, dimensions_of, encoded_by, searched_by
 from harness.dense.model_files import code_needed
 from harness.dense.search import QUERY_TILE
-from harness.dense.store import VectorStore
+from harness.dense.store import VectorStore, rows_left_in
 from harness.engine import Engine, opened_engine
 from harness.errors import InvalidInput
+from harness.estimate import Estimate
 from harness.files import exclusive, sha256_of_tree
 from harness.manifest import digest_of
 from harness.platform_info import library_versions
@@ -39,7 +49,7 @@ class Dense:
     class Parameters(Record):
         """``model``: a folder relative to the card, or a hub id with the full commit in ``revision``.
 
-        ``token_budget``: tokens in a batch, padding included.
+        ``token_budget``: tokens in a batch, padding included. ``index``: search approximately, by a faiss factory string.
         """
 
         model: str
@@ -54,6 +64,7 @@ class Dense:
         token_budget: int = Field(default=16_384, ge=16)
         dtype: Literal["float32", "bfloat16", "float16"] = "float32"
         store_dtype: Literal["float16", "float32"] = "float16"
+        index: ApproximateIndex | None = None
         folder: Path = Path()
 
         @model_validator(mode="before")
@@ -72,9 +83,12 @@ class Dense:
         parameters = self._parameters
         context = replace(context, device=resolved_device(context.device))
         with opened_engine(context.engine, context.workers, context.device) as engine:
-            job = self._job(engine, context)
+            job = self._job(engine.threads, context)
             with context.record.stage("load model"):
                 dimensions = dimensions_of(engine, job)
+            if parameters.index is not None:
+                # What faiss would refuse is refused before anything is encoded.
+                empty_index(parameters.index, dimensions)
             store = self._filled_store(engine, job, dimensions, request.docs, context)
             context.record.facts.update(
                 {
@@ -92,10 +106,33 @@ class Dense:
                 raise InvalidInput(
                     f"the model gives vectors that are not finite in {parameters.dtype}; try another dtype"
                 )
+            if parameters.index is not None:
+                yield from _search_approximately(parameters.index, request, queries, store, context)
+                return
             with context.record.stage("search"):
                 yield from _search_in_passes(engine, request, queries, store, context)
 
-    def _job(self, engine: Engine, context: Context) -> EncodingJob:
+    def estimate(self, request: Request, context: Context, timed: bool) -> Estimate:
+        parameters = self._parameters
+        context = replace(context, device=resolved_device(context.device))
+        job = self._job(context.workers, context)
+        encoder = Encoder(job.settings)
+        path, description = self._place(request.docs, context)
+        planned = Planned(
+            request.docs,
+            self._block,
+            [parameters.query_prefix + query.text for query in request.queries],
+            parameters.query_max_length,
+            len(request.queries) - len(context.finished),
+            min(request.depth, len(request.docs)),
+            rows_left_in(path, description, encoder.dimensions, parameters.store_dtype),
+            path,
+            parameters.store_dtype,
+        )
+        measured = times_and_memory(planned, encoder, job, context.workers) if timed else ()
+        return Estimate((*sizes(planned, encoder.dimensions), *measured))
+
+    def _job(self, threads: int, context: Context) -> EncodingJob:
         parameters = self._parameters
         settings = EncoderSettings(
             self._path,
@@ -105,7 +142,7 @@ class Dense:
             context.device,
             own_code=self._may_run_its_code(context),
         )
-        at_once = _batches_at_once(parameters.token_budget, engine.threads, context.memory_bytes)
+        at_once = _batches_at_once(parameters.token_budget, threads, context.memory_bytes)
         return EncodingJob(settings, parameters.token_budget, at_once)
 
     def _may_run_its_code(self, context: Context) -> bool:
@@ -125,21 +162,21 @@ class Dense:
         self, engine: Engine, job: EncodingJob, dimensions: int, docs: Passages, context: Context
     ) -> VectorStore:
         """The vectors of all passages: those that a killed run left are kept, the others encoded."""
-        description = {"docs": docs.digest, **self._description(context)}
-        path = context.cache / "vectors" / digest_of(description)[:32]
-        with (
-            exclusive(path.with_suffix(".lock")),
-            context.record.stage("encode passages") as stage,
-            context.progress.task("encode passages", total=len(docs)) as advance,
-        ):
+        path, description = self._place(docs, context)
+        with exclusive(path.with_suffix(".lock")), context.record.stage("encode passages") as stage:
             store = VectorStore(path, description, dimensions, self._parameters.store_dtype)
-            advance(store.rows)
             blocks = list(blocks_of(len(docs)))[len(store.blocks) :]
-            for vectors in engine.results(job, (self._block(docs[start:end]) for start, end in blocks)):
-                store.append(vectors, context.shard_bytes)
-                advance(len(vectors))
+            with context.progress.task("encode passages", len(docs), "passages", done=store.rows) as advance:
+                for vectors in engine.results(job, (self._block(docs[start:end]) for start, end in blocks)):
+                    store.append(vectors, context.shard_bytes)
+                    advance(len(vectors))
             stage["bytes"] = store.size_bytes
         return store
+
+    def _place(self, docs: Passages, context: Context) -> tuple[Path, dict[str, Any]]:
+        """The store of these passages' vectors, and what it is described by."""
+        description = {"docs": docs.digest, **self._description(context)}
+        return context.cache / "vectors" / digest_of(description)[:32], description
 
     def _block(self, docs: Sequence[Doc]) -> TextBlock:
         return TextBlock([self._passage_text(doc) for doc in docs], self._parameters.passage_max_length)
@@ -152,7 +189,8 @@ class Dense:
     def _description(self, context: Context) -> dict[str, Any]:
         """All that the vectors depend on, beside the passages."""
         parameters = self._parameters.model_dump(
-            mode="json", exclude={"folder", "generated", "model", "query_max_length", "query_prefix", "revision"}
+            mode="json",
+            exclude={"folder", "generated", "index", "model", "query_max_length", "query_prefix", "revision"},
         )
         return {
             "parameters": parameters,
@@ -178,4 +216,26 @@ def _search_in_passes(
             continue
         found = searched_by(engine, queries[start : start + _QUERIES_PER_PASS], store, request.depth)
         for query, (numbers, scores) in zip(asked, found, strict=True):
+            yield Ranking(query.query_id, tuple(request.docs.ids[number] for number in numbers.tolist()), scores)
+
+
+def _search_approximately(
+    index: ApproximateIndex, request: Request, queries: NDArray[np.float32], store: VectorStore, context: Context
+) -> Iterator[Ranking]:
+    """Search by an approximate index, of which the record says how much of the exact result it finds."""
+    with context.record.stage("build index") as stage, exclusive(context.cache / "indexes" / "building.lock"):
+        paths = built_index(index, store, context.cache / "indexes")
+        stage["bytes"] = sum(path.stat().st_size for path in paths)
+    with context.record.stage("measure recall"):
+        recall = recall_against_exact(index, paths, store, queries, request.depth, context.workers)
+        asked = min(RECALL_QUERIES, len(queries))
+        context.record.facts["index"] = index.model_dump(mode="json", exclude_none=True)
+        context.record.facts["recall against exact search"] = {
+            "recall": round(recall, 4),
+            "depth": request.depth,
+            "queries": asked,
+        }
+    with context.record.stage("search"):
+        found = approximate_search(index, paths, queries, request.depth, context.workers)
+        for query, (numbers, scores) in zip(request.queries, found, strict=True):
             yield Ranking(query.query_id, tuple(request.docs.ids[number] for number in numbers.tolist()), scores)

@@ -17,10 +17,11 @@ from harness.dense.fusion import FusionSettings, check_counts
 from harness.dense.jobs import EncodingJob, TextBlock, ToFuse
 from harness.dense.store import VectorStore
 from harness.engine import Engine
+from harness.estimate import FIRST_SAMPLE, Estimate, Figure, spread
 from harness.files import sha256_of_file
 from harness.generate.texts import Choice, by_document, generated_file, read_generated
 from harness.records import Doc, Passages
-from harness.system import Context
+from harness.system import Context, Request
 from systems.dense import Dense
 
 
@@ -48,8 +49,7 @@ class Xqg(Dense):
         self, engine: Engine, job: EncodingJob, dimensions: int, docs: Passages, context: Context
     ) -> VectorStore:
         xqg = self._xqg
-        choice = Choice(xqg.languages, xqg.per_language, xqg.shuffled)
-        self._texts = by_document(read_generated(self._generated), choice, docs.ids)
+        self._texts = self._chosen(docs)
         counts = {len(texts) for texts in self._texts.values()}
         if len(counts) == 1:
             count = counts.pop()
@@ -60,6 +60,26 @@ class Xqg(Dense):
             context.record.facts["generated queries per passage"] = [min(counts), max(counts)]
             check_counts(min(counts), max(counts), xqg.fusion)
         return super()._filled_store(engine, job, dimensions, docs, context)
+
+    def estimate(self, request: Request, context: Context, timed: bool) -> Estimate:
+        """One store, of the fused vectors; their generated queries cost time, but no space."""
+        if not timed:
+            return super().estimate(request, context, timed)
+        self._texts = self._chosen(request.docs)
+        estimate = super().estimate(request, context, timed)
+        ids = request.docs.ids
+        left = next(figure.amount for figure in estimate.figures if figure.what == "passages to encode")
+        # In memory all of them are counted; on a disk each passage's would have to be read.
+        places = spread(len(ids), len(ids) if isinstance(self._texts, dict) else FIRST_SAMPLE)
+        mean = sum(len(self._texts[ids[place]]) for place in places) / max(1, len(places))
+        basis = f"{mean:.3g} a passage, the mean of {len(places):,}"
+        return Estimate(
+            (Figure("work", "generated queries to encode", mean * left, "queries", basis), *estimate.figures)
+        )
+
+    def _chosen(self, docs: Passages) -> Mapping[str, list[str]]:
+        choice = Choice(self._xqg.languages, self._xqg.per_language, self._xqg.shuffled)
+        return by_document(read_generated(self._generated), choice, docs.ids)
 
     def _block(self, docs: Sequence[Doc]) -> TextBlock:
         texts = [(row, text) for row, doc in enumerate(docs) for text in self._texts[doc.doc_id]]

@@ -12,7 +12,7 @@ NODES = 3
 
 
 class RayCluster:
-    """The head, which computes too, and the other nodes; ``homes`` are their caches."""
+    """The head, which computes too, and the other nodes, each with one processor and a cache of its own."""
 
     def __init__(self) -> None:
         # Short, since Unix sockets have paths of about a hundred bytes.
@@ -21,40 +21,45 @@ class RayCluster:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         from ray.cluster_utils import Cluster
 
-        self._nodes = 0
         # A node that is gone is noticed in a second or two, not in half a minute.
         system = {
             "health_check_initial_delay_ms": 0,
             "health_check_period_ms": 300,
             "health_check_failure_threshold": 3,
         }
+        no_extras = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
         self._cluster = Cluster()
-        self.head = self.add(_system_config=system, include_dashboard=False, dashboard_host="127.0.0.1")
-        self.others = [self.add() for _ in range(NODES - 1)]
+        self._add(0, wait=True, _system_config=system, dashboard_host="127.0.0.1", **no_extras)
+        self._others = [self._add(number, wait=False) for number in range(1, NODES)]
+        self._cluster.wait_for_nodes()
         self.address = self._cluster.address
 
     def home(self, number: int) -> Path:
+        """``XDR_HOME`` of a node; number 0 is the head."""
         return Path(self._folder.name) / f"home-{number}"
 
-    def add(self, env_vars: dict[str, str] | None = None, **options: Any) -> Any:
-        environment = {"XDR_HOME": str(self.home(self._nodes)), **(env_vars or {})}
-        self._nodes += 1
-        return self._cluster.add_node(
-            num_cpus=1,
-            object_store_memory=80 << 20,
-            env_vars=environment,
-            **options,
-        )
+    def freeze_workers(self) -> None:
+        """Stop the workers of the last node: a task that is on them, or comes to them, does not end."""
+        for process in self._raylet().children():
+            process.suspend()
 
-    def kill(self, node: Any) -> None:
-        """SIGKILL of the node's raylet, with which all of its workers end."""
-        for kind in ("raylet",):
-            for process in node.all_processes[kind]:
-                os.kill(process.process.pid, signal.SIGKILL)
-
-    def remove(self, node: Any) -> None:
-        self._cluster.remove_node(node, allow_graceful=False)
+    def kill(self) -> None:
+        """SIGKILL of all processes of the last node, as when its machine loses its power."""
+        raylet = self._raylet()
+        workers = raylet.children()
+        for process in (raylet, *workers):
+            process.send_signal(signal.SIGKILL)
 
     def close(self) -> None:
         self._cluster.shutdown()
         self._folder.cleanup()
+
+    def _add(self, number: int, **options: Any) -> Any:
+        environment = {"XDR_HOME": str(self.home(number))}
+        return self._cluster.add_node(num_cpus=1, object_store_memory=80 << 20, env_vars=environment, **options)
+
+    def _raylet(self) -> Any:
+        import psutil
+
+        [started] = self._others[-1].all_processes["raylet"]
+        return psutil.Process(started.process.pid)

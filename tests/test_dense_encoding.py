@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_models
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,15 @@ TEXTS = [
 ]
 
 
+class CountedTexts:
+    def __init__(self, encoder: CountingEncoder, texts: Sequence[str], max_length: int) -> None:
+        self._encoder, self._texts, self._max_length = encoder, texts, max_length
+        self.counts = [min(len(text), max_length) for text in texts]
+
+    def vectors(self, places: Sequence[int]) -> np.ndarray:
+        return self._encoder.encode([self._texts[i] for i in places], self._max_length)
+
+
 class CountingEncoder:
     """A text's vector is its characters' codes; remembers every batch."""
 
@@ -31,8 +41,8 @@ class CountingEncoder:
         self.batches: list[list[str]] = []
         self._lock = threading.Lock()
 
-    def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]:
-        return [min(len(text), max_length) for text in texts]
+    def tokenized(self, texts: Sequence[str], max_length: int) -> CountedTexts:
+        return CountedTexts(self, texts, max_length)
 
     def encode(self, texts: Sequence[str], max_length: int) -> np.ndarray:
         with self._lock:
@@ -125,3 +135,22 @@ def test_a_vector_does_not_depend_on_other_blocks(encoder: Encoder, monkeypatch:
     reordered = encode_texts(encoder, [*TEXTS[80:], *TEXTS[40:80]], limits)
     assert together[40:80].tobytes() == encode_texts(encoder, TEXTS[40:80], limits).tobytes()
     assert together[40:80].tobytes() == reordered[40:].tobytes()
+
+
+def test_texts_are_tokenized_once_and_give_the_bytes_of_each_batch_by_itself(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(100, 32, 2)
+    different = list(dict.fromkeys(TEXTS))
+    expected = np.zeros((len(different), encoder.dimensions), np.float32)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the workers have it
+    for batch in packed(encoder.token_counts(different, 32), 100):
+        expected[batch] = encoder.encode([different[i] for i in batch], 32)
+    torch.set_num_threads(threads)
+    calls: list[int] = []
+    tokenized = Encoder.tokenized
+    monkeypatch.setattr(Encoder, "tokenized", lambda *given: calls.append(len(given[1])) or tokenized(*given))
+    vectors = encode_block(encoder, TEXTS, limits)
+    assert calls == [len(different)]
+    assert vectors.tobytes() == expected[[different.index(text) for text in TEXTS]].tobytes()

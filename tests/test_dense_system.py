@@ -192,6 +192,29 @@ def test_every_parameter_of_the_card_counts(tmp_path: Path, track: Path, change:
     assert run_bytes(tmp_path) != before
 
 
+def test_an_approximate_index_shares_the_vectors_and_records_its_recall(tmp_path: Path, track: Path) -> None:
+    run(tmp_path, track, write_card(tmp_path / "card"))
+    before = vectors(tmp_path)
+    write_card(tmp_path / "card")
+    card = tmp_path / "card" / "card.toml"
+    card.write_text(card.read_text() + '[parameters.index]\nfactory = "IVF4,Flat"\nnprobe = 1\n')
+    run(tmp_path, track, card)
+    assert vectors(tmp_path) == before
+    execution = read_manifest(tmp_path / "runs" / "small" / "dense").execution
+    assert execution["index"] == {"factory": "IVF4,Flat", "nprobe": 1, "training_passages": 200_000}
+    recall = execution["recall against exact search"]
+    assert (recall["depth"], recall["queries"]) == (12, len(QUERIES))
+    assert 0 < recall["recall"] <= 1
+
+
+def test_an_impossible_index_is_refused_before_anything_is_encoded(tmp_path: Path, track: Path) -> None:
+    card = write_card(tmp_path / "card")
+    card.write_text(card.read_text() + '[parameters.index]\nfactory = "IVF4,PQ7"\n')
+    with pytest.raises(InvalidInput, match="faiss makes no index"):
+        run(tmp_path, track, card)
+    assert not (tmp_path / "cache" / "vectors").exists()
+
+
 def test_another_model_of_the_same_name_has_other_vectors(tmp_path: Path, track: Path) -> None:
     card = write_card(tmp_path / "card", model="own")
     tiny_models.bert(tmp_path / "card" / "own", seed=0)

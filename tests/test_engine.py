@@ -64,3 +64,9 @@ def test_an_engine_of_another_name_is_refused() -> None:
         opened_engine("locale", 1, "cpu"),
     ):
         pass
+
+
+def test_without_the_extra_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(WrongUsage, match=r"pip install 'xdr-bench\[ray\]'"), opened_engine("ray", 1, "cpu"):
+        pass

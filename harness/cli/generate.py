@@ -43,10 +43,10 @@ def generate(
     job = job_of(collection, recipes.load_recipe(recipe), out)
     if job.loaded.recipe.kind == "server" and operator.engine != "local":
         raise WrongUsage("a server does the work of such a recipe, and is asked from this machine: leave out --engine")
-    chosen = recipes.Operator(
-        operator.device, operator.workers, context.memory_bytes, server, api_key_variable, timeout
-    )
     with opened_engine(operator.engine, operator.workers, resolved_device(operator.device)) as engine:
+        chosen = recipes.Operator(
+            operator.device, engine.threads, context.memory_bytes, server, api_key_variable, timeout
+        )
         found = generate_texts(job, chosen, context.shard_bytes, context.progress, engine)
     texts = sum(count for name, count in found.manifest.counts.items() if name.startswith("texts in "))
     if found.reused:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import DEFAULT_REPORTS, DEFAULT_RUNS, Reports, Runs, note, print_findings
+from harness.cli.dry_run import DryRun, DryRunJson, check_options, show_plans
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage
 
@@ -31,13 +32,15 @@ def leaderboard(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if committed scores, tables or snapshots are stale.")
     ] = False,
+    dry_run: DryRun = False,
+    as_json: DryRunJson = False,
     *,
     operator: Operator,
 ) -> None:
     """Make a track's leaderboard: run what is missing, score, compare, render the pages."""
     from harness.card import load_card
     from harness.pipeline import build_leaderboard, compare_all, score_all
-    from harness.preflight import check_inputs
+    from harness.preflight import check_inputs, check_space
     from harness.run import run_folder, run_system
     from harness.site import render
     from harness.snapshots import check_name
@@ -45,10 +48,15 @@ def leaderboard(
     from harness.tracks import load_track
     from harness.withdrawal import read_withdrawal
 
+    check_options(dry_run, as_json)
+    if dry_run and (ablations or freeze):
+        raise WrongUsage("--dry-run tells what the systems would take; it takes no --ablations and no --freeze")
     loaded = load_track(track)
     if check:
-        if systems or ablations or freeze:
-            raise WrongUsage("--check looks at what is recorded; it takes no cards, no --ablations and no --freeze")
+        if systems or ablations or freeze or dry_run:
+            raise WrongUsage(
+                "--check looks at what is recorded; it takes no cards, no --ablations, no --freeze and no --dry-run"
+            )
         _check(loaded, runs)
         return
     if freeze:
@@ -58,10 +66,15 @@ def leaderboard(
     # Made first, since it also says where progress is shown.
     context = operator.context(consent)
     check_inputs(loaded, cards, consent)
+    withdrawn = [card for card in cards if read_withdrawal(run_folder(runs, loaded, card.card.name))]
+    for card in withdrawn:
+        note(f"{card.card.name}: withdrawn; its recorded run stays")
+    cards = [card for card in cards if card not in withdrawn]
+    if dry_run:
+        show_plans(loaded, cards, runs, context, strict=False, as_json=as_json)
+        return
+    check_space(loaded, cards, runs, context, strict=False)
     for card in cards:
-        if read_withdrawal(run_folder(runs, loaded, card.card.name)):
-            note(f"{card.card.name}: withdrawn; its recorded run stays")
-            continue
         outcome = run_system(loaded, card, runs, context, strict=False)
         note(f"{card.card.name}: {'recorded run' if outcome.reused else f'{outcome.queries} queries run'}")
     if ablations:

@@ -95,8 +95,14 @@ class RayEngine:
         errors = self._ray.exceptions
         try:
             outcome = self._ray.get(reference)
-        except (errors.RayTaskError, errors.TaskUnschedulableError):
-            raise
+        except (errors.RayTaskError, errors.TaskUnschedulableError) as error:
+            absent = getattr(getattr(error, "cause", None), "client_exc", None)
+            if not isinstance(absent, ModuleNotFoundError):
+                raise
+            raise WrongUsage(
+                f"the machines of the cluster have no module {absent.name!r}: what computes there must be installed with "
+                "xdr-bench, and an adapter that is a file with tasks of its own is not; leave out --engine"
+            ) from error
         except errors.RayError as error:
             raise InvalidInput(
                 f"a task was lost {_RETRIES + 1} times with the process or the machine that computed it "

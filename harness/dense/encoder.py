@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -137,39 +137,46 @@ class Encoder:
             raise InvalidInput(f"the model in {settings.path.name} starts with a module that is not supported: {kind}")
         self._model.eval()
 
+    def tokenized(self, texts: Sequence[str], max_length: int) -> Tokenized:
+        """The texts as this model's tokens, truncated at ``max_length``, from which any batch of them can be encoded."""
+        if not self._is_transformers_tokenizer():
+            # Static embeddings know no special tokens, and their tokenizer is told no maximum.
+            encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+            return Tokenized(self, {"input_ids": [encoding.ids[:max_length] for encoding in encodings]})
+        # The tokenizer keeps truncation as state, and workers share it.
+        with self._tokenizing:
+            encoded = self._tokenizer(list(texts), truncation=True, max_length=max_length) if len(texts) else {}
+        return Tokenized(self, dict(encoded) or {"input_ids": []})
+
     def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]:
         """How many tokens each text has for this model, special ones included, truncated at ``max_length``."""
-        if self._is_transformers_tokenizer():
-            encoded = self._tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
-            return [len(ids) for ids in encoded]
-        return [min(max_length, max(1, len(e.ids))) for e in self._tokenizer.encode_batch(list(texts))]
+        return self.tokenized(texts, max_length).counts
 
     def encode(self, texts: Sequence[str], max_length: int) -> NDArray[np.float32]:
         """Vectors of one batch, float32, shape (texts, dimensions)."""
+        return self.tokenized(texts, max_length).vectors(range(len(texts)))
+
+    def _vectors(self, features: Mapping[str, list[list[int]]]) -> NDArray[np.float32]:
         import torch
 
         with torch.inference_mode():
-            vectors = self._pooled(list(texts), max_length).float()
+            vectors = self._pooled(features).float()
             if self._settings.normalize:
                 vectors = torch.nn.functional.normalize(vectors, dim=1)
             result: NDArray[np.float32] = vectors.cpu().numpy()
             return result
 
-    def _pooled(self, texts: list[str], max_length: int) -> torch.Tensor:
+    def _pooled(self, features: Mapping[str, list[list[int]]]) -> torch.Tensor:
         import torch
 
         if not self._is_transformers_tokenizer():
-            # Static embeddings: one row of ids for all texts, no padding, and a tokenizer that is told no maximum.
-            encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
-            ids = [torch.tensor(encoding.ids[:max_length], dtype=torch.long) for encoding in encodings]
+            # One row of ids for all texts, no padding.
+            ids = [torch.tensor(own, dtype=torch.long) for own in features["input_ids"]]
             offsets = torch.tensor([0, *(len(own) for own in ids[:-1])]).cumsum(0)
-            features = {"input_ids": torch.cat(ids), "offsets": offsets}
-            features = {name: values.to(self._settings.device) for name, values in features.items()}
-            return torch.as_tensor(self._model(features)["sentence_embedding"])
-        # The tokenizer keeps padding and truncation as state, and workers share it.
-        with self._tokenizing:
-            batch = self._tokenizer(texts, padding=True, truncation=True, max_length=max_length, return_tensors="pt")
-        batch = batch.to(self._settings.device)
+            flat = {"input_ids": torch.cat(ids), "offsets": offsets}
+            flat = {name: values.to(self._settings.device) for name, values in flat.items()}
+            return torch.as_tensor(self._model(flat)["sentence_embedding"])
+        batch = self._tokenizer.pad(features, padding=True, return_tensors="pt").to(self._settings.device)
         if self._settings.pooling == "model":
             return torch.as_tensor(self._model(dict(batch))["sentence_embedding"])
         hidden = self._model(**batch).last_hidden_state
@@ -180,6 +187,18 @@ class Encoder:
 
     def _is_transformers_tokenizer(self) -> bool:
         return callable(self._tokenizer)
+
+
+class Tokenized:
+    """Texts as tokens, without padding: tokenized once, encoded in whatever batches."""
+
+    def __init__(self, encoder: Encoder, features: Mapping[str, list[list[int]]]) -> None:
+        self._encoder, self._features = encoder, features
+        self.counts = [max(1, len(ids)) for ids in features["input_ids"]]
+
+    def vectors(self, places: Sequence[int]) -> NDArray[np.float32]:
+        """Vectors of the texts at these places as one batch, float32, shape (places, dimensions)."""
+        return self._encoder._vectors({name: [values[i] for i in places] for name, values in self._features.items()})
 
 
 def _silence_loading_bars() -> None:

@@ -20,12 +20,18 @@ BLOCK_ROWS = 4096
 """Texts per block, and documents per search tile. Part of what fixes the bytes of a vector: never an option."""
 
 
+class TokenizedTexts(Protocol):
+    """``counts``: tokens of each text; ``vectors``: those of the texts at some places, as one batch."""
+
+    counts: list[int]
+
+    def vectors(self, places: Sequence[int]) -> NDArray[np.float32]: ...
+
+
 class TextEncoder(Protocol):
     dimensions: int
 
-    def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]: ...
-
-    def encode(self, texts: Sequence[str], max_length: int) -> NDArray[np.float32]: ...
+    def tokenized(self, texts: Sequence[str], max_length: int) -> TokenizedTexts: ...
 
 
 class Limits(NamedTuple):
@@ -57,19 +63,20 @@ def encode_block(encoder: TextEncoder, texts: Sequence[str], limits: Limits) -> 
 
     different = list(dict.fromkeys(texts))
     vectors = np.zeros((len(different), encoder.dimensions), np.float32)
-    counts = encoder.token_counts(different, limits.max_length) if different else []
+    tokens = encoder.tokenized(different, limits.max_length)
+    counts = tokens.counts
     batches = packed(counts, limits.token_budget)
     # With its padding, since that is what takes the time; a batch's last text is its longest.
-    tokens = [len(batch) * counts[batch[-1]] for batch in batches]
+    work = [len(batch) * counts[batch[-1]] for batch in batches]
 
     def encode(batch: list[int]) -> tuple[list[int], NDArray[np.float32]]:
-        return batch, encoder.encode([different[i] for i in batch], limits.max_length)
+        return batch, tokens.vectors(batch)
 
     with (
-        progress.task(f"encode a block of {len(different):,} texts", sum(tokens), "tokens") as advance,
+        progress.task(f"encode a block of {len(different):,} texts", sum(work), "tokens") as advance,
         ThreadPoolExecutor(limits.workers, initializer=lambda: torch.set_num_threads(1)) as pool,
     ):
-        for (batch, encoded), done in zip(pool.map(encode, batches), tokens, strict=True):
+        for (batch, encoded), done in zip(pool.map(encode, batches), work, strict=True):
             vectors[batch] = encoded
             advance(done)
     place = {text: i for i, text in enumerate(different)}

@@ -53,8 +53,9 @@ class EncodingJob:
         return {"model": self.settings.path}
 
     def opened(self, files: Mapping[str, Path]) -> Callable[[TextBlock], NDArray[np.float32]]:
-        encoder = Encoder(replace(self.settings, path=files["model"]))
+        return self.computed_by(Encoder(replace(self.settings, path=files["model"])))
 
+    def computed_by(self, encoder: Encoder) -> Callable[[TextBlock], NDArray[np.float32]]:
         def encoded(block: TextBlock) -> NDArray[np.float32]:
             vectors = encode_block(encoder, block.texts, self._limits(block.max_length))
             if (more := block.to_fuse) is None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import progress
 from harness.order import Keys, keys_of, numbers_of, scores_of
 
 if TYPE_CHECKING:
@@ -120,15 +121,20 @@ def exact_search(
             scores = torch.mm(tile, transposed).numpy()[: len(own.thresholds), : len(documents)]
             own.offer(_candidates(scores, own.thresholds.copy(), first_number, depth))
 
-    with ThreadPoolExecutor(workers, initializer=lambda: torch.set_num_threads(1)) as pool:
+    with (
+        progress.task(f"search for {len(queries):,} queries", len(tiles.starts), "tiles") as advance,
+        ThreadPoolExecutor(workers, initializer=lambda: torch.set_num_threads(1)) as pool,
+    ):
         begun: deque[Future[None]] = deque()
         for index, first_number in enumerate(tiles.starts):
             # Tiles are read here, one more than there are workers, while these multiply.
             begun.append(pool.submit(search_tile, tiles.read(index), first_number))
             if len(begun) > workers:
                 begun.popleft().result()
+                advance()
         for searched in begun:
             searched.result()
+            advance()
     for own in best:
         yield from own.results()
 

@@ -29,6 +29,9 @@ from harness.files import explained_write_errors, write_text
 
 SCHEMA_VERSION = 2
 
+_PIECE = 1 << 15
+"""Numbers converted in one call: torch shares out more among threads, and on a busy machine waits for the last of them."""
+
 
 class Block(NamedTuple):
     shard: int
@@ -43,13 +46,8 @@ class VectorStore:
 
     def __init__(self, path: Path, description: Mapping[str, Any], dimensions: int, dtype: str) -> None:
         self.path, self.dimensions, self.dtype = path, dimensions, np.dtype(dtype)
-        header = {
-            "schema_version": SCHEMA_VERSION,
-            "dimensions": dimensions,
-            "dtype": self.dtype.name,
-            "description": dict(description),
-        }
-        if self._header() != header:
+        header = _header(description, dimensions, self.dtype)
+        if _header_in(path) != header:
             if path.exists():
                 shutil.rmtree(path)
             with explained_write_errors(path):
@@ -72,7 +70,7 @@ class VectorStore:
             raise InvalidInput(
                 f'vectors are not finite, or too large for {self.dtype.name}; use store_dtype = "float32" in the card'
             )
-        data = stored.data.cast("B")
+        data = stored.reshape(-1).view(np.uint8).data
         shard, offset = self._next_place(shard_bytes)
         block = Block(shard, offset, len(vectors), self.rows, _digest(data))
         with explained_write_errors(self.path):
@@ -98,12 +96,6 @@ class VectorStore:
         if _digest(data) != block.digest:
             raise InvalidInput(f"{self._shard(block.shard)} is damaged; run the same command again")
         return np.frombuffer(data, dtype=self.dtype).reshape(block.rows, self.dimensions)
-
-    def _header(self) -> Any:
-        try:
-            return json.loads((self.path / "store.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            return None
 
     def _recover(self) -> list[Block]:
         """The finished blocks: lines of the journal that are whole and whose bytes are there with the right hash."""
@@ -143,7 +135,45 @@ class VectorStore:
         return data
 
     def _shard(self, number: int) -> Path:
-        return self.path / f"shard-{number:05d}"
+        return _shard_in(self.path, number)
+
+
+def rows_left_in(path: Path, description: Mapping[str, Any], dimensions: int, dtype: str) -> int:
+    """Vectors that a store would go on from, by the lengths of its files: nothing is opened for writing, nothing hashed."""
+    kind = np.dtype(dtype)
+    if _header_in(path) != _header(description, dimensions, kind):
+        return 0
+    rows = 0
+    journal = path / "blocks.jsonl"
+    for line in journal.read_bytes().splitlines(keepends=True) if journal.is_file() else []:
+        block = _parsed(line)
+        if block is None or block.start != rows:
+            break
+        shard = _shard_in(path, block.shard)
+        if not shard.is_file() or shard.stat().st_size < block.offset + block.rows * dimensions * kind.itemsize:
+            break
+        rows += block.rows
+    return rows
+
+
+def _header(description: Mapping[str, Any], dimensions: int, dtype: np.dtype[Any]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "dimensions": dimensions,
+        "dtype": dtype.name,
+        "description": dict(description),
+    }
+
+
+def _header_in(path: Path) -> Any:
+    try:
+        return json.loads((path / "store.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _shard_in(path: Path, number: int) -> Path:
+    return path / f"shard-{number:05d}"
 
 
 def _parsed(line: bytes) -> Block | None:
@@ -171,10 +201,13 @@ def _converted(vectors: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
     if vectors.dtype == dtype:
         return np.ascontiguousarray(vectors)
-    kind = {"float16": torch.float16, "float32": torch.float32}[dtype.name]
+    converted = np.empty(vectors.shape, dtype)
     # A view of bytes that may not be written is only read here.
     with warnings.catch_warnings(action="ignore", category=UserWarning):
-        converted: NDArray[Any] = torch.from_numpy(np.ascontiguousarray(vectors)).to(kind).numpy()
+        source = torch.from_numpy(np.ascontiguousarray(vectors).reshape(-1))
+    target = torch.from_numpy(converted.reshape(-1))
+    for start in range(0, len(source), _PIECE):
+        target[start : start + _PIECE].copy_(source[start : start + _PIECE])
     return converted
 
 

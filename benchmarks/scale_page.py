@@ -1,0 +1,148 @@
+"""Write docs/scale.md from the figures of the other commands.
+
+python benchmarks/scale_page.py --scale scale.json --chain chain.json [mbert.json ...] --speed speed.json
+    [--euros-per-hour 0.10] [--output docs/scale.md]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+from harness.files import write_text
+
+FULL = 18_200_000
+Figures = dict[str, Any]
+
+HEAD = """# Scale
+
+Written by a command, on {date}, from what other commands measured on this machine: {cpu}, {cores} cores. Where the load
+average is above the number of cores, other work took part of them, and seconds say less than ratios. Make it again with
+
+    python benchmarks/scale.py --json scale.json
+    python benchmarks/chain.py --json chain.json
+    python benchmarks/chain.py --layers 12 --hidden 768 --passages 910 --json mbert.json
+    python benchmarks/dense_speed.py --json speed.json
+    python benchmarks/scale_page.py --scale scale.json --chain chain.json mbert.json --speed speed.json
+
+Vectors of 18.2 million passages in 768 dimensions and half precision take {full_bytes:.2f} GB. Generated queries are
+fused block by block and never stored.
+
+## Store and exact search
+
+{passages:,} synthetic vectors of 768 dimensions ({share}), {queries:,} questions, depth {depth}. Each stage is a process of
+its own; memory is its VmHWM.
+
+| stage | seconds | passages/s | peak memory, MB | disk, GB | load |
+|:---|---:|---:|---:|---:|---:|
+"""
+
+CHAIN = """
+## The whole chain
+
+Models from a configuration, with random weights, {cores} cores, float32; real texts (see `benchmarks/encoding.py`).
+
+| model | passages | stage | seconds | passages/s | peak memory, MB | load |
+|:---|---:|:---|---:|---:|---:|---:|
+"""
+
+COST = """
+## What the whole collection would cost
+
+Extrapolated, not run: {full:,} passages at the rates above, at an assumed {euros:.2f} euros for an hour of such a machine
+(`--euros-per-hour`).
+
+| model | stage | hours | euros |
+|:---|:---|---:|---:|
+"""
+
+APPROXIMATE = """
+## Approximate search
+
+    [parameters.index]
+    factory = "IVF4096,PQ64"
+    nprobe = 64
+
+in a card of `dense` or `xqg` searches by faiss's index of that factory string. It is trained on evenly spaced passages
+(`training_passages`, 200,000), built and searched in shards of 256 blocks (1,048,576 passages), of which one at a time is in
+memory. `nprobe` and `ef_search` are part of the card. The recall against exact search, at the track's depth and for at most
+100 questions, is measured in every such run and stands in its manifest. Training and adding use one thread and fixed seeds:
+the tests hold that the same vectors give the same index files, and that the number of threads of the search changes nothing.
+Another faiss version or kind of processor may train other centroids.
+"""
+
+SPEED = """
+## Speed beside peers
+
+Both sides in one command on the same machine, by turns. A ratio of 2x says that ours takes half of the peer's time.
+
+| what | ours | peer | peer's time | ratio | load |
+|:---|---:|:---|---:|---:|---:|
+"""
+
+
+def written(scale: Figures, chains: list[Figures], speed: Figures, euros: float) -> str:
+    rows = {stage["stage"]: stage for stage in scale["stages"]}
+    share = (
+        "all of the real collection" if scale["passages"] == FULL else f"{scale['passages'] / FULL:.2%} of its passages"
+    )
+    text = HEAD.format(
+        date=datetime.datetime.now(datetime.UTC).date(),
+        cpu=scale["machine"]["cpu"],
+        cores=scale["machine"]["cores"],
+        full_bytes=FULL * 768 * 2 / 1e9,
+        share=share,
+        **{name: scale[name] for name in ("passages", "queries", "depth")},
+    )
+    seconds_of = {"store": "appending_seconds", "reopen": "seconds", "search": "searching_seconds"}
+    for name, stage in rows.items():
+        seconds = stage[seconds_of[name]]
+        disk = f"{stage['disk_bytes'] / 1e9:.2f}" if "disk_bytes" in stage else ""
+        text += (
+            f"| {name} | {seconds:,.1f} | {scale['passages'] / seconds:,.0f} | {stage['peak_bytes'] / 1e6:,.0f} "
+            f"| {disk} | {stage['load']:.1f} |\n"
+        )
+    text += CHAIN.format(cores=scale["machine"]["cores"])
+    cost = COST.format(full=FULL, euros=euros)
+    for chain in chains:
+        model = f"{chain['layers']} layers, {chain['hidden']} dimensions"
+        for stage, seconds in chain["seconds"].items():
+            shown = stage.replace("generated queries", f"{chain['queries_each']} generated queries each")
+            text += (
+                f"| {model} | {chain['passages']:,} | {shown} | {seconds:,.1f} | {chain['passages'] / seconds:,.1f} "
+                f"| {chain['peak_bytes'] / 1e6:,.0f} | {chain['load']:.1f} |\n"
+            )
+            if stage != "questions and search":
+                hours = FULL / (chain["passages"] / seconds) / 3600
+                cost += f"| {model} | {shown} | {hours:,.0f} | {hours * euros:,.0f} |\n"
+    text += cost + APPROXIMATE + SPEED
+    for row in speed["rows"]:
+        ratio = row["peer_seconds"] / row["ours_seconds"]
+        text += (
+            f"| {row['what']} | {row['ours_seconds']:.2f} s | {row['peer']} | {row['peer_seconds']:.2f} s "
+            f"| {ratio:.2f}x | {row['load']:.1f} |\n"
+        )
+    return text + f"\n{', '.join(f'{name} {version}' for name, version in speed['libraries'].items())}.\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", type=Path, required=True)
+    parser.add_argument("--chain", type=Path, nargs="+", required=True)
+    parser.add_argument("--speed", type=Path, required=True)
+    parser.add_argument(
+        "--euros-per-hour", type=float, default=0.10, help="an assumption, not a price that was looked up"
+    )
+    parser.add_argument("--output", type=Path, default=Path("docs/scale.md"))
+    arguments = parser.parse_args()
+    scale, speed, *chains = (
+        json.loads(path.read_text("utf-8")) for path in (arguments.scale, arguments.speed, *arguments.chain)
+    )
+    write_text(arguments.output, written(scale, chains, speed, arguments.euros_per_hour))
+
+
+if __name__ == "__main__":
+    main()

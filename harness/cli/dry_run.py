@@ -1,0 +1,91 @@
+"""``--dry-run``: what a command would run, reuse and take, as a table or as JSON, and whether the disks can hold it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.errors import WrongUsage
+from harness.quantities import duration, size
+
+if TYPE_CHECKING:
+    from harness.card import LoadedCard
+    from harness.dry_run import Disk, Plan
+    from harness.estimate import Figure
+    from harness.system import Context
+    from harness.tracks import Track
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Run nothing: say what would be run, and the time and space it would take.")
+]
+DryRunJson = Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON for machines.")]
+
+_TITLES = {"resumed": "there already", "work": "to do", "time": "time", "disk": "disk", "memory": "memory"}
+
+
+def check_options(dry_run: bool, as_json: bool) -> None:
+    if as_json and not dry_run:
+        raise WrongUsage("--json belongs to --dry-run")
+
+
+def show_plans(
+    track: Track, cards: Sequence[LoadedCard], runs: Path, context: Context, strict: bool, as_json: bool
+) -> None:
+    """Print the plans. Raises ``InvalidInput``, after that, where a disk cannot hold them."""
+    from harness.dry_run import check_disks, disks, plan_of, totals
+
+    plans = [plan_of(track, card, runs, context, strict=strict) for card in cards]
+    found = disks(plans, context.cache, runs)
+    if as_json:
+        content = {
+            "systems": [plan.as_dict() for plan in plans],
+            "totals": totals(plans),
+            "disks": [disk._asdict() for disk in found],
+            "fits": all(disk.needed <= disk.free for disk in found),
+        }
+        print(json.dumps(content, indent=1, ensure_ascii=False))
+    else:
+        print("\n".join([*(line for plan in plans for line in _table(plan)), *_totals(plans, found)]))
+    check_disks(found)
+
+
+def _table(plan: Plan) -> Iterator[str]:
+    if plan.reused:
+        yield f"{plan.system}: this very run is there already"
+        return
+    resumed = f", {plan.finished:,} of them ranked already by a killed run" if plan.finished else ""
+    yield f"{plan.system}: {plan.queries:,} queries{resumed}"
+    if not plan.known:
+        yield "  unknown        what the search takes: its adapter has no `estimate`"
+    figures = [figure for kind in _TITLES for figure in _summed(plan.figures) if figure.kind == kind]
+    for figure in figures:
+        yield f"  {_TITLES[figure.kind]:14} {figure.what:28} {figure.in_words():>22}   {figure.basis}"
+
+
+def _summed(figures: Sequence[Figure]) -> list[Figure]:
+    """One line where several are alike: a track may have many collections. Memory is taken by one after the other."""
+    alike: dict[tuple[str, str], list[Figure]] = {}
+    for figure in figures:
+        alike.setdefault((figure.kind, figure.what), []).append(figure)
+    return [
+        first._replace(
+            amount=(max if first.kind == "memory" else sum)(figure.amount for figure in (first, *others)),
+            basis=first.basis + (f" (and {len(others)} more)" if others else ""),
+        )
+        for first, *others in alike.values()
+    ]
+
+
+def _totals(plans: Sequence[Plan], found: Sequence[Disk]) -> Iterator[str]:
+    from harness.dry_run import totals
+
+    unknown = [plan.system for plan in plans if not plan.known]
+    more = f", and what {', '.join(unknown)} takes, which is unknown" if unknown else ""
+    amounts = totals(plans)
+    yield f"total: {duration(amounts['seconds'])}, memory {size(amounts['memory bytes'])}{more}"
+    for disk in found:
+        yield f"disk of {' and '.join(disk.folders)}: {size(disk.needed)} to write, {size(disk.free)} free"

@@ -1,0 +1,246 @@
+"""Approximate search by any faiss factory string: trained on a sample, built and searched in shards of bounded memory.
+
+One index, trained once, is filled for each ``SHARD_BLOCKS`` blocks of a store, written to the disk, and searched shard by
+shard; what is found is merged by the one rule for ties. Scores are the index's own: a product quantizer's are estimates.
+
+Training and adding use one thread, and faiss's own fixed seeds, so that a machine makes the same index of the same vectors
+each time. Another faiss version or kind of processor may train other centroids; the store's exact search has no such freedom.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+from pydantic import Field
+
+from harness.config import Record
+from harness.dense.search import BestDocuments, Tiles, exact_search
+from harness.dense.store import VectorStore
+from harness.errors import InvalidInput
+from harness.files import atomic_write, explained_write_errors, write_text
+from harness.manifest import digest_of
+from harness.order import keys_of
+from harness.platform_info import library_versions
+
+SHARD_BLOCKS = 256
+"""Blocks of the store in one index, 1,048,576 passages at most: it bounds memory, and as graphs end with a shard, it
+is part of what fixes the results."""
+
+RECALL_QUERIES = 100
+"""Questions for which the recall against exact search is measured."""
+
+_QUERIES_AT_ONCE = 512
+
+Found = Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]
+
+
+class ApproximateIndex(Record):
+    """``factory``: a faiss factory string, as "IVF4096,PQ64"; ``training_passages``: how many the index is trained on.
+
+    ``nprobe`` (inverted lists visited) and ``ef_search`` (candidates in a graph) are faiss's own where they are left out.
+    """
+
+    factory: str = Field(min_length=1, max_length=200)
+    training_passages: int = Field(default=200_000, ge=1)
+    nprobe: int | None = Field(default=None, ge=1)
+    ef_search: int | None = Field(default=None, ge=1)
+
+    @property
+    def search_parameters(self) -> dict[str, int]:
+        values = {"nprobe": self.nprobe, "efSearch": self.ef_search}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def empty_index(settings: ApproximateIndex, dimensions: int) -> Any:
+    """A faiss index without vectors. Raises ``InvalidInput`` where faiss cannot make it, or it lacks a search parameter."""
+    import faiss
+
+    try:
+        index = faiss.index_factory(dimensions, settings.factory, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        raise InvalidInput(
+            f"faiss makes no index {settings.factory!r} for {dimensions} dimensions: {_reason(error)}; "
+            'examples are "Flat", "IVF4096,Flat", "IVF4096,PQ64" and "HNSW32"'
+        ) from error
+    _set_search_parameters(index, settings)
+    return index
+
+
+def built_index(settings: ApproximateIndex, store: VectorStore, folder: Path) -> list[Path]:
+    """The files of an index of all blocks of the store, made where they are not there or not as they were written.
+
+    Raises ``InvalidInput`` when faiss cannot train on so few vectors.
+    """
+    description = {
+        "index": settings.model_dump(include={"factory", "training_passages"}),
+        "store": [block.digest for block in store.blocks],
+        "dimensions": store.dimensions,
+        "shard blocks": SHARD_BLOCKS,
+        "libraries": library_versions(("faiss-cpu",)),
+    }
+    own = folder / digest_of(description)[:32]
+    groups = [
+        range(first, min(first + SHARD_BLOCKS, len(store.blocks)))
+        for first in range(0, len(store.blocks), SHARD_BLOCKS)
+    ]
+    paths = [own / f"index-{number:05d}.faiss" for number in range(len(groups))]
+    missing = [place for place, path in enumerate(paths) if not _is_whole(path)]
+    if missing:
+        with explained_write_errors(own):
+            own.mkdir(parents=True, exist_ok=True)
+        trained = _trained(settings, store)
+        for place in missing:
+            _write(_filled(trained, store, groups[place]), paths[place])
+    return paths
+
+
+def approximate_search(
+    settings: ApproximateIndex, paths: list[Path], queries: NDArray[np.float32], depth: int, threads: int
+) -> Found:
+    """Documents of each query as ``exact_search`` gives them, as far as the index finds them; fewer where it finds fewer."""
+    import faiss
+
+    best = [
+        BestDocuments(len(queries[i : i + _QUERIES_AT_ONCE]), depth) for i in range(0, len(queries), _QUERIES_AT_ONCE)
+    ]
+    with _threads(threads):
+        for path in paths:
+            index, first = faiss.read_index(str(path)), int(_note(path)["first"])
+            _set_search_parameters(index, settings)
+            for place, own in enumerate(best):
+                asked = np.ascontiguousarray(queries[place * _QUERIES_AT_ONCE : (place + 1) * _QUERIES_AT_ONCE])
+                scores, numbers = index.search(asked, min(depth, index.ntotal))
+                rows, columns = np.nonzero(numbers >= 0)
+                own.offer((rows, keys_of(scores[rows, columns], numbers[rows, columns] + first)))
+    for own in best:
+        yield from own.results()
+
+
+def recall_against_exact(
+    settings: ApproximateIndex,
+    paths: list[Path],
+    store: VectorStore,
+    queries: NDArray[np.float32],
+    depth: int,
+    threads: int,
+) -> float:
+    """Mean share of the exact ``depth`` best that the index finds, over at most ``RECALL_QUERIES`` queries, evenly spaced."""
+    places = np.unique(np.linspace(0, len(queries) - 1, min(RECALL_QUERIES, len(queries))).astype(int))
+    sample = np.ascontiguousarray(queries[places])
+    tiles = Tiles([block.start for block in store.blocks], store.read)
+    shares = [
+        len(np.intersect1d(numbers, expected)) / max(len(expected), 1)
+        for (numbers, _), (expected, _) in zip(
+            approximate_search(settings, paths, sample, depth, threads),
+            exact_search(sample, tiles, depth, threads),
+            strict=True,
+        )
+    ]
+    return float(np.mean(shares)) if shares else 1.0
+
+
+def _trained(settings: ApproximateIndex, store: VectorStore) -> Any:
+    import faiss
+
+    index = empty_index(settings, store.dimensions)
+    if not index.is_trained:
+        sample = _sample(store, settings.training_passages)
+        try:
+            with _threads(1):
+                index.train(sample)
+        except RuntimeError as error:
+            raise InvalidInput(
+                f"faiss cannot train {settings.factory!r} on {len(sample)} passages: {_reason(error)}; "
+                "choose fewer lists or a smaller code, or raise training_passages"
+            ) from error
+    return faiss.serialize_index(index)
+
+
+def _sample(store: VectorStore, count: int) -> NDArray[np.float32]:
+    """``count`` vectors, evenly spaced over the store, or all of them; only one block more is in memory."""
+    rows = np.unique(np.linspace(0, store.rows - 1, min(count, store.rows)).astype(np.int64))
+    sample = np.empty((len(rows), store.dimensions), np.float32)
+    for number, block in enumerate(store.blocks):
+        first, last = np.searchsorted(rows, [block.start, block.start + block.rows])
+        if last > first:
+            sample[first:last] = store.read(number)[rows[first:last] - block.start]
+    return sample
+
+
+def _filled(trained: Any, store: VectorStore, blocks: range) -> tuple[Any, int]:
+    import faiss
+
+    index = faiss.deserialize_index(trained)
+    with _threads(1):
+        for number in blocks:
+            index.add(store.read(number))
+    return index, store.blocks[blocks[0]].start
+
+
+def _write(filled: tuple[Any, int], path: Path) -> None:
+    import faiss
+
+    index, first = filled
+    with atomic_write(path) as file:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
+    write_text(_note_path(path), json.dumps({"first": first, "xxh3": _digest(path)}))
+
+
+def _is_whole(path: Path) -> bool:
+    return path.is_file() and _note(path).get("xxh3") == _digest(path)
+
+
+def _note_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _note(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(_note_path(path).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _digest(path: Path) -> str:
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 24):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _set_search_parameters(index: Any, settings: ApproximateIndex) -> None:
+    import faiss
+
+    for name, value in settings.search_parameters.items():
+        try:
+            faiss.ParameterSpace().set_index_parameter(index, name, value)
+        except RuntimeError as error:
+            key = {"nprobe": "nprobe", "efSearch": "ef_search"}[name]
+            raise InvalidInput(
+                f"an index {settings.factory!r} has no search parameter {key}; leave it out of the card"
+            ) from error
+
+
+def _reason(error: RuntimeError) -> str:
+    """faiss's own words, without the place in its source."""
+    return str(error).rsplit("failed: ", 1)[-1].rsplit("Error: ", 1)[-1].strip().splitlines()[-1]
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)

@@ -1,0 +1,78 @@
+"""What a run will take, before it begins: figures, each with the assumption on which it rests.
+
+A system says so in its optional member ``estimate`` (``harness.system``). Sizes are computed; times are measured, on a sample
+of the texts that the run is about, with the very code that the run uses.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from harness.quantities import amount, duration
+
+Kind = Literal["resumed", "work", "time", "disk", "memory"]
+
+FIRST_SAMPLE = 64
+_ENOUGH_SECONDS = 0.5
+
+
+class Figure(NamedTuple):
+    """``unit``: "seconds", "bytes", or what is counted. ``path``: of disk space, what will grow; one path is counted once."""
+
+    kind: Kind
+    what: str
+    amount: float
+    unit: str
+    basis: str
+    path: Path | None = None
+
+    def in_words(self) -> str:
+        return duration(self.amount) if self.unit == "seconds" else amount(self.amount, self.unit)
+
+
+class Estimate(NamedTuple):
+    """``resumed``: what is there already; ``work``: what is to do. Without times where none were measured."""
+
+    figures: tuple[Figure, ...]
+
+
+class Timing(NamedTuple):
+    """``each``: seconds per item, from ``sample`` items."""
+
+    each: float
+    sample: int
+
+    def figure(self, what: str, count: int, unit: str) -> Figure:
+        basis = f"{self.sample:,} {unit} spread over all, timed here"
+        return Figure("time", what, self.each * count, "seconds", basis)
+
+
+def spread(total: int, count: int) -> list[int]:
+    """At most ``count`` places in ``range(total)``, evenly spread.
+
+    >>> spread(100, 4), spread(2, 4)
+    ([0, 25, 50, 75], [0, 1])
+    """
+    count = min(count, total)
+    return [place * total // count for place in range(count)]
+
+
+def timed_on_sample(total: int, compute: Callable[[Sequence[int]], object], most: int, first: int = 0) -> Timing:
+    """Time ``compute`` on ever larger samples of ``range(total)``: until half a second, ``most`` items, or all of them."""
+    if not total:
+        return Timing(0.0, 0)
+    largest = min(most, total)
+    count = min(max(first, FIRST_SAMPLE), largest)
+    # A first call alone takes time for what is made once: kernels that are chosen, memory that is asked for.
+    compute(spread(total, min(count, FIRST_SAMPLE // 8)))
+    while True:
+        places = spread(total, count)
+        began = time.perf_counter()
+        compute(places)
+        seconds = time.perf_counter() - began
+        if seconds >= _ENOUGH_SECONDS or count == largest:
+            return Timing(seconds / count, count)
+        count = min(4 * count, largest)
