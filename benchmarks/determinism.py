@@ -1,18 +1,22 @@
 """What changes a run's bytes, and by how much: threads, memory, shards, file order, number formats. Prints Markdown tables.
 
-    python benchmarks/determinism.py
+    python benchmarks/determinism.py [--only threads|vectors|transformer]
 
+The transformer is BERT in small, of a configuration and random weights: it knows nothing, and is here for its arithmetic.
 Other library versions are measured by ``xdr reproduce runs/mini --all`` where they are installed.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from harness.agreement import ranking_agreement, root_mean_square_error
@@ -25,9 +29,14 @@ from harness.score import score_system
 from harness.system import Context
 from harness.tracks import Track, load_track
 
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+import tiny_models
+
 TRACK = load_track("mini")
 CARDS = ("bm25", "mini-xdr-xqg")
 STORED = ("mini-zero-shot", "mini-xdr", "mini-xdr-xqg")
+TABLES = ("threads", "vectors", "transformer")
+DIMENSIONS, LAYERS = 128, 4
 
 
 def made(track: Track, loaded: LoadedCard, place: Path, **options: int) -> RunAtHand:
@@ -73,42 +82,116 @@ def same_rankings(one: RunAtHand, two: RunAtHand) -> str:
     return "same lines" if same else "DIFFERS"
 
 
-def main() -> None:
+def threads_and_places(place: Path) -> None:
+    """What must not change a byte."""
+    base = {card: made(TRACK, load_card(card), place / f"base-{card}") for card in CARDS}
+    print(f"| against 1 worker, 1 thread, 4 GiB, shards of 1 GiB | {' | '.join(CARDS)} |")
+    print("|---|" + "---|" * len(CARDS))
+    for number, (title, track, options, threads) in enumerate(variations(place)):
+        torch.set_num_threads(threads)
+        outcomes = [
+            same_rankings(base[card], made(track, load_card(card), place / f"{number}-{card}", **options))
+            for card in CARDS
+        ]
+        print(f"| {title} | {' | '.join(outcomes)} |", flush=True)
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        base = {card: made(TRACK, load_card(card), place / f"base-{card}") for card in CARDS}
-        print(f"| against 1 worker, 1 thread, 4 GiB, shards of 1 GiB | {' | '.join(CARDS)} |")
-        print("|---|" + "---|" * len(CARDS))
-        for number, (title, track, options, threads) in enumerate(variations(place)):
-            torch.set_num_threads(threads)
-            outcomes = [
-                same_rankings(base[card], made(track, load_card(card), place / f"{number}-{card}", **options))
-                for card in CARDS
-            ]
-            print(f"| {title} | {' | '.join(outcomes)} |", flush=True)
-        torch.set_num_threads(1)
-        title = "vectors stored in float32, not float16"
-        print(f"\n| {title} | same rankings | lowest RBO | lowest tau | highest RMSE {TRACK.primary} | macro |")
-        print("|---|---|---|---|---|---|")
-        for card in STORED:
-            loaded = load_card(card)
-            one = base.get(card) or made(TRACK, loaded, place / f"base-{card}")
-            parameters = {**loaded.card.parameters, "store_dtype": "float32"}
-            wide = LoadedCard(loaded.card.model_copy(update={"parameters": parameters}), loaded.folder)
-            print(f"| {card} | {agreement(one, made(TRACK, wide, place / f'wide-{card}'))} |", flush=True)
+
+
+def stored_vectors(place: Path) -> None:
+    head("vectors stored in float32, not float16")
+    for card in STORED:
+        loaded = load_card(card)
+        one, two = (
+            made(TRACK, loaded, place / card),
+            made(TRACK, changed(loaded, store_dtype="float32"), place / f"wide-{card}"),
+        )
+        print(f"| {card} | {agreement(one, two)} |", flush=True)
+
+
+def transformer(place: Path) -> None:
+    """The number format in which a transformer computes; its vectors are stored in float32, so that nothing else rounds."""
+    model = tiny_models.bert(place / "model", dimensions=DIMENSIONS, layers=LAYERS)
+    (place / "card.toml").write_text(
+        f'schema_version = 1\nname = "bert"\ntitle = "BERT of random weights"\nadapter = "dense"\n[parameters]\n'
+        f'model = "{model}"\npooling = "mean"\nsimilarity = "cosine"\nstore_dtype = "float32"\n'
+    )
+    loaded = load_card(str(place / "card.toml"))
+    base = made(TRACK, loaded, place / "float32")
+    head(f"a transformer of {LAYERS} layers, {DIMENSIONS} dimensions, random weights, against float32")
+    for name, changes, threads in (
+        ("2 threads", {}, 2),
+        ("token_budget 1,024, not 16,384", {"token_budget": 1024}, 1),
+        ("dtype bfloat16", {"dtype": "bfloat16"}, 1),
+        ("dtype float16", {"dtype": "float16"}, 1),
+    ):
+        torch.set_num_threads(threads)
+        again = made(TRACK, changed(loaded, **changes), place / name.replace(" ", "-"))
+        print(f"| {name} | {agreement(base, again)} |", flush=True)
+    torch.set_num_threads(1)
+    print(f"\nIn float32 the {TRACK.depth} passages of a question span {spread(base):.2g} in score (median).")
+
+
+def spread(run: RunAtHand) -> float:
+    """How far the last passage's score is from the first one's: the median over all questions of all parts."""
+    rankings = [ranked for name in run.manifest.data for ranked in run.part(name).rankings.values()]
+    return float(np.median([ranked.scores[0] - ranked.scores[-1] for ranked in rankings]))
+
+
+def head(title: str) -> None:
+    columns = (
+        "same rankings",
+        "lowest RBO",
+        "lowest tau",
+        "largest change of a score",
+        f"highest RMSE {TRACK.primary}",
+    )
+    print(f"\n| {title} | {' | '.join(columns)} | macro {TRACK.primary} |")
+    print("|---" * (len(columns) + 2) + "|")
+
+
+def changed(loaded: LoadedCard, **parameters: object) -> LoadedCard:
+    every = {**loaded.card.parameters, **parameters}
+    return LoadedCard(loaded.card.model_copy(update={"parameters": every}), loaded.folder)
 
 
 def agreement(one: RunAtHand, two: RunAtHand) -> str:
-    parts = [ranking_agreement(one.part(name), two.part(name), TRACK.depth) for name in one.manifest.data]
+    names = list(one.manifest.data)
+    parts = [ranking_agreement(one.part(name), two.part(name), TRACK.depth) for name in names]
     errors = [
         root_mean_square_error(one.scores.values[name, TRACK.primary], two.scores.values[name, TRACK.primary])
-        for name in one.manifest.data
+        for name in names
     ]
     same, total = sum(part.identical for part in parts), sum(part.queries for part in parts)
     tau, overlap = min(part.kendall_tau for part in parts), min(part.rank_biased_overlap for part in parts)
     before, after = (run.scores.macro(TRACK.macro_parts, TRACK.primary) or 0 for run in (one, two))
-    return f"{same}/{total} | {overlap:.4f} | {tau:.4f} | {max(errors):.4f} | {100 * before:.2f} -> {100 * after:.2f}"
+    moved = max(largest_change(one, two, name) for name in names)
+    figures = (f"{same}/{total}", f"{overlap:.4f}", f"{tau:.4f}", f"{moved:.2g}", f"{max(errors):.4f}")
+    return f"{' | '.join(figures)} | {100 * before:.2f} -> {100 * after:.2f}"
+
+
+def largest_change(one: RunAtHand, two: RunAtHand, part: str) -> float:
+    """Of the score of a passage that both runs rank for a question."""
+    changes = [0.0]
+    again = two.part(part).rankings
+    for query_id, ranked in one.part(part).rankings.items():
+        other = dict(zip(again[query_id].doc_ids, again[query_id].scores, strict=True))
+        changes += [
+            abs(float(np.float64(score) - other[doc_id]))
+            for doc_id, score in zip(ranked.doc_ids, ranked.scores, strict=True)
+            if doc_id in other
+        ]
+    return max(changes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=TABLES, help="one of the three tables")
+    only = parser.parse_args().only
+    torch.set_num_threads(1)
+    for table, measure in zip(TABLES, (threads_and_places, stored_vectors, transformer), strict=True):
+        if only in (None, table):
+            with tempfile.TemporaryDirectory() as place:
+                measure(Path(place))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
+
+from harness.runs import Run, fixed_order
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 
@@ -49,3 +52,20 @@ def test_the_table_is_markdown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
     print_table([Row("scoring", 0.5, "peer 1.0", 4.0)])
     assert capsys.readouterr().out.splitlines()[-1] == "| scoring | 0.50 s | peer 1.0 | 4.00 s | 8.0x |"
+
+
+def test_the_largest_change_is_that_of_a_passage_that_both_runs_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import determinism
+
+    def run(**rankings: tuple[list[str], list[float]]) -> SimpleNamespace:
+        rows = {
+            query: fixed_order(ids, np.array(scores, dtype=np.float32)) for query, (ids, scores) in rankings.items()
+        }
+        return SimpleNamespace(part=lambda name: Run(name, rows), manifest=SimpleNamespace(data=["fi"]))
+
+    one = run(q1=(["a", "b", "c"], [3, 2, 1]), q2=(["a", "b"], [1, 1]))
+    two = run(q1=(["b", "a", "d"], [2.25, 2.5, 9]), q2=(["a", "b"], [1, 1]))
+    assert determinism.largest_change(one, two, "fi") == determinism.largest_change(two, one, "fi") == 0.5
+    assert determinism.largest_change(one, one, "fi") == 0
+    assert determinism.spread(one) == 1.0

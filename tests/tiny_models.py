@@ -61,18 +61,18 @@ def _tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=raw, model_max_length=MAX_LENGTH, **names)
 
 
-def bert(folder: Path, seed: int = 0) -> Path:
-    """A plain Hugging Face folder: two layers of BERT, 16 dimensions, WordPiece, safetensors."""
+def bert(folder: Path, seed: int = 0, dimensions: int = 16, layers: int = 2) -> Path:
+    """A plain Hugging Face folder: layers of BERT with two heads, WordPiece, safetensors."""
     import torch
     from transformers import BertConfig, BertModel
 
     tokenizer = _tokenizer()
     config = BertConfig(
         vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=2,
+        hidden_size=dimensions,
+        num_hidden_layers=layers,
         num_attention_heads=2,
-        intermediate_size=32,
+        intermediate_size=2 * dimensions,
         max_position_embeddings=MAX_LENGTH,
         initializer_range=0.3,
     )

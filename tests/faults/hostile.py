@@ -175,6 +175,9 @@ INPUTS = (
     Hostile(
         "1,000,000 reasons", "withdrawal", lambda: b"date = 2026-11-25\nreason = '%s'" % (b"a" * 1_000_000), "reason"
     ),
+    Hostile(
+        "a shard outside the folder", "augmented", lambda: b'{"sha256": {"../other.jsonl": "0"}}', "outside its folder"
+    ),
     Hostile("100,000 unknown parts", "query_map", lambda: b"q\tpart\tq\n" * 100_000, "unknown part"),
     Hostile("a line of 17 MiB", "passages", lambda: b"a" * (17 << 20), "the line is too long"),
     Hostile("an object of 17 MiB", "passages", lambda: b'{"a": "' + b"a" * (17 << 20), "the line is too long"),

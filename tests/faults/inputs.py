@@ -37,12 +37,14 @@ def measure(attack: Hostile, folder: Path) -> Measured:
     target = contract.load(attack.target)
     path = contract.place(target, folder)
     _in_child(lambda: path.write_bytes(attack.data()))
+    # A reader may take the file away.
+    size = path.stat().st_size
     begun = time.monotonic()
     status, peak = _in_child(lambda: _read(attack, path))
     seconds = time.monotonic() - begun
     told = {0: "accepted", 1: "refused", 70: "traceback"}
     outcome = told.get(status, f"ended with {status}")
-    return Measured(attack.name, attack.target, path.stat().st_size, round(seconds, 2), peak >> 20, outcome)
+    return Measured(attack.name, attack.target, size, round(seconds, 2), peak >> 20, outcome)
 
 
 def _read(attack: Hostile, path: Path) -> None:

@@ -80,6 +80,23 @@ same contract on every `make test`.
 |:---|---:|---:|---:|---:|:---|
 """
 
+MENDED = """
+## What was found and mended
+
+Trials and sessions that ended in the first two are not counted above; all are mended, and each has a test. The trials were made
+again after that, the fuzzing only of the readers that had changed.
+
+- `leaderboard` after a kill: of the first 75 kills, 22 kept the promise; after the others, and after two of three full disks,
+  leaderboard.json and the pages of systems had other bytes, since entries stood in another order where score files were read
+  again, not computed (`tests/test_score.py`).
+- A score file of 2.6 KB whose row group claims 130,023,356,030 rows took more than 2 GiB; found by fuzzing after 433,957
+  executions. What a group claims is now held against the rows of the file before it is read; the input is in
+  `tests/fuzz/corpus/scores`.
+- A `shards.json` with a path out of its folder: an index could be written beside a file outside
+  (`tests/test_augmented_texts.py`). Half a character in a question of XOR-TyDi, MKQA or ir_datasets, which no page can hold
+  (`tests/test_published_rows.py`). Both were found by reading, not by a trial.
+"""
+
 LIBRARIES = ("numpy", "pyarrow", "pydantic", "pyyaml")
 LARGEST = 12
 
@@ -113,6 +130,7 @@ def write(output: Path, faults: Sequence[Row], inputs: Sequence[Row], fuzzed: It
         )
     seconds, executions = (sum(row[name] for row in rows) for name in ("seconds", "executions"))
     text += f"| all | {seconds:,} | {executions:,} | | | |\n"
+    text += MENDED
     write_text(output, text)
 
 
