@@ -140,7 +140,7 @@ class Dense:
             "load model",
             loading,
             "seconds",
-            "timed here, with the libraries that it needs where they were not in use yet",
+            "timed here, with the import of its libraries",
         )
         return Estimate((*known, loaded, *times_and_memory(planned, encoder, job, context.workers)))
 
