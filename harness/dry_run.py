@@ -24,11 +24,11 @@ _SCORE_BYTES = 24
 
 @dataclass(frozen=True)
 class Plan:
-    """``figures``: all that is known; ``known``: whether the adapter itself said what its search takes."""
+    """``figures``: all that is known; ``unknown``: what is not, in words."""
 
     system: str
     reused: bool
-    known: bool
+    unknown: tuple[str, ...]
     queries: int
     finished: int
     figures: tuple[Figure, ...]
@@ -62,10 +62,10 @@ def plan_of(
     run = prepared(track, card, runs, context)
     queries = sum(len(collection.queries) for collection in run.collections.values())
     if run.is_there(strict):
-        return Plan(run.name, True, True, queries, queries, ())
+        return Plan(run.name, True, (), queries, queries, ())
     run.check_not_withdrawn()
     figures: list[Figure] = []
-    finished_queries, known = 0, True
+    finished_queries, unknown = 0, dict[str, None]()
     for group in run.groups():
         journal = run.journal(group)
         finished = frozenset(r.query_id for r in Journal(journal).read()) if journal.is_file() else frozenset()
@@ -73,9 +73,10 @@ def plan_of(
         request = group.request(track.depth)
         own = replace(context, work=run.work, finished=finished)
         estimate = estimate_of(run.system, request, own, timed=timed)
-        known = known and estimate is not None
-        figures += [*(estimate or Estimate(())).figures, *_recorded(run, group, request, finished)]
-    return Plan(run.name, False, known, queries, finished_queries, tuple(figures))
+        estimate = estimate or Estimate((), ("what the search takes: its adapter has no `estimate`",))
+        unknown.update(dict.fromkeys(estimate.unknown))
+        figures += [*estimate.figures, *_recorded(run, group, request, finished)]
+    return Plan(run.name, False, tuple(unknown), queries, finished_queries, tuple(figures))
 
 
 def disks(plans: Iterable[Plan], cache: Path, runs: Path) -> list[Disk]:

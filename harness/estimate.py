@@ -34,9 +34,10 @@ class Figure(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """``resumed``: what is there already; ``work``: what is to do. Without times where none were measured."""
+    """Without times where none were measured. ``unknown``: what no figure is given for, in words."""
 
     figures: tuple[Figure, ...]
+    unknown: tuple[str, ...] = ()
 
 
 class Timing(NamedTuple):

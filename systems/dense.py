@@ -133,16 +133,13 @@ class Dense:
             parameters.store_dtype,
         )
         known = sizes(planned, encoder.dimensions)
+        unknown = ("files, memory and time of its approximate index",) if parameters.index is not None else ()
         if not timed:
-            return Estimate(tuple(known))
-        loaded = Figure(
-            "time",
-            "load model",
-            loading,
-            "seconds",
-            "timed here, with the libraries that it needs where they were not in use yet",
-        )
-        return Estimate((*known, loaded, *times_and_memory(planned, encoder, job, context.workers)))
+            return Estimate(tuple(known), unknown)
+        loaded = Figure("time", "load model", loading, "seconds", "timed here, with the import of its libraries")
+        measured = times_and_memory(planned, encoder, job, context.workers)
+        # An approximate search is not the exact one that was timed.
+        return Estimate((*known, loaded, *(f for f in measured if not (unknown and f.what == "search"))), unknown)
 
     def _job(self, threads: int, context: Context) -> EncodingJob:
         parameters = self._parameters

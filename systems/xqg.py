@@ -73,9 +73,8 @@ class Xqg(Dense):
         places = spread(len(ids), len(ids) if isinstance(self._texts, dict) else FIRST_SAMPLE)
         mean = sum(len(self._texts[ids[place]]) for place in places) / max(1, len(places))
         basis = f"{mean:.3g} a passage, the mean of {len(places):,}"
-        return Estimate(
-            (Figure("work", "generated queries to encode", mean * left, "queries", basis), *estimate.figures)
-        )
+        generated = Figure("work", "generated queries to encode", mean * left, "queries", basis)
+        return estimate._replace(figures=(generated, *estimate.figures))
 
     def _chosen(self, docs: Passages) -> Mapping[str, list[str]]:
         choice = Choice(self._xqg.languages, self._xqg.per_language, self._xqg.shuffled)

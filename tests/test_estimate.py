@@ -105,7 +105,7 @@ def test_the_vectors_take_the_bytes_that_were_said_before(folder: Path, xdr: Ter
     said = json.loads(done.out)
     [system] = said["systems"]
     assert said["fits"]
-    assert (system["reused"], system["known"], system["finished"]) == (False, True, 0)
+    assert (system["reused"], system["unknown"], system["finished"]) == (False, [], 0)
     disk = amounts(system["figures"], "disk")
     assert xdr("run", "track.toml", f"{name}.toml").status == 0
     assert disk["vectors"] == store_bytes(folder) == PASSAGES * DIMENSIONS * 2
@@ -177,9 +177,19 @@ def test_a_run_that_is_there_takes_nothing(folder: Path, xdr: Terminal) -> None:
 def test_what_an_adapter_does_not_say_is_unknown_and_not_nothing(folder: Path, xdr: Terminal) -> None:
     shown = xdr("run", "track.toml", "dummy", "bm25", "--dry-run").out
     assert "unknown" in shown.partition("bm25: ")[0]
-    assert "and what dummy takes, which is unknown" in shown
+    assert "and what is unknown of dummy" in shown
     systems = json.loads(xdr("run", "track.toml", "dummy", "--dry-run", "--json").out)["systems"]
-    assert [(system["known"], amounts(system["figures"], "time")) for system in systems] == [(False, {})]
+    [system] = systems
+    assert "no `estimate`" in system["unknown"][0]
+    assert amounts(system["figures"], "time") == {}
+
+
+def test_an_approximate_index_is_unknown_and_no_exact_search(folder: Path) -> None:
+    card = folder / "own-dense.toml"
+    card.write_text(card.read_text() + '[parameters.index]\nfactory = "Flat"\n')
+    found = plan(folder, "own-dense.toml", timed=True)
+    assert "approximate index" in found.unknown[0]
+    assert "search" not in amounts_of(found, "time")
 
 
 def test_systems_that_share_a_store_need_its_space_once(folder: Path, xdr: Terminal) -> None:

@@ -59,8 +59,8 @@ def _table(plan: Plan) -> Iterator[str]:
         return
     resumed = f", {plan.finished:,} of them ranked already by a killed run" if plan.finished else ""
     yield f"{plan.system}: {plan.queries:,} queries{resumed}"
-    if not plan.known:
-        yield "  unknown        what the search takes: its adapter has no `estimate`"
+    for what in plan.unknown:
+        yield f"  {'unknown':14} {what}"
     figures = [figure for kind in _TITLES for figure in _summed(plan.figures) if figure.kind == kind]
     for figure in figures:
         yield f"  {_TITLES[figure.kind]:14} {figure.what:28} {figure.in_words():>22}   {figure.basis}"
@@ -83,8 +83,8 @@ def _summed(figures: Sequence[Figure]) -> list[Figure]:
 def _totals(plans: Sequence[Plan], found: Sequence[Disk]) -> Iterator[str]:
     from harness.dry_run import totals
 
-    unknown = [plan.system for plan in plans if not plan.known]
-    more = f", and what {', '.join(unknown)} takes, which is unknown" if unknown else ""
+    unknown = [plan.system for plan in plans if plan.unknown]
+    more = f", and what is unknown of {', '.join(unknown)}" if unknown else ""
     amounts = totals(plans)
     yield f"total: {duration(amounts['seconds'])}, memory {size(amounts['memory bytes'])}{more}"
     for disk in found:
