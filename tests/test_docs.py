@@ -73,7 +73,7 @@ def test_every_command_that_a_guide_names_exists(guide: Path) -> None:
 
     known = {command.name for command in app.registered_commands} | {"data"}
     known_data = {command.name or command.callback.__name__ for command in data_app.registered_commands}
-    for command, argument in re.findall(r"\bxdr ([a-z]+)(?: ([a-z]+))?", guide.read_text("utf-8")):
+    for command, argument in re.findall(r"(?<![-\w])xdr ([a-z]+)(?: ([a-z]+))?", guide.read_text("utf-8")):
         assert command in known, f"{guide.name}: xdr {command}"
         assert command != "data" or argument in known_data, f"{guide.name}: xdr data {argument}"
 

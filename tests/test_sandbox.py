@@ -205,9 +205,11 @@ def test_endless_output_fills_nothing(
 def test_a_fork_bomb_is_ended_with_all_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "MAX_PROCESSES", 20)
     body = "import os, time\nfor _ in range(60):\n    if os.fork() == 0: time.sleep(30)\ntime.sleep(30)\n"
+    # Other tests of this process may have left helpers of their own.
+    before = set(sandbox._descendants(os.getpid()))
     with pytest.raises(InvalidInput, match="started more than 20 processes at once"):
         python(tmp_path, body, timeout_seconds=25)
-    assert not sandbox._descendants(os.getpid())
+    assert set(sandbox._descendants(os.getpid())) <= before
 
 
 @needs_bwrap

@@ -183,7 +183,9 @@ def _held(place: Place, command: Command, folder: Path, attempt: Callable[[], in
     status, message = attempt(), said(folder)
     if status == 0:
         return "" if not place.differences(command, folder) else "exit 0, but not all was written"
-    if status != 1 or "Traceback" in message or "cannot write" not in message:
+    # A run is refused before it begins where the disk is known to be too small.
+    explained = any(words in message for words in ("cannot write", "the disk cannot hold"))
+    if status != 1 or "Traceback" in message or not explained:
         return f"exit {status}: {message[-300:]}"
     for name, data in outputs(command, folder).items():
         if name not in before and name not in whole:
