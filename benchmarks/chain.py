@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from encoding import LENGTHS, TOKEN_BUDGET, make_model, texts_of
+from figures import give
 
 from harness.dense.encoder import EncoderSettings
 from harness.dense.encoding import blocks_of
@@ -89,11 +89,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=None, help="where the figures go; default: standard output")
     arguments = parser.parse_args()
     sizes = (arguments.passages, arguments.queries_each, arguments.layers, arguments.hidden)
-    text = json.dumps(run(*sizes), indent=1)
-    if arguments.json is None:
-        print(text)
-    else:
-        arguments.json.write_text(text + "\n", "utf-8")
+    give(run(*sizes), arguments.json)
 
 
 if __name__ == "__main__":

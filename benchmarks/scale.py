@@ -10,7 +10,6 @@ making them does not take longer than storing them. The store is removed afterwa
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import shutil
@@ -25,6 +24,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from figures import give
 
 from harness.dense.encoding import blocks_of
 from harness.platform_info import cpu_model, library_versions
@@ -127,11 +127,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None, help="where to write; default: a temporary folder")
     parser.add_argument("--json", type=Path, default=None, help="where the figures go; default: standard output")
     arguments = parser.parse_args()
-    text = json.dumps(run((arguments.passages, arguments.queries, arguments.depth), arguments.folder), indent=1)
-    if arguments.json is None:
-        print(text)
-    else:
-        arguments.json.write_text(text + "\n", "utf-8")
+    give(run((arguments.passages, arguments.queries, arguments.depth), arguments.folder), arguments.json)
 
 
 if __name__ == "__main__":
