@@ -1,6 +1,6 @@
 """Run the benchmarks of dense retrieval beside their peers, one after the other, and keep their rows for docs/scale.md.
 
-python benchmarks/dense_speed.py --json speed.json [--search 2000000] [--stored 204800] [--passages 64] [--questions 512]
+python benchmarks/dense_speed.py --json speed.json [--search 2000000] [--stored 1024000] [--passages 64] [--questions 256]
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True, help="where the rows go")
     parser.add_argument("--search", type=int, default=2_000_000, help="passages of the exact search")
     parser.add_argument("--queries", type=int, default=2_110, help="queries of the exact search")
-    parser.add_argument("--stored", type=int, default=204_800, help="passages of the store")
+    parser.add_argument("--stored", type=int, default=1_024_000, help="passages of the store")
     parser.add_argument("--passages", type=int, default=64, help="passages to encode")
-    parser.add_argument("--questions", type=int, default=512, help="questions to encode")
+    parser.add_argument("--questions", type=int, default=256, help="questions to encode")
     parser.add_argument("--folder", type=Path, default=None, help="where to write; default: a temporary folder")
     arguments = parser.parse_args()
     libraries = library_versions(("numpy", "torch", "faiss-cpu", "sentence-transformers", "transformers"))

@@ -1,6 +1,6 @@
 """Encoding with mBERT's architecture beside SentenceTransformer.encode, and beside padding everything to 128 tokens.
 
-python benchmarks/encoding.py [--passages 64] [--questions 512]
+python benchmarks/encoding.py [--passages 64] [--questions 256]
 
 The weights are random, from mBERT-base's configuration (12 layers, 768 dimensions, 119,547 pieces); the WordPiece vocabulary
 is trained on the texts. Texts are English paragraphs of TyDi QA and questions of XOR-TyDi in seven languages where
@@ -35,7 +35,7 @@ LENGTHS = {"passages": 128, "questions": 32}
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def rows(passages: int = 64, questions: int = 512, layers: int = 12, hidden: int = 768) -> list[Row]:
+def rows(passages: int = 64, questions: int = 256, layers: int = 12, hidden: int = 768) -> list[Row]:
     """Time all sides. Raises ``RuntimeError`` if their vectors in float32 differ by more than rounding."""
     import torch
     from sentence_transformers import SentenceTransformer
@@ -154,7 +154,7 @@ def make_model(folder: Path, texts: list[str], layers: int, hidden: int) -> Path
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--passages", type=int, default=64)
-    parser.add_argument("--questions", type=int, default=512)
+    parser.add_argument("--questions", type=int, default=256)
     print_table(rows(**vars(parser.parse_args())))
     print(f"\nload {os.getloadavg()[0]:.1f}")
 

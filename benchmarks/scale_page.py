@@ -77,7 +77,8 @@ Another faiss version or kind of processor may train other centroids.
 SPEED = """
 ## Speed beside peers
 
-Both sides in one command on the same machine, by turns. A ratio of 2x says that ours takes half of the peer's time.
+Both sides in one command on the same machine, by turns. A ratio of 2x says that ours takes half of the peer's time. In the
+paper's collection 35 of 36 texts to encode are generated queries, which are as short as questions.
 
 | what | ours | peer | peer's time | ratio | load |
 |:---|---:|:---|---:|---:|---:|

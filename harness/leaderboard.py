@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from harness.bounds import Reach, bounds_of
 from harness.card import Card
 from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
 from harness.config import Record, checked
@@ -18,7 +19,7 @@ from harness.manifest import Manifest
 from harness.migrations import CURRENT, migrated
 from harness.reading import parse_json, read_bytes
 from harness.reproductions import Reproduced, Reproduction, standing_of
-from harness.score import ScoreFile, bounds_of
+from harness.score import ScoreFile
 from harness.tracks import Track
 from harness.withdrawal import Withdrawal
 
@@ -134,10 +135,11 @@ def build(
         rank = ranked[-1].rank if previous is not None and value == previous else place
         ranked.append(row.model_copy(update={"rank": rank}))
         previous = value
+    bounds = bounds_of(track)
     return Leaderboard(
         schema_version=SCHEMA_VERSION,
         track=track.model_dump(mode="json", exclude={"parts": {"__all__": {"location"}}}),
-        columns=tuple(_column(track, name, scores) for name in (part.name for part in track.parts)),
+        columns=tuple(_column(track, name, scores, bounds[name]) for name in (part.name for part in track.parts)),
         rows=tuple(ranked),
         comparison=comparison.model_dump(mode="json", exclude={"differences", "means", "standings"}),
     )
@@ -218,9 +220,8 @@ def _cell(value: float | None, test: Difference | None, interval: Bounds | None)
     return Cell(value=value, interval=interval, difference_interval=test.interval, **fields)
 
 
-def _column(track: Track, name: str, scores: Sequence[ScoreFile]) -> Column:
+def _column(track: Track, name: str, scores: Sequence[ScoreFile], bounds: Mapping[str, Reach]) -> Column:
     part = track.part(name)
-    bounds = {measure: bounds_of(part, measure, track.depth) for measure in track.measures}
     counts: dict[str, int] = {}
     for measure in track.measures:
         found = [score.values[name, measure] for score in scores if (name, measure) in score.values]
@@ -231,8 +232,8 @@ def _column(track: Track, name: str, scores: Sequence[ScoreFile]) -> Column:
         dataset=part.dataset,
         in_macro=name in track.macro_parts,
         queries=counts,
-        ceiling={measure: bounds[measure][0] for measure in track.measures},
-        random={measure: bounds[measure][1] for measure in track.measures},
+        ceiling={measure: bounds[measure].ceiling for measure in track.measures},
+        random={measure: bounds[measure].random for measure in track.measures},
     )
 
 

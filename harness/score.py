@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -345,38 +344,6 @@ def _read_columns(path: Path) -> tuple[list[list[Any]], dict[str, Any]]:
     if not pa.types.is_float64(values.type) or not np.isfinite(values.to_numpy()).all() or None in chain(*columns):
         raise ValueError("a value that no score file has")
     return [*columns, values.to_pylist()], dict(parse_json(table.schema.metadata[b"xdr"]))
-
-
-@functools.cache
-def bounds_of(part: Part, measure_name: str, depth: int, samples: int = 10) -> tuple[float, float]:
-    """Ceiling and random-ranking score of a measure on a part.
-
-    The ceiling is the score of a ranking that knows the judgements: for each query, the passages that help it first. The
-    random score is the mean over ``samples`` random rankings of the collection (fixed seed).
-    """
-    judged, measure = judged_part(part), parse(measure_name)
-    ids = np.array(judged.docs.ids, dtype=object)
-    ideal = {query_id: _ideal(judged, query_id, measure)[:depth] for query_id in judged.query_ids}
-    ceiling = _mean(measure.score(judged, ideal).values())
-    # Raw words of Philox: the same in every version of NumPy, unlike the choices that it makes of them.
-    words = np.random.Philox(key=20230723)
-    draws = []
-    for _ in range(samples):
-        rankings = {
-            query_id: tuple(ids[np.argsort(words.random_raw(len(ids)), kind="stable")[:depth]])
-            for query_id in judged.query_ids
-        }
-        draws.append(_mean(measure.score(judged, rankings).values()))
-    return ceiling, float(np.mean(draws))
-
-
-def _ideal(judged: Judged, query_id: str, measure: Measure) -> list[str]:
-    """Relevant passages by falling grade, each first one that by itself makes a token-budget hit where that matters."""
-    answers = (judged.collection.answers or {}).get(query_id, ())
-    if isinstance(measure, AnswerRecall | TokenRecall):
-        return [doc.doc_id for doc in judged.docs if measure.is_hit_by(answers, doc.text)][:1]
-    grades = (judged.collection.qrels or {}).get(query_id, {})
-    return [doc for doc, grade in sorted(grades.items(), key=lambda item: (-item[1], item[0])) if grade > 0]
 
 
 def _mean(values: Iterable[float]) -> float:

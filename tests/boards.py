@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from score_files import scores_of, track_of
 
+from harness.bounds import Reach
 from harness.compare import compare_systems
 from harness.leaderboard import Leaderboard, build
 from harness.manifest import Manifest, PartRecord
@@ -38,6 +39,11 @@ def means(**by_part: float) -> dict[str, dict[str, float]]:
     return {part: {f"{part}{i}": float(i < round(10 * mean)) for i in range(10)} for part, mean in by_part.items()}
 
 
+def no_collections(track: Track) -> dict[str, dict[str, Reach]]:
+    """Ceilings have tests of their own, with collections; these tables have none."""
+    return {part.name: dict.fromkeys(track.measures, Reach(0.75, 0.25)) for part in track.parts}
+
+
 def board_of(
     track: Track,
     *scores: ScoreFile,
@@ -49,8 +55,7 @@ def board_of(
     titles, withdrawn, cards = titles or {}, withdrawn or {}, cards or {}
     manifests = {s.system: manifest_of(s, titles.get(s.system, ""), cards.get(s.system, {})) for s in scores}
     comparison = compare_systems(track, [score for score in scores if score.system not in withdrawn])
-    # Ceilings have tests of their own, with collections; these tables have none.
-    with patch("harness.leaderboard.bounds_of", lambda part, measure, depth: (0.75, 0.25)):
+    with patch("harness.leaderboard.bounds_of", no_collections):
         return build(track, scores, comparison, manifests, withdrawn)
 
 

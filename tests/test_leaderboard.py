@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boards import board_of, manifest_of, means, toy_board
+from boards import board_of, manifest_of, means, no_collections, toy_board
 from pydantic import ValidationError
 from score_files import scores_of, track_of
 
@@ -23,7 +23,7 @@ from harness.withdrawal import Withdrawal
 
 @pytest.fixture(autouse=True)
 def _bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.leaderboard.bounds_of", lambda part, measure, depth: (0.75, 0.25))
+    monkeypatch.setattr("harness.leaderboard.bounds_of", no_collections)
 
 
 def ranks(board: Leaderboard) -> list[tuple[str, int | None]]:

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import RawIOBase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,8 +29,11 @@ from harness.files import explained_write_errors, write_text
 
 SCHEMA_VERSION = 2
 
-_PIECE = 1 << 15
+_CONVERTED_AT_ONCE = 1 << 15
 """Numbers converted in one call: torch shares out more among threads, and on a busy machine waits for the last of them."""
+
+_PIECE = 1 << 17
+"""Numbers that are converted, checked, hashed and written before the next: so few stay in the processor's cache."""
 
 
 class Block(NamedTuple):
@@ -65,20 +68,23 @@ class VectorStore:
 
     def append(self, vectors: NDArray[Any], shard_bytes: int) -> None:
         """Add a block, shape (rows, dimensions), in a new shard file if this one has reached ``shard_bytes``."""
-        stored = _converted(vectors, self.dtype)
-        if not _all_finite(stored):
-            raise InvalidInput(
-                f'vectors are not finite, or too large for {self.dtype.name}; use store_dtype = "float32" in the card'
-            )
-        data = stored.reshape(-1).view(np.uint8).data
         shard, offset = self._next_place(shard_bytes)
-        block = Block(shard, offset, len(vectors), self.rows, _digest(data))
+        digest = xxhash.xxh3_128()
         with explained_write_errors(self.path):
-            with self._shard(shard).open("r+b" if offset else "wb") as file:
+            # What a block that is refused leaves behind has no line in the journal, and is written over.
+            with self._shard(shard).open("r+b" if offset else "wb", buffering=0) as file:
                 file.seek(offset)
-                file.write(data)
-                file.flush()
+                for piece in _pieces(vectors, self.dtype):
+                    if not _all_finite(piece):
+                        raise InvalidInput(
+                            f"vectors are not finite, or too large for {self.dtype.name}; "
+                            'use store_dtype = "float32" in the card'
+                        )
+                    data = piece.view(np.uint8).data
+                    digest.update(data)
+                    _write_all(file, data)
                 os.fsync(file.fileno())
+            block = Block(shard, offset, len(vectors), self.rows, digest.hexdigest())
             with (self.path / "blocks.jsonl").open("ab") as lines:
                 lines.write(json.dumps(list(block)).encode() + b"\n")
                 lines.flush()
@@ -195,32 +201,49 @@ def _read_into(file: RawIOBase, data: bytearray) -> int:
     return done
 
 
-def _converted(vectors: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The same values, rounded where they must be; torch converts half precision ten times as fast as NumPy."""
-    import torch
+def _write_all(file: RawIOBase, data: memoryview) -> None:
+    """One call need not write all."""
+    while data:
+        data = data[file.write(data) :]
 
-    if vectors.dtype == dtype:
-        return np.ascontiguousarray(vectors)
-    converted = np.empty(vectors.shape, dtype)
-    # A view of bytes that may not be written is only read here.
-    with warnings.catch_warnings(action="ignore", category=UserWarning):
-        source = torch.from_numpy(np.ascontiguousarray(vectors).reshape(-1))
-    target = torch.from_numpy(converted.reshape(-1))
-    for start in range(0, len(source), _PIECE):
-        target[start : start + _PIECE].copy_(source[start : start + _PIECE])
-    return converted
+
+def _pieces(vectors: NDArray[Any], dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+    """The values in another dtype, one row of pieces, each of which is gone when the next one is asked for."""
+    numbers = np.ascontiguousarray(vectors).reshape(-1)
+    buffer = np.empty(min(_PIECE, len(numbers)), dtype)
+    for start in range(0, len(numbers), _PIECE):
+        source = numbers[start : start + _PIECE]
+        piece = buffer[: len(source)]
+        _copy(source, piece)
+        yield piece
 
 
 def as_float32(vectors: NDArray[Any]) -> NDArray[np.float32]:
-    return _converted(vectors, np.dtype(np.float32))
+    if vectors.dtype == np.float32:
+        return np.ascontiguousarray(vectors)
+    converted = np.empty(vectors.shape, np.float32)
+    _copy(np.ascontiguousarray(vectors).reshape(-1), converted.reshape(-1))
+    return converted
 
 
-def _all_finite(vectors: NDArray[Any]) -> bool:
+def _copy(source: NDArray[Any], target: NDArray[Any]) -> None:
+    """The same values, rounded where they must be; torch converts half precision ten times as fast as NumPy."""
+    import torch
+
+    # A view of bytes that may not be written is only read here.
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        values, places = torch.from_numpy(source), torch.from_numpy(target)
+    for start in range(0, len(values), _CONVERTED_AT_ONCE):
+        end = start + _CONVERTED_AT_ONCE
+        places[start:end].copy_(values[start:end])
+
+
+def _all_finite(numbers: NDArray[Any]) -> bool:
     """By the bits of the exponents, which is many times as fast as ``np.isfinite`` in half precision."""
-    bits = np.dtype(f"u{vectors.dtype.itemsize}")
-    infinity = np.array(np.inf, vectors.dtype).view(bits)
-    magnitudes = vectors.view(bits) & np.array(np.iinfo(bits).max >> 1, bits)
-    return bool((magnitudes < infinity).all())
+    bits = np.dtype(f"u{numbers.dtype.itemsize}")
+    infinity = int(np.array(np.inf, numbers.dtype).view(bits))
+    magnitudes = numbers.view(bits) & bits.type(np.iinfo(bits).max >> 1)
+    return int(magnitudes.max(initial=0)) < infinity
 
 
 def _digest(data: bytearray | memoryview) -> str:

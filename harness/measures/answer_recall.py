@@ -58,6 +58,9 @@ class AnswerRecall:
             values[query_id] = float(any(has_answer(answers[query_id], text) for text in texts))
         return values
 
+    def searchable(self, text: str) -> str:
+        return padded_tokens(text)
+
     def is_hit_by(self, answers: Iterable[str], text: str) -> bool:
         """Whether one passage, ranked first, makes a hit."""
         return has_answer(answers, text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.collections.view import Collection
 from harness.records import Passages
@@ -48,4 +48,17 @@ class Measure(Protocol):
 
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
         """Value by query id for every query in the denominator; one that is missing from the rankings gets 0."""
+        ...
+
+
+@runtime_checkable
+class AnswerMeasure(Measure, Protocol):
+    """A measure that looks for answers in passages: a hit in one of the first of a ranking, or none."""
+
+    def searchable(self, text: str) -> str:
+        """A form of a passage or an answer without line ends: where an answer is found, its form is part of the passage's."""
+        ...
+
+    def is_hit_by(self, answers: Sequence[str], text: str) -> bool:
+        """Whether one passage, ranked first, makes a hit."""
         ...

@@ -72,6 +72,9 @@ class TokenRecall:
                     values[measure.name][query_id] = float(hit)
         return values
 
+    def searchable(self, text: str) -> str:
+        return reduced(text)
+
     def is_hit_by(self, answers: Sequence[str], text: str) -> bool:
         """Whether one passage, ranked first, makes a hit."""
         return tokens_to_answer(answers, text) <= self.budget
@@ -85,7 +88,8 @@ def span_answers(answers: Iterable[str]) -> tuple[str, ...]:
 def tokens_to_answer(answers: Iterable[str], text: str) -> float:
     """How many tokens of the passage, read from its start, hold the first of the answers; infinite when none do."""
     own = outline(text).reduced
-    candidates = [answer for answer in span_answers(answers) if reduced(answer) in own]
+    possible = (answer for answer in span_answers(answers) if can_stand_in_tokens(answer))
+    candidates = [answer for answer in possible if reduced(answer) in own]
     joined = tokenized(text).joined if candidates else ""
     ends = [joined.find(answer) + len(answer) for answer in candidates if answer in joined]
     return joined.count(" ", 0, min(ends)) + 1 if ends else math.inf
