@@ -8,6 +8,8 @@ dates, whole numbers of 64 bits, and lists and tables at most ``limits.NESTING``
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import gzip
 import json
 import math
@@ -132,11 +134,17 @@ def parse_toml(text: str) -> dict[str, Any]:
 def parse_yaml(text: str) -> Any:
     """A YAML document of null, truth values, numbers, texts, lists and tables alone. Raises ``ValueError``."""
     try:
-        return _plain(yaml.load(text, Loader=PlainLoader))
+        return copy.deepcopy(_parsed_yaml(text))
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
     except (RecursionError, OverflowError):
         raise ValueError(_TOO_DEEP) from None
+
+
+# A manifest is asked for by every stage of a leaderboard, and is slow to parse.
+@functools.lru_cache(maxsize=64)
+def _parsed_yaml(text: str) -> Any:
+    return _plain(yaml.load(text, Loader=PlainLoader))
 
 
 _LONG_KEY = re.compile(

@@ -22,12 +22,13 @@ def source_digests(start: Path) -> dict[str, str]:
     home = _home(start)
     found: dict[str, str] = {}
     waiting = [start, *_files_of(home, ".".join(start.parent.relative_to(home).parts))]
+    known = set(waiting)
     while waiting:
         path = waiting.pop()
-        name = _name_of(path, home)
-        if name not in found:
-            found[name] = sha256_of_file(path)
-            waiting.extend(_imported_files(path, start, home))
+        found.setdefault(_name_of(path, home), sha256_of_file(path))
+        imported = [file for file in dict.fromkeys(_imported_files(path, start, home)) if file not in known]
+        known.update(imported)
+        waiting.extend(imported)
     return dict(sorted(found.items()))
 
 

@@ -43,7 +43,7 @@ from harness.records import Doc, Passages, Ranking
 from harness.system import Context, Request
 
 _LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
-_QUERIES_PER_PASS = 16 * QUERY_TILE
+_QUERIES_PER_PASS = 4 * QUERY_TILE
 
 
 class Dense:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare.all_pairs import AllPairs, all_pairs, largest_differences, permutations
+from harness.compare.all_pairs import AllPairs, Column, all_pairs, all_pairs_of, largest_differences, permutations
 from harness.compare.letters import groups, letter, letters, rank_intervals
 from harness.errors import InvalidInput
 
@@ -68,8 +68,22 @@ def test_permutations_are_uniform_and_do_not_depend_on_where_one_begins() -> Non
 @pytest.mark.parametrize("chunk", [1, 4, 50, 64, 1000])
 def test_chunks_change_nothing(chunk: int) -> None:
     contributions = scores(20, 5)
-    expected = largest_differences(contributions, names(20), 333, 2)
-    np.testing.assert_array_equal(largest_differences(contributions, names(20), 333, 2, chunk), expected)
+    expected = largest_differences([Column(contributions, names(20))], 333, 2)
+    np.testing.assert_array_equal(largest_differences([Column(contributions, names(20))], 333, 2, chunk), expected)
+
+
+def test_columns_are_decided_as_each_by_itself() -> None:
+    """A macro average, parts that share its units, one with other units, and one that a system has no scores on."""
+    columns = [
+        Column(scores(12, 4, 0.3), names(12)),
+        Column(scores(5, 4, 0.3, seed=1), names(12)[4:9]),
+        Column(scores(6, 4, seed=2), [f"other-{row}" for row in range(6)]),
+        Column(scores(12, 3, 0.5, seed=3), names(12)),
+        Column(np.ones((3, 4)), names(3)),
+    ]
+    for column, found in zip(columns, all_pairs_of(columns, 200, 7), strict=True):
+        np.testing.assert_array_equal(found.p_adjusted, naive(*column, 200, 7))
+        np.testing.assert_array_equal(found.totals, column.contributions.sum(axis=0))
 
 
 @settings(max_examples=25, deadline=None)

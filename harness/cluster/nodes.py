@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from threadpoolctl import threadpool_limits
+
 from harness.errors import Finding
 from harness.files import sha256_of_file
 from harness.platform_info import library_versions
@@ -102,6 +105,8 @@ def _arithmetic() -> str:
     try:
         for rows, inner, columns in _SHAPES:
             one, two = (_numbers(*shape) for shape in ((rows, inner), (inner, columns)))
+            with threadpool_limits(1, user_api="blas"):
+                digest.update(np.matmul(one.numpy(), two.t().contiguous().numpy().T).tobytes())
             product = torch.mm(one, two)
             for values in (product, product.softmax(1), torch.nn.functional.gelu(product)):
                 digest.update(values.numpy().tobytes())

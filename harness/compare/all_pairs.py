@@ -15,6 +15,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,18 @@ _CHUNK_RESAMPLES = 10_000
 _MOST_THREADS = 8
 _RELATIVE_TOLERANCE = 1e-12
 _WORDS_PER_COUNT = 4  # 64-bit words that Philox makes from one value of its counter
+
+
+class Column(NamedTuple):
+    """Scores of K systems on one column of a table.
+
+    ``contributions``: float64, shape (units, K), a unit's share of each system's statistic; on a macro average the sum over
+    the unit's topics of score / (languages * topics of the language). ``units``: their names; a unit's permutations depend
+    on its name, K and the seed alone.
+    """
+
+    contributions: NDArray[np.float64]
+    units: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -62,16 +75,19 @@ def all_pairs(
     alpha: float = 0.05,
     threads: int | None = None,
 ) -> AllPairs:
-    """Randomised Tukey test of all pairs of systems.
+    """Randomised Tukey test of all pairs of systems on one column; see ``all_pairs_of``."""
+    return all_pairs_of([Column(contributions, units)], resamples, seed, alpha, threads)[0]
+
+
+def all_pairs_of(
+    columns: Sequence[Column], resamples: int, seed: int, alpha: float = 0.05, threads: int | None = None
+) -> list[AllPairs]:
+    """Randomised Tukey test of all pairs of systems on several columns, each by itself.
+
+    A unit is permuted alike in all columns that have the same number of systems, which is computed once.
 
     Parameters
     ----------
-    contributions
-        float64, shape (units, K): a unit's share of each system's statistic; on a macro average the sum over the unit's
-        topics of score / (languages * topics of the language).
-    units
-        Names of the units. A unit's permutations depend on its name and the seed alone.
-
     alpha
         Family-wise error of the decisions.
     threads
@@ -91,11 +107,24 @@ def all_pairs(
     """
     if resamples < (needed := resamples_needed(1, alpha)):
         raise InvalidInput(f"{resamples} resamples are too few at alpha {alpha}; at least {needed} are needed")
-    if contributions.shape[0] != len(units):
-        raise InvalidInput(f"{len(units)} units, but contributions of {contributions.shape[0]}")
-    if len(set(units)) < len(units):
-        raise InvalidInput("a unit occurs twice; its contributions must be summed, since it is permuted as one")
-    largest = np.sort(largest_differences(contributions, units, resamples, seed, threads=threads))
+    for column in columns:
+        if column.contributions.shape[0] != len(column.units):
+            raise InvalidInput(f"{len(column.units)} units, but contributions of {column.contributions.shape[0]}")
+        if len(set(column.units)) < len(column.units):
+            raise InvalidInput("a unit occurs twice; its contributions must be summed, since it is permuted as one")
+    found: dict[int, AllPairs] = {}
+    for systems in dict.fromkeys(column.contributions.shape[1] for column in columns):
+        places = [place for place, column in enumerate(columns) if column.contributions.shape[1] == systems]
+        alike = [columns[place] for place in places]
+        largest = largest_differences(alike, resamples, seed, threads=threads)
+        for place, column, own in zip(places, alike, largest, strict=True):
+            found[place] = _decided(column.contributions, np.sort(own), alpha)
+    return [found[place] for place in range(len(columns))]
+
+
+def _decided(contributions: NDArray[np.float64], largest: NDArray[np.int64], alpha: float) -> AllPairs:
+    """``largest``: the largest differences in all resamples, ascending."""
+    resamples = len(largest)
     shares = to_fixed_point(contributions).integers
     sums = shares.sum(axis=0)
     margin = int(_RELATIVE_TOLERANCE * float(np.ptp(shares, axis=1).sum())) if shares.size else 0
@@ -107,38 +136,42 @@ def all_pairs(
 
 
 def largest_differences(
-    contributions: NDArray[np.float64],
-    units: Sequence[str],
-    resamples: int,
-    seed: int,
-    chunk: int = _CHUNK_RESAMPLES,
-    threads: int | None = None,
+    columns: Sequence[Column], resamples: int, seed: int, chunk: int = _CHUNK_RESAMPLES, threads: int | None = None
 ) -> NDArray[np.int64]:
-    """Largest difference between two systems in each resample, shape (resamples,), on the grid of ``to_fixed_point``.
+    """Largest difference between two systems in each resample, on the grid of ``to_fixed_point`` of each column.
 
-    Within a unit the scores are sorted before they are dealt out, so that the resamples do not depend on the order in
-    which the systems come. ``chunk`` resamples are held in memory at a time.
+    int64, shape (columns, resamples). All columns have the same number of systems. Within a unit the scores are sorted
+    before they are dealt out, so that the resamples do not depend on the order in which the systems come. ``chunk``
+    resamples are held in memory at a time.
     """
-    dealt = np.sort(to_fixed_point(contributions).integers, axis=1)
-    # A unit on which all systems agree changes no difference, whatever its permutation.
-    telling = np.flatnonzero(dealt[:, :1] != dealt[:, -1:]) if dealt.size else np.arange(0)
-    workers = max(1, min(threads or os.cpu_count() or 1, _MOST_THREADS, len(telling)))
+    systems = columns[0].contributions.shape[1]
+    # By unit, its scores in every column; one on which all systems agree changes no difference, whatever its permutation.
+    dealt: dict[str, list[tuple[int, NDArray[np.int64]]]] = {}
+    for number, column in enumerate(columns):
+        scores = np.sort(to_fixed_point(column.contributions).integers, axis=1)
+        for row in np.flatnonzero(scores[:, :1] != scores[:, -1:]).tolist() if scores.size else ():
+            dealt.setdefault(column.units[row], []).append((number, scores[row]))
+    units = sorted(dealt)
+    workers = max(1, min(threads or os.cpu_count() or 1, _MOST_THREADS, len(units)))
     chunk = max(_WORDS_PER_COUNT, chunk - chunk % _WORDS_PER_COUNT)
-    found = np.empty(resamples, dtype=np.int64)
-    counting = progress.task("test all pairs of systems", resamples * len(telling), "permutations")
+    found = np.empty((len(columns), resamples), dtype=np.int64)
+    counting = progress.task("test all pairs of systems", resamples * len(units), "permutations")
     with ThreadPoolExecutor(workers) as pool, counting as advance:
         for start in range(0, resamples, chunk):
             stop = min(start + chunk, resamples)
 
             def totals(worker: int, start: int = start, stop: int = stop) -> NDArray[np.int64]:
-                total = np.zeros((stop - start, dealt.shape[1]), dtype=np.int64)
-                for row in telling[worker::workers]:
-                    # No index is out of range; "wrap" spares the copy that the default makes for its errors.
-                    total += dealt[row].take(permutations(units[row], dealt.shape[1], (start, stop), seed), mode="wrap")
+                total = np.zeros((len(columns), stop - start, systems), dtype=np.int64)
+                for unit in units[worker::workers]:
+                    order = permutations(unit, systems, (start, stop), seed)
+                    for number, scores in dealt[unit]:
+                        # No index is out of range; "wrap" spares the copy that the default makes for its errors.
+                        total[number] += scores.take(order, mode="wrap")
                     advance(stop - start)
                 return total
 
-            found[start:stop] = np.ptp(sum(pool.map(totals, range(workers)), np.zeros((1, 1), np.int64)), axis=1)
+            summed = sum(pool.map(totals, range(workers)), np.zeros((1, 1, 1), np.int64))
+            found[:, start:stop] = np.ptp(summed, axis=2)
     return found
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.all_pairs import all_pairs
+from harness.compare.all_pairs import AllPairs, Column, all_pairs_of
 from harness.compare.effects import cohen_dz
 from harness.compare.hits import paired_hits
 from harness.compare.intervals import Interval, bootstrap, newcombe, wilson
@@ -61,7 +61,20 @@ def standings_of(track: Track, scores: Sequence[ScoreFile]) -> tuple[list[Standi
     All of a column come from one set of decisions. The macro average's are the declared family; the parts' are
     exploratory, each by itself.
     """
-    standings = [found for column in (MACRO, *_part_names(track)) for found in _standings(track, scores, column)]
+    columns = (MACRO, *_part_names(track))
+    tables = {
+        column: {
+            score.system: table for score in scores if (table := _table(track, score, None, column)[0]) is not None
+        }
+        for column in columns
+    }
+    compared = [column for column in columns if len(tables[column]) > 1]
+    families = track.families
+    decisions = all_pairs_of(
+        [_column(tables[column]) for column in compared], families.all_pairs_resamples, families.seed, families.alpha
+    )
+    decided = dict(zip(compared, decisions, strict=True))
+    standings = [found for column in columns for found in _standings(column, list(tables[column]), decided.get(column))]
     ranked = sum(found.column == MACRO for found in standings)
     family = Family(
         name="all pairs",
@@ -77,21 +90,21 @@ def _part_names(track: Track) -> tuple[str, ...]:
     return tuple(part.name for part in track.parts)
 
 
-def _standings(track: Track, scores: Sequence[ScoreFile], column: str) -> list[Standing]:
-    tables = {score.system: _table(track, score, None, column)[0] for score in scores}
-    ranked = {name: table for name, table in tables.items() if table is not None}
-    if len(ranked) < 2:
-        return [Standing(system=name, column=column, letters=("a",), best_rank=1, worst_rank=1) for name in ranked]
-    units = next(iter(ranked.values())).units
-    contributions = np.stack([table.contributions() for table in ranked.values()], axis=1)
-    families = track.families
-    decisions = all_pairs(contributions, units, families.all_pairs_resamples, families.seed, families.alpha)
-    order = sorted(range(len(ranked)), key=lambda k: -decisions.totals[k])
+def _column(tables: Mapping[str, UnitTable]) -> Column:
+    contributions = np.stack([table.contributions() for table in tables.values()], axis=1)
+    return Column(contributions, next(iter(tables.values())).units)
+
+
+def _standings(column: str, systems: Sequence[str], decisions: AllPairs | None) -> list[Standing]:
+    """``decisions`` is None where fewer than two systems have scores."""
+    if decisions is None:
+        return [Standing(system=name, column=column, letters=("a",), best_rank=1, worst_rank=1) for name in systems]
+    order = sorted(range(len(systems)), key=lambda k: -decisions.totals[k])
     names = letters(decisions.significant, order)
     ranks = rank_intervals(decisions.better)
     return [
         Standing(system=name, column=column, letters=names[k], best_rank=ranks[k][0], worst_rank=ranks[k][1])
-        for k, name in enumerate(ranked)
+        for k, name in enumerate(systems)
     ]
 
 
