@@ -108,7 +108,7 @@ def test_a_damaged_block_is_refused_on_read(tmp_path: Path) -> None:
 def test_a_crash_leaves_an_intact_prefix_and_the_rest_is_done_again(tmp_path: Path, cut: str) -> None:
     filled(tmp_path / "whole")
     path = filled(tmp_path / "cut").path
-    journal, last = path / "blocks.jsonl", path / "shard-00001"
+    journal, last = path / "blocks.journal", path / "shard-00001"
     if cut == "shard is gone":
         last.unlink()
         intact = 3
@@ -150,7 +150,7 @@ def test_one_changed_byte_anywhere_is_found_and_mended(data: st.DataObject) -> N
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2000), st.sampled_from(["blocks.jsonl", "shard-00000", "shard-00001"]))
+@given(st.integers(0, 2000), st.sampled_from(["blocks.journal", "shard-00000", "shard-00001"]))
 def test_a_file_cut_anywhere_is_mended(length: int, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = filled(Path(folder) / "s").path

@@ -317,7 +317,7 @@ def test_a_killed_run_goes_on_to_the_bytes_of_an_undisturbed_one(tmp_path: Path,
 
     home, switch = tmp_path / "killed", tmp_path / "card" / stage
     switch.touch()
-    pattern = "cache/vectors/*/blocks.jsonl" if stage == "encoding" else "work/small/*/rankings-*.jsonl"
+    pattern = "cache/vectors/*/blocks.journal" if stage == "encoding" else "work/small/*/rankings-*.jsonl"
     expected = 4 if stage == "encoding" else 1
     with _running(home, track, card) as child:
         _wait_until(lambda: _lines(home.glob(pattern)) >= expected, child)

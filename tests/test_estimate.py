@@ -146,7 +146,7 @@ def test_what_a_killed_run_left_is_not_to_be_done_again(folder: Path) -> None:
     card = load_card("own-dense.toml")
     run_system(load_track("track.toml"), card, Path("runs"), context(folder))
     shutil.rmtree("runs")
-    [journal] = (folder / "home/vectors").rglob("blocks.jsonl")
+    [journal] = (folder / "home/vectors").rglob("blocks.journal")
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:2]))
     run = prepared(load_track("track.toml"), card, Path("runs"), context(folder))
     [group] = run.groups()

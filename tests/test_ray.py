@@ -119,7 +119,7 @@ def assert_same_bytes(one: Path, two: Path) -> None:
     assert small.run_bytes(one) == small.run_bytes(two)
     stores = [{name: data for name, (data, _) in small.vectors(home).items()} for home in (one, two)]
     assert stores[0] == stores[1]
-    journals = [data for name, data in stores[0].items() if name.endswith("blocks.jsonl")]
+    journals = [data for name, data in stores[0].items() if name.endswith("blocks.journal")]
     assert [journal.count(b"\n") for journal in journals] == [BLOCKS]
 
 

@@ -168,7 +168,7 @@ def _sample(store: VectorStore, count: int) -> NDArray[np.float32]:
     rows = np.unique(np.linspace(0, store.rows - 1, min(count, store.rows)).astype(np.int64))
     sample = np.empty((len(rows), store.dimensions), np.float32)
     for number, block in enumerate(store.blocks):
-        first, last = np.searchsorted(rows, [block.start, block.start + block.rows])
+        first, last = np.searchsorted(rows, [block.start, block.start + block.items])
         if last > first:
             sample[first:last] = store.read(number)[rows[first:last] - block.start]
     return sample

@@ -133,7 +133,7 @@ def searched_by(
     engine: Engine, queries: NDArray[np.float32], store: VectorStore, depth: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """What ``exact_search`` gives for all blocks of a store, in tasks of as many blocks as the engine lets travel."""
-    block_bytes = max((block.rows for block in store.blocks), default=1) * store.dimensions * store.dtype.itemsize
+    block_bytes = max((block.items for block in store.blocks), default=1) * store.dimensions * store.dtype.itemsize
     at_once = max(1, min(engine.task_bytes // block_bytes, len(store.blocks)))
     groups = (range(i, min(i + at_once, len(store.blocks))) for i in range(0, len(store.blocks), at_once))
     best = BestDocuments(len(queries), depth)
