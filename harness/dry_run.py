@@ -47,6 +47,14 @@ class Plan:
         return {**asdict(replace(self, figures=())), "figures": figures}
 
 
+class Store(NamedTuple):
+    """What systems keep in the cache at one place, in bytes still to write; those that share it are its ``systems``."""
+
+    place: str
+    systems: tuple[str, ...]
+    needed: int
+
+
 class Disk(NamedTuple):
     """One file system: folders on it that grow, by how many bytes, and how many are free."""
 
@@ -94,6 +102,20 @@ def disks(plans: Iterable[Plan], cache: Path, runs: Path) -> list[Disk]:
         Disk(tuple(folders), round(needed), shutil.disk_usage(there).free)
         for there, folders, needed in by_device.values()
     ]
+
+
+def stores(plans: Iterable[Plan], context: Context) -> list[Store]:
+    """Every place in the cache that the systems would fill: another model, text or fusion makes another store."""
+    needed: dict[Path, float] = {}
+    systems: dict[Path, dict[str, None]] = {}
+    for plan in plans:
+        for figure in plan.figures:
+            path = figure.path
+            if path is None or not path.is_relative_to(context.cache) or path.is_relative_to(context.work):
+                continue
+            needed[path] = figure.amount
+            systems.setdefault(path, {})[plan.system] = None
+    return [Store(str(path), tuple(systems[path]), round(amount)) for path, amount in needed.items()]
 
 
 def check_disks(found: Sequence[Disk]) -> None:

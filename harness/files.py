@@ -23,7 +23,7 @@ _CHUNK = 1 << 20
 
 
 def cache_home() -> Path:
-    """Folder of downloads, vectors, tokens and journals: ``$XDR_HOME``, by default ``~/.cache/xdr-bench``."""
+    """Folder of downloads, vectors, tokens, bounds and journals: ``$XDR_HOME``, by default ``~/.cache/xdr-bench``."""
     home = os.environ.get("XDR_HOME")
     if home:
         return Path(home)

@@ -27,6 +27,7 @@ def test_the_stages_leave_nothing_behind_and_find_what_they_stored(tmp_path: Pat
 
 
 def test_the_chain_counts_passages_and_the_page_shows_the_figures_it_is_given() -> None:
+    import approximate
     import chain
     import scale_page
 
@@ -48,7 +49,20 @@ def test_the_chain_counts_passages_and_the_page_shows_the_figures_it_is_given() 
     machine = {"cpu": "processor", "cores": 2}
     scaled = {"passages": 182_000, "queries": 9, "depth": 7, "stages": stages, "machine": machine}
     row = {"what": "searching", "ours_seconds": 2.0, "peer": "another", "peer_seconds": 3.0, "load": 0.2}
-    page = scale_page.written(scaled, [chained], {"rows": [row], "libraries": {"numpy": "2"}}, 0.5)
+    whole = {"factory": "Flat"}
+    indexed = approximate.run(5, (whole, {"factory": "IVF2,Flat", "nprobe": 2}), most=90)
+    assert [index["recall"] for index in indexed["indexes"]] == [1.0, 1.0]
+    full = {
+        "passages": 18_000_000,
+        "corpus_bytes": 12e9,
+        "index_bytes": 5e8,
+        "first": {"seconds": 1200.0, "peak_bytes": 2e9, "load": 1.0},
+        "again": {"seconds": 60.0, "peak_bytes": 1e9, "load": 1.0},
+    }
+    speed = {"rows": [row], "libraries": {"numpy": "2"}}
+    page = scale_page.written(scaled, full, [chained], indexed, speed, 0.5)
+    assert "| the first time | 1,200 | 2,000 | 1.0 |" in page
+    assert "| `IVF2,Flat`, nprobe 2 | 100.0% |" in page
     assert "1.00% of its passages" in page
     assert "| store | 50.0 | 3,640 | 100 | 2.00 | 1.0 |" in page
     # 18.2 million passages at ten a second.

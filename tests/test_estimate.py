@@ -166,6 +166,22 @@ def test_another_model_goes_on_from_no_store(folder: Path) -> None:
     assert not amounts_of(plan(folder, "own-xqg.toml"), "resumed")
 
 
+def test_it_says_which_systems_need_a_store_of_their_own(folder: Path, xdr: Terminal) -> None:
+    text = Path("own-dense.toml").read_text("utf-8")
+    Path("twin.toml").write_text(text.replace('name = "own-dense"', 'name = "twin"'), "utf-8")
+    cards = ("own-dense.toml", "twin.toml", "own-xqg.toml")
+    said = json.loads(xdr("run", "track.toml", *cards, "--dry-run", "--json").out)
+    expected = [["own-dense", "twin"], ["own-xqg"]]
+    assert [store["systems"] for store in said["stores"]] == expected
+    assert [store["needed"] for store in said["stores"]] == [PASSAGES * DIMENSIONS * 2] * 2
+    lines = xdr("run", "track.toml", *cards, "--dry-run").out.splitlines()
+    [place] = [number for number, line in enumerate(lines) if line.startswith("2 stores in the cache")]
+    for line, names in zip(lines[place + 1 : place + 3], expected, strict=True):
+        assert line.endswith(f" for {', '.join(names)}")
+    # One store is no news.
+    assert "stores in the cache" not in xdr("run", "track.toml", *cards[:2], "--dry-run").out
+
+
 def test_a_run_that_is_there_takes_nothing(folder: Path, xdr: Terminal) -> None:
     assert xdr("run", "track.toml", "bm25").status == 0
     said = json.loads(xdr("run", "track.toml", "bm25", "--dry-run", "--json").out)

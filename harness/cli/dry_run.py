@@ -14,7 +14,7 @@ from harness.quantities import duration, size
 
 if TYPE_CHECKING:
     from harness.card import LoadedCard
-    from harness.dry_run import Disk, Plan
+    from harness.dry_run import Disk, Plan, Store
     from harness.estimate import Figure
     from harness.system import Context
     from harness.tracks import Track
@@ -36,20 +36,21 @@ def show_plans(
     track: Track, cards: Sequence[LoadedCard], runs: Path, context: Context, strict: bool, as_json: bool
 ) -> None:
     """Print the plans. Raises ``InvalidInput``, after that, where a disk cannot hold them."""
-    from harness.dry_run import check_disks, disks, plan_of, totals
+    from harness.dry_run import check_disks, disks, plan_of, stores, totals
 
     plans = [plan_of(track, card, runs, context, strict=strict) for card in cards]
-    found = disks(plans, context.cache, runs)
+    found, kept = disks(plans, context.cache, runs), stores(plans, context)
     if as_json:
         content = {
             "systems": [plan.as_dict() for plan in plans],
             "totals": totals(plans),
+            "stores": [store._asdict() for store in kept],
             "disks": [disk._asdict() for disk in found],
             "fits": all(disk.needed <= disk.free for disk in found),
         }
         print(json.dumps(content, indent=1, ensure_ascii=False))
     else:
-        print("\n".join([*(line for plan in plans for line in _table(plan)), *_totals(plans, found)]))
+        print("\n".join([*(line for plan in plans for line in _table(plan)), *_totals(plans, kept, found)]))
     check_disks(found)
 
 
@@ -80,12 +81,15 @@ def _summed(figures: Sequence[Figure]) -> list[Figure]:
     ]
 
 
-def _totals(plans: Sequence[Plan], found: Sequence[Disk]) -> Iterator[str]:
+def _totals(plans: Sequence[Plan], kept: Sequence[Store], found: Sequence[Disk]) -> Iterator[str]:
     from harness.dry_run import totals
 
     unknown = [plan.system for plan in plans if plan.unknown]
     more = f", and what is unknown of {', '.join(unknown)}" if unknown else ""
     amounts = totals(plans)
     yield f"total: {duration(amounts['seconds'])}, memory {size(amounts['memory bytes'])}{more}"
+    if len(kept) > 1:
+        yield f"{len(kept)} stores in the cache, one for each model, text and fusion; each may go when its runs are recorded:"
+        yield from (f"  {store.place}: {size(store.needed)} for {', '.join(store.systems)}" for store in kept)
     for disk in found:
         yield f"disk of {' and '.join(disk.folders)}: {size(disk.needed)} to write, {size(disk.free)} free"
