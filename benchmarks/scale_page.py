@@ -145,9 +145,10 @@ def written(
     for chain in chains:
         model = f"{chain['layers']} layers, {chain['hidden']} dimensions"
         for stage, seconds in chain["seconds"].items():
+            rate = "" if stage == "questions and search" else f"{chain['passages'] / seconds:,.1f}"
             shown = stage.replace("generated queries", f"{chain['queries_each']} generated queries each")
             text += (
-                f"| {model} | {chain['passages']:,} | {shown} | {seconds:,.1f} | {chain['passages'] / seconds:,.1f} "
+                f"| {model} | {chain['passages']:,} | {shown} | {seconds:,.1f} | {rate} "
                 f"| {chain['peak_bytes'] / 1e6:,.0f} | {chain['load']:.1f} |\n"
             )
             if stage != "questions and search":
