@@ -32,6 +32,7 @@ def source_digests(start: Path) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+@functools.cache
 def package_root() -> Path:
     return Path(__file__).resolve().parent.parent
 
@@ -45,9 +46,10 @@ def _home(start: Path) -> Path:
 
 
 def _name_of(path: Path, home: Path) -> str:
+    real = path.resolve()
     for base in (package_root(), home.resolve()):
-        if path.resolve().is_relative_to(base):
-            return path.resolve().relative_to(base).as_posix()
+        if real.is_relative_to(base):
+            return real.relative_to(base).as_posix()
     return path.name
 
 
@@ -57,7 +59,7 @@ def _imported_files(path: Path, start: Path, home: Path) -> Iterator[Path]:
     for name in _imported_names(path.read_bytes(), package):
         first, *others = name.split(".")
         if first in _OURS:
-            yield from _files_of(package_root(), name)
+            yield from _our_files(name)
         elif first == own:
             yield from _files_of(home, name)
         elif not own:
@@ -73,6 +75,12 @@ def _files_of(base: Path, name: str) -> Iterator[Path]:
         for candidate in (target.with_suffix(".py"), target / "__init__.py"):
             if candidate.is_file():
                 yield candidate
+
+
+# Nothing is added to this package while it runs.
+@functools.cache
+def _our_files(name: str) -> tuple[Path, ...]:
+    return tuple(_files_of(package_root(), name))
 
 
 # By content: a leaderboard asks about the same hundred files for every system, before and after its disk check.

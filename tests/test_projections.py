@@ -69,7 +69,7 @@ def test_large_integers_are_exact() -> None:
 def test_threads_and_the_size_of_chunks_change_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     contributions = scores("normal", 300, 3)
     expected = project(contributions, names(300), 1000, 1, threads=1).resampled
-    monkeypatch.setattr(projections, "_CHUNK_RESAMPLES", 77)
+    monkeypatch.setattr(projections, "_CHUNK_RESAMPLES", 256)
     monkeypatch.setattr(projections, "_BLOCK_UNITS", 13)
     np.testing.assert_array_equal(project(contributions, names(300), 1000, 1, threads=threads).resampled, expected)
 

@@ -39,6 +39,16 @@ def test_more_resamples_continue_the_same_signs(few: int) -> None:
     assert np.array_equal(signs(["a", "b"], few, 3), signs(["a", "b"], 5000, 3)[:, :few])
 
 
+@pytest.mark.parametrize("first", [256, 2560, 4864])
+def test_signs_from_the_middle_on_are_those_of_all(first: int) -> None:
+    assert np.array_equal(signs(["a", "b"], 5000 - first, 3, first), signs(["a", "b"], 5000, 3)[:, first:])
+
+
+def test_signs_begin_where_the_generator_can() -> None:
+    with pytest.raises(ValueError, match="multiples of 256, not at 100"):
+        signs(["a"], 10, 3, 100)
+
+
 def test_every_sign_is_minus_one_or_one() -> None:
     drawn = signs(["a", "b", "ü"], 777, 3)
     assert drawn.shape == (3, 777)

@@ -25,14 +25,14 @@ from threadpoolctl import threadpool_limits
 
 from harness import progress
 from harness.compare.fixed_point import to_fixed_point
-from harness.compare.signs import signs
+from harness.compare.signs import FIRST_MULTIPLE, signs
 from harness.errors import InvalidInput
 
 _DIGIT_BITS = 16
 _LARGEST_INTEGER_BITS = 47  # three digits
 _BLOCK_UNITS = 512
 _BLOCK_BYTES = 64 << 20
-_CHUNK_RESAMPLES = 4096  # a block of signs as float32 then fits in the second-level caches of two cores
+_CHUNK_RESAMPLES = 16 * FIRST_MULTIPLE  # a block of signs as float32 then fits in the second-level caches of two cores
 _MOST_THREADS = 8
 _RELATIVE_TOLERANCE = 1e-12
 
@@ -100,19 +100,22 @@ def project(
     # Units of one language next to each other: in most blocks the columns of other languages are then zero and skipped.
     order = np.argsort(np.argmax(shares != 0, axis=1), kind="stable") if shares.size else np.arange(0)
     blocks = [order[start : start + size] for start in range(0, len(order), size)]
-    workers = max(1, min(threads or os.cpu_count() or 1, _MOST_THREADS, len(blocks)))
+    # Threads share out the resamples, so that each has its own part of the result, however few the units are.
+    workers = max(1, min(threads or os.cpu_count() or 1, _MOST_THREADS, -(-resamples // _CHUNK_RESAMPLES)))
+    step = -(-resamples // workers // _CHUNK_RESAMPLES) * _CHUNK_RESAMPLES
+    resampled = np.zeros((shares.shape[1], resamples), dtype=np.int64)
 
-    def signed_sums(worker: int) -> NDArray[np.int64]:
-        total = np.zeros((shares.shape[1], resamples), dtype=np.int64)
-        for block in blocks[worker::workers]:
-            _add_block(total, shares[block], signs([units[row] for row in block], resamples, seed))
+    def add_signed_sums(start: int) -> None:
+        own = resampled[:, start : start + step]
+        for block in blocks:
+            _add_block(own, shares[block], signs([units[row] for row in block], own.shape[1], seed, start))
             advance(len(block))
-        return total
 
-    # The blocks are the parallel work; threads inside the matrix products would only wait for each other.
-    counting = progress.task("randomize", len(order), "units")
+    # Threads inside the matrix products would only wait for each other.
+    starts = range(0, resamples, step)
+    counting = progress.task("randomize", len(order) * len(starts), "units")
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool, counting as advance:
-        resampled = sum(pool.map(signed_sums, range(workers)), np.zeros((1, 1), dtype=np.int64))
+        list(pool.map(add_signed_sums, starts))
     return Projections(shares, resampled)
 
 

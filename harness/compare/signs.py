@@ -12,14 +12,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+FIRST_MULTIPLE = 256
+"""Signs may be begun at multiples of this: 64 in a word, four words in a count of Philox."""
 
-def signs(units: Sequence[str], resamples: int, seed: int) -> NDArray[np.int8]:
-    """Independent fair signs, shape (units, resamples), each -1 or +1."""
+
+def signs(units: Sequence[str], resamples: int, seed: int, first: int = 0) -> NDArray[np.int8]:
+    """Independent fair signs number ``first`` to ``first + resamples``, shape (units, resamples), each -1 or +1."""
+    if first % FIRST_MULTIPLE:
+        raise ValueError(f"signs begin at multiples of {FIRST_MULTIPLE}, not at {first}")
     result = np.empty((len(units), resamples), dtype=np.int8)
     words = -(-resamples // 64)
     for row, unit in enumerate(units):
         digest = hashlib.blake2b(f"{seed}\0{unit}".encode(), digest_size=16).digest()
         generator = np.random.Philox(key=int.from_bytes(digest, "little"))
+        generator.advance(first // FIRST_MULTIPLE)
         bits = np.unpackbits(generator.random_raw(words).astype("<u8").view(np.uint8))[:resamples]
         result[row] = bits.astype(np.int8) * 2 - 1
     return result
