@@ -168,23 +168,23 @@ def _no_constant(name: str) -> Any:
 
 def _plain(value: Any) -> Any:
     """The value itself, after a look at all that is in it. Without recursion: how deep it is, is one of the questions."""
-    waiting = [(value, 1)]
+    waiting = [([value], 1)]
     while waiting:
-        item, depth = waiting.pop()
-        if isinstance(item, str):
-            if not item.isascii():
-                _check_text(item)
-        elif isinstance(item, float):
-            if not math.isfinite(item):
-                raise ValueError(f"{item} where a finite number is expected")
-        elif isinstance(item, int):
-            if not -WHOLE_NUMBER <= item < WHOLE_NUMBER:
-                raise ValueError("a whole number has more than 64 bits")
-        elif isinstance(item, Mapping | list):
-            if depth > NESTING:
-                raise ValueError(_TOO_DEEP)
-            inner = [*item.keys(), *item.values()] if isinstance(item, Mapping) else item
-            waiting.extend((one, depth + 1) for one in inner)
+        items, depth = waiting.pop()
+        for item in items:
+            if isinstance(item, str):
+                if not item.isascii():
+                    _check_text(item)
+            elif isinstance(item, float):
+                if not math.isfinite(item):
+                    raise ValueError(f"{item} where a finite number is expected")
+            elif isinstance(item, int):
+                if not -WHOLE_NUMBER <= item < WHOLE_NUMBER:
+                    raise ValueError("a whole number has more than 64 bits")
+            elif isinstance(item, Mapping | list):
+                if depth > NESTING:
+                    raise ValueError(_TOO_DEEP)
+                waiting.append(([*item.keys(), *item.values()] if isinstance(item, Mapping) else item, depth + 1))
     return value
 
 

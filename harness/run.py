@@ -37,7 +37,7 @@ from harness.manifest import (
 )
 from harness.platform_info import describe, git_state, peak_memory_bytes
 from harness.reading import read_bytes
-from harness.records import Query, Ranking
+from harness.records import Ranking
 from harness.runs import format_run
 from harness.sources import package_root, source_digests
 from harness.system import Context, Request, System, inputs_of
@@ -128,11 +128,9 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
         resumed = 0
         for group, path in zip(groups, journals, strict=True):
             resumed += _search(run.system, group.request(track.depth), own, path, card.name)
-        texts = {
-            part.name: _text_of(part, collections[part.name], group_journal, card.name)
-            for group, group_journal in zip(groups, journals, strict=True)
-            for part, _ in group.parts
-        }
+        texts: dict[str, bytes] = {}
+        for group, path in zip(groups, journals, strict=True):
+            texts |= _texts_of(group, path, card.name)
         records = {part.name: part_record(part, collections[part.name], texts[part.name]) for part in parts}
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
@@ -276,17 +274,15 @@ def _record_run(folder: Path, texts: Mapping[str, bytes], manifest: Manifest) ->
         write_together([*files, (folder / FILE_NAME, manifest_bytes(manifest))])
 
 
-def _text_of(part: Part, collection: Collection, journal: Path, tag: str) -> bytes:
-    """The part's run file before compression."""
-    prefix = f"{part.name}/"
-    found = {
-        ranking.query_id.removeprefix(prefix): ranking
-        for ranking in Journal(journal).read()
-        if ranking.query_id.startswith(prefix)
-    }
-    present: list[Query] = [query for query in collection.queries if query.query_id in found]
-    rankings = (found[query.query_id]._replace(query_id=query.query_id) for query in present)
-    return "".join(format_run(rankings, tag)).encode()
+def _texts_of(group: Group, journal: Path, tag: str) -> dict[str, bytes]:
+    """By part, its run file before compression."""
+    found = {ranking.query_id: ranking for ranking in Journal(journal).read()}
+    texts = {}
+    for part, collection in group.parts:
+        ranked = ((query.query_id, found.get(f"{part.name}/{query.query_id}")) for query in collection.queries)
+        rankings = (ranking._replace(query_id=query_id) for query_id, ranking in ranked if ranking is not None)
+        texts[part.name] = "".join(format_run(rankings, tag)).encode()
+    return texts
 
 
 def part_record(part: Part, collection: Collection, text: bytes) -> PartRecord:
