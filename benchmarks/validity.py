@@ -17,7 +17,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import scipy
-import statsmodels
 
 from harness.compare.validity import STUDIES, Plan, Table
 from harness.files import write_text
@@ -57,7 +56,7 @@ def report(plan: Plan, tables: Sequence[Table], quick: bool) -> str:
         "",
         f"with {plan.experiments:,} experiments in each line unless it says otherwise, {plan.resamples:,} resamples in each "
         f"test and {plan.resamples + 1:,} in each bootstrap, seed {plan.seed}; numpy {np.__version__}, SciPy "
-        f"{scipy.__version__}, statsmodels {statsmodels.__version__}. A rate of 5% has a standard error of "
+        f"{scipy.__version__}. A rate of 5% has a standard error of "
         f"{100 * np.sqrt(0.05 * 0.95 / plan.experiments):.2f} points.",
         "",
         "The signs and draws come from that one seed in all experiments, as they do in a track; the scores are new each "

@@ -11,7 +11,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
-from statsmodels.stats.proportion import proportion_confint
 
 from harness.compare.hits import PairedHits
 from harness.compare.units import UnitTable
@@ -32,11 +31,11 @@ class Interval:
 
 
 def wilson(hits: int, topics: int, level: float = 0.95) -> Interval:
-    """Score interval of a hit rate (Wilson 1927; statsmodels). Raises ``InvalidInput`` unless 0 <= hits <= topics > 0."""
+    """Score interval of a hit rate (Wilson 1927; SciPy). Raises ``InvalidInput`` unless 0 <= hits <= topics > 0."""
     if not 0 <= hits <= topics or not topics:
         raise InvalidInput(f"{hits} hits in {topics} topics is no hit rate")
-    lower, upper = proportion_confint(hits, topics, alpha=1 - level, method="wilson")
-    return Interval(float(lower), float(upper), "Wilson")
+    limits = stats.binomtest(hits, topics).proportion_ci(level, method="wilson")
+    return Interval(float(limits.low), float(limits.high), "Wilson")
 
 
 def newcombe(table: PairedHits, level: float = 0.95) -> Interval:
@@ -47,16 +46,14 @@ def newcombe(table: PairedHits, level: float = 0.95) -> Interval:
     """
     n = table.topics
     rates = ((table.both + table.only_first) / n, (table.both + table.only_second) / n)
-    (lower_1, upper_1), (lower_2, upper_2) = (
-        proportion_confint(round(rate * n), n, alpha=1 - level, method="wilson") for rate in rates
-    )
+    first, second = (wilson(round(rate * n), n, level) for rate in rates)
     phi = _phi(table)
 
     def distance(one: float, two: float) -> float:
         return math.sqrt(max(0.0, one**2 - 2 * phi * one * two + two**2))
 
-    below = distance(rates[0] - lower_1, upper_2 - rates[1])
-    above = distance(upper_1 - rates[0], rates[1] - lower_2)
+    below = distance(rates[0] - first.lower, second.upper - rates[1])
+    above = distance(first.upper - rates[0], rates[1] - second.lower)
     return Interval(table.difference - below, table.difference + above, "Newcombe 10")
 
 
