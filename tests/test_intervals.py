@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
+from statsmodels.stats.proportion import proportion_confint
 
 from harness.compare import intervals
 from harness.compare.hits import PairedHits, paired_hits
