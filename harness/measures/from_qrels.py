@@ -6,7 +6,7 @@ ir-measures' providers break ties differently (one tied run has RR 0.5 but RR@10
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -45,7 +45,7 @@ class FromQrels(OfJudgements):
 
     @property
     def version(self) -> str:
-        return f"ir-measures {metadata.version('ir-measures')}, {self.provider}{_library_of(self.provider)}"
+        return f"from qrels 2, ir-measures {metadata.version('ir-measures')}, {self.provider}{_library_of(self.provider)}"
 
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
         return self.score_together([self], judged, rankings)[self.name]
@@ -54,7 +54,7 @@ class FromQrels(OfJudgements):
     def score_together(
         measures: Sequence[FromQrels], judged: Judged, rankings: Rankings
     ) -> dict[str, dict[str, float]]:
-        """By name, from one call of ir-measures. Raises ``InvalidInput`` for grades that its parts cannot take."""
+        """By name, in few calls of ir-measures. Raises ``InvalidInput`` for grades that its parts cannot take."""
         import ir_measures
 
         scored = measures[0].scored_queries(judged)
@@ -71,10 +71,23 @@ class FromQrels(OfJudgements):
         names: dict[Any, list[str]] = {}
         for measure in measures:
             names.setdefault(parsed(measure.name), []).append(measure.name)
-        for metric in ir_measures.iter_calc(list(names), qrels, run):
-            for name in names[metric.measure]:
-                values[name][metric.query_id] = float(metric.value)
+        for alike in _safe_together(names):
+            for metric in ir_measures.iter_calc(alike, qrels, run):
+                for name in names[metric.measure]:
+                    values[name][metric.query_id] = float(metric.value)
         return values
+
+
+def _safe_together(measures: Iterable[Any]) -> list[list[Any]]:
+    """Measures of judged documents alone, and the others, in calls of their own.
+
+    ir-measures 0.4.3 lets NumRet and NumQ share trec_eval's run with any other measure of the same call; where that is one
+    of judged documents alone they count those alone, in some processes and not in others, since the order is a set's.
+    """
+    groups: dict[bool, list[Any]] = {}
+    for measure in measures:
+        groups.setdefault(bool(measure.params.get("judged_only")), []).append(measure)
+    return list(groups.values())
 
 
 def parsed(name: str) -> Any:
