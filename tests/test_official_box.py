@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def test_the_official_procedure_gives_the_numbers_of_the_leaderboard(tmp_path: P
     assert result.exit_code == 0, result.output
     gold = {row["id"]: row["answers"] for row in map(json.loads, questions.read_text("ascii").splitlines())}
     with nltk_word_tokenize(tmp_path / "nltk") as tokenize:
-        by_language, macro = evaluate(json.loads(predictions.read_text("ascii")), gold, 2000, tokenize)
+        # Every passage stands in hundreds of rankings; its tokens are always the same.
+        found = evaluate(json.loads(predictions.read_text("ascii")), gold, 2000, functools.cache(tokenize))
+    by_language, macro = found
     board = read_leaderboard(RUNS / "mini")
     cells = next(row for row in board.rows if row.system == "mini-xdr-xqg").cells["R@2kt"]
     assert len(gold) == 560

@@ -150,7 +150,7 @@ def exact_search(
 class _Product:
     """Matrix products, each of which is gone when its thread asks for the next: new memory would take a tenth of the time.
 
-    NumPy's, because its BLAS was faster than torch's where both were measured (AMD EPYC, 101 and 90 GFLOPS a core).
+    NumPy's, because its BLAS was faster than torch's on the processor that docs/scale.md is about.
     """
 
     def __init__(self) -> None:

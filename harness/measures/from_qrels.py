@@ -45,7 +45,9 @@ class FromQrels(OfJudgements):
 
     @property
     def version(self) -> str:
-        return f"from qrels 2, ir-measures {metadata.version('ir-measures')}, {self.provider}{_library_of(self.provider)}"
+        return (
+            f"from qrels 2, ir-measures {metadata.version('ir-measures')}, {self.provider}{_library_of(self.provider)}"
+        )
 
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
         return self.score_together([self], judged, rankings)[self.name]
