@@ -126,3 +126,9 @@ def test_fixed_point_is_close_and_cannot_overflow(values: list[float]) -> None:
 @given(st.lists(st.integers(-(2**45), 2**45), min_size=1, max_size=30))
 def test_integers_stay_what_they_are(values: list[int]) -> None:
     assert to_fixed_point(np.array(values, dtype=np.float64)[:, None]).integers[:, 0].tolist() == values
+
+
+def test_no_resamples_are_no_error_and_decide_nothing() -> None:
+    found = project(scores("normal", 30, 3), names(30), 0, 1)
+    assert found.resampled.shape == (3, 0)
+    assert (found.p_values() == 1).all()

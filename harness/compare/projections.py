@@ -102,7 +102,7 @@ def project(
     blocks = [order[start : start + size] for start in range(0, len(order), size)]
     # Threads share out the resamples, so that each has its own part of the result, however few the units are.
     workers = max(1, min(threads or os.cpu_count() or 1, _MOST_THREADS, -(-resamples // _CHUNK_RESAMPLES)))
-    step = -(-resamples // workers // _CHUNK_RESAMPLES) * _CHUNK_RESAMPLES
+    step = max(1, -(-resamples // workers // _CHUNK_RESAMPLES)) * _CHUNK_RESAMPLES
     resampled = np.zeros((shares.shape[1], resamples), dtype=np.int64)
 
     def add_signed_sums(start: int) -> None:
