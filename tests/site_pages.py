@@ -218,9 +218,16 @@ def opened(browser: Any, address: Path | str, *, width: int = 1280, **context: A
 
 def go(page: Any, address: Path | str, fragment: str = "", *, scripts: bool = True) -> None:
     url = address.as_uri() if isinstance(address, Path) else address
+    if page.url.partition("#")[0] == url:
+        page.goto("about:blank")  # Else only the fragment changes, and nothing tells when the page has seen it.
     page.goto(url + (f"#{fragment}" if fragment else ""))
     if scripts and page.locator("body[data-page]").count():
-        page.wait_for_selector("body[data-ready=yes]")
+        settled(page)
+
+
+def settled(page: Any) -> None:
+    """Wait until the page shows what its address says: a choice may have to load data first."""
+    page.wait_for_selector("body[data-ready=yes]")
 
 
 @contextlib.contextmanager

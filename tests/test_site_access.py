@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from site_pages import Pages, go, opened
+from site_pages import Pages, go, opened, settled
 from test_site_pages import kinds
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -104,7 +104,8 @@ def test_a_walk_from_the_results_to_a_question_needs_no_pointer(browser: Any, mi
         page = window.page
         page.locator("#language-ar").focus()
         page.keyboard.press("Space")
-        page.wait_for_selector("#notice:not([hidden])")
+        settled(page)
+        assert page.locator("#notice").is_visible()
         assert page.evaluate("document.activeElement.id") == "language-ar"
         page.get_by_role("link", name="Head to head").focus()
         page.keyboard.press("Enter")

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from site_pages import Pages, go, opened, until
+from site_pages import Pages, go, opened, settled
 from test_site_table import table_of
 
 from harness.compare.stratified import macro_t
@@ -84,7 +84,8 @@ def test_questions_come_with_the_largest_difference_first(browser: Any, parallel
         status = page.locator("#compare [role=status]").inner_text()
         assert status == f"First better on {better}, second better on {worse}, of {len(found_by_python)} questions"
         page.locator("#part").select_option("ja")
-        until(page, "document.querySelectorAll('ol.questions a').length && location.hash.includes('ja')")
+        settled(page)
+        assert listed(page)
         assert set(listed(page)) <= {key for key in found_by_python if key[0] == "ja"}
 
 
@@ -94,12 +95,14 @@ def test_swap_and_search_change_the_address_and_the_lists(browser: Any, parallel
         go(page, parallel.own / "compare.html", "a=two&b=one")
         first = lines(page)["Macro average"]
         page.get_by_role("button", name="Swap").click()
-        until(page, "document.getElementById('first').value === 'one'")
+        settled(page)
+        assert page.locator("#first").input_value() == "one"
         second = lines(page)["Macro average"]
         assert second[:2] == first[1::-1]
         assert second[5] == first[5]
         page.locator("#search").fill("ANSWER11")
-        until(page, "document.querySelector('#compare [role=status]').textContent.includes('found')")
+        settled(page)
+        assert "found" in page.locator("#compare [role=status]").inner_text()
         assert {query_id for _, query_id in listed(page)} == {"ar11", "fi11"}
         assert parse_qs(urlsplit(page.url).fragment) == {"a": ["one"], "b": ["two"], "find": ["ANSWER11"]}
 
@@ -122,7 +125,6 @@ def test_more_than_a_hundred_questions_come_by_the_hundred(browser: Any, mini: P
         go(found.page, mini.own / "compare.html", "a=mini-xdr-xqg&b=bm25&measure=R@500t")
         assert len(listed(found.page)) == 100
         found.page.get_by_role("button", name="Show more").click()
-        until(found.page, "document.querySelectorAll('ol.questions a').length > 100")
         assert len(listed(found.page)) == min(200, total)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from site_pages import HOSTILE, HOSTILE_ID, LONG, Pages, go, opened, until
+from site_pages import HOSTILE, HOSTILE_ID, LONG, Pages, go, opened, settled
 
 from harness.collections.view import load
 from harness.manifest import run_file
@@ -115,9 +115,11 @@ def test_next_and_previous_walk_through_the_questions_by_keyboard(browser: Any, 
         page.get_by_role("button", name="Next question").focus()
         for query in (queries[1], queries[2]):
             page.keyboard.press("Enter")
-            until(page, "id => document.querySelector('.answers code').textContent === id", query.query_id)
+            settled(page)
+            assert page.locator(".answers code").inner_text() == query.query_id
         page.get_by_role("button", name="Previous question").click()
-        until(page, "id => document.querySelector('.answers code').textContent === id", queries[1].query_id)
+        settled(page)
+        assert page.locator(".answers code").inner_text() == queries[1].query_id
         assert parse_qs(urlsplit(page.url).fragment)["q"] == [queries[1].query_id]
         open_question(page, mini, part="ko", q=queries[-1].query_id)
         assert page.get_by_role("button", name="Next question").is_disabled()
@@ -137,6 +139,7 @@ def test_choosing_another_system_keeps_the_question(browser: Any, mini: Pages) -
         open_question(page, mini, part="te", a="bm25", b="mini-xdr", q=query_id)
         page.locator("#a").focus()
         page.locator("#a").select_option("mini-xdr-xqg")
-        page.locator(".tops section:first-child h3 a[href*='mini-xdr-xqg']").wait_for()
+        settled(page)
+        assert page.locator(".tops section:first-child h3 a[href*='mini-xdr-xqg']").count() == 1
         assert page.locator(".answers code").inner_text() == query_id
         assert page.evaluate("document.activeElement.id") == "a"

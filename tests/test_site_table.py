@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from site_pages import Pages, go, opened
+from site_pages import Pages, go, opened, served, settled
 
 from harness.compare.projections import p_values
 from harness.compare.records import MACRO
@@ -22,15 +22,18 @@ def address(page: Any) -> str:
 
 
 def order(page: Any) -> list[str]:
+    settled(page)
     return list(page.locator("#table tbody tr:not([hidden])").evaluate_all("rows => rows.map(r => r.dataset.system)"))
 
 
 def row_of(page: Any, system: str) -> list[str]:
+    settled(page)
     cells = page.locator(f"#table tbody tr[data-system='{system}'] > *")
     return [text.strip() for text in cells.evaluate_all("all => all.filter(c => !c.hidden).map(c => c.textContent)")]
 
 
 def sorted_headers(page: Any) -> dict[str, str]:
+    settled(page)
     found = page.locator("#table thead th[aria-sort]").evaluate_all(
         "all => all.map(h => [h.dataset.column || 'system', h.getAttribute('aria-sort')])"
     )
@@ -169,8 +172,8 @@ def test_a_choice_of_languages_shows_the_numbers_of_python(
             if part not in parts:
                 page.locator(f"#language-{part}").uncheck()
         page.locator("#reference").select_option(reference)
+        settled(page)
         if tuple(all_parts) != parts or reference != pages.track.baseline:
-            page.wait_for_selector("#notice:not([hidden])")
             assert "Exploratory and unadjusted" in page.locator("#notice").inner_text()
         check_choice(page, pages, parts, reference, pages.track.primary)
         if tuple(all_parts) != parts or reference != pages.track.baseline:
@@ -184,7 +187,7 @@ def test_a_deep_link_restores_the_state_and_another_measure_keeps_it(browser: An
     with opened(browser, "about:blank") as found:
         page = found.page
         go(page, mini.own / "index.html", state)
-        page.wait_for_selector("#notice:not([hidden])")
+        assert page.locator("#notice").is_visible()
         assert sorted_headers(page) == {"ko": "ascending"}
         assert page.locator("#filter").input_value() == "mini"
         assert page.locator("#reference").input_value() == "mini-xdr"
@@ -192,13 +195,12 @@ def test_a_deep_link_restores_the_state_and_another_measure_keeps_it(browser: An
         assert len(order(page)) == sum("mini" in row.system for row in mini.board.rows)
         check_choice(page, mini, ("ar", "ko"), "mini-xdr", mini.track.primary)
         page.locator(".tabs a", has_text="RR@10").click()
-        page.wait_for_selector("body[data-ready=yes]")
+        settled(page)
         assert page.locator("h1").count() == 1
         assert page.locator(".tabs a[aria-current]").inner_text() == "RR@10"
         assert page.locator("fieldset.languages input:checked").count() == 2
         check_choice(page, mini, ("ar", "ko"), "mini-xdr", "RR@10")
         page.reload()
-        page.wait_for_selector("body[data-ready=yes]")
         assert sorted_headers(page) == {"ko": "ascending"}
 
 
@@ -207,16 +209,32 @@ def test_reset_brings_the_declared_table_back(browser: Any, mini: Pages) -> None
         page = found.page
         before = page.locator("#table tbody").inner_html()
         page.locator("#language-ar").uncheck()
-        page.wait_for_selector("#notice:not([hidden])")
         page.locator("#filter").fill("xqg")
         page.locator("th[data-column='fi'] button.sort").click()
+        settled(page)
+        assert page.locator("#notice").is_visible()
         assert address(page) != ""
         assert page.locator("#table tbody").inner_html() != before
         page.get_by_role("button", name="Reset").click()
-        page.wait_for_selector("#notice", state="hidden")
+        settled(page)
+        assert page.locator("#notice").is_hidden()
         assert address(page) == ""
         assert page.locator("#table tbody").inner_html() == before
         assert sorted_headers(page) == {}
+
+
+def test_data_that_cannot_be_loaded_is_told_and_the_next_choice_tries_again(browser: Any, mini: Pages) -> None:
+    with served(mini.folder) as address, opened(browser, f"{address}/mini/index.html") as found:
+        page = found.page
+        page.route("**/forms/**", lambda route: route.abort())
+        page.locator("#language-ar").uncheck()
+        page.locator("[role=alert]").wait_for()
+        assert "could not load its data (data/forms/" in page.locator("[role=alert]").inner_text()
+        page.unroute("**/forms/**")
+        page.locator("#language-fi").uncheck()
+        settled(page)
+        assert page.locator("[role=alert]").is_hidden()
+        check_choice(page, mini, ("bn", "ja", "ko", "ru", "te"), mini.track.baseline, mini.track.primary)
 
 
 def test_a_state_that_names_nothing_known_is_the_declared_table(browser: Any, mini: Pages) -> None:

@@ -15,12 +15,10 @@ xdr.pages.compare = function (board) {
   const list = element("ol", { class: "questions" });
   const count = element("p", { role: "status" });
   const more = element("button", { type: "button", class: "plain-button", hidden: true }, "Show more");
-  let limit = STEP;
   for (const [input, key] of [[first, "a"], [second, "b"], [measures, "measure"], [part, "part"]])
     input.addEventListener("change", () => setState({ [key]: input.value }));
   search.addEventListener("input", () => setState({ find: search.value }));
   swap.addEventListener("click", () => setState({ a: second.value, b: first.value }));
-  more.addEventListener("click", () => { limit += STEP; update(); });
   const labelled = (text, input) => element("label", {}, text + " ", input);
   box.append(
     element("div", { class: "controls filters" }, labelled("First", first), labelled("Second", second), swap, labelled("Measure", measures)),
@@ -36,9 +34,7 @@ xdr.pages.compare = function (board) {
     return [a, b];
   }
 
-  let latest = 0;
-  async function update() {
-    const turn = ++latest;
+  async function show(isLatest) {
     const current = state();
     const [a, b] = chosen(current);
     const measure = await xdr.withMeans(xdr.measure(board, current.measure));
@@ -49,14 +45,19 @@ xdr.pages.compare = function (board) {
       xdr.load("scores/" + board.systems[b].name),
       ...wantedParts.map((found) => xdr.load("questions/" + found.name)),
     ]);
-    if (turn !== latest) return;
+    if (!isLatest()) return;
     first.value = board.systems[a].name;
     second.value = board.systems[b].name;
     measures.value = measure.name;
     part.value = current.part || "";
     search.value = current.find || "";
     result.replaceChildren(chart(measure, xdr.unpacked(packed, "forms", xdr.floats64), a, b));
-    showQuestions(current, measure, a, b, differing(measure, wantedParts, questions, one, two));
+    const rows = differing(measure, wantedParts, questions, one, two);
+    const upTo = (limit) => {
+      showQuestions(current, measure, a, b, rows, limit);
+      more.onclick = () => upTo(limit + STEP);
+    };
+    upTo(STEP);
   }
 
   function chart(measure, forms, a, b) {
@@ -113,7 +114,7 @@ xdr.pages.compare = function (board) {
     });
   }
 
-  function showQuestions(current, measure, a, b, all) {
+  function showQuestions(current, measure, a, b, all, limit) {
     const wanted = (current.find || "").toLowerCase();
     const found = all.filter(({ one, two, text, id }) =>
       wanted ? text.toLowerCase().includes(wanted) || id.toLowerCase().includes(wanted) : one !== two && one !== null);
@@ -128,6 +129,5 @@ xdr.pages.compare = function (board) {
     more.hidden = found.length <= limit;
   }
 
-  window.addEventListener("hashchange", () => { limit = STEP; update(); });
-  return update();
+  return show;
 };

@@ -17,7 +17,7 @@ var xdr = (function () {
       entry.resolve = resolve;
       const script = document.createElement("script");
       script.src = document.body.dataset.root + "data/" + name.split("/").map(encodeURIComponent).join("/") + ".js";
-      script.onerror = () => reject(new Error("data/" + name + ".js is missing"));
+      script.onerror = () => { waiting.delete(name); reject(new Error("data/" + name + ".js is missing")); };
       document.head.append(script);
     });
     waiting.set(name, entry);

@@ -75,9 +75,7 @@ xdr.pages.question = function (board) {
     return [step("previous", "Previous question", place - 1), step("next", "Next question", place + 1)];
   }
 
-  let latest = 0;
-  async function update() {
-    const turn = ++latest;
+  async function show(isLatest) {
     const current = state();
     const part = board.parts.find((found) => found.name === current.part) || board.parts[0];
     const named = (name, fallback) => board.systems.find((system) => system.name === name) || fallback;
@@ -87,7 +85,7 @@ xdr.pages.question = function (board) {
     const place = Math.max(0, questions.ids.indexOf(current.q));
     const sides = await Promise.all([[a, one], [b, two]].map(([system, own]) => column(system, own, part, questions, place, measure.budget)));
     const buttons = await neighbours(part, questions, place);
-    if (turn !== latest) return;
+    if (!isLatest()) return;
     const pick = (label, key, value, options) => {
       const select = element("select", { id: key }, ...options);
       select.value = value;
@@ -108,6 +106,5 @@ xdr.pages.question = function (board) {
     if (focused && document.getElementById(focused)) document.getElementById(focused).focus();
   }
 
-  window.addEventListener("hashchange", update);
-  return update();
+  return show;
 };

@@ -57,15 +57,33 @@ xdr.unpacked = function (holder, key, unpack) {
   return holder[key];
 };
 
+/* A page's script builds its controls and gives a function that shows the state of the address. That function may wait for
+   data; it asks before it touches the page whether it is still the latest, since a later choice can overtake it. */
 document.addEventListener("DOMContentLoaded", async () => {
   const page = xdr.pages[document.body.dataset.page];
   if (!page) return;
-  try {
-    await page(await xdr.load("board"));
-    document.body.dataset.ready = "yes";
-  } catch (error) {
-    const where = document.getElementById("compare") || document.getElementById("question") || document.getElementById("notice");
-    where.hidden = false;
-    where.textContent = "This page could not load its data (" + error.message + "). Keep the folder of the site together, or make it again.";
+  const where = document.getElementById("compare") || document.getElementById("question") || document.getElementById("notice");
+  const trouble = xdr.dom.element("p", { class: "notice", role: "alert", hidden: true });
+  where.before(trouble);
+  let show = null;
+  const started = xdr.load("board").then(page).then((made) => { show = made; });
+  let latest = 0;
+  async function refresh() {
+    const turn = ++latest;
+    const isLatest = () => turn === latest;
+    document.body.dataset.ready = "no";
+    try {
+      if (!show) await started;
+      await show(isLatest);
+      if (!isLatest()) return;
+      trouble.hidden = true;
+      document.body.dataset.ready = "yes";
+    } catch (error) {
+      if (!isLatest()) return;
+      trouble.hidden = false;
+      trouble.textContent = "This page could not load its data (" + error.message + "). Keep the folder of the site together, or make it again.";
+    }
   }
+  window.addEventListener("hashchange", refresh);
+  await refresh();
 });

@@ -93,17 +93,15 @@ xdr.pages.table = async function (board) {
     return Number.isNaN(mean) ? null : mean;
   };
 
-  let latest = 0;
-  async function update() {
-    const turn = ++latest;
+  async function show(isLatest) {
     const current = state();
     const chosen = languagesOf(current);
     const reference = places.has(current.against) ? places.get(current.against) : baseline;
     const own = reference !== baseline || String(chosen) !== String(declared);
     const forms = own ? await xdr.load("forms/" + measure.slug + "/" + board.systems[reference].name) : null;
-    if (turn !== latest) return;
+    if (!isLatest()) return;
     describe(chosen, reference, forms);
-    const show = forms ? showingChoice(chosen, reference, forms) : showingDeclared;
+    const fill = forms ? showingChoice(chosen, reference, forms) : showingDeclared;
     const ordered = arrange(current, chosen, own);
     controls.search.value = current.find || "";
     controls.kind.value = current.kind || "";
@@ -113,12 +111,12 @@ xdr.pages.table = async function (board) {
     controls.languages.forEach(({ input }, place) => (input.checked = chosen.includes(place)));
     for (const link of document.querySelectorAll(".tabs a")) link.hash = location.hash;
     const screen = ordered.filter(({ row }) => !row.hidden).slice(0, FIRST);
-    screen.forEach(show);
+    screen.forEach(fill);
     body.prepend(...screen.map(({ row }) => row));
     /* A browser lays out anew every row that is moved: those below the screen must not hold up those on it. */
     if (rows.length > FIRST) await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-    if (turn !== latest) return;
-    ordered.forEach(show);
+    if (!isLatest()) return;
+    ordered.forEach(fill);
     body.append(...ordered.map(({ row }) => row));
   }
 
@@ -199,6 +197,5 @@ xdr.pages.table = async function (board) {
     return keyed.map(({ entry }) => entry);
   }
 
-  window.addEventListener("hashchange", update);
-  return update();
+  return show;
 };
