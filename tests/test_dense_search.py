@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,13 +79,66 @@ def test_scores_agree_with_faiss_where_there_are_no_ties() -> None:
         np.testing.assert_allclose(our_scores, scores[row], rtol=1e-5, atol=1e-5)
 
 
-def test_equal_vectors_get_equal_scores_wherever_they_stand() -> None:
+@pytest.mark.parametrize(("dimensions", "queries"), [(24, 1), (100, 33), (768, 70)])
+def test_equal_vectors_get_equal_scores_wherever_they_stand(dimensions: int, queries: int) -> None:
     random = np.random.default_rng(5)
-    docs = random.normal(size=(300, 24)).astype(np.float32)
+    docs = random.normal(size=(300, dimensions)).astype(np.float32)
     copies = [3, 64, 65, 130, 299]
     docs[copies] = docs[3]
-    for numbers, scores in exact_search(docs[3:4], tiles_of(docs, 77), 300):
-        assert len(set(scores[np.isin(numbers, copies)].tolist())) == 1
+    asked = np.repeat(docs[3:4], queries, axis=0)
+    found = list(exact_search(asked, tiles_of(docs, 77), 300))
+    assert len({float(score) for numbers, scores in found for score in scores[np.isin(numbers, copies)]}) == 1
+    # The copies are the best: those with the highest numbers stay, wherever the cut is.
+    for depth in (1, 3, 5):
+        for numbers, _ in exact_search(asked, tiles_of(docs, 77), depth, 2):
+            assert numbers.tolist() == sorted(copies)[::-1][:depth]
+
+
+@pytest.mark.parametrize("dimensions", [1, 7, 61, 64, 768])
+def test_a_score_does_not_depend_on_where_its_vectors_lie_in_memory(dimensions: int) -> None:
+    random = np.random.default_rng(8)
+    query, doc = random.normal(size=(2, dimensions)).astype(np.float32)
+    found = set()
+    for place in range(20):
+        memory = np.zeros(place + 3 * dimensions, np.float32)
+        docs = memory[place:].reshape(3, dimensions)
+        docs[place % 3] = doc
+        ((numbers, scores),) = exact_search(query[None].copy(), Tiles([0], lambda _, docs=docs: docs), 3)
+        found.add(float(scores[numbers == place % 3][0]))
+    assert len(found) == 1
+    exact = math.fsum(query.astype(np.float64) * doc.astype(np.float64))
+    assert abs(found.pop() - exact) <= dimensions * 2.0**-24 * float(np.abs(query) @ np.abs(doc))
+
+
+@given(st.integers(0, 2**32), st.sampled_from([1, 3, 64, 300]), st.floats(1e-6, 1e6), st.sampled_from([1, 4, 30]))
+def test_the_rounding_of_products_changes_nothing(seed: int, dimensions: int, size: float, depth: int) -> None:
+    """An adversary in the place of the BLAS: products as far from the scores as both together can be from the truth."""
+    random = np.random.default_rng(seed)
+    # Close to each other, with copies, so that errors of products are larger than the differences of scores.
+    docs = random.normal(size=dimensions) + 1e-6 * random.normal(size=(60, dimensions))
+    docs[random.integers(0, 60, 20)] = docs[random.integers(0, 60, 20)]
+    docs, queries = ((size * vectors).astype(np.float32) for vectors in (docs, random.normal(size=(9, dimensions))))
+
+    def adversary(queries: np.ndarray, documents: np.ndarray, out: np.ndarray) -> None:
+        one, other = queries.astype(np.float64), documents.astype(np.float64).T
+        share = dimensions * 2.0**-24
+        largest = 2 * share / (1 - share) * np.abs(one) @ np.abs(other)
+        out[...] = one @ other + largest * random.choice([-1, 1], size=largest.shape) * 0.97
+
+    # All documents have a score: sorted by the rule, and cut afterwards.
+    everything = searched(queries, tiles_of(docs, 60), 60)
+    for query, found in zip(queries, everything, strict=True):
+        assert sorted(number for _, number in found) == list(range(60))
+        scores = docs.astype(np.float64) @ query.astype(np.float64)
+        differences = np.array([score for score, _ in found]) - scores[[number for _, number in found]]
+        assert np.all(
+            np.abs(differences) <= 1e-6 * dimensions * np.linalg.norm(query) * np.linalg.norm(docs, axis=1).max()
+        )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "_products", adversary)
+        assert searched(queries, tiles_of(docs, 17), depth, workers=2) == [
+            sorted(found, key=lambda pair: (-pair[0], -pair[1]))[:depth] for found in everything
+        ]
 
 
 def test_merging_in_the_middle_of_a_search_loses_no_ties(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from harness.errors import Finding
 from harness.files import sha256_of_file
@@ -20,7 +19,7 @@ from harness.sources import package_root
 if TYPE_CHECKING:
     import torch
 
-# What the matrix kernels of PyTorch, oneDNN and OpenBLAS choose by.
+# What the kernels of PyTorch, oneDNN and faiss choose by.
 _INSTRUCTIONS = frozenset(
     {
         *(
@@ -39,6 +38,7 @@ _INSTRUCTIONS = frozenset(
     }
 )
 _STEERING = ("ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA")
+_PAIRS = (np.arange(7), np.arange(7)[::-1].copy())
 _SHAPES = ((128, 768, 4096), (37, 768, 768), (7, 3072, 768))
 
 
@@ -99,14 +99,15 @@ def _arithmetic() -> str:
     """Digest of products and functions as encoding and searching use them: kernels that differ show in the last bits."""
     import torch
 
+    from harness.dense.search import pair_scores
+
     digest = hashlib.sha256()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         for rows, inner, columns in _SHAPES:
             one, two = (_numbers(*shape) for shape in ((rows, inner), (inner, columns)))
-            with threadpool_limits(1, user_api="blas"):
-                digest.update(np.matmul(one.numpy(), two.t().contiguous().numpy().T).tobytes())
+            digest.update(pair_scores(one.numpy(), two.t().contiguous().numpy(), *_PAIRS).tobytes())
             product = torch.mm(one, two)
             for values in (product, product.softmax(1), torch.nn.functional.gelu(product)):
                 digest.update(values.numpy().tobytes())

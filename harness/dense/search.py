@@ -1,9 +1,13 @@
-"""Exact maximum inner product search over fixed tiles, with ties resolved by the one rule before the cut.
+"""Exact maximum inner product search, with ties resolved by the one rule before the cut.
+
+A score is the float32 inner product of one pair of vectors, summed alike for every pair. Matrix products, which are many
+times faster, only choose the pairs: all that can be among the best, however the product was rounded. (The same vector can get
+two scores from one product: kernels add up in an order that depends on the place in the matrix, OpenBLAS's for AVX2 in every
+other column. Where scores that should be equal are a bit apart, no rule for ties can help.)
 
 Documents are numbered in the order of their ids, and a score and a number make one key (``harness.order``). Keys are all
 different, so that the best ``depth`` of them are well defined however they were collected: any tile size, any number of
-threads, any order of tiles gives the same result. (faiss keeps arbitrary members of a group of equal scores.) The scores
-themselves come from single-threaded matrix products of fixed shape.
+threads, any order of tiles, any BLAS gives the same bytes. (faiss keeps arbitrary members of a group of equal scores.)
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +27,13 @@ from harness import progress
 from harness.order import Keys, keys_of, numbers_of, scores_of
 
 QUERY_TILE = 2048
-"""Queries multiplied at once. Part of what fixes the bytes of a score: never an option."""
+"""The most queries that are multiplied at once."""
 
 _MERGED_AT_ONCE = 512
 """Queries whose best documents are kept together: threads that bring theirs at the same time wait for each other."""
 
-_ROWS = 16
-"""Products have whole multiples of so many rows on both sides: kernels add up the last few differently."""
+_UNIT = 2.0**-24
+"""The largest relative error of rounding to float32."""
 
 Candidates = tuple[NDArray[np.int64], Keys]
 """Rows of queries and keys of documents, of equal shape."""
@@ -112,26 +117,32 @@ def exact_search(
     best = [
         BestDocuments(len(queries[i : i + _MERGED_AT_ONCE]), depth) for i in range(0, len(queries), _MERGED_AT_ONCE)
     ]
-    # Tiles of queries, each with those that keep what is found for them.
-    asked = [
-        (_padded(queries[i : i + QUERY_TILE]), best[i // _MERGED_AT_ONCE : (i + QUERY_TILE) // _MERGED_AT_ONCE])
-        for i in range(0, len(queries), QUERY_TILE)
-    ]
-    product = _Product()
+    # As few products as memory allows, of equal size: small ones are slow.
+    products = max(1, -(-len(best) * _MERGED_AT_ONCE // QUERY_TILE))
+    at_once = max(1, -(-len(best) // products)) * _MERGED_AT_ONCE
+    lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
+    of_products, of_flags = _Memory(), _Memory()
 
     def search_tile(documents: NDArray[np.float32], first_number: int) -> None:
-        # Every product has the same memory layout: rows of queries by rows of documents.
-        transposed = _padded(documents).T
-        for tile, keepers in asked:
-            scores = product(tile, transposed)[:, : len(documents)]
-            for place, own in enumerate(keepers):
-                rows = scores[place * _MERGED_AT_ONCE :][: len(own.thresholds)]
-                own.offer(_candidates(rows, own.thresholds.copy(), first_number, depth))
+        longest = _longest(documents)
+        for start in range(0, len(queries), at_once):
+            asked = queries[start : start + at_once]
+            estimates = of_products.array((len(asked), len(documents)), np.float32)
+            _products(asked, documents, estimates)
+            for first in range(start, min(start + at_once, len(queries)), _MERGED_AT_ONCE):
+                own = best[first // _MERGED_AT_ONCE]
+                part = slice(first, first + len(own.thresholds))
+                errors = _largest_difference(queries.shape[1], lengths[part] * longest)
+                found = estimates[first - start :][: len(errors)]
+                flags = of_flags.array(found.shape, np.bool_)
+                rows, columns = _chosen(found, errors, own.thresholds.copy(), depth, flags)
+                scores = pair_scores(queries[part], documents, rows, columns)
+                own.offer((rows, keys_of(scores, columns + first_number)))
 
     with (
         progress.task(f"search for {len(queries):,} queries", len(tiles.starts), "tiles") as advance,
         threadpool_limits(1, user_api="blas"),
-        ThreadPoolExecutor(workers) as pool,
+        ThreadPoolExecutor(workers, initializer=_use_one_thread) as pool,
     ):
         begun: deque[Future[None]] = deque()
         for index, first_number in enumerate(tiles.starts):
@@ -147,39 +158,85 @@ def exact_search(
         yield from own.results()
 
 
-class _Product:
-    """Matrix products, each of which is gone when its thread asks for the next: new memory would take a tenth of the time.
+def _use_one_thread() -> None:
+    import faiss
 
-    NumPy's, because its BLAS was faster than torch's on the processor that docs/scale.md is about.
-    """
+    faiss.omp_set_num_threads(1)  # of the thread that calls, for what it calls
+
+
+class _Memory(threading.local):
+    """One array for each thread, gone when the thread asks for the next: new memory would take a tenth of the time."""
 
     def __init__(self) -> None:
-        self._of_thread = threading.local()
+        self._bytes = np.empty(0, np.uint8)
 
-    def __call__(self, queries: NDArray[np.float32], documents: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``queries``: shape (queries, dimensions); ``documents``: shape (dimensions, documents)."""
-        count = len(queries) * documents.shape[1]
-        if getattr(self._of_thread, "numbers", np.empty(0)).size < count:
-            self._of_thread.numbers = np.empty(count, np.float32)
-        out = self._of_thread.numbers[:count].reshape(len(queries), -1)
-        found: NDArray[np.float32] = np.matmul(queries, documents, out=out)
-        return found
+    def array(self, shape: tuple[int, int], dtype: type) -> NDArray[Any]:
+        size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+        if self._bytes.size < size:
+            self._bytes = np.empty(size, np.uint8)
+        return self._bytes[:size].view(dtype).reshape(shape)
 
 
-def _padded(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The rows, and zeros after them where their number is no multiple of ``_ROWS``."""
-    missing = -len(vectors) % _ROWS
-    return np.pad(vectors, ((0, missing), (0, 0))) if missing else vectors
+def _products(queries: NDArray[np.float32], documents: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """All inner products, shape (queries, documents).
+
+    NumPy's, because its BLAS was faster than torch's on the processors that it was measured on.
+    """
+    np.matmul(queries, documents.T, out=out)
 
 
-def _candidates(
-    scores: NDArray[np.float32], thresholds: NDArray[np.float32], first_number: int, depth: int
-) -> Candidates:
-    """Everything in the tile that may still be among the best: at least the query's threshold, ties included."""
-    count = scores.shape[1]
-    if count > depth and not np.isfinite(thresholds).all():
-        in_tile = np.partition(scores, count - depth, axis=1)[:, count - depth]
-        thresholds = np.maximum(thresholds, in_tile)
-    places = np.flatnonzero(scores >= thresholds[:, None])
-    rows, columns = np.divmod(places, max(count, 1))
-    return rows, keys_of(scores[rows, columns], columns + first_number)
+def _longest(documents: NDArray[np.float32]) -> float:
+    """At least the length of the longest vector. ``documents``: shape (documents, dimensions)."""
+    squares: NDArray[np.float32] = np.einsum("ij,ij->i", documents, documents)
+    # What float32 lost: by rounding a ten-thousandth at most, and squares of numbers below 2**-63.
+    return 1.001 * float(np.sqrt(squares.max(initial=0))) + float(np.sqrt(documents.shape[1])) * 2.0**-63
+
+
+def _largest_difference(dimensions: int, products_of_lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far two float32 inner products of the same vectors may be from each other, whatever the order of their sums.
+
+    Each is as far from the true one as Higham, Accuracy and Stability of Numerical Algorithms (2nd ed., 2002), equation 3.5,
+    says with the inequality of Cauchy and Schwarz; and products can be too small for float32.
+    """
+    share = dimensions * _UNIT
+    return 2 * (share / (1 - share) * products_of_lengths + dimensions * float(np.finfo(np.float32).tiny))
+
+
+def _chosen(
+    estimates: NDArray[np.float32],
+    errors: NDArray[np.float64],
+    thresholds: NDArray[np.float32],
+    depth: int,
+    flags: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of all that may be among the best of its query: whose score may reach the threshold, ties included.
+
+    ``estimates``: shape (queries, documents); ``errors`` and ``thresholds``: shape (queries,). ``flags`` is memory to use, of
+    the shape of the estimates.
+    """
+    count = estimates.shape[1]
+    least = thresholds.astype(np.float64)
+    if count > depth and not np.isfinite(least).all():
+        # The score of ``depth`` documents is no lower than that.
+        in_tile = np.partition(estimates, count - depth, axis=1)[:, count - depth]
+        least = np.maximum(least, in_tile - errors)
+    limits = np.nextafter((least - errors).astype(np.float32), np.float32(-np.inf))
+    rows, columns = np.divmod(np.flatnonzero(np.greater_equal(estimates, limits[:, None], out=flags)), max(count, 1))
+    return rows, columns
+
+
+def pair_scores(
+    queries: NDArray[np.float32], documents: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """The inner product of ``queries[rows[i]]`` and ``documents[columns[i]]`` for each i, whatever else is asked for.
+
+    One function of faiss's sums up every pair in the same order; which order, its instruction set decides.
+    """
+    import faiss
+
+    scores = np.empty(len(rows), np.float32)
+    # Named, so that they live as long as their memory is used.
+    arrays = [np.ascontiguousarray(values) for values in (queries, rows, documents, columns)]
+    pointers = [faiss.swig_ptr(values) for values in (*arrays, scores)]
+    faiss.pairwise_indexed_inner_product(queries.shape[1], len(rows), *pointers)  # type: ignore[attr-defined]
+    return scores
