@@ -26,7 +26,7 @@ from harness.dense.approximate import (
     empty_index,
     recall_against_exact,
 )
-from harness.dense.encoder import Encoder, EncoderSettings, local_folder, model_folder, resolved_device
+from harness.dense.encoder import EncoderSettings, loaded_encoder, local_folder, model_folder, resolved_device
 from harness.dense.encoding import BLOCK_ROWS, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
 from harness.dense.jobs import EncodingJob, TextBlock, dimensions_of, encoded_by, searched_by
@@ -118,7 +118,7 @@ class Dense:
         context = replace(context, device=resolved_device(context.device))
         job = self._job(context.workers, context)
         began = time.perf_counter()
-        encoder = Encoder(job.settings)
+        encoder = loaded_encoder(job.settings)
         loading = time.perf_counter() - began
         path, description = self._place(request.docs, context)
         planned = Planned(

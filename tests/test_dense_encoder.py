@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 import tiny_models
 
-from harness.dense.encoder import Encoder, EncoderSettings, model_folder, resolved_device
+from harness.dense.encoder import Encoder, EncoderSettings, loaded_encoder, model_folder, resolved_device
 from harness.errors import InvalidInput
 
 TEXTS = [
@@ -241,3 +243,15 @@ def test_auto_is_a_device_and_any_other_name_is_itself(monkeypatch: pytest.Monke
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert resolved_device("auto") == "cuda"
     assert resolved_device("cuda:1") == "cuda:1"
+
+
+def test_an_encoder_is_loaded_once_while_its_files_stay_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_models.shared().plain, folder)
+    settings = EncoderSettings(folder, "cls", False, "float32", "cpu")
+    first = loaded_encoder(settings)
+    assert loaded_encoder(replace(settings)) is first
+    assert loaded_encoder(replace(settings, normalize=True)) is not first
+    weights = folder / "model.safetensors"
+    os.utime(weights, ns=(0, weights.stat().st_mtime_ns + 1))
+    assert loaded_encoder(settings) is not first

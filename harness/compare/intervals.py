@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import special
 
 from harness.compare.hits import PairedHits
 from harness.compare.units import UnitTable
@@ -34,6 +34,8 @@ def wilson(hits: int, topics: int, level: float = 0.95) -> Interval:
     """Score interval of a hit rate (Wilson 1927; SciPy). Raises ``InvalidInput`` unless 0 <= hits <= topics > 0."""
     if not 0 <= hits <= topics or not topics:
         raise InvalidInput(f"{hits} hits in {topics} topics is no hit rate")
+    from scipy import stats  # here, since it takes long to import
+
     limits = stats.binomtest(hits, topics).proportion_ci(level, method="wilson")
     return Interval(float(limits.low), float(limits.high), "Wilson")
 
@@ -75,7 +77,9 @@ def tango(table: PairedHits, level: float = 0.95) -> Interval:
     The limits are where the score statistic, with the nuisance rate at its maximum likelihood given the difference,
     equals the normal quantile.
     """
-    z = float(stats.norm.ppf((1 + level) / 2))
+    from scipy import optimize
+
+    z = float(special.ndtri((1 + level) / 2))
     score = _TangoScore(table)
     at = table.difference
 

@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from harness.compare.units import tabulate
 from harness.errors import InvalidInput
@@ -71,6 +70,8 @@ def paired_t(differences: NDArray[np.float64], units: Sequence[str]) -> Paired:
     # What rounding leaves of no variation at all counts as none.
     if np.ptp(sums) <= _NO_VARIATION * np.abs(sums).max():
         raise InvalidInput("all units differ by the same amount, so a t test has no error; use the randomization test")
+    from scipy import stats  # here and below, since it takes long to import
+
     found = stats.ttest_1samp(sums, 0.0)
     return Paired("t", mean, float(found.statistic), float(found.pvalue), len(sums), method)
 
@@ -92,6 +93,8 @@ def wilcoxon(differences: NDArray[np.float64], units: Sequence[str]) -> Paired:
     if not nonzero.size:
         return Paired("wilcoxon", mean, 0.0, 1.0, 0, "no unit differs")
     exact = nonzero.size <= 50 and len(np.unique(np.abs(nonzero))) == nonzero.size
+    from scipy import stats
+
     found = stats.wilcoxon(nonzero, zero_method="wilcox", correction=False, method="exact" if exact else "asymptotic")
     dropped = f"{means.size - nonzero.size} of {means.size} unit means are zero and dropped"
     method = f"Wilcoxon signed ranks, {'exact' if exact else 'normal approximation'}; {dropped}"
@@ -112,6 +115,8 @@ def mcnemar_exact(differences: NDArray[np.float64], units: Sequence[str]) -> Pai
             "together, so that the binomial distribution is wrong; use the randomization test"
         )
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
+    from scipy import stats
+
     p = float(stats.binomtest(wins, wins + losses, 0.5).pvalue) if wins + losses else 1.0
     mean = float(differences.mean()) if differences.size else 0.0
     method = f"exact McNemar, {wins} topics hit by the first alone, {losses} by the second"

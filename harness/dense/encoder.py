@@ -5,6 +5,7 @@ Weights are read from safetensors only, and no code that comes with a model is r
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
@@ -84,6 +85,18 @@ def resolved_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return device
+
+
+def loaded_encoder(settings: EncoderSettings) -> Encoder:
+    """The encoder of these settings, kept until another one is asked for: what was loaded to look ahead serves the run."""
+    files = sorted(path for path in settings.path.rglob("*") if path.is_file())
+    return _loaded_encoder(settings, tuple((str(path), (s := path.stat()).st_size, s.st_mtime_ns) for path in files))
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded_encoder(settings: EncoderSettings, files: tuple[tuple[str, int, int], ...]) -> Encoder:
+    """``files``: names, sizes and times of change, so that a model that was replaced is loaded again."""
+    return Encoder(settings)
 
 
 class Encoder:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.dense.encoder import Encoder, EncoderSettings
+from harness.dense.encoder import Encoder, EncoderSettings, loaded_encoder
 from harness.dense.encoding import Limits, blocks_of, encode_block, encode_texts
 from harness.dense.fusion import FusionSettings, fuse
 from harness.dense.search import BestDocuments, Candidates, Tiles, exact_search
@@ -53,7 +53,7 @@ class EncodingJob:
         return {"model": self.settings.path}
 
     def opened(self, files: Mapping[str, Path]) -> Callable[[TextBlock], NDArray[np.float32]]:
-        return self.computed_by(Encoder(replace(self.settings, path=files["model"])))
+        return self.computed_by(loaded_encoder(replace(self.settings, path=files["model"])))
 
     def computed_by(self, encoder: Encoder) -> Callable[[TextBlock], NDArray[np.float32]]:
         def encoded(block: TextBlock) -> NDArray[np.float32]:
