@@ -19,9 +19,11 @@ tables = st.builds(PairedHits, *[st.integers(0, 40)] * 3, st.integers(1, 40))
 
 
 @given(st.integers(0, 300), st.integers(1, 300))
-def test_wilson_is_that_of_statsmodels(hits: int, topics: int) -> None:
+def test_wilson_is_that_of_scipy_and_statsmodels(hits: int, topics: int) -> None:
     hits = min(hits, topics)
     found = wilson(hits, topics)
+    limits = stats.binomtest(hits, topics).proportion_ci(method="wilson")
+    assert (found.lower, found.upper) == pytest.approx((limits.low, limits.high), abs=1e-12)
     assert (found.lower, found.upper) == pytest.approx(proportion_confint(hits, topics, method="wilson"), abs=1e-9)
 
 

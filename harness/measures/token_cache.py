@@ -37,6 +37,10 @@ class Passage:
     joined: str
     length: int
 
+    @property
+    def words(self) -> list[str]:
+        return self.joined.split(" ") if self.joined else []
+
 
 def passage_of(joined: str) -> Passage:
     # No token holds a blank.

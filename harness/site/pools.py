@@ -8,13 +8,14 @@ the page knows the id alone, and says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness import progress
-from harness.records import Passages
+from harness.measures.token_cache import Passage, token_cache
+from harness.records import Doc, Passages
 from harness.site.packing import write_data
 from harness.site.token_ends import token_ends
 
@@ -43,10 +44,14 @@ class Pool:
         """Write the passages' files; with ``with_tokens`` each text comes with the ends of its tokens."""
         shipped = self._shipped()
         ids = list(self.numbers)
-        with progress.task("write the pages' passages", len(ids), "passages") as advance:
+        with (
+            progress.task("write the pages' passages", len(ids), "passages") as advance,
+            token_cache(self.docs.digest).opened() as cache,
+        ):
+            tokens = cache.tokens if with_tokens else None
             for start in range(0, len(ids), FILE_PASSAGES):
                 chosen = ids[start : start + FILE_PASSAGES]
-                entries = [self._entry(doc_id, shipped, with_tokens) for doc_id in chosen]
+                entries = [self._entry(doc_id, shipped, tokens) for doc_id in chosen]
                 write_data(folder, f"passages/{self.name}-{start // FILE_PASSAGES}", entries)
                 advance(len(chosen))
 
@@ -59,12 +64,12 @@ class Pool:
             shipped.add(doc_id)
         return shipped
 
-    def _entry(self, doc_id: str, shipped: set[str], with_tokens: bool) -> list[Any]:
+    def _entry(self, doc_id: str, shipped: set[str], tokens: Callable[[Doc], Passage] | None) -> list[Any]:
         doc = self.docs.get(doc_id)
         if doc_id not in shipped:
             return [doc_id, doc.title]
         entry: list[Any] = [doc_id, doc.title, doc.text]
-        return [*entry, differences(token_ends(doc.text))] if with_tokens else entry
+        return entry if tokens is None else [*entry, differences(token_ends(doc.text, tokens(doc).words))]
 
 
 def differences(ends: Sequence[int]) -> list[int]:

@@ -39,6 +39,7 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     lang, split = groups[0], groups[1] or "test"
     folder = _folder(split)
 
+    @functools.cache
     def asked() -> set[str]:
         return {query.query_id for query in folder.queries if query.lang == lang}
 
