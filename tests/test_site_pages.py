@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
+from lxml import html
 from site_pages import HOSTILE, PAPER, Pages, go, opened, served
 
 from harness.compare.records import MACRO
@@ -36,11 +37,19 @@ def kinds(pages: Pages) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("how", "scripts"), [("disk", True), ("served", True), ("disk", False)], ids=["disk", "served", "disk, no scripts"]
+    ("site", "how", "scripts"),
+    [
+        ("mini", "disk", True),
+        ("hostile", "disk", True),
+        ("parallel", "disk", True),
+        ("mini", "served", True),
+        ("hostile", "disk", False),
+    ],
 )
 def test_every_page_opens_without_errors_and_asks_no_other_host(
-    browser: Any, pages: Pages, scripts: bool, how: str
+    request: pytest.FixtureRequest, browser: Any, site: str, how: str, scripts: bool
 ) -> None:
+    pages: Pages = request.getfixturevalue(site)
     with served(pages.folder) as server, opened(browser, "about:blank", java_script_enabled=scripts) as found:
         start = pages.folder.as_uri() if how == "disk" else server
         for name in pages.files if how == "disk" and scripts else kinds(pages):
@@ -139,16 +148,14 @@ def test_without_scripts_pages_that_need_them_say_so_and_lead_on(plain: Any, min
         assert "scripts" in words
 
 
-def test_links_and_fragments_lead_somewhere(browser: Any, pages: Pages) -> None:
+def test_links_and_fragments_lead_somewhere(pages: Pages) -> None:
     ids: dict[Path, set[str]] = {}
     links: dict[str, str] = {}
-    with opened(browser, "about:blank", java_script_enabled=False) as found:
-        for name in pages.files:
-            go(found.page, pages.folder / name, scripts=False)
-            path = (pages.folder / name).resolve()
-            ids[path] = set(found.page.locator("[id]").evaluate_all("all => all.map(one => one.id)"))
-            hrefs = found.page.locator("a[href]").evaluate_all("all => all.map(one => one.href)")
-            links.update(dict.fromkeys(hrefs, name))
+    for name in pages.files:
+        path = (pages.folder / name).resolve()
+        document = html.parse(path, html.HTMLParser(encoding="utf-8"))
+        ids[path] = set(document.xpath("//@id"))
+        links.update({urljoin(path.as_uri(), href): name for href in document.xpath("//a/@href")})
     assert len(links) >= len(ids)
     for href, name in links.items():
         split = urlsplit(href)
