@@ -26,7 +26,14 @@ from harness.dense.approximate import (
     empty_index,
     recall_against_exact,
 )
-from harness.dense.encoder import EncoderSettings, loaded_encoder, local_folder, model_folder, resolved_device
+from harness.dense.encoder import (
+    ENCODER_VERSION,
+    EncoderSettings,
+    loaded_encoder,
+    local_folder,
+    model_folder,
+    resolved_device,
+)
 from harness.dense.encoding import BLOCK_ROWS, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
 from harness.dense.jobs import EncodingJob, TextBlock, dimensions_of, encoded_by, searched_by
@@ -206,6 +213,7 @@ class Dense:
             "model": sha256_of_tree(self._path),
             "libraries": library_versions(_LIBRARIES),
             "device": context.device.partition(":")[0],
+            "encoder": ENCODER_VERSION,
             "block rows": BLOCK_ROWS,
         }
 

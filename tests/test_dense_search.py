@@ -119,11 +119,11 @@ def test_the_rounding_of_products_changes_nothing(seed: int, dimensions: int, si
     docs[random.integers(0, 60, 20)] = docs[random.integers(0, 60, 20)]
     docs, queries = ((size * vectors).astype(np.float32) for vectors in (docs, random.normal(size=(9, dimensions))))
 
-    def adversary(queries: np.ndarray, documents: np.ndarray, out: np.ndarray) -> None:
+    def adversary(queries: np.ndarray, documents: np.ndarray) -> np.ndarray:
         one, other = queries.astype(np.float64), documents.astype(np.float64).T
         share = dimensions * 2.0**-24
         largest = 2 * share / (1 - share) * np.abs(one) @ np.abs(other)
-        out[...] = one @ other + largest * random.choice([-1, 1], size=largest.shape) * 0.97
+        return (one @ other + largest * random.choice([-1, 1], size=largest.shape) * 0.97).astype(np.float32)
 
     # All documents have a score: sorted by the rule, and cut afterwards.
     everything = searched(queries, tiles_of(docs, 60), 60)

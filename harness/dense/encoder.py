@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.dense.linear import use_onednn
 from harness.dense.model_files import check_model_files, code_needed, missing_weights
 from harness.errors import InvalidInput
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 Pooling = Literal["model", "cls", "mean"]
 # A model's code is part of its digest, whether or not it may run.
 _FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.py"]
+
+
+ENCODER_VERSION = 2
+"""Raised when the same model and texts give other bytes than before: vectors of another version are not gone on from."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,7 @@ class Encoder:
             kind = type(self._model[0]).__name__
             raise InvalidInput(f"the model in {settings.path.name} starts with a module that is not supported: {kind}")
         self._model.eval()
+        use_onednn(self._model)
 
     def tokenized(self, texts: Sequence[str], max_length: int) -> Tokenized:
         """The texts as this model's tokens, truncated at ``max_length``, from which any batch of them can be encoded."""

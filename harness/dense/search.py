@@ -17,13 +17,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from harness import progress
+from harness.dense.linear import linear
 from harness.order import Keys, keys_of, numbers_of, scores_of
 
 QUERY_TILE = 2048
@@ -121,27 +120,22 @@ def exact_search(
     products = max(1, -(-len(best) * _MERGED_AT_ONCE // QUERY_TILE))
     at_once = max(1, -(-len(best) // products)) * _MERGED_AT_ONCE
     lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
-    of_products, of_flags = _Memory(), _Memory()
 
     def search_tile(documents: NDArray[np.float32], first_number: int) -> None:
         longest = _longest(documents)
         for start in range(0, len(queries), at_once):
-            asked = queries[start : start + at_once]
-            estimates = of_products.array((len(asked), len(documents)), np.float32)
-            _products(asked, documents, estimates)
+            estimates = _products(queries[start : start + at_once], documents)
             for first in range(start, min(start + at_once, len(queries)), _MERGED_AT_ONCE):
                 own = best[first // _MERGED_AT_ONCE]
                 part = slice(first, first + len(own.thresholds))
                 errors = _largest_difference(queries.shape[1], lengths[part] * longest)
-                found = estimates[first - start :][: len(errors)]
-                flags = of_flags.array(found.shape, np.bool_)
-                rows, columns = _chosen(found, errors, own.thresholds.copy(), depth, flags)
+                thresholds = own.thresholds.copy()
+                rows, columns = _chosen(estimates[first - start :][: len(errors)], errors, thresholds, depth)
                 scores = pair_scores(queries[part], documents, rows, columns)
                 own.offer((rows, keys_of(scores, columns + first_number)))
 
     with (
         progress.task(f"search for {len(queries):,} queries", len(tiles.starts), "tiles") as advance,
-        threadpool_limits(1, user_api="blas"),
         ThreadPoolExecutor(workers, initializer=_use_one_thread) as pool,
     ):
         begun: deque[Future[None]] = deque()
@@ -160,29 +154,20 @@ def exact_search(
 
 def _use_one_thread() -> None:
     import faiss
+    import torch
 
-    faiss.omp_set_num_threads(1)  # of the thread that calls, for what it calls
-
-
-class _Memory(threading.local):
-    """One array for each thread, gone when the thread asks for the next: new memory would take a tenth of the time."""
-
-    def __init__(self) -> None:
-        self._bytes = np.empty(0, np.uint8)
-
-    def array(self, shape: tuple[int, int], dtype: type) -> NDArray[Any]:
-        size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-        if self._bytes.size < size:
-            self._bytes = np.empty(size, np.uint8)
-        return self._bytes[:size].view(dtype).reshape(shape)
+    # Both count for what the calling thread calls.
+    faiss.omp_set_num_threads(1)
+    torch.set_num_threads(1)
 
 
-def _products(queries: NDArray[np.float32], documents: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """All inner products, shape (queries, documents).
+def _products(queries: NDArray[np.float32], documents: NDArray[np.float32]) -> NDArray[np.float32]:
+    """All inner products, shape (queries, documents)."""
+    import torch
 
-    NumPy's, because its BLAS was faster than torch's on the processors that it was measured on.
-    """
-    np.matmul(queries, documents.T, out=out)
+    with torch.inference_mode():
+        found: NDArray[np.float32] = linear(torch.from_numpy(queries), torch.from_numpy(documents), None).numpy()
+    return found
 
 
 def _longest(documents: NDArray[np.float32]) -> float:
@@ -203,16 +188,11 @@ def _largest_difference(dimensions: int, products_of_lengths: NDArray[np.float64
 
 
 def _chosen(
-    estimates: NDArray[np.float32],
-    errors: NDArray[np.float64],
-    thresholds: NDArray[np.float32],
-    depth: int,
-    flags: NDArray[np.bool_],
+    estimates: NDArray[np.float32], errors: NDArray[np.float64], thresholds: NDArray[np.float32], depth: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of all that may be among the best of its query: whose score may reach the threshold, ties included.
 
-    ``estimates``: shape (queries, documents); ``errors`` and ``thresholds``: shape (queries,). ``flags`` is memory to use, of
-    the shape of the estimates.
+    ``estimates``: shape (queries, documents); ``errors`` and ``thresholds``: shape (queries,).
     """
     count = estimates.shape[1]
     least = thresholds.astype(np.float64)
@@ -221,7 +201,7 @@ def _chosen(
         in_tile = np.partition(estimates, count - depth, axis=1)[:, count - depth]
         least = np.maximum(least, in_tile - errors)
     limits = np.nextafter((least - errors).astype(np.float32), np.float32(-np.inf))
-    rows, columns = np.divmod(np.flatnonzero(np.greater_equal(estimates, limits[:, None], out=flags)), max(count, 1))
+    rows, columns = np.divmod(np.flatnonzero(estimates >= limits[:, None]), max(count, 1))
     return rows, columns
 
 
