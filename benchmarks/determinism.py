@@ -1,18 +1,21 @@
 """What changes a run's bytes, and by how much: threads, memory, shards, file order, number formats. Prints Markdown tables.
 
-    python benchmarks/determinism.py [--only threads|vectors|transformer]
+    python benchmarks/determinism.py [--only threads|vectors|transformer|instructions]
 
 The transformer is BERT in small, of a configuration and random weights: it knows nothing, and is here for its arithmetic.
+Processors that know fewer instructions are this one, told by the libraries' own settings to use no more than those.
 Other library versions are measured by ``xdr reproduce runs/mini --all`` where they are installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +38,26 @@ import tiny_models
 TRACK = load_track("mini")
 CARDS = ("bm25", "mini-xdr-xqg")
 STORED = ("mini-zero-shot", "mini-xdr", "mini-xdr-xqg")
-TABLES = ("threads", "vectors", "transformer")
+TABLES = ("threads", "vectors", "transformer", "instructions")
+FEWER_INSTRUCTIONS = {
+    "AVX2 and no more": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "FAISS_SIMD_LEVEL": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+    },
+    "SSE4 and no more": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "FAISS_SIMD_LEVEL": "NONE",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "OPENBLAS_CORETYPE": "Nehalem",
+    },
+}
+"""Environment variables of PyTorch, faiss, MKL, oneDNN and NumPy's OpenBLAS."""
+ALL = "all"
+ALL_AND_FEWER: Mapping[str, Mapping[str, str]] = {ALL: {}, **FEWER_INSTRUCTIONS}
 DIMENSIONS, LAYERS = 128, 4
 
 
@@ -110,12 +132,7 @@ def stored_vectors(place: Path) -> None:
 
 def transformer(place: Path) -> None:
     """The number format in which a transformer computes; its vectors are stored in float32, so that nothing else rounds."""
-    model = tiny_models.bert(place / "model", dimensions=DIMENSIONS, layers=LAYERS)
-    (place / "card.toml").write_text(
-        f'schema_version = 1\nname = "bert"\ntitle = "BERT of random weights"\nadapter = "dense"\n[parameters]\n'
-        f'model = "{model}"\npooling = "mean"\nsimilarity = "cosine"\nstore_dtype = "float32"\n'
-    )
-    loaded = load_card(str(place / "card.toml"))
+    loaded = random_transformer(place)
     base = made(TRACK, loaded, place / "float32")
     head(f"a transformer of {LAYERS} layers, {DIMENSIONS} dimensions, random weights, against float32")
     for name, changes, threads in (
@@ -129,6 +146,32 @@ def transformer(place: Path) -> None:
         print(f"| {name} | {agreement(base, again)} |", flush=True)
     torch.set_num_threads(1)
     print(f"\nIn float32 the {TRACK.depth} passages of a question span {spread(base):.2g} in score (median).")
+
+
+def random_transformer(place: Path) -> LoadedCard:
+    model = tiny_models.bert(place / "model", dimensions=DIMENSIONS, layers=LAYERS)
+    (place / "card.toml").write_text(
+        f'schema_version = 1\nname = "bert"\ntitle = "BERT of random weights"\nadapter = "dense"\n[parameters]\n'
+        f'model = "{model}"\npooling = "mean"\nsimilarity = "cosine"\nstore_dtype = "float32"\n'
+    )
+    return load_card(str(place / "card.toml"))
+
+
+def instructions(place: Path) -> None:
+    """The same runs by processes whose libraries use fewer instructions, as on another processor."""
+    cards = [*STORED, str(random_transformer(place).folder / "card.toml")]
+    runs = {name: in_a_process(cards, place / name.split()[0], setting) for name, setting in ALL_AND_FEWER.items()}
+    head("against all instructions of this processor")
+    for name in FEWER_INSTRUCTIONS:
+        for one, two in zip(runs[ALL], runs[name], strict=True):
+            print(f"| {name}: {one.folder.name} | {agreement(one, two)} |", flush=True)
+
+
+def in_a_process(cards: Sequence[str], place: Path, setting: Mapping[str, str]) -> list[RunAtHand]:
+    command = [sys.executable, __file__, "--runs", str(place), *cards]
+    said = subprocess.run(command, env={**os.environ, **setting}, capture_output=True, text=True, check=True).stdout
+    folders = [Path(line) for line in said.splitlines()]
+    return [RunAtHand(folder, read_manifest(folder), score_system(TRACK, folder)) for folder in folders]
 
 
 def spread(run: RunAtHand) -> float:
@@ -185,11 +228,19 @@ def largest_change(one: RunAtHand, two: RunAtHand, part: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=TABLES, help="one of the three tables")
-    only = parser.parse_args().only
+    parser.add_argument("--only", choices=TABLES, help="one of the tables")
+    parser.add_argument(
+        "--runs", nargs="+", metavar=("FOLDER", "CARD"), help="only run the cards there, and print the folders"
+    )
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for table, measure in zip(TABLES, (threads_and_places, stored_vectors, transformer), strict=True):
-        if only in (None, table):
+    if arguments.runs:
+        place, *cards = arguments.runs
+        for card in cards:
+            print(made(TRACK, load_card(card), Path(place)).folder)
+        return
+    for table, measure in zip(TABLES, (threads_and_places, stored_vectors, transformer, instructions), strict=True):
+        if arguments.only in (None, table):
             with tempfile.TemporaryDirectory() as place:
                 measure(Path(place))
 

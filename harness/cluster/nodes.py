@@ -37,7 +37,14 @@ _INSTRUCTIONS = frozenset(
         *("amx_bf16", "amx_int8", "amx_tile", "avx_vnni", "bf16", "fma", "i8mm", "sve", "sve2"),
     }
 )
-_STEERING = ("ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA")
+_STEERING = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_MAX_CPU_ISA",
+    "FAISS_SIMD_LEVEL",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_MAX_CPU_ISA",
+)
 _PAIRS = (np.arange(7), np.arange(7)[::-1].copy())
 _SHAPES = ((128, 768, 4096), (37, 768, 768), (7, 3072, 768))
 
