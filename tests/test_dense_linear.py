@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.dense.linear import linear, use_onednn
+from harness.dense.linear import check_precision, linear, use_onednn
+from harness.errors import WrongUsage
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=3), st.integers(1, 70), st.integers(1, 70), st.booleans())
@@ -47,7 +48,11 @@ def test_a_model_gives_the_same_but_for_rounding_and_keeps_its_weights() -> None
         expected, weights = model(values), {name: one.clone() for name, one in model.state_dict().items()}
         use_onednn(model)
         assert torch.allclose(model(values), expected, atol=1e-5)
-    assert [name for name, layer in model.named_modules() if "forward" in vars(layer)] == ["plain"]
+        layer = model.plain
+        assert torch.equal(layer(input=values), linear(values, layer.weight, layer.bias))
+        layer.weight = torch.nn.Parameter(torch.zeros_like(layer.weight))
+        assert torch.equal(layer(values), layer.bias.expand(3, 5, 6))
+        layer.weight = torch.nn.Parameter(weights["plain.weight"])
     assert all(torch.equal(one, weights[name]) for name, one in model.state_dict().items())
 
 
@@ -55,3 +60,14 @@ def test_where_torch_has_no_onednn_its_own_products_serve(monkeypatch: pytest.Mo
     values, weight = torch.arange(12.0).reshape(3, 4), torch.arange(8.0).reshape(2, 4)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     np.testing.assert_array_equal(linear(values, weight, None), torch.nn.functional.linear(values, weight))
+
+
+def test_products_that_are_less_exact_than_float32_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_precision.__wrapped__()
+
+    def by_bfloat16(values: torch.Tensor, weight: torch.Tensor, bias: None) -> torch.Tensor:
+        return torch.nn.functional.linear(values.bfloat16(), weight.bfloat16()).float()
+
+    monkeypatch.setattr("harness.dense.linear.linear", by_bfloat16)
+    with pytest.raises(WrongUsage, match="unset ONEDNN_DEFAULT_FPMATH_MODE"):
+        check_precision.__wrapped__()

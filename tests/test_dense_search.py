@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from harness.dense import search
 from harness.dense.search import QUERY_TILE, BestDocuments, Tiles, exact_search, top_documents
+from harness.errors import InvalidInput
 from harness.order import keys_of, numbers_of, scores_of
 
 SMALL = st.integers(-2, 2)
@@ -112,7 +113,7 @@ def test_a_score_does_not_depend_on_where_its_vectors_lie_in_memory(dimensions: 
 
 @given(st.integers(0, 2**32), st.sampled_from([1, 3, 64, 300]), st.floats(1e-6, 1e6), st.sampled_from([1, 4, 30]))
 def test_the_rounding_of_products_changes_nothing(seed: int, dimensions: int, size: float, depth: int) -> None:
-    """An adversary in the place of the BLAS: products as far from the scores as both together can be from the truth."""
+    """An adversary in the place of oneDNN: products as far from the scores as two float32 products can be from each other."""
     random = np.random.default_rng(seed)
     # Close to each other, with copies, so that errors of products are larger than the differences of scores.
     docs = random.normal(size=dimensions) + 1e-6 * random.normal(size=(60, dimensions))
@@ -120,10 +121,14 @@ def test_the_rounding_of_products_changes_nothing(seed: int, dimensions: int, si
     docs, queries = ((size * vectors).astype(np.float32) for vectors in (docs, random.normal(size=(9, dimensions))))
 
     def adversary(queries: np.ndarray, documents: np.ndarray) -> np.ndarray:
-        one, other = queries.astype(np.float64), documents.astype(np.float64).T
+        rows, columns = np.divmod(np.arange(len(queries) * len(documents)), len(documents))
+        scores = search.pair_scores(queries, documents, rows, columns).astype(np.float64).reshape(len(queries), -1)
         share = dimensions * 2.0**-24
-        largest = 2 * share / (1 - share) * np.abs(one) @ np.abs(other)
-        return (one @ other + largest * random.choice([-1, 1], size=largest.shape) * 0.97).astype(np.float32)
+        largest = 2 * share / (1 - share) * np.abs(queries.astype(np.float64)) @ np.abs(documents.astype(np.float64)).T
+        wrong = (scores + largest * random.choice([-1, 1], size=largest.shape)).astype(np.float32)
+        # Rounding may not bring them any further.
+        inwards = np.nextafter(wrong, scores.astype(np.float32))
+        return np.where(np.abs(wrong - scores) > largest, inwards, wrong)
 
     # All documents have a score: sorted by the rule, and cut afterwards.
     everything = searched(queries, tiles_of(docs, 60), 60)
@@ -139,6 +144,12 @@ def test_the_rounding_of_products_changes_nothing(seed: int, dimensions: int, si
         assert searched(queries, tiles_of(docs, 17), depth, workers=2) == [
             sorted(found, key=lambda pair: (-pair[0], -pair[1]))[:depth] for found in everything
         ]
+
+
+def test_vectors_that_are_too_long_are_refused() -> None:
+    docs = np.full((3, 4), 3e19, np.float32)
+    with pytest.raises(InvalidInput, match="too long"):
+        list(exact_search(docs[:1], Tiles([0], lambda _: docs), 2))
 
 
 def test_merging_in_the_middle_of_a_search_loses_no_ties(monkeypatch: pytest.MonkeyPatch) -> None:

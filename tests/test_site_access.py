@@ -95,8 +95,19 @@ def test_the_skip_link_leads_past_the_header(browser: Any, mini: Pages) -> None:
         page.keyboard.press("Tab")
         assert page.locator(".skip").bounding_box()["x"] >= 0
         page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_the_skip_link_keeps_the_choice(browser: Any, mini: Pages) -> None:
+    with opened(browser, "about:blank") as window:
+        go(window.page, mini.own / "index.html", "languages=ar,ko")
+        window.page.keyboard.press("Tab")
+        window.page.keyboard.press("Enter")
+        settled(window.page)
+        assert window.page.locator("fieldset.languages input:checked").count() == 2
+        assert window.page.evaluate("location.hash") == "#languages=ar,ko"
 
 
 def test_a_walk_from_the_results_to_a_question_needs_no_pointer(browser: Any, mini: Pages) -> None:

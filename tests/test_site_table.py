@@ -237,6 +237,19 @@ def test_data_that_cannot_be_loaded_is_told_and_the_next_choice_tries_again(brow
         check_choice(page, mini, ("bn", "ja", "ko", "ru", "te"), mini.track.baseline, mini.track.primary)
 
 
+def test_a_page_whose_data_are_damaged_says_so_until_they_are_not(browser: Any, mini: Pages) -> None:
+    with served(mini.folder) as address, opened(browser, "about:blank") as found:
+        page = found.page
+        page.route("**/data/board.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+        page.goto(f"{address}/mini/index.html")
+        page.locator("[role=alert]").wait_for()
+        assert "data/board.js is damaged" in page.locator("[role=alert]").inner_text()
+        page.unroute("**/data/board.js")
+        page.evaluate("location.hash = 'sort=ko'")
+        assert sorted_headers(page) == {"ko": "descending"}
+        assert page.locator("[role=alert]").is_hidden()
+
+
 def test_a_state_that_names_nothing_known_is_the_declared_table(browser: Any, mini: Pages) -> None:
     with opened(browser, "about:blank") as found:
         go(found.page, mini.own / "index.html", "languages=xx,__proto__&against=nobody&sort=constructor&kind=")

@@ -5,7 +5,6 @@ Weights are read from safetensors only, and no code that comes with a model is r
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import threading
@@ -17,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.dense.linear import use_onednn
+from harness.dense.linear import check_precision, use_onednn
 from harness.dense.model_files import check_model_files, code_needed, missing_weights
 from harness.errors import InvalidInput
 
 if TYPE_CHECKING:
     import torch
 
+Files = tuple[tuple[str, int, int], ...]
+"""Names, sizes and times of change."""
 Pooling = Literal["model", "cls", "mean"]
 # A model's code is part of its digest, whether or not it may run.
 _FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.py"]
@@ -92,16 +93,22 @@ def resolved_device(device: str) -> str:
     return device
 
 
+_kept: dict[tuple[EncoderSettings, Files], Encoder] = {}
+_keeping = threading.Lock()
+
+
 def loaded_encoder(settings: EncoderSettings) -> Encoder:
-    """The encoder of these settings, kept until another one is asked for: what was loaded to look ahead serves the run."""
+    """The encoder of these settings, kept until another one is asked for: what was loaded to look ahead serves the run.
+
+    A model whose files have changed since is loaded again.
+    """
     files = sorted(path for path in settings.path.rglob("*") if path.is_file())
-    return _loaded_encoder(settings, tuple((str(path), (s := path.stat()).st_size, s.st_mtime_ns) for path in files))
-
-
-@functools.lru_cache(maxsize=1)
-def _loaded_encoder(settings: EncoderSettings, files: tuple[tuple[str, int, int], ...]) -> Encoder:
-    """``files``: names, sizes and times of change, so that a model that was replaced is loaded again."""
-    return Encoder(settings)
+    key = settings, tuple((str(path), (s := path.stat()).st_size, s.st_mtime_ns) for path in files)
+    with _keeping:
+        if key not in _kept:
+            _kept.clear()  # first: two models need not fit into memory
+            _kept[key] = Encoder(settings)
+        return _kept[key]
 
 
 class Encoder:
@@ -154,7 +161,9 @@ class Encoder:
             kind = type(self._model[0]).__name__
             raise InvalidInput(f"the model in {settings.path.name} starts with a module that is not supported: {kind}")
         self._model.eval()
-        use_onednn(self._model)
+        if settings.dtype == "float32" and settings.device == "cpu":
+            check_precision()
+            use_onednn(self._model)
 
     def tokenized(self, texts: Sequence[str], max_length: int) -> Tokenized:
         """The texts as this model's tokens, truncated at ``max_length``, from which any batch of them can be encoded."""

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
+
+from harness.errors import WrongUsage
 
 if TYPE_CHECKING:
     import torch
 
+_CHECKED = 256
+"""Rows and columns of the matrices whose product is held against double precision."""
+
 
 def use_onednn(model: torch.nn.Module) -> None:
-    """Let the float32 linear layers of a model on the CPU compute with oneDNN, where this build of torch has it.
+    """Let the linear layers of a model compute with oneDNN wherever they are float32 on the CPU.
 
     Only how they multiply changes: weights stay where they are, for code that reads them. Sums are rounded in another order.
     """
     import torch
 
     for module in model.modules():
-        if (
-            type(module) is torch.nn.Linear
-            and module.weight.dtype == torch.float32
-            and module.weight.device.type == "cpu"
-        ):
-            module.forward = partial(linear, weight=module.weight, bias=module.bias)  # type: ignore[method-assign]
+        if type(module) is torch.nn.Linear and "forward" not in vars(module):
+            module.forward = partial(_forward, module)  # type: ignore[method-assign]
+
+
+def _forward(layer: torch.nn.Linear, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - as torch calls it
+    import torch
+
+    weight = layer.weight
+    plain = input.dtype == weight.dtype == torch.float32 and input.device.type == weight.device.type == "cpu"
+    if not plain or torch.is_autocast_enabled("cpu"):
+        return torch.nn.functional.linear(input, weight, layer.bias)
+    return linear(input, weight, layer.bias)
 
 
 def linear(values: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
@@ -35,3 +46,19 @@ def linear(values: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
     # What torch's compiler takes for linear layers in its own code.
     found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(values, weight, bias, "none", [], "")
     return found
+
+
+@cache
+def check_precision() -> None:
+    """Raises ``WrongUsage`` where products are rounded to less than float32, which settings of oneDNN and torch can ask for."""
+    import torch
+
+    random = torch.Generator().manual_seed(0)
+    values, weight = (torch.rand(_CHECKED, _CHECKED, generator=random) - 0.5 for _ in range(2))
+    error = (linear(values, weight, None).double() - values.double() @ weight.double().T).abs()
+    # Any order of a sum in float32 stays within this (Higham 2002, equation 3.5).
+    if (error > _CHECKED * 2.0**-24 * (values.abs().double() @ weight.abs().double().T)).any():
+        raise WrongUsage(
+            "this machine's matrix products are less exact than float32, so that vectors and rankings would not be those of "
+            "others; unset ONEDNN_DEFAULT_FPMATH_MODE (or DNNL_DEFAULT_FPMATH_MODE) and run the same command again"
+        )

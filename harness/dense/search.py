@@ -12,6 +12,7 @@ threads, any order of tiles, any BLAS gives the same bytes. (faiss keeps arbitra
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import progress
-from harness.dense.linear import linear
+from harness.dense.linear import check_precision, linear
+from harness.errors import InvalidInput
 from harness.order import Keys, keys_of, numbers_of, scores_of
 
 QUERY_TILE = 2048
@@ -111,14 +113,16 @@ def exact_search(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Best documents of each query by inner product. ``queries``: float32, shape (queries, dimensions).
 
-    Yields, for each query in order, document numbers and float32 scores, best first, ``depth`` at most.
+    Yields, for each query in order, document numbers and float32 scores, best first, ``depth`` at most. Raises
+    ``InvalidInput`` when vectors are too long for their products to be float32.
     """
+    check_precision()
     best = [
         BestDocuments(len(queries[i : i + _MERGED_AT_ONCE]), depth) for i in range(0, len(queries), _MERGED_AT_ONCE)
     ]
     # As few products as memory allows, of equal size: small ones are slow.
-    products = max(1, -(-len(best) * _MERGED_AT_ONCE // QUERY_TILE))
-    at_once = max(1, -(-len(best) // products)) * _MERGED_AT_ONCE
+    products = max(1, math.ceil(len(best) / (QUERY_TILE // _MERGED_AT_ONCE)))
+    at_once = max(1, math.ceil(len(best) / products)) * _MERGED_AT_ONCE
     lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
 
     def search_tile(documents: NDArray[np.float32], first_number: int) -> None:
@@ -129,10 +133,11 @@ def exact_search(
                 own = best[first // _MERGED_AT_ONCE]
                 part = slice(first, first + len(own.thresholds))
                 errors = _largest_difference(queries.shape[1], lengths[part] * longest)
-                thresholds = own.thresholds.copy()
-                rows, columns = _chosen(estimates[first - start :][: len(errors)], errors, thresholds, depth)
+                found = estimates[part.start - start : part.stop - start]
+                rows, columns = _chosen(found, errors, own.thresholds.copy(), depth)
                 scores = pair_scores(queries[part], documents, rows, columns)
-                own.offer((rows, keys_of(scores, columns + first_number)))
+                kept = scores >= own.thresholds[rows]  # other threads may have raised them since
+                own.offer((rows[kept], keys_of(scores[kept], columns[kept] + first_number)))
 
     with (
         progress.task(f"search for {len(queries):,} queries", len(tiles.starts), "tiles") as advance,
@@ -156,9 +161,8 @@ def _use_one_thread() -> None:
     import faiss
     import torch
 
-    # Both count for what the calling thread calls.
-    faiss.omp_set_num_threads(1)
-    torch.set_num_threads(1)
+    faiss.omp_set_num_threads(1)  # of the calling thread
+    torch.set_num_threads(1)  # of the calling thread and of those that have not used torch yet
 
 
 def _products(queries: NDArray[np.float32], documents: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -173,7 +177,9 @@ def _products(queries: NDArray[np.float32], documents: NDArray[np.float32]) -> N
 def _longest(documents: NDArray[np.float32]) -> float:
     """At least the length of the longest vector. ``documents``: shape (documents, dimensions)."""
     squares: NDArray[np.float32] = np.einsum("ij,ij->i", documents, documents)
-    # What float32 lost: by rounding a ten-thousandth at most, and squares of numbers below 2**-63.
+    if not np.isfinite(squares).all():
+        raise InvalidInput("vectors are too long (or not finite), so that their inner products are no float32 numbers")
+    # What float32 lost: by rounding less than a thousandth, and squares of numbers below 2**-63.
     return 1.001 * float(np.sqrt(squares.max(initial=0))) + float(np.sqrt(documents.shape[1])) * 2.0**-63
 
 

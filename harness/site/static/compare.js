@@ -18,7 +18,10 @@ xdr.pages.compare = function (board) {
   for (const [input, key] of [[first, "a"], [second, "b"], [measures, "measure"], [part, "part"]])
     input.addEventListener("change", () => setState({ [key]: input.value }));
   search.addEventListener("input", () => setState({ find: search.value }));
-  swap.addEventListener("click", () => setState({ a: second.value, b: first.value }));
+  swap.addEventListener("click", () => {
+    const [a, b] = chosen(state()).map((place) => board.systems[place].name);
+    setState({ a: b, b: a });
+  });
   const labelled = (text, input) => element("label", {}, text + " ", input);
   box.append(
     element("div", { class: "controls filters" }, labelled("First", first), labelled("Second", second), swap, labelled("Measure", measures)),

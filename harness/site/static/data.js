@@ -17,7 +17,9 @@ var xdr = (function () {
       entry.resolve = resolve;
       const script = document.createElement("script");
       script.src = document.body.dataset.root + "data/" + name.split("/").map(encodeURIComponent).join("/") + ".js";
-      script.onerror = () => { waiting.delete(name); reject(new Error("data/" + name + ".js is missing")); };
+      const fail = (why) => { waiting.delete(name); reject(new Error("data/" + name + ".js " + why)); };
+      script.onerror = () => fail("is missing");
+      script.onload = () => { if (!received.has(name)) fail("is damaged"); };
       document.head.append(script);
     });
     waiting.set(name, entry);

@@ -66,24 +66,31 @@ document.addEventListener("DOMContentLoaded", async () => {
   const trouble = xdr.dom.element("p", { class: "notice", role: "alert", hidden: true });
   where.before(trouble);
   let show = null;
-  const started = xdr.load("board").then(page).then((made) => { show = made; });
+  let started = null;
   let latest = 0;
   async function refresh() {
     const turn = ++latest;
     const isLatest = () => turn === latest;
     document.body.dataset.ready = "no";
     try {
-      if (!show) await started;
+      started = started || xdr.load("board").then(page);
+      show = show || (await started);
       await show(isLatest);
       if (!isLatest()) return;
       trouble.hidden = true;
       document.body.dataset.ready = "yes";
     } catch (error) {
+      if (!show) started = null;
       if (!isLatest()) return;
       trouble.hidden = false;
       trouble.textContent = "This page could not load its data (" + error.message + "). Keep the folder of the site together, or make it again.";
     }
   }
+  /* The address holds the page's state, which a jump to #main would replace. */
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    document.getElementById("main").focus();
+  });
   window.addEventListener("hashchange", refresh);
   await refresh();
 });

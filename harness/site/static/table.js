@@ -95,6 +95,7 @@ xdr.pages.table = async function (board) {
 
   async function show(isLatest) {
     const current = state();
+    for (const link of document.querySelectorAll(".tabs a")) link.hash = location.hash;
     const chosen = languagesOf(current);
     const reference = places.has(current.against) ? places.get(current.against) : baseline;
     const own = reference !== baseline || String(chosen) !== String(declared);
@@ -109,7 +110,6 @@ xdr.pages.table = async function (board) {
     controls.status.value = current.status || "";
     controls.reference.value = board.systems[reference].name;
     controls.languages.forEach(({ input }, place) => (input.checked = chosen.includes(place)));
-    for (const link of document.querySelectorAll(".tabs a")) link.hash = location.hash;
     const screen = ordered.filter(({ row }) => !row.hidden).slice(0, FIRST);
     screen.forEach(fill);
     body.prepend(...screen.map(({ row }) => row));
