@@ -24,6 +24,7 @@ from harness.journal import sealed_line, unsealed
 from harness.limits import LINE_BYTES
 
 JOURNAL = "blocks.journal"
+_LARGEST = (1 << 63) - 1  # what a place in a file can be
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
@@ -91,9 +92,10 @@ class Shards:
 
     def _bytes_of(self, block: Block) -> bytearray:
         """What stands at a block's place: fewer bytes than it should have where the file is too short."""
-        data = bytearray(block.size)
         try:
             with self._shard(block.shard).open("rb", buffering=0) as file:
+                there = os.fstat(file.fileno()).st_size - block.offset
+                data = bytearray(max(0, min(block.size, there)))
                 file.seek(block.offset)
                 del data[_read_into(file, data) :]
         except OSError:
@@ -162,7 +164,7 @@ def _parsed(line: bytes) -> Block | None:
     except (ValueError, TypeError):
         return None
     numbers = [*block[:5], *(block.counts.values() if isinstance(block.counts, dict) else [-1])]
-    return block if all(type(number) is int and number >= 0 for number in numbers) else None
+    return block if all(type(number) is int and 0 <= number <= _LARGEST for number in numbers) else None
 
 
 def _shard_in(folder: Path, suffix: str, number: int) -> Path:

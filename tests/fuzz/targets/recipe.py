@@ -1,0 +1,10 @@
+from pathlib import Path
+
+from harness.generate.recipe import load_recipe
+from harness.manifest import digest_of
+
+SUFFIX = ".toml"
+
+
+def read(path: Path) -> None:
+    digest_of(load_recipe(str(path)).recipe.model_dump(mode="json"))
