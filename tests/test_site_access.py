@@ -138,7 +138,11 @@ def test_no_page_is_wider_than_the_window(browser: Any, pages: Pages) -> None:
             for width in (360, 1280, 3840):
                 window.page.set_viewport_size({"width": width, "height": 800})
                 found = int(window.page.evaluate("document.documentElement.scrollWidth"))
-                if found > width:
+                # A table may be wider than its box, which scrolls; what is said above it may not.
+                captions = window.page.locator(".scroll caption").evaluate_all(
+                    "all => all.map(one => one.clientWidth - one.closest('.scroll').clientWidth)"
+                )
+                if found > width or max(captions, default=0) > 0:
                     wider[name, width] = found
     assert wider == {}
 
