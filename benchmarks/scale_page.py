@@ -104,8 +104,8 @@ SPEED = """
 
 Both sides in one command on the same machine, by turns. A ratio of 2x says that ours takes half of the peer's time. In the
 paper's collection 35 of 36 texts to encode are generated queries, which are as short as questions. How much ours are faster
-depends on the processor: search and linear layers in float32 multiply with oneDNN, the peers with MKL and OpenBLAS, which on some
-processors of AMD do not use all instructions.
+depends on the processor: search and linear layers in float32 multiply with oneDNN, the peers with MKL and OpenBLAS, which on
+some processors of AMD do not use all instructions.
 
 | what | ours | peer | peer's time | ratio | load |
 |:---|---:|:---|---:|---:|---:|
