@@ -34,6 +34,35 @@ LIBRARIES = (
     "unidic-lite",
 )
 
+# What the kernels of PyTorch, oneDNN and faiss choose by.
+_INSTRUCTIONS = frozenset(
+    {
+        *(
+            "asimd",
+            "avx",
+            "avx2",
+            "avx512_bf16",
+            "avx512_fp16",
+            "avx512_vnni",
+            "avx512bw",
+            "avx512dq",
+            "avx512f",
+            "avx512vl",
+        ),
+        *("amx_bf16", "amx_int8", "amx_tile", "avx_vnni", "bf16", "fma", "i8mm", "sve", "sve2"),
+    }
+)
+_STEERING = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "DNNL_MAX_CPU_ISA",
+    "FAISS_SIMD_LEVEL",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+)
+
 
 def library_versions(names: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
     return {name: version for name in names if (version := _version(name)) is not None}
@@ -47,23 +76,47 @@ def _version(name: str) -> str | None:
         return None
 
 
-def cpu_model() -> str:
+def processor() -> dict[str, str]:
+    """What /proc/cpuinfo says of the first processor; empty where there is no such file."""
     info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    if not info.is_file():
+        return {}
+    lines = info.read_text().partition("\n\n")[0].splitlines()
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return {"vendor_id": fields.get("CPU implementer", ""), "flags": fields.get("Features", ""), **fields}
+
+
+def cpu_model() -> str:
+    return processor().get("model name") or platform.processor() or platform.machine()
+
+
+def instruction_sets() -> list[str]:
+    """Those by which libraries choose how they add up, so that the last bits of their results depend on them."""
+    return sorted(_INSTRUCTIONS & set(processor().get("flags", "").split()))
+
+
+def kernel_settings() -> dict[str, str]:
+    """Environment variables that let libraries use other instructions than the processor has."""
+    return {name: os.environ[name] for name in _STEERING if name in os.environ}
 
 
 def describe() -> dict[str, Any]:
     """Hardware, operating system and software, under ir_metadata's names where it has them."""
     return {
         "hardware": {
-            "cpu": {"model": cpu_model(), "architecture": platform.machine(), "number of cores": os.cpu_count()}
+            "cpu": {
+                "model": cpu_model(),
+                "architecture": platform.machine(),
+                "instruction sets": " ".join(instruction_sets()),
+                "number of cores": os.cpu_count(),
+            }
         },
         "operating system": {"kernel": platform.system(), "release": platform.release()},
-        "software": {"python": platform.python_version(), "libraries": library_versions()},
+        "software": {
+            "python": platform.python_version(),
+            "libraries": library_versions(),
+            "kernel settings": kernel_settings(),
+        },
     }
 
 

@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import Finding
 from harness.files import sha256_of_file
-from harness.platform_info import library_versions
+from harness.platform_info import instruction_sets, kernel_settings, library_versions, processor
 from harness.sources import package_root
 
 if TYPE_CHECKING:
     import torch
 
-# What the kernels of PyTorch, oneDNN and faiss choose by.
-_INSTRUCTIONS = frozenset(
-    {
-        *(
-            "asimd",
-            "avx",
-            "avx2",
-            "avx512_bf16",
-            "avx512_fp16",
-            "avx512_vnni",
-            "avx512bw",
-            "avx512dq",
-            "avx512f",
-            "avx512vl",
-        ),
-        *("amx_bf16", "amx_int8", "amx_tile", "avx_vnni", "bf16", "fma", "i8mm", "sve", "sve2"),
-    }
-)
-_STEERING = (
-    "ATEN_CPU_CAPABILITY",
-    "DNNL_DEFAULT_FPMATH_MODE",
-    "DNNL_MAX_CPU_ISA",
-    "FAISS_SIMD_LEVEL",
-    "MKL_CBWR",
-    "MKL_ENABLE_INSTRUCTIONS",
-    "ONEDNN_DEFAULT_FPMATH_MODE",
-    "ONEDNN_MAX_CPU_ISA",
-)
 _PAIRS = (np.arange(7), np.arange(7)[::-1].copy())
 _SHAPES = ((128, 768, 4096), (37, 768, 768), (7, 3072, 768))
 
@@ -55,16 +25,15 @@ def facts_of_node(device: str) -> dict[str, str]:
     """What of this machine can decide a byte of a result, by name."""
     import torch
 
-    processor = _processor()
     facts = {
         "xdr-bench source": _source_digest(),
         "python": platform.python_version(),
         **library_versions(),
         "architecture": platform.machine(),
-        "processor vendor": processor.get("vendor_id", ""),
-        "instruction sets": " ".join(sorted(_INSTRUCTIONS & set(processor.get("flags", "").split()))),
+        "processor vendor": processor().get("vendor_id", ""),
+        "instruction sets": " ".join(instruction_sets()),
         "PyTorch kernels": torch.backends.cpu.get_cpu_capability(),
-        "kernel settings": " ".join(f"{name}={os.environ[name]}" for name in _STEERING if name in os.environ),
+        "kernel settings": " ".join(f"{name}={value}" for name, value in kernel_settings().items()),
         "arithmetic": _arithmetic(),
     }
     if device.startswith("cuda"):
@@ -92,16 +61,6 @@ def _source_digest() -> str:
     for path in sorted(path for package in ("harness", "systems") for path in (root / package).rglob("*.py")):
         digest.update(f"{path.relative_to(root).as_posix()}\0{sha256_of_file(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _processor() -> dict[str, str]:
-    """The first processor of /proc/cpuinfo; empty where there is no such file."""
-    info = Path("/proc/cpuinfo")
-    if not info.is_file():
-        return {}
-    lines = info.read_text().partition("\n\n")[0].splitlines()
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    return {"vendor_id": fields.get("CPU implementer", ""), "flags": fields.get("Features", ""), **fields}
 
 
 def _arithmetic() -> str:
