@@ -11,6 +11,7 @@ import pytest
 import tiny_models
 
 import systems.dense
+import systems.xqg
 from harness.card import load_card
 from harness.collections.view import Docs
 from harness.dense import encoding
