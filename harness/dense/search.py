@@ -128,16 +128,25 @@ def exact_search(
     def search_tile(documents: NDArray[np.float32], first_number: int) -> None:
         longest = _longest(documents)
         for start in range(0, len(queries), at_once):
-            estimates = _products(queries[start : start + at_once], documents)
-            for first in range(start, min(start + at_once, len(queries)), _MERGED_AT_ONCE):
-                own = best[first // _MERGED_AT_ONCE]
-                part = slice(first, first + len(own.thresholds))
-                errors = _largest_difference(queries.shape[1], lengths[part] * longest)
-                found = estimates[part.start - start : part.stop - start]
-                rows, columns = _chosen(found, errors, own.thresholds.copy(), depth)
-                scores = pair_scores(queries[part], documents, rows, columns)
-                kept = scores >= own.thresholds[rows]  # other threads may have raised them since
-                own.offer((rows[kept], keys_of(scores[kept], columns[kept] + first_number)))
+            # Handed on without a name, so that it is gone before the next product is made.
+            offer(start, _products(queries[start : start + at_once], documents), documents, longest, first_number)
+
+    def offer(
+        start: int,
+        estimates: NDArray[np.float32],
+        documents: NDArray[np.float32],
+        longest: float,
+        first_number: int,
+    ) -> None:
+        for first in range(0, len(estimates), _MERGED_AT_ONCE):
+            own = best[(start + first) // _MERGED_AT_ONCE]
+            part = slice(start + first, start + first + len(own.thresholds))
+            errors = _largest_difference(queries.shape[1], lengths[part] * longest)
+            found = estimates[first : first + len(errors)]
+            rows, columns = _chosen(found, errors, own.thresholds.copy(), depth)
+            scores = pair_scores(queries[part], documents, rows, columns)
+            kept = scores >= own.thresholds[rows]  # other threads may have raised them since
+            own.offer((rows[kept], keys_of(scores[kept], columns[kept] + first_number)))
 
     with (
         progress.task(f"search for {len(queries):,} queries", len(tiles.starts), "tiles") as advance,
