@@ -36,8 +36,8 @@ LIBRARIES = (
 
 # What the kernels of PyTorch, oneDNN and faiss choose by.
 _INSTRUCTIONS = frozenset({
-    "amx_bf16", "amx_int8", "amx_tile", "asimd", "avx", "avx2", "avx512_bf16", "avx512_fp16", "avx512_vnni", "avx512bw", "avx512dq",
-    "avx512f", "avx512vl", "avx_vnni", "bf16", "fma", "i8mm", "sve", "sve2",
+    "amx_bf16", "amx_int8", "amx_tile", "asimd", "avx", "avx2", "avx512_bf16", "avx512_fp16", "avx512_vnni", "avx512bw",
+    "avx512dq", "avx512f", "avx512vl", "avx_vnni", "bf16", "fma", "i8mm", "sve", "sve2",
 })  # fmt: skip
 _STEERING = (
     "ATEN_CPU_CAPABILITY",
