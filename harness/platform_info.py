@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 import resource
 import subprocess
 from importlib import metadata
@@ -133,3 +134,31 @@ def _git(folder: Path, *arguments: str) -> str:
 def peak_memory_bytes() -> int:
     """The most memory that this process has taken so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+class PeakMemory:
+    """The most memory that this process takes from now on, whatever it took before.
+
+    What it holds already counts: an encoder that an earlier run has left loaded is in memory during this one. Programs that it
+    starts do not count. The kernel keeps one high-water mark for the whole process, which making a second object sets back.
+    """
+
+    def __init__(self) -> None:
+        try:
+            _CLEAR_REFS.write_text(_RESET_PEAK)
+            self._is_own = True
+        except OSError:  # no /proc, or one that cannot be written
+            self._is_own = False
+
+    def bytes(self) -> int | None:
+        """Resident memory at its highest, in bytes; None where the mark could not be set back."""
+        if not self._is_own:
+            return None
+        found = _HIGH_WATER.search(_STATUS.read_text("ascii", "replace"))
+        return int(found[1]) * 1024 if found else None
+
+
+# man 5 proc_pid_clear_refs, and VmHWM in proc_pid_status.
+_CLEAR_REFS, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+_RESET_PEAK = "5"
+_HIGH_WATER = re.compile(r"^VmHWM:\s+([0-9]+) kB$", re.MULTILINE)

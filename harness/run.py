@@ -35,12 +35,12 @@ from harness.manifest import (
     run_file,
     without_absolute_paths,
 )
-from harness.platform_info import describe, git_state, peak_memory_bytes
+from harness.platform_info import PeakMemory, describe, git_state
 from harness.reading import read_bytes
 from harness.records import Ranking
 from harness.runs import format_run
 from harness.sources import package_root, source_digests
-from harness.system import Context, Request, System, inputs_of
+from harness.system import Context, Record, Request, System, inputs_of
 from harness.tracks import Part, Track
 from harness.withdrawal import read_withdrawal
 
@@ -122,7 +122,9 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
     run.check_not_withdrawn()
 
     with exclusive(run.work / "lock"):
-        own = replace(context, work=run.work)
+        # What one system noted must not stand in the manifest of the next one.
+        own = replace(context, work=run.work, record=Record())
+        memory = PeakMemory()
         groups = run.groups()
         journals = [run.journal(group) for group in groups]
         resumed = 0
@@ -144,7 +146,7 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
                 "inputs": {without_absolute_paths(name): digest for name, digest in run.files.items()},
             },
             platform=describe(),
-            execution=_execution(own),
+            execution=_execution(own, memory),
             reuse=run.keys,
         )
         _record_run(folder, texts, manifest)
@@ -298,7 +300,7 @@ def part_record(part: Part, collection: Collection, text: bytes) -> PartRecord:
     )
 
 
-def _execution(context: Context) -> dict[str, object]:
+def _execution(context: Context, memory: PeakMemory) -> dict[str, object]:
     return {
         "seed": context.seed,
         "device": context.record.facts.get("device", "cpu"),
@@ -309,5 +311,5 @@ def _execution(context: Context) -> dict[str, object]:
             name: value for name, value in context.record.facts.items() if name not in ("device", "engine", "isolation")
         },
         "stages": context.record.stages,
-        "peak memory bytes": peak_memory_bytes(),
+        "peak memory bytes": memory.bytes(),
     }

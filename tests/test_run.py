@@ -18,6 +18,7 @@ from run_places import BAD_ADAPTER, DEPTH, DOCS, bytes_of, run, write_card
 
 from harness.card import load_card
 from harness.config import read_toml
+from harness.consent import Consent
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import exclusive
 from harness.manifest import FILE_NAME, read_manifest
@@ -209,3 +210,53 @@ def test_shipped_dummy_runs_the_embedded_track(tmp_path: Path) -> None:
         key: value.strip() if key == "description" else value
         for key, value in read_toml(loaded.folder / "dummy.toml").items()
     }
+
+
+# Runs one after another in one process
+
+
+HEAVY_ADAPTER = """
+import numpy as np
+from harness.records import Ranking
+
+
+class Heavy:
+    def __init__(self, parameters):
+        self.megabytes = parameters["megabytes"]
+
+    def search(self, request, context):
+        ballast = np.ones(1 + (self.megabytes << 17))
+        with context.record.stage("search"):
+            yield from (Ranking(query.query_id, list(request.docs.ids)[:1], ballast[:1]) for query in request.queries)
+        if self.megabytes:
+            context.record.facts.update({"isolation": "bwrap", "of the heavy one": True})
+"""
+
+
+def test_a_run_notes_nothing_of_the_runs_before_it(home: Path) -> None:
+    (home / "heavy.py").write_text(HEAVY_ADAPTER)
+    found = {}
+    shared = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
+    for megabytes in (256, 0):
+        write_card(home, adapter="heavy.py:Heavy", megabytes=megabytes)
+        outcome = run_system(
+            load_track(str(home / "track.toml")), load_card(str(home / "card.toml")), home / str(megabytes), shared
+        )
+        found[megabytes] = read_manifest(outcome.folder).execution
+    heavy, light = found[256], found[0]
+    assert (heavy["isolation"], heavy["of the heavy one"]) == ("bwrap", True)
+    assert light["isolation"] == "none"
+    assert "of the heavy one" not in light
+    assert [stage["name"] for stage in light["stages"]] == ["search"] * 2, "once for each group of passages"
+    assert shared.record.facts == {}
+    assert shared.record.stages == []
+    if heavy["peak memory bytes"] is not None:
+        assert heavy["peak memory bytes"] - light["peak memory bytes"] > 128 << 20
+
+
+def test_peak_memory_is_unknown_where_the_kernel_keeps_one_mark_for_all(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.platform_info._CLEAR_REFS", home / "nowhere" / "clear_refs")
+    write_card(home)
+    assert read_manifest(run(home).folder).execution["peak memory bytes"] is None
