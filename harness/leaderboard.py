@@ -146,9 +146,9 @@ def build(
 
 
 def _ranked_by(track: Track, row: Row) -> float | None:
-    """The macro average without the noise of float sums: equal sums of the same numbers share a rank."""
+    """The macro average, by which rows are ranked; equal ones share a rank."""
     value = row.cells[track.primary][MACRO].value
-    return None if value is None else round(value, 12)
+    return None if value is None else _without_noise(value)
 
 
 def _row(
@@ -174,10 +174,9 @@ def _row(
         }
     warnings = [f"{part}: {text}" for part, texts in score.context["warnings"].items() for text in texts]
     for part, found in score.context["ties"].items():
-        warnings.append(
-            f"{part}: with ties broken worst and best, {track.primary} lies between "
-            f"{percent(found['worst'])} and {percent(found['best'])}"
-        )
+        worst, best = percent(found["worst"]), percent(found["best"])
+        if worst != best:
+            warnings.append(f"{part}: with ties broken worst and best, {track.primary} lies between {worst} and {best}")
     return Row(
         system=score.system,
         title=card.title,
@@ -203,6 +202,27 @@ def _row(
         },
         withdrawn=withdrawn,
     )
+
+
+def best_of(rows: Sequence[Row], measure: str) -> dict[str, float]:
+    """By column the highest value among rows that stand, without the noise of float sums; see ``leads``."""
+    best: dict[str, float] = {}
+    for row in rows:
+        for column, cell in row.cells[measure].items() if row.withdrawn is None else ():
+            if cell.value is not None:
+                best[column] = max(best.get(column, 0.0), _without_noise(cell.value))
+    return best
+
+
+def leads(row: Row, measure: str, column: str, best: Mapping[str, float]) -> bool:
+    """Whether the row's value is the best of its column, alone or with others: ranks, pages and exports agree on it."""
+    value = row.cells[measure][column].value
+    return row.withdrawn is None and value is not None and _without_noise(value) == best.get(column)
+
+
+def _without_noise(value: float) -> float:
+    """Twelve decimals: equal sums of the same numbers in another order are equal."""
+    return round(value, 12)
 
 
 def _micro(track: Track, score: ScoreFile, measure: str) -> float | None:

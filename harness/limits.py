@@ -48,15 +48,3 @@ NESTING = 64
 
 WHOLE_NUMBER = 1 << 63
 """Whole numbers lie below this, as TOML and most JSON readers have it; Python would take numbers of any length."""
-
-
-def shown(size: int) -> str:
-    """A number of bytes for people.
-
-    >>> shown(1 << 30), shown(4096), shown(100)
-    ('1 GiB', '4 KiB', '100 bytes')
-    """
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if size >= unit:
-            return f"{size / unit:g} {name}"
-    return f"{size} bytes"

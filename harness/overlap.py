@@ -9,11 +9,8 @@ from harness.collections.view import load
 from harness.errors import InvalidInput
 from harness.limits import COLLECTION_BYTES
 from harness.reading import parse_json, read_bytes
-from harness.text_similarity import similar_pairs
+from harness.text_similarity import near_duplicates
 from harness.tracks import load_track
-
-NGRAM = 5
-THRESHOLD = 0.8
 
 
 class Overlap(NamedTuple):
@@ -25,14 +22,14 @@ class Overlap(NamedTuple):
 
 
 def overlap_with_track(train_file: Path, track_name: str) -> list[Overlap]:
-    """Lines of a training file whose normalised question equals one of the track's, or is that of it but for a few letters.
+    """Lines of a training file whose question is one of the track's, or is that of it but for a few letters.
 
-    Near means a Jaccard similarity of character 5-grams above 0.8.
+    The rule is that of ``harness.text_similarity.near_duplicates``, as in training.
     """
     track = load_track(track_name)
     lines = read_questions(train_file)
     questions = [(part.name, query) for part in track.parts for query in load(part.dataset_id).queries]
-    pairs = similar_pairs([text for _, text in lines], [query.text for _, query in questions], NGRAM, THRESHOLD)
+    pairs = near_duplicates([text for _, text in lines], [query.text for _, query in questions])
     return [
         Overlap(lines[i][0], lines[i][1], questions[j][0], questions[j][1].query_id, round(similarity, 4))
         for i, j, similarity in sorted(pairs)

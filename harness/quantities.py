@@ -22,9 +22,11 @@ def size(count: float) -> str:
 def duration(seconds: float) -> str:
     """The two largest units.
 
-    >>> [duration(s) for s in (0.2, 59.6, 90, 3599, 3700, 200_000)]
-    ['0.2 s', '1 min 0 s', '1 min 30 s', '59 min 59 s', '1 h 1 min', '2 d 7 h']
+    >>> [duration(s) for s in (0.052, 0.2, 59.6, 90, 3599, 3700, 200_000)]
+    ['0.052 s', '0.2 s', '1 min 0 s', '1 min 30 s', '59 min 59 s', '1 h 1 min', '2 d 7 h']
     """
+    if 0 < seconds < 0.095:
+        return f"{seconds:.2g} s"
     if seconds < 10:
         return f"{seconds:.1f} s" if round(seconds, 1) < 10 else "10 s"
     whole = round(seconds)

@@ -23,8 +23,9 @@ from typing import IO, Any, cast
 
 import yaml
 
+from harness import quantities
 from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.limits import NESTING, WHOLE_NUMBER, shown
+from harness.limits import NESTING, WHOLE_NUMBER
 
 _GZIP = b"\x1f\x8b"
 
@@ -53,7 +54,7 @@ def read_lines(path: Path, limit: int, line_limit: int) -> Iterator[tuple[int, b
                 raise too_large(path, limit)
             line = line.removesuffix(b"\n")
             if len(line) > line_limit:
-                place, most = f"{path.name}:{number}", f"at most {shown(line_limit)}"
+                place, most = f"{path.name}:{number}", f"at most {quantities.size(line_limit)}"
                 raise InvalidInput(f"{path} cannot be read", [Finding("error", place, "the line is too long", most)])
             yield number, line
 
@@ -105,7 +106,9 @@ def error_text(error: Exception) -> str:
 
 
 def too_large(path: Path, limit: int) -> InvalidInput:
-    finding = Finding("error", path.name, "too large", f"at most {shown(limit)}, decompressed", "split or shorten it")
+    finding = Finding(
+        "error", path.name, "too large", f"at most {quantities.size(limit)}, decompressed", "split or shorten it"
+    )
     return InvalidInput(f"{path} cannot be read", [finding])
 
 

@@ -183,9 +183,10 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
             run, findings = read_run(run_file(folder, name), expected_of(judged.collection, track.depth))
         rankings = {query_id: ranked.doc_ids[: track.depth] for query_id, ranked in run.rankings.items()}
         measures = measures_of(track, judged)
-        scored = score_all([*measures, *judged_shares(measures)], judged, rankings)
+        judged_at = judged_shares(measures) if judged.is_pooled else []
+        scored = score_all([*measures, *judged_at], judged, rankings)
         values.update({(name, measure.name): scored[measure.name] for measure in measures})
-        shares[name] = {share.name: _mean(scored[share.name].values()) for share in judged_shares(measures)}
+        shares[name] = {share.name: _mean(scored[share.name].values()) for share in judged_at}
         units.update({(name, query_id): unit for query_id, unit in units_of(track, judged.collection).items()})
         warnings[name] = [str(finding) for finding in findings]
         if any(has_ties(ranked) for ranked in run.rankings.values()):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import quantities
 from harness.card import Card, LoadedCard, card_names, load_card
 from harness.collections.view import load
 from harness.config import checked, read_toml
@@ -236,7 +237,7 @@ def _copy_own_files(loaded: LoadedCard, card: Path, target: Path, consent: Conse
     for name, path in sorted(files.items()):
         size = path.stat().st_size
         if size > MAX_OWN_BYTES:
-            left_out.append(f"{name} ({size / 1e6:.1f} MB) is not copied: publish it, and let the card name it")
+            left_out.append(f"{name} ({quantities.size(size)}) is not copied: publish it, and let the card name it")
             continue
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target / name)

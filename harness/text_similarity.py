@@ -1,4 +1,4 @@
-"""Near-duplicate texts: normalisation, character n-grams, and all pairs above a Jaccard similarity."""
+"""Near-duplicate texts: normalisation, character n-grams, pairs above a Jaccard similarity, and the one rule for questions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from typing import Any
 import numpy as np
 
 _CHUNK = 2048
+
+NGRAM = 5
+THRESHOLD = 0.8
+"""Two questions are one question where the Jaccard similarity of their character 5-grams is above 0.8: the same letters, or all
+but a few. Training rows, reports and whatever else asks for overlap ask here."""
+
+
+def near_duplicates(texts: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int, float]]:
+    """Pairs (i, j, similarity) of texts that are one question by the rule above, whatever language they are said to be in."""
+    return similar_pairs(texts, others, NGRAM, THRESHOLD)
 
 
 def normalized(text: str) -> str:

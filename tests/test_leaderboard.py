@@ -16,7 +16,8 @@ from harness.compare import compare_systems
 from harness.compare.records import MACRO
 from harness.errors import InvalidInput
 from harness.exports.markdown import to_markdown
-from harness.leaderboard import Cell, Leaderboard, build, columns_of, read_leaderboard
+from harness.exports.table import table_of
+from harness.leaderboard import Cell, Leaderboard, best_of, build, columns_of, leads, read_leaderboard
 from harness.reproductions import Reproduction
 from harness.withdrawal import Withdrawal
 
@@ -93,7 +94,12 @@ def test_averages_that_differ_only_by_rounding_share_a_rank() -> None:
     assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1
     track = track_of("fi", "ja", "te")
     files = [scores_of("base", means(fi=0.3, ja=0.2, te=0.1)), scores_of("same", means(fi=0.1, ja=0.2, te=0.3))]
-    assert ranks(board_of(track, *files)) == [("base", 1), ("same", 1)]
+    board = board_of(track, *files)
+    assert ranks(board) == [("base", 1), ("same", 1)]
+    # And whoever shares the first rank leads the column, on pages as in exports.
+    best = best_of(board.rows, "RR")
+    assert [leads(row, "RR", MACRO, best) for row in board.rows] == [True, True]
+    assert [entry.best for line in table_of(board).lines for entry in line.entries[:1]] == [True, True]
 
 
 def test_the_smallest_real_difference_is_a_difference_in_rank() -> None:
@@ -131,9 +137,12 @@ def test_cells_carry_the_tests_of_the_comparison() -> None:
 
 
 def test_warnings_and_tie_ranges_stand_on_the_row() -> None:
-    ties = {"fi": {"queries": 3, "worst": 0.1, "best": 0.456}}
-    file = scores_of("base", means(fi=0.2), warnings={"fi": ["2 queries are missing"]}, ties=ties)
-    (row,) = board_of(track_of("fi"), file).rows
+    ties = {
+        "fi": {"queries": 3, "worst": 0.1, "best": 0.456},
+        "ja": {"queries": 1, "worst": 0.25001, "best": 0.25004},  # says nothing: both are 25.0
+    }
+    file = scores_of("base", means(fi=0.2, ja=0.2), warnings={"fi": ["2 queries are missing"]}, ties=ties)
+    (row,) = board_of(track_of("fi", "ja"), file).rows
     assert row.warnings == (
         "fi: 2 queries are missing",
         "fi: with ties broken worst and best, RR lies between 10.0 and 45.6",

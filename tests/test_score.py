@@ -34,6 +34,16 @@ def test_values_are_those_of_the_measures_by_query(world: World) -> None:
     assert scores.langs == {"fi": "fi", "ja": "ja"}
 
 
+def test_shares_of_judged_passages_are_told_only_where_a_pool_was_judged(tmp_path: Path) -> None:
+    """With one relevant passage a question and nothing else judged, the share is small by construction and says nothing."""
+    sparse, pooled = QRELS, {**QRELS, "fi-1": {"d1": 1, "d2": 0}}
+    shares = []
+    for name, qrels in (("sparse", sparse), ("pooled", pooled)):
+        track = track_of(collection_in(tmp_path / name, qrels=qrels), ("fi",), measures=["P@2"], primary="P@2")
+        shares.append(score_system(track, World(tmp_path / f"runs-{name}", track).run({"fi": RANKINGS["fi"]})).judged)
+    assert shares == [{"fi": {}}, {"fi": {"Judged@2": pytest.approx(2 / 3)}}]
+
+
 def test_passages_below_the_tracks_depth_are_ignored(world: World) -> None:
     deep = {"fi": {"fi-1": ["d2", "d3", "d4", "d1"]}, "ja": RANKINGS["ja"]}
     scores = score_system(world.track, world.run(deep))

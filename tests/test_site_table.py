@@ -14,6 +14,7 @@ from harness.compare.records import MACRO
 from harness.compare.stratified import macro_t
 from harness.compare.units import UnitTable, tabulate
 from harness.figures import percent
+from harness.languages import language
 from harness.site.environment import probability
 
 
@@ -176,10 +177,27 @@ def test_a_choice_of_languages_shows_the_numbers_of_python(
         if tuple(all_parts) != parts or reference != pages.track.baseline:
             assert "Exploratory and unadjusted" in page.locator("#notice").inner_text()
         check_choice(page, pages, parts, reference, pages.track.primary)
-        if tuple(all_parts) != parts or reference != pages.track.baseline:
+        check_foot(page, pages, parts)
+        if reference != pages.track.baseline:
             adjusted = page.locator("#table tbody").locator(".up, .down")
-            assert not any(mark.is_visible() for mark in adjusted.all()), "adjusted marks beside a choice"
+            assert not any(mark.is_visible() for mark in adjusted.all()), "marks against another system than the chosen"
+            assert page.locator(".of-baseline").is_hidden()
+        elif tuple(all_parts) != parts:
+            adjusted = page.locator("#table tbody .macro").locator(".up, .down")
+            assert not any(mark.is_visible() for mark in adjusted.all()), "adjusted marks of another average"
+            assert page.locator(".of-baseline").is_visible()
+            assert page.locator(".of-declared").is_hidden()
         assert found.troubles == []
+
+
+def check_foot(page: Any, pages: Pages, parts: Sequence[str]) -> None:
+    """Ceiling and random ranking, and the words below the table, are of the chosen languages."""
+    columns = [column for column in pages.board.columns if column.part in parts]
+    for place, kind in enumerate(("ceiling", "random")):
+        values = [getattr(column, kind)[pages.track.primary] for column in columns]
+        cell = page.locator(f"tr[data-bound='{place}'] td.macro")
+        assert cell.inner_text() == percent(sum(values) / len(values))
+    assert page.locator("#macro-over").inner_text() == ", ".join(language(column.lang).name for column in columns)
 
 
 def test_a_deep_link_restores_the_state_and_another_measure_keeps_it(browser: Any, mini: Pages) -> None:

@@ -73,9 +73,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, lines in ((FI_FILE, FINNISH), (EN_FILE, ENGLISH)):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("\n".join(lines) + "\n", "utf-8")
-    questions = Questions(
-        {"fi": [f"  {FINNISH[0].upper()} "], "en": ["In which country is Turku, and when was Turku founded"]}
-    )
+    questions = Questions([f"  {FINNISH[0].upper()} ", "In which country is Turku, and when was Turku founded"])
     monkeypatch.setattr(overlap, "evaluation_questions", lambda: questions)
     return home
 
@@ -138,14 +136,12 @@ def pair(anchor: str, positive: str, lang: str = "ko", compared: bool = True) ->
 
 
 def test_rows_that_are_evaluation_questions_on_either_compared_side_are_dropped() -> None:
-    questions = Questions(
-        {"ko": ["세종대왕은 언제 태어났는가?"], "en": ["When was the great king Sejong of Joseon born?"]}
-    )
+    questions = Questions(["세종대왕은 언제 태어났는가?", "When was the great king Sejong of Joseon born?"])
     equal = pair("세종대왕은  언제 태어났는가", "unrelated words here")
     similar = pair("다른 질문", "When was the great king Sejong of Joseon born")
     passage = pair("또 다른 질문", "When was the great king Sejong of Joseon born?", compared=False)
     free = pair("한글은 누가 만들었는가?", "Who made the Korean alphabet?")
-    elsewhere = pair("When was the great King Sejong of Joseon born ?", "labelled with a wrong language", lang="fi")
+    elsewhere = pair("When was the great king Sejong of Joseon born??", "labelled with a wrong language", lang="fi")
     good, dropped = overlap.kept([equal, similar, passage, free, elsewhere], questions)
     assert good == [passage, free]
     assert dropped == [equal, similar, elsewhere]
@@ -161,7 +157,7 @@ def test_evaluation_questions_leave_out_training_splits_and_name_what_is_absent(
     questions = overlap.evaluation_questions()
     assert questions.collections == ["xdr-mini/te/dev"]
     assert questions.absent == ["xquad/el"]
-    assert set(questions.by_language) == {"te"}
+    assert questions.texts == [query.text for query in harness.collections.load("xdr-mini/te/dev").queries]
 
 
 def test_pairs_of_one_group_never_share_a_batch() -> None:
@@ -226,6 +222,6 @@ def test_too_small_a_vocabulary_is_explained(data: Path, tmp_path: Path) -> None
 def test_a_stage_whose_rows_were_all_dropped_is_refused(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlap, "evaluation_questions", lambda: Questions({"fi": FINNISH[:-1], "en": []}))
+    monkeypatch.setattr(overlap, "evaluation_questions", lambda: Questions(FINNISH[:-1]))
     with pytest.raises(InvalidInput, match="no pairs"):
         train(recipe_file(tmp_path), tmp_path / "out", SilentProgress())

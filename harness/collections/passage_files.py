@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from harness.collections.docstore import SourceRecord
-from harness.limits import LINE_BYTES, shown
+from harness.limits import LINE_BYTES
+from harness.quantities import size
 from harness.reading import parse_json
 from harness.records import Doc
 
 _LONGEST_FIELD = LINE_BYTES
-_TOO_LONG = f"the line is too long; expected at most {shown(LINE_BYTES)}"
+_TOO_LONG = f"the line is too long; expected at most {size(LINE_BYTES)}"
 
 
 class DprTsv:

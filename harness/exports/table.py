@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from harness.figures import DASH, percent
-from harness.leaderboard import Cell, Leaderboard, Row, columns_of
+from harness.leaderboard import Cell, Leaderboard, best_of, columns_of, leads
 from harness.withdrawal import Withdrawal
 
 CORRECTIONS = {
@@ -46,12 +45,16 @@ class Table:
 
 def table_of(board: Leaderboard) -> Table:
     primary, names = board.track["primary"], columns_of(board)
-    best = {name: _best(board.rows, primary, name) for name in names}
+    best = best_of(board.rows, primary)
     lines = tuple(
         Line(
             rank=DASH if row.rank is None else str(row.rank),
             title=" ".join(row.title.split()),
-            entries=tuple(_entry(row.cells[primary][name], row, best[name]) for name in names),
+            entries=tuple(
+                Entry(percent(cell.value), mark_of(cell), leads(row, primary, name, best))
+                for name in names
+                for cell in (row.cells[primary][name],)
+            ),
             withdrawn=row.withdrawn,
         )
         for row in board.rows
@@ -76,13 +79,3 @@ def families_of(board: Leaderboard) -> tuple[str, ...]:
         smallest = f"smallest adjusted p {family['smallest_adjusted_p']:.2g}"
         words.append(f"{family['name']}: {family['size']} tests, {correction}, B = {resamples:,}, {smallest}")
     return tuple(words)
-
-
-def _best(rows: Sequence[Row], measure: str, column: str) -> float | None:
-    values = [row.cells[measure][column].value for row in rows if row.withdrawn is None]
-    return max((round(value, 12) for value in values if value is not None), default=None)
-
-
-def _entry(cell: Cell, row: Row, best: float | None) -> Entry:
-    leads = row.withdrawn is None and cell.value is not None and round(cell.value, 12) == best
-    return Entry(percent(cell.value), mark_of(cell), leads)

@@ -21,10 +21,11 @@ from harness.files import exclusive, explained_write_errors, sha256_of_file, wri
 from harness.generate.manifest import MANIFEST, GenerationManifest, manifest_beside, read_manifest, written_manifest
 from harness.generate.recipe import LoadedRecipe, Operator, Written
 from harness.generate.shards import LOCK, TextShards, clear_traces, differences
-from harness.limits import TEXT_BYTES, shown
+from harness.limits import TEXT_BYTES
 from harness.manifest import digest_of, without_absolute_paths
 from harness.platform_info import library_versions
 from harness.progress import Progress
+from harness.quantities import size
 from harness.records import Doc, Passages
 
 BLOCK_PASSAGES = 64
@@ -75,7 +76,7 @@ def job_of(collection: str, loaded: LoadedRecipe, out: Path) -> Job:
     job = Job(loaded, collection, docs, out)
     if job.is_one_file and job.texts * _LINE_BYTES > TEXT_BYTES:
         raise WrongUsage(
-            f"{job.texts:,} texts are more than what is read from one file ({shown(TEXT_BYTES)}, some "
+            f"{job.texts:,} texts are more than what is read from one file ({size(TEXT_BYTES)}, some "
             f"{TEXT_BYTES // _LINE_BYTES:,} texts); give a folder, --out {out.with_suffix('')}"
         )
     return job
@@ -111,7 +112,7 @@ def generate(
                 data, counts = _lines(job, job.docs[start:end], written, tag)
                 if job.is_one_file and shards.size_bytes + len(data) > TEXT_BYTES:
                     raise InvalidInput(
-                        f"the texts are longer than expected, and more than one file may hold ({shown(TEXT_BYTES)}); "
+                        f"the texts are longer than expected, and more than one file may hold ({size(TEXT_BYTES)}); "
                         "begin anew with a folder as --out"
                     )
                 shards.append(data, end - start, counts, TEXT_BYTES if job.is_one_file else shard_bytes)

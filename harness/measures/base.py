@@ -24,6 +24,15 @@ class Judged:
     def query_ids(self) -> tuple[str, ...]:
         return tuple(query.query_id for query in self.collection.queries)
 
+    @property
+    def is_pooled(self) -> bool:
+        """Whether somebody judged what systems had found: then some passages were judged not relevant.
+
+        Elsewhere nothing but the passages that questions were written from is judged, and shares of judged passages are small
+        by construction.
+        """
+        return any(grade <= 0 for grades in (self.collection.qrels or {}).values() for grade in grades.values())
+
 
 Rankings = Mapping[str, Sequence[str]]
 """Doc ids in the fixed order, best first, by query id."""

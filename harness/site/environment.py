@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 import jinja2
 
 from harness.compare.records import MACRO, Bounds
+from harness.exports.table import mark_of
 from harness.figures import percent
 from harness.languages import language
-from harness.leaderboard import Cell
+from harness.leaderboard import leads
+from harness.quantities import duration, size
 
 HEAT_STEPS = 20
 
@@ -30,9 +32,11 @@ def make_environment() -> jinja2.Environment:
         signed=signed,
         probability=probability,
         heat=heat,
-        mark=mark,
+        leads=leads,
+        mark_of=mark_of,
         printed=printed,
-        readable_bytes=readable_bytes,
+        size=size,
+        duration=duration,
         MACRO=MACRO,
     )
     return environment
@@ -75,24 +79,3 @@ def heat(value: float | None) -> str:
 def heat_rules() -> str:
     """One rule per shade: a page under a strict content security policy can have no style attributes."""
     return "".join(f".h{i}{{--heat:{round(62 * i / HEAT_STEPS)}%}}" for i in range(HEAT_STEPS + 1))
-
-
-def mark(cell: Cell) -> Literal["", "up", "down"]:
-    """Class of the mark of a difference that the declared family calls significant."""
-    if not cell.significant or cell.difference is None:
-        return ""
-    return "up" if cell.difference > 0 else "down"
-
-
-def readable_bytes(count: Any) -> str:
-    """A number of bytes in decimal units.
-
-    >>> readable_bytes(102400), readable_bytes(27955200000)
-    ('102.4 kB', '28.0 GB')
-    """
-    value, unit = float(count), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, larger
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

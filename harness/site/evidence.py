@@ -33,6 +33,8 @@ from harness.site.pools import FILE_PASSAGES, Pool
 from harness.tracks import Part, Track
 
 HEAD = 10
+BOUNDS = {"ceiling": "Ceiling", "random": "Random ranking"}
+"""What stands in a table's foot, in its order: fields of a leaderboard's column, and their names for people."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ def _measure_data(site: Site, measure: str, statistics: SubsetStatistics) -> dic
         "topics": statistics.topics.tolist(),
         "patterns": [[_members(key), count] for key, count in statistics.patterns().items() if key],
         "pairs": statistics.pairs_of_parts,
+        # Ceiling and random ranking of each part: the table's foot follows the choice of languages as its body does.
+        "bounds": [[getattr(column, kind)[measure] for column in site.board.columns] for kind in BOUNDS],
     }
 
 

@@ -14,7 +14,7 @@ from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
 from harness.exports import BADGES, FORMATS, to_badges
 from harness.files import write_text
-from harness.leaderboard import Leaderboard, Row, columns_of, read_leaderboard
+from harness.leaderboard import Leaderboard, Row, best_of, columns_of, read_leaderboard
 from harness.manifest import FILE_NAME as MANIFEST
 from harness.published import DENOMINATORS, PublishedResult, load_published
 from harness.score import ScoreFile
@@ -22,7 +22,7 @@ from harness.site.charts import Axis, axis_of, line_chart, scatter_chart
 from harness.site.checks import checks_of, first_checks
 from harness.site.definitions import definition
 from harness.site.environment import heat_rules, make_environment
-from harness.site.evidence import Site, pools_of, slug, write_questions, write_statistics
+from harness.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
 from harness.site.pools import Pool
 from harness.site.questions import most_different
 from harness.tracks import Track
@@ -96,7 +96,7 @@ def _write_track(site: Site, write: Write) -> None:
         extra: dict[str, Any] = {
             "measure": measure,
             "measure_slug": slug(measure),
-            "best": _best(board, measure),
+            "best": best_of(board.rows, measure),
             "bounds": _bounds_rows(board, measure),
         }
         write("track.html", page, 1, **{**shared, "here": "results"}, **extra)
@@ -201,21 +201,11 @@ def _contexts(site: Site) -> dict[str, Any]:
 def _bounds_rows(board: Leaderboard, measure: str) -> list[tuple[str, dict[str, float]]]:
     """Ceiling and random score of every column; that of the macro average is the mean over its parts."""
     rows = []
-    for label, key in (("Ceiling", "ceiling"), ("Random ranking", "random")):
+    for key, label in BOUNDS.items():
         values = {column.part: getattr(column, key)[measure] for column in board.columns}
         inside = [values[column.part] for column in board.columns if column.in_macro]
         rows.append((label, {MACRO: sum(inside) / len(inside), **values}))
     return rows
-
-
-def _best(board: Leaderboard, measure: str) -> dict[str, float]:
-    """Highest value by column, to be underlined."""
-    best: dict[str, float] = {}
-    for row in board.rows:
-        for column, cell in row.cells[measure].items() if row.withdrawn is None else ():
-            if cell.value is not None:
-                best[column] = max(best.get(column, 0.0), cell.value)
-    return best
 
 
 def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[tuple[str, float]]]]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from harness.text_similarity import normalized, similar_pairs
+from harness.text_similarity import near_duplicates
 from harness.train.data import Pair
-
-NGRAM = 5
-THRESHOLD = 0.8
 
 
 @dataclass
 class Questions:
-    """Evaluation questions by language, and of which collections they are; ``absent`` ones are not in the cache."""
+    """Evaluation questions, and of which collections they are; ``absent`` ones are not in the cache."""
 
-    by_language: dict[str, list[str]] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
     collections: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
 
@@ -41,37 +38,24 @@ def evaluation_questions() -> Questions:
             questions.absent.append(dataset_id)
             continue
         questions.collections.append(dataset_id)
-        for query in found:
-            questions.by_language.setdefault(query.lang, []).append(query.text)
+        questions.texts += [query.text for query in found]
     return questions
 
 
-def overlapping(texts: Mapping[str, Iterable[str]], questions: Mapping[str, Sequence[str]]) -> set[str]:
-    """Texts, given by language, that equal an evaluation question of any language after normalisation, or whose
-    character-5-gram Jaccard similarity with one of their own language is above ``THRESHOLD``.
+def overlapping(texts: Iterable[str], questions: Iterable[str]) -> set[str]:
+    """Texts that are an evaluation question, or are one but for a few letters (``harness.text_similarity``).
 
-    Only one language's questions are compared by n-grams at a time: sentences of two languages do not share 80% of them.
+    What language a row is said to be in does not matter: labels of training data are not always right.
     """
-    everywhere = {normalized(question) for asked in questions.values() for question in asked}
-    found: set[str] = set()
-    for lang, of_language in texts.items():
-        different = list(dict.fromkeys(of_language))
-        found |= {text for text in different if normalized(text) in everywhere}
-        asked = list(dict.fromkeys(questions.get(lang, ())))
-        if asked and different:
-            found |= {different[i] for i, _, _ in similar_pairs(different, asked, n=NGRAM, threshold=THRESHOLD)}
-    return found
+    different, asked = list(dict.fromkeys(texts)), list(dict.fromkeys(questions))
+    return {different[i] for i, _, _ in near_duplicates(different, asked)}
 
 
 def kept(pairs: Iterable[Pair], questions: Questions) -> tuple[list[Pair], list[Pair]]:
     """The pairs without an evaluation question on either compared side, and those dropped."""
     pairs = list(pairs)
-    texts: dict[str, list[str]] = {}
-    for pair in pairs:
-        for side in (pair.anchor, pair.positive):
-            if side.compared:
-                texts.setdefault(side.lang, []).append(side.text)
-    bad = overlapping(texts, questions.by_language)
+    sides = [side for pair in pairs for side in (pair.anchor, pair.positive) if side.compared]
+    bad = overlapping((side.text for side in sides), questions.texts)
     good: list[Pair] = []
     dropped: list[Pair] = []
     for pair in pairs:

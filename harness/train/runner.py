@@ -56,7 +56,7 @@ def train(recipe_path: Path, output: Path, progress: Progress) -> TrainingRecord
         overlap=Overlap(
             collections=tuple(data.questions.collections),
             not_on_this_machine=tuple(data.questions.absent),
-            questions=sum(map(len, data.questions.by_language.values())),
+            questions=len(data.questions.texts),
         ),
         rows=record.row_counts(data.used, data.dropped),
         stages=tuple(stages),

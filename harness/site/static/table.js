@@ -15,6 +15,8 @@ xdr.pages.table = async function (board) {
   const declared = board.parts.flatMap((part, place) => (part.inMacro ? [place] : []));
   const baseline = places.get(board.baseline);
   const notice = document.getElementById("notice");
+  const macroOver = document.getElementById("macro-over");
+  const namesOf = (chosen) => chosen.map((part) => board.parts[part].language).join(", ");
   const sorts = headers.map((header, column) => sortButton(header, column)).filter(Boolean);
   const exploratory = element("th", { scope: "col", class: "exploratory", hidden: true }, "p, exploratory");
   headers[macroColumn].after(exploratory);
@@ -123,17 +125,24 @@ xdr.pages.table = async function (board) {
   /* What is chosen, above the table and in its head and foot. */
   function describe(chosen, reference, forms) {
     table.classList.toggle("chosen", Boolean(forms));
+    table.classList.toggle("other-reference", Boolean(forms) && reference !== baseline);
     exploratory.hidden = !forms;
-    for (const row of table.tFoot.rows) row.cells[macroColumn + 1].hidden = !forms;
+    for (const row of table.tFoot.rows) {
+      const bounds = measure.bounds[row.dataset.bound];
+      row.cells[macroColumn].textContent = percent(chosen.reduce((sum, part) => sum + bounds[part], 0) / chosen.length);
+      row.cells[macroColumn + 1].hidden = !forms;
+    }
+    macroOver.textContent = namesOf(chosen);
     headers.forEach((header, column) => {
       const part = partOf.get(columns[column]);
       header.classList.toggle("unchosen", Boolean(forms) && part !== undefined && !chosen.includes(part));
     });
     notice.hidden = !forms;
     if (forms)
-      notice.textContent = "Your choice: macro over " + chosen.map((part) => board.parts[part].language).join(", ") + ", compared with " +
+      notice.textContent = "Your choice: macro over " + namesOf(chosen) + ", compared with " +
         board.systems[reference].title + " by " + (forms.counts ? "the randomization test (B = " + board.resamples.toLocaleString("en") + ")" : "the stratified t test") +
-        ". Exploratory and unadjusted (△ ▽ mark p ≤ " + board.alpha + "); only the declared columns carry adjusted marks.";
+        ". Exploratory and unadjusted (△ ▽ mark p ≤ " + board.alpha + "); " +
+        (reference === baseline ? "the languages’ own marks are the declared, adjusted ones." : "the declared, adjusted marks are against " + board.systems[baseline].title + " and are not shown.");
   }
 
   /* A row's cells that depend on the choice are written when the choice that they show is another one. */
