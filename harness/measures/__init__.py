@@ -13,6 +13,7 @@ from harness.measures.answer_recall import AnswerRecall
 from harness.measures.base import Judged, Measure, Rankings
 from harness.measures.from_grades import FromGrades
 from harness.measures.from_qrels import FromQrels
+from harness.measures.names import refusal
 from harness.measures.token_recall import TokenRecall
 
 __all__ = ["Judged", "Measure", "judged_shares", "parse", "score_all"]
@@ -23,6 +24,8 @@ def parse(name: str) -> Measure:
     """A measure by its name. Raises ``WrongUsage`` for a name that neither we nor ir-measures know."""
     measure = TokenRecall.parse(name) or AnswerRecall.parse(name) or FromGrades.parse(name) or FromQrels.parse(name)
     if measure is None:
+        if reason := refusal(name):
+            raise WrongUsage(f"the measure {name!r} cannot be used: {reason}")
         raise WrongUsage(
             f"unknown measure {name!r}; known are R@<n>t (R@2kt, R@5kt, R@500t), AnswerRecall@<k> and the "
             "measures of ir-measures that the installed packages can compute, such as RR@10, nDCG@10, Success@1, R@100"

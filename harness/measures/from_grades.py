@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.measures.base import Judged, Rankings
-from harness.measures.from_qrels import OfJudgements, parsed
+from harness.measures.from_qrels import OfJudgements
+from harness.measures.names import parsed
 
 Values = NDArray[np.float64]
 _VERSION = 1

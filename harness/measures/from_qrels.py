@@ -1,21 +1,29 @@
 """Measures computed from relevance judgements by ir-measures: all but those that from_grades.py computes.
 
-ir-measures' providers break ties differently (one tied run has RR 0.5 but RR@10 1.0), so they are given the scores
-``-rank`` of the fixed order, which have no ties.
+Its providers read ids, order and grades in ways of their own: gdeval takes what follows the last hyphen of a query's id,
+and that must be a number; compatibility takes a passage that was not found for one with the score 0; ties are broken in
+three ways (one tied run has RR 0.5 but RR@10 1.0). So queries and documents are numbered, the scores are positive and
+without ties, each measure has a call of its own, and the values that come back must be those of the queries that were asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from harness.errors import Finding, InvalidInput
+from harness.errors import Finding, InvalidInput, WrongUsage, reported
 from harness.measures.base import Judged, Rankings
+from harness.measures.names import parsed, provider_of
 
-# pytrec_eval counts documents by grade in an array, and writes outside of it for lower ones; gdeval stops at a minus.
-_LOWEST_GRADES = {"pytrec_eval": -1, "gdeval": 0}
+Grades = Mapping[str, int]
+
+# pytrec_eval counts documents by grade in an array, and writes outside of it for lower ones; gdeval stops at higher ones.
+_LOWEST_GRADES = {"pytrec_eval": -1}
+_HIGHEST_GRADES = {"pytrec_eval": 100_000, "gdeval": 4}
 
 
 class OfJudgements:
@@ -38,104 +46,117 @@ class FromQrels(OfJudgements):
 
     @staticmethod
     def parse(name: str) -> FromQrels | None:
-        """None for a name that ir-measures does not know, or that nothing that is installed can compute."""
+        """None for a name that ir-measures does not know, or that nothing computes rightly here (``names.refusal``)."""
         measure = parsed(name)
-        provider = None if measure is None else _provider_of(measure)
-        return FromQrels(name, provider) if provider else None
+        try:
+            return None if measure is None else FromQrels(name, provider_of(measure).NAME)
+        except WrongUsage:
+            return None
 
     @property
     def version(self) -> str:
         return (
-            f"from qrels 2, ir-measures {metadata.version('ir-measures')}, {self.provider}{_library_of(self.provider)}"
+            f"from qrels 3, ir-measures {metadata.version('ir-measures')}, {self.provider}{_library_of(self.provider)}"
         )
 
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
-        return self.score_together([self], judged, rankings)[self.name]
-
-    @staticmethod
-    def score_together(
-        measures: Sequence[FromQrels], judged: Judged, rankings: Rankings
-    ) -> dict[str, dict[str, float]]:
-        """By name, in few calls of ir-measures. Raises ``InvalidInput`` for grades that its parts cannot take."""
-        import ir_measures
-
-        scored = measures[0].scored_queries(judged)
-        qrels = {query_id: dict((judged.collection.qrels or {})[query_id]) for query_id in scored}
-        _check_grades({measure.provider for measure in measures}, qrels)
-        qrels = {query_id: _with_a_grade_of_0_or_more(grades) for query_id, grades in qrels.items()}
-        run = {
-            query_id: {doc_id: float(-rank) for rank, doc_id in enumerate(rankings[query_id], 1)}
-            for query_id in scored
-            if rankings.get(query_id)
-        }
-        values = {measure.name: dict.fromkeys(scored, 0.0) for measure in measures}
-        # Two names can stand for one measure: RR and MRR.
-        names: dict[Any, list[str]] = {}
-        for measure in measures:
-            names.setdefault(parsed(measure.name), []).append(measure.name)
-        for alike in _safe_together(names):
-            for metric in ir_measures.iter_calc(alike, qrels, run):
-                for name in names[metric.measure]:
-                    values[name][metric.query_id] = float(metric.value)
-        return values
+        """Raises ``InvalidInput`` for grades that the provider cannot take, and when its values are not those asked for."""
+        scored = self.scored_queries(judged)
+        measure = parsed(self.name)
+        gains = measure.params.get("gains", {})
+        # Applied before grades are checked and mended: a gain can be what a grade is not.
+        qrels = [_with_gains((judged.collection.qrels or {})[query_id], gains) for query_id in scored]
+        _check_grades(self.provider, self.name, dict(zip(scored, qrels, strict=True)))
+        ranked = [rankings.get(query_id, ()) for query_id in scored]
+        if measure.params.get("judged_only"):
+            # Of a ranking without judged documents nothing is left, and precision at a recall would be 0 of 0 there.
+            ranked = [found if _has_judged(found, grades) else () for found, grades in zip(ranked, qrels, strict=True)]
+        numbered = _numbered(qrels, ranked)
+        values = _values(provider_of(measure), _without_gains(measure), *numbered)
+        return {query_id: values[str(number)] for number, query_id in enumerate(scored, 1)}
 
 
-def _safe_together(measures: Iterable[Any]) -> list[list[Any]]:
-    """Measures of judged documents alone, and the others, in calls of their own.
+def _with_gains(grades: Grades, gains: Mapping[int, int]) -> Grades:
+    return {doc_id: gains.get(grade, grade) for doc_id, grade in grades.items()} if gains else grades
 
-    ir-measures 0.4.3 lets NumRet and NumQ share trec_eval's run with any other measure of the same call; where that is one
-    of judged documents alone they count those alone, in some processes and not in others, since the order is a set's.
+
+def _without_gains(measure: Any) -> Any:
+    return type(measure)(**{key: value for key, value in measure.params.items() if key != "gains"})
+
+
+def _has_judged(ranking: Sequence[str], grades: Grades) -> bool:
+    """Whether trec_eval calls one of them judged: it does not, where the grade is negative."""
+    return any(grades.get(doc_id, -1) >= 0 for doc_id in ranking)
+
+
+def _numbered(
+    qrels: Sequence[Grades], rankings: Sequence[Sequence[str]]
+) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, float]]]:
+    """Qrels and run with queries "1" to "Q", documents numbered within each query, and scores from its length down to 1.
+
+    A query without a ranking is left out of the run: ir-measures gives it the measure's value for nothing.
     """
-    groups: dict[bool, list[Any]] = {}
-    for measure in measures:
-        groups.setdefault(bool(measure.params.get("judged_only")), []).append(measure)
-    return list(groups.values())
+    numbered_qrels, run = {}, {}
+    for number, (grades, ranking) in enumerate(zip(qrels, rankings, strict=True), 1):
+        names = {doc_id: str(place) for place, doc_id in enumerate(dict.fromkeys((*ranking, *grades)), 1)}
+        mended = _with_a_grade_of_0_or_more(grades)
+        numbered_qrels[str(number)] = {names[doc_id]: grade for doc_id, grade in mended.items()}
+        if ranking:
+            run[str(number)] = {names[doc_id]: float(len(ranking) - place) for place, doc_id in enumerate(ranking)}
+    return numbered_qrels, run
 
 
-def parsed(name: str) -> Any:
-    """ir-measures' object for a name; None for an unknown name."""
-    import ir_measures
-
+def _values(
+    provider: Any, measure: Any, qrels: Mapping[str, Mapping[str, int]], run: Mapping[str, Mapping[str, float]]
+) -> dict[str, float]:
+    """Value by query of ``qrels``, each once and finite. Raises ``InvalidInput`` that names provider and measure else."""
+    who = f"{provider.NAME}, which computes {measure} for ir-measures,"
+    values: dict[str, float] = {}
     try:
-        measure = ir_measures.parse_measure(name)
-        measure.validate_params()
-        if measure.params.get("cutoff", 1) < 1:
-            return None
-    except (ValueError, NameError, SyntaxError, AssertionError, TypeError, AttributeError, KeyError):
-        return None
-    return measure
-
-
-def _provider_of(measure: Any) -> str | None:
-    import ir_measures
-
-    able = (p for p in ir_measures.DefaultPipeline.providers if p.is_available() and p.supports(measure))
-    return next((str(provider.NAME) for provider in able), None)
+        for metric in provider.evaluator([measure], qrels).iter_calc(run):
+            if metric.query_id in values or metric.query_id not in qrels or not math.isfinite(metric.value):
+                raise InvalidInput(
+                    f"{who} returned {metric.value} for query {metric.query_id}; expected one number each"
+                )
+            values[metric.query_id] = float(metric.value)
+    except (subprocess.SubprocessError, OSError, ArithmeticError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise InvalidInput(
+            f"{who} ended with {type(error).__name__}: {error}; leave the measure out of the track"
+        ) from error
+    if missing := len(qrels) - len(values):
+        raise InvalidInput(f"{who} returned no value for {missing} of {len(qrels)} queries; leave it out of the track")
+    return values
 
 
 def _library_of(provider: str) -> str:
     """Version of the package behind a provider, where it is not ir-measures itself."""
-    packages = {"pytrec_eval": "pytrec-eval-terrier", "pyndeval": "pyndeval", "cwl_eval": "cwl-eval", "ranx": "ranx"}
-    return f" {metadata.version(packages[provider])}" if provider in packages else ""
+    return f" {metadata.version('pytrec-eval-terrier')}" if provider == "pytrec_eval" else ""
 
 
-def _with_a_grade_of_0_or_more(grades: dict[str, int]) -> dict[str, int]:
+def _with_a_grade_of_0_or_more(grades: Grades) -> Grades:
     """The grades, or zeros where all are negative: pytrec_eval overwrites foreign memory for such a query.
 
     Nothing in it is relevant either way, so that no measure can tell the difference.
     """
-    return grades if max(grades.values()) >= 0 else dict.fromkeys(grades, 0)
+    return grades if max(grades.values(), default=0) >= 0 else dict.fromkeys(grades, 0)
 
 
-def _check_grades(providers: set[str], qrels: Mapping[str, Mapping[str, int]]) -> None:
-    lowest = max((grade for provider, grade in _LOWEST_GRADES.items() if provider in providers), default=None)
+def _check_grades(provider: str, name: str, qrels: Mapping[str, Grades]) -> None:
+    lowest, highest = _LOWEST_GRADES.get(provider, -math.inf), _HIGHEST_GRADES.get(provider, math.inf)
     findings = [
         Finding(
-            "error", f"query {query_id}", f"document {doc_id} has the grade {grade}", f"{lowest} or more", "write 0"
+            "error", f"query {query_id}", f"document {doc_id} has the grade {grade}", *_bounds(lowest, highest, grade)
         )
         for query_id, grades in qrels.items()
         for doc_id, grade in grades.items()
-        if lowest is not None and grade < lowest
+        if not lowest <= grade <= highest
     ]
     if findings:
-        raise InvalidInput("the track has measures that cannot work with these grades", findings)
+        message = f"{name} is computed by {provider}, which cannot work with these grades"
+        raise InvalidInput(message, reported(findings, "qrels"))
+
+
+def _bounds(lowest: float, highest: float, grade: int) -> tuple[str, str]:
+    if grade < lowest:
+        return f"{lowest} or more", "write 0"
+    return f"{highest} or less", "leave the measure out of the track"
