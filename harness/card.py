@@ -1,14 +1,9 @@
-"""Cards: one TOML file is one row of a leaderboard. And the three ways to load the adapter that a card names."""
+"""Cards: one TOML file is one row of a leaderboard."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import inspect
-import os
-import sys
 from collections.abc import Mapping
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,12 +12,11 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from harness.bibtex import one_entry
 from harness.config import Name, Record, Reference, checked, read_toml
 from harness.consent import NOTHING, Consent
-from harness.errors import InvalidInput, WrongUsage, unknown_name
+from harness.errors import unknown_name
+from harness.loading import COMMAND, Adapter, is_executable, load_adapter
 from harness.migrations import migrated
 from harness.system import System
 
-ENTRY_POINTS = "xdr.systems"
-COMMAND = "command"
 RESERVED_ENDINGS = (".json", ".csv", ".md")
 RESERVED_NAMES = ("snapshots",)
 
@@ -78,31 +72,41 @@ class LoadedCard:
         return None
 
     def runs_a_program(self) -> bool:
-        return self.card.adapter == COMMAND or _is_executable(self.card.adapter, self.folder)
+        return self.card.adapter == COMMAND or is_executable(self.card.adapter, self.folder)
 
     def require(self, consent: Consent) -> None:
         """Raises ``WrongUsage`` when the card would run code of its own and the operator did not consent to that."""
         if (code := self.own_code()) is not None:
             consent.require_code(self.card.name, code)
 
-    def adapter_class(self, consent: Consent = NOTHING) -> type[Any]:
+    def adapter(self, consent: Consent = NOTHING) -> Adapter:
+        """The adapter, one of the card's own files read anew each time; raises as ``require`` and ``load_adapter`` do."""
         self.require(consent)
-        return _adapter_class(self.card.adapter, self.folder)
+        return load_adapter(self.card.adapter, self.folder)
+
+    def adapter_class(self, consent: Consent = NOTHING) -> type[Any]:
+        return self.adapter(consent).kind
 
     def parameters(self) -> Mapping[str, Any]:
         """The card's parameters, and, where the adapter is an executable, the command that runs it."""
-        if _is_executable(self.card.adapter, self.folder):
+        if is_executable(self.card.adapter, self.folder):
             return {"command": [self.card.adapter], **self.card.parameters}
         return self.card.parameters
 
     def system(self, consent: Consent = NOTHING) -> System:
         """Make the adapter. Raises ``InvalidInput`` when the parameters are not what it expects, and as ``require``."""
-        adapter = self.adapter_class(consent)
-        model = getattr(adapter, "Parameters", None)
-        where = f"card {self.card.name}, [parameters]"
+        return self.made_by(self.adapter(consent))
+
+    def made_by(self, adapter: Adapter) -> System:
+        """The system of this card's parameters. Raises ``InvalidInput`` when they are not what the adapter expects."""
+        model = getattr(adapter.kind, "Parameters", None)
+        parameters: Any = dict(self.parameters())
         if model is not None:
-            return adapter(checked(model, self.parameters(), where, {"folder": self.folder}))  # type: ignore[no-any-return]
-        return adapter(dict(self.parameters()))  # type: ignore[no-any-return]
+            where = f"card {self.card.name}, [parameters]"
+            with adapter.guarded(where):
+                parameters = checked(model, parameters, where, {"folder": self.folder})
+        with adapter.guarded(f"system {self.card.name}"):
+            return adapter.kind(parameters)  # type: ignore[no-any-return]
 
 
 def _resolved(path: Path, info: ValidationInfo) -> Path:
@@ -128,55 +132,3 @@ def load_card(name: str) -> LoadedCard:
     else:
         raise unknown_name("system", name, card_names(), "or the path of a card's TOML file")
     return LoadedCard(checked(Card, migrated("card", read_toml(path), str(path)), str(path)), path.parent)
-
-
-def adapter_names() -> list[str]:
-    return sorted(entry.name for entry in metadata.entry_points(group=ENTRY_POINTS))
-
-
-def _is_executable(adapter: str, folder: Path) -> bool:
-    path = folder / adapter
-    return ("/" in adapter or path.is_file()) and ":" not in adapter and os.access(path, os.X_OK) and path.is_file()
-
-
-def _adapter_class(adapter: str, folder: Path) -> type[Any]:
-    if ":" in adapter:
-        return _class_in_file(adapter, folder)
-    if _is_executable(adapter, folder):
-        adapter = COMMAND
-    elif "/" in adapter:
-        raise WrongUsage(
-            f"adapter {adapter!r} is not an executable file in {folder} (chmod +x?), nor of the form path/file.py:Class"
-        )
-    for entry in metadata.entry_points(group=ENTRY_POINTS):
-        if entry.name == adapter:
-            return entry.load()  # type: ignore[no-any-return]
-    raise unknown_name("adapter", adapter, adapter_names(), "or path/file.py:Class, or an executable like ./search.sh")
-
-
-def _class_in_file(adapter: str, folder: Path) -> type[Any]:
-    file, _, name = adapter.rpartition(":")
-    path = folder / file
-    if not path.is_file():
-        raise WrongUsage(f"adapter {adapter!r}: no file {path}")
-    unique = "xdr_adapter_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(unique, path)
-    if spec is None or spec.loader is None:
-        raise WrongUsage(f"adapter {adapter!r}: {path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    # Where inspect looks for the file of a class, and pydantic for the names in its annotations.
-    sys.modules[unique] = module
-    # An adapter may be in several files: those beside it can be imported.
-    if str(path.parent.resolve()) not in sys.path:
-        sys.path.append(str(path.parent.resolve()))
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise InvalidInput(
-            f"adapter {adapter!r}: {path} cannot be imported: {type(error).__name__}: {error}"
-        ) from error
-    found = getattr(module, name, None)
-    if not inspect.isclass(found):
-        classes = [n for n, value in vars(module).items() if inspect.isclass(value) and value.__module__ == unique]
-        raise unknown_name(f"class in {path}", name, classes)
-    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from harness.files import (
 )
 from harness.journal import Journal
 from harness.limits import RUN_BYTES
+from harness.loading import Adapter
 from harness.manifest import (
     FILE_NAME,
     SCHEMA_VERSION,
@@ -39,7 +39,7 @@ from harness.platform_info import PeakMemory, describe, git_state
 from harness.reading import read_bytes
 from harness.records import Ranking
 from harness.runs import format_run
-from harness.sources import package_root, source_digests
+from harness.sources import package_root
 from harness.system import Context, Record, Request, System, inputs_of
 from harness.tracks import Part, Track
 from harness.withdrawal import read_withdrawal
@@ -59,6 +59,7 @@ class Outcome:
 class Prepared:
     """A system and a track, with all that a run depends on, before anything is computed or written."""
 
+    adapter: Adapter
     system: System
     name: str
     parts: tuple[Part, ...]
@@ -72,7 +73,15 @@ class Prepared:
     def is_there(self, strict: bool) -> bool:
         """Whether the recorded run is this one; see ``run_system``."""
         check_no_links(self.folder)
-        return is_recorded(self.folder, self.keys if strict else {"inputs": self.keys["inputs"]})
+        keys = self.keys if strict else {"inputs": self.keys["inputs"]}
+        return is_recorded(self.folder, keys) and self._further_sources_are_those_recorded()
+
+    def _further_sources_are_those_recorded(self) -> bool:
+        """Of own modules that were loaded by a name which only the run itself knew."""
+        if (modules := self.adapter.modules) is None:
+            return True
+        recorded: Mapping[str, str] = read_manifest(self.folder).implementation["source"]
+        return all(modules.digest_of(name) == digest for name, digest in recorded.items() if name not in self.sources)
 
     def check_not_withdrawn(self) -> None:
         if withdrawal := read_withdrawal(self.folder):
@@ -129,7 +138,7 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
         journals = [run.journal(group) for group in groups]
         resumed = 0
         for group, path in zip(groups, journals, strict=True):
-            resumed += _search(run.system, group.request(track.depth), own, path, card.name)
+            resumed += _search(run, group.request(track.depth), own, path)
         texts: dict[str, bytes] = {}
         for group, path in zip(groups, journals, strict=True):
             texts |= _texts_of(group, path, card.name)
@@ -142,7 +151,7 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
             data=records,
             implementation={
                 "git": git_state(package_root()),
-                "source": run.sources,
+                "source": run.adapter.sources(),
                 "inputs": {without_absolute_paths(name): digest for name, digest in run.files.items()},
             },
             platform=describe(),
@@ -162,14 +171,15 @@ def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> 
     if not parts:
         raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
     collections = {part.name: load(part.dataset_id) for part in parts}
-    adapter = loaded.adapter_class(context.consent)
-    sources = source_digests(Path(inspect.getfile(adapter)))
-    system = loaded.system(context.consent)
-    files = {name: sha256_of_tree(path) for name, path in sorted(inputs_of(system).items())}
+    adapter = loaded.adapter(context.consent)
+    system = loaded.made_by(adapter)
+    sources = adapter.sources()
+    with adapter.guarded(f"system {card.name}"):
+        files = {name: sha256_of_tree(path) for name, path in sorted(inputs_of(system).items())}
     keys = _reuse_keys(track, loaded, collections, sources, files, context)
     work = context.work / track.name / f"{card.name}-{digest_of(keys)[:16]}"
     return Prepared(
-        system, card.name, parts, collections, sources, files, keys, run_folder(runs, track, card.name), work
+        adapter, system, card.name, parts, collections, sources, files, keys, run_folder(runs, track, card.name), work
     )
 
 
@@ -218,23 +228,37 @@ def _groups(parts: Sequence[Part], collections: Mapping[str, Collection]) -> Ite
         yield Group(digest, tuple(members))
 
 
-def _search(system: System, request: Request, context: Context, path: Path, name: str) -> int:
+def _search(run: Prepared, request: Request, context: Context, path: Path) -> int:
     """Let the system rank what the journal does not hold yet; returns how many rankings it held already."""
     with Journal(path) as journal:
         finished = frozenset(ranking.query_id for ranking in journal.read())
         wanted = {query.query_id for query in request.queries}
         # A search whose rankings are all recorded is begun all the same: it notes what the manifest says about it.
         own = replace(context, finished=finished)
-        prepare: Callable[..., None] | None = getattr(system, "prepare", None)
+        prepare: Callable[..., None] | None = getattr(run.system, "prepare", None)
         if prepare is not None:
-            prepare(request.docs, own)
-        with context.progress.task(f"{name}: rankings", len(wanted), "queries", done=len(finished)) as advance:
-            for ranking in _checked(system.search(request, own), request, wanted, name):
+            with run.adapter.guarded(f"system {run.name}"):
+                prepare(request.docs, own)
+        with context.progress.task(f"{run.name}: rankings", len(wanted), "queries", done=len(finished)) as advance:
+            for ranking in _checked(_rankings(run, request, own), request, wanted, run.name):
                 if ranking.query_id not in finished:
                     journal.append(ranking)
                     advance(1)
         journal.sync()
     return len(finished)
+
+
+def _rankings(run: Prepared, request: Request, context: Context) -> Iterator[Ranking]:
+    """What the system gives, one after the other, so that errors of its code are known from ours."""
+    where = f"system {run.name}"
+    with run.adapter.guarded(where):
+        rankings = iter(run.system.search(request, context))
+    while True:
+        with run.adapter.guarded(where):
+            ranking = next(rankings, None)
+            if ranking is None:
+                return
+        yield ranking
 
 
 def _checked(rankings: Iterable[Ranking], request: Request, wanted: set[str], name: str) -> Iterator[Ranking]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
+import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,14 @@ from harness.manifest import (
     write_manifest,
 )
 from harness.migrations import migrated
+from harness.own_modules import OURS
 from harness.records import Ranking
 from harness.reproduce import OWN_FILES
 from harness.reproductions import FOLDER as REPRODUCTIONS
 from harness.run import part_record, run_folder, run_system
 from harness.runs import Run, write_run
 from harness.score import ScoreFile, score_system
-from harness.sources import source_digests
+from harness.sources import own_source_files
 from harness.submitted_files import read_submitted
 from harness.system import Context, inputs_of
 from harness.tracks import Track
@@ -74,13 +75,15 @@ class Target:
 def submit_system(target: Target, card: str, context: Context) -> Submission:
     """Run a card's adapter on the track and take the run in, with the card and its small files beside it.
 
-    Raises ``WrongUsage`` when a different row of that name exists and may not be replaced.
+    Raises ``WrongUsage`` when a different row of that name exists and may not be replaced, ``InvalidInput`` when its adapter
+    imports files that cannot be submitted with the card.
     """
     loaded = load_card(card)
+    _check_sources(loaded, _static_sources(loaded, context.consent))
 
     def made(folder: Path) -> list[str]:
         run_system(target.track, loaded, folder.parent.parent, context)
-        return [] if card in card_names() else _copy_own_files(loaded, Path(card), folder / OWN_FILES, context.consent)
+        return [] if card in card_names() else _copy_own_files(loaded, Path(card), folder, context.consent)
 
     return _taken_in(target, loaded.card, made)
 
@@ -228,34 +231,66 @@ def _refuse(folder: Path, reason: str) -> None:
     raise WrongUsage(f"{folder} exists and is another row: {reason}; change the name in the card, or use --replace")
 
 
-def _copy_own_files(loaded: LoadedCard, card: Path, target: Path, consent: Consent) -> list[str]:
-    """Copy the card and what lies beside it that the run depends on; returns what was not copied, and why."""
-    files = {Path("card.toml"): card}
-    for path in (*_sources(loaded, consent), *_inputs(loaded, consent)):
-        files[path.relative_to(loaded.folder.resolve())] = path
+def _copy_own_files(loaded: LoadedCard, card: Path, staged: Path, consent: Consent) -> list[str]:
+    """Copy the card and what lies around it that the run depends on; returns what was not copied, and why.
+
+    Raises ``InvalidInput`` where a source file of the adapter cannot stand at the same place below the card's copy.
+    """
+    folder = _absolute(loaded.folder)
+    files = {Path("card.toml"): _absolute(card)}
     left_out = []
-    for name, path in sorted(files.items()):
+    for path in _inputs(loaded, consent):
+        if not path.is_relative_to(folder):
+            continue
         size = path.stat().st_size
+        name = path.relative_to(folder)
         if size > MAX_OWN_BYTES:
             left_out.append(f"{name} ({quantities.size(size)}) is not copied: publish it, and let the card name it")
-            continue
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target / name)
+        elif files.setdefault(name, path) != path:
+            raise InvalidInput(f"{card} would be copied as {name}, and the run depends on another {name} beside it")
+    sources = _own_sources(staged)
+    _check_sources(loaded, sources)
+    files |= {Path(name): folder / name for name in sources}
+    for name, path in sorted(files.items()):
+        target = staged / OWN_FILES / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
     return left_out
 
 
-def _sources(loaded: LoadedCard, consent: Consent) -> Iterator[Path]:
-    folder, start = loaded.folder.resolve(), Path(inspect.getfile(loaded.adapter_class(consent))).resolve()
-    if start.is_relative_to(folder):
-        for name in source_digests(start):
-            for base in start.parents:
-                if base.is_relative_to(folder) and (base / name).is_file():
-                    yield base / name
-                    break
+def _own_sources(staged: Path) -> list[str]:
+    """Names of the adapter's own files that the run was made by; ``..`` in them leads out of the card's folder."""
+    sources = read_manifest(staged).implementation["source"]
+    return [name for name in sources if name.partition("/")[0] not in OURS]
+
+
+def _static_sources(loaded: LoadedCard, consent: Consent) -> list[str]:
+    """What can be known of them before the run."""
+    modules = loaded.adapter(consent).modules
+    return [modules.name_of(path) for path in own_source_files(modules)] if modules is not None else []
+
+
+def _check_sources(loaded: LoadedCard, names: Iterable[str]) -> None:
+    """Raise ``InvalidInput`` where a source file of the adapter could not be submitted with the card."""
+    findings = []
+    for name in names:
+        if name.startswith("../"):
+            mend = f"move it below {loaded.folder}, so that it is submitted with the card"
+            findings.append(Finding("error", name, "a source file outside the card's folder", "", mend))
+        elif (size := (loaded.folder / name).stat().st_size) > MAX_OWN_BYTES:
+            findings.append(
+                Finding("error", name, quantities.size(size), f"source files up to {quantities.size(MAX_OWN_BYTES)}")
+            )
+    if findings:
+        raise InvalidInput(f"card {loaded.card.name} cannot be submitted: nobody could run it", findings)
 
 
 def _inputs(loaded: LoadedCard, consent: Consent) -> Iterator[Path]:
-    folder = loaded.folder.resolve()
     for path in inputs_of(loaded.system(consent)).values():
-        files = sorted(path.resolve().rglob("*")) if path.is_dir() else [path.resolve()]
-        yield from (file for file in files if file.is_file() and file.is_relative_to(folder))
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (_absolute(file) for file in files if file.is_file())
+
+
+def _absolute(path: Path) -> Path:
+    """Links are not followed: what is copied is the file that they lead to, under the name that the card knows."""
+    return Path(os.path.abspath(path))  # noqa: PTH100

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.card import adapter_names, card_names, load_card
+from harness.card import card_names, load_card
 from harness.config import read_toml
 from harness.consent import Consent
 from harness.errors import InvalidInput, WrongUsage
+from harness.loading import adapter_names
 
 ALLOWED = Consent(code=True)
 CARD = 'schema_version = 1\nname = "mine"\ntitle = "Mine"\n'

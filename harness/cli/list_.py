@@ -61,7 +61,7 @@ def _entries(kind: str) -> list[dict[str, Any]]:
         ]
         return [{"name": name, "about": ""} for name in dataset_ids()] + others
     if kind == "adapters":
-        from harness.card import adapter_names
+        from harness.loading import adapter_names
 
         return [{"name": name, "about": ""} for name in adapter_names()]
     if kind == "published":
