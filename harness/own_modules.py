@@ -234,9 +234,12 @@ class OwnModules:
 
     # What its loaders ask for
 
-    def prepare(self, module: ModuleType, path: Path, data: bytes) -> None:
-        """Note what is about to run as ``module``, and let it import in its own way."""
+    def note(self, path: Path, data: bytes) -> None:
+        """Note the content of a file that is about to run."""
         self._digests[_absolute(path)] = hashlib.sha256(data).hexdigest()
+
+    def prepare(self, module: ModuleType) -> None:
+        """Let a module import in its own way."""
         module.__dict__["__builtins__"] = self._builtins
 
 
@@ -264,12 +267,15 @@ class _SourceLoader(SourceFileLoader):
         super().__init__(fullname, path)
         self._owner = owner
 
-    def exec_module(self, module: ModuleType) -> None:
-        path = Path(self.path)
-        data = path.read_bytes()
-        self._owner.prepare(module, path, data)
+    def get_code(self, fullname: str) -> CodeType:
+        data = Path(self.path).read_bytes()
+        self._owner.note(Path(self.path), data)
         code: CodeType = self.source_to_code(data, self.path)
-        exec(code, module.__dict__)
+        return code
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._owner.prepare(module)
+        super().exec_module(module)
 
 
 class _ExtensionLoader(ExtensionFileLoader):
@@ -278,7 +284,7 @@ class _ExtensionLoader(ExtensionFileLoader):
         self._owner = owner
 
     def exec_module(self, module: ModuleType) -> None:
-        self._owner.prepare(module, Path(self.path), Path(self.path).read_bytes())
+        self._owner.note(Path(self.path), Path(self.path).read_bytes())
         super().exec_module(module)
 
 
