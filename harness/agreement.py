@@ -49,6 +49,16 @@ def ranking_agreement(recorded: Run, again: Run, depth: int) -> RankingAgreement
     )
 
 
+def unranked(agreements: Mapping[str, RankingAgreement], counts: Mapping[str, int]) -> list[str]:
+    """A line for every part in which neither run ranks anything for some of its ``counts`` questions."""
+    return [
+        f"{part}: {counts[part] - found.queries} of {counts[part]} questions have no ranking in either run, "
+        "and are not counted"
+        for part, found in agreements.items()
+        if found.queries < counts.get(part, 0)
+    ]
+
+
 def rank_biased_overlap(one: Sequence[str], two: Sequence[str]) -> float:
     """In [0, 1], down to the end of the longer ranking; 1 for equal rankings, two empty ones included."""
     if tuple(one) == tuple(two):

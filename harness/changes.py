@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.config import Record
@@ -29,6 +29,9 @@ SUSPICION = (
 
 _NOT_COMPARED = {"stages", "peak memory bytes"}
 """Times and memory are never twice the same, and no cause of anything."""
+
+_SHOWN = 60
+"""Characters of a value that are printed whole."""
 
 _KIND_OF_EXECUTION = {
     "device": "device and processor",
@@ -100,13 +103,44 @@ def described(changes: tuple[Change, ...], shown: int = 3) -> list[str]:
     for kind in SUSPICION:
         own = [change for change in changes if change.kind == kind]
         if own:
-            words = [f"{change.field}: {_short(change.recorded)} -> {_short(change.now)}" for change in own[:shown]]
+            words = [f"{change.field}: {_in_words(change)}" for change in own[:shown]]
             more = [f"and {len(own) - shown} more"] if len(own) > shown else []
             lines.append(f"{kind}: {'; '.join(words + more)}")
     return lines
 
 
-def _short(value: Any) -> str:
+def _in_words(change: Change) -> str:
+    """Both values; of long ones what they do not share, since the beginnings of two long values are often the same."""
+    one, two = (_text(value) for value in (change.recorded, change.now))
+    if max(len(one), len(two)) <= _SHOWN:
+        return f"{one} -> {two}"
+    words = [text.replace(",", " ").split() for text in (one, two)]
+    gone, new = (_few([w for w in own if w not in others]) for own, others in (words, words[::-1]))
+    are_lists = set(words[0]) & set(words[1]) and len(max([*words[0], *words[1]], key=len)) <= _SHOWN
+    if are_lists and (gone or new):
+        return " and ".join([*([f"without {gone}"] if gone else []), *([f"with {new}"] if new else [])])
+    start = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+    return " -> ".join(_from(text, start) for text in (one, two))
+
+
+def _text(value: Any) -> str:
     text = "none" if value is ABSENT else str(value)
     is_digest = len(text) in (40, 64) and not text.strip("0123456789abcdef")
-    return text[:12] if is_digest else text if len(text) <= 60 else text[:57] + "..."
+    return text[:12] if is_digest else text
+
+
+def _few(words: Sequence[str]) -> str:
+    """Words as far as there is room, and how many more there are."""
+    kept: list[str] = []
+    for word in words:
+        if kept and len(" ".join([*kept, word])) > _SHOWN:
+            return f"{' '.join(kept)} and {len(words) - len(kept)} more"
+        kept.append(word)
+    return " ".join(kept)
+
+
+def _from(text: str, start: int) -> str:
+    """The text around the place from which on it differs."""
+    first = max(0, start - _SHOWN // 3)
+    cut = text[first : first + _SHOWN]
+    return ("..." if first else "") + cut + ("..." if first + _SHOWN < len(text) else "")

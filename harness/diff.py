@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from harness.agreement import RankingAgreement, ranking_agreement, root_mean_square_error
 from harness.changes import Change, changes_between
 from harness.config import Record
 from harness.errors import Finding, InvalidInput
+from harness.files import cache_home
 from harness.reproduce import RunAtHand, run_at_hand
+from harness.scratch import scratch_folder
 from harness.tracks import Track
 
 
@@ -34,7 +35,7 @@ class MeanDifference(Record):
 
 
 class RunDifference(Record):
-    """``rankings`` by part; ``queries`` holds the values that differ, largest difference first."""
+    """``rankings`` by part, and ``counts`` of its questions; ``queries`` holds the values that differ, largest first."""
 
     one: str
     two: str
@@ -42,6 +43,7 @@ class RunDifference(Record):
     parts_of_two_alone: tuple[str, ...]
     manifest: tuple[Change, ...]
     rankings: dict[str, RankingAgreement]
+    counts: dict[str, int]
     means: tuple[MeanDifference, ...]
     queries: tuple[QueryDifference, ...]
 
@@ -57,8 +59,8 @@ def diff_runs(track: Track, one: Path, two: Path) -> RunDifference:
 
     Parts that only one of them has are named, and not compared.
     """
-    with tempfile.TemporaryDirectory(prefix="xdr-diff-") as scratch:
-        first, second = (run_at_hand(track, folder, Path(scratch, side)) for folder, side in ((one, "1"), (two, "2")))
+    with scratch_folder(cache_home(), "diff-") as scratch:
+        first, second = (run_at_hand(track, folder, scratch / side) for folder, side in ((one, "1"), (two, "2")))
         _check_comparable(first, second)
         shared = [part for part in first.scores.parts if part in second.scores.parts]
         return RunDifference(
@@ -68,6 +70,7 @@ def diff_runs(track: Track, one: Path, two: Path) -> RunDifference:
             parts_of_two_alone=tuple(part for part in second.scores.parts if part not in shared),
             manifest=changes_between(first.manifest, second.manifest),
             rankings={part: ranking_agreement(first.part(part), second.part(part), track.depth) for part in shared},
+            counts={part: first.manifest.data[part].query_count for part in shared if part in first.manifest.data},
             means=_means(track, first, second, shared),
             queries=_queries(first, second, shared),
         )

@@ -26,7 +26,7 @@ class Finding:
     mend: str = ""
 
     def __str__(self) -> str:
-        parts = [f"{self.where}: {self.what}"]
+        parts = [f"{self.where}: {self.what}" if self.where else self.what]
         if self.expected:
             parts.append(f"expected {self.expected}")
         if self.mend:

@@ -185,30 +185,44 @@ def _umask() -> int:
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock file for the block. Raises ``InvalidInput`` at once when another process holds it."""
+    """Hold a lock file for the block. Raises ``InvalidInput`` at once when another process, or this one, holds it.
+
+    The file stays: who unlinks a lock file lets two in, one by the old file and one by the new.
+    """
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+b")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InvalidInput(
-                f"another process is at work on {path.parent.name}; wait until it has ended, then run this again"
-            ) from None
+    with _held(path, 0, path.parent.name):
         yield
 
 
 @contextlib.contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Wait until no other process holds this folder, and hold it for the block. Leaves no file behind.
+def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder for the block, by its path: it may be made, replaced or removed meanwhile.
 
-    For short work: two processes that record the same run, or one that scores what another is replacing.
+    Waits until no other process holds it, or without ``wait`` raises ``InvalidInput`` as ``exclusive`` does. The lock's file
+    lies below ``cache_home()``, so that nothing is left in the folder, and processes with different caches do not see each
+    other's.
     """
-    with _explained(folder):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    real = str(folder.resolve())
+    path = cache_home() / "locks" / f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:32]}.lock"
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _held(path, -1 if wait else 0, folder.name):
+        yield
+
+
+@contextlib.contextmanager
+def _held(path: Path, timeout: float, what: str) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=timeout)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with _explained(path):
+            lock.acquire()
+    except Timeout:
+        message = f"another process is at work on {what}; wait until it has ended, then run this again"
+        raise InvalidInput(message) from None
+    try:
         yield
     finally:
-        os.close(descriptor)
+        lock.release()

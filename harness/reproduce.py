@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,9 @@ from harness.manifest import Manifest, read_manifest, run_file, without_absolute
 from harness.reproductions import SCHEMA_VERSION, PartReproduction, Reproduction, Verdict
 from harness.run import run_system
 from harness.runs import Run, read_run
-from harness.score import ScoreFile, check_recorded_data, score_system
+from harness.score import FILE_NAME as SCORES
+from harness.score import ScoreFile, check_recorded_data, check_recorded_files, score_system
+from harness.scratch import scratch_folder
 from harness.system import Context
 from harness.tracks import Track
 
@@ -56,9 +57,7 @@ def reproduce(
         raise InvalidInput(f"{folder} was submitted as finished run files: there is nothing that could be run again")
     check_recorded_data(track, manifest)
     loaded = recorded_card(folder, manifest, card, context.consent)
-    context.cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=context.cache, prefix="reproduce-") as name:
-        clean = Path(name)
+    with scratch_folder(context.cache, "reproduce-") as clean:
         own = replace(
             context,
             cache=clean / "cache",
@@ -71,14 +70,24 @@ def reproduce(
 
 
 def run_at_hand(track: Track, folder: Path, scratch: Path) -> RunAtHand:
-    """A run with its scores, from a copy in ``scratch``: whoever only looks at a run changes nothing in its folder."""
+    """A run with its scores, from a copy in ``scratch``: whoever only looks at a run changes nothing in its folder.
+
+    Raises ``InvalidInput`` when the run is not the one that its manifest describes, or the scores beside it are not its.
+    """
     manifest = read_manifest(folder)
+    check_recorded_files(folder, manifest)
     copy = scratch / folder.resolve().name
     copy.mkdir(parents=True)
     for path in folder.iterdir():
         if path.is_file():
             shutil.copyfile(path, copy / path.name)
-    return RunAtHand(copy, manifest, score_system(track, copy))
+    scores = score_system(track, copy)
+    if scores.corrected:
+        raise InvalidInput(
+            f"{folder / SCORES} does not hold the scores of the run beside it: {scores.corrected}; "
+            f"`xdr score {track.name} {manifest.tag}` makes it again"
+        )
+    return RunAtHand(copy, manifest, scores)
 
 
 def recorded_card(folder: Path, manifest: Manifest, given: Path | None, consent: Consent) -> LoadedCard:

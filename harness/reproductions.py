@@ -71,6 +71,20 @@ class Reproduction(Record):
         return _in_words(self.platform, self.device)
 
 
+_CANNOT_MOVE_A_RANKING = {"isolation", "commit"}
+
+
+def hints_of(reproduction: Reproduction) -> list[str]:
+    """What a reader of the verdict should look into: rankings that moved although nothing did that could move them."""
+    changed = {change.kind for change in reproduction.changes} - _CANNOT_MOVE_A_RANKING
+    if reproduction.verdict == "identical" or changed:
+        return []
+    return [
+        "nothing changed that could move a ranking, and a deterministic system would have given identical ones: either it "
+        "draws numbers without the run's seed, or the recorded run did not come from this card"
+    ]
+
+
 def _in_words(platform: Mapping[str, Any], device: str) -> str:
     cpu = platform["hardware"]["cpu"]
     software, system = platform["software"], platform["operating system"]
@@ -101,19 +115,35 @@ def standing_of(manifest: Manifest, reproductions: Iterable[Reproduction]) -> Re
 def write_reproduction(folder: Path, reproduction: Reproduction) -> Path:
     """Write a record into the run's folder; making the same run again on the same day gives the same file."""
     content = reproduction.model_dump(mode="json")
-    path = folder / FOLDER / f"{reproduction.date}-{digest_of(content)[:8]}.yaml"
+    path = folder / FOLDER / name_of(content)
     write_text(path, yaml_text(content))
     return path
 
 
+def name_of(content: Mapping[str, Any]) -> str:
+    """The name of the file of a record: its day, and a digest of all that it says."""
+    return f"{content.get('date')}-{digest_of(content)[:8]}.yaml"
+
+
+def read_reproduction(path: Path) -> Reproduction:
+    """One record, whatever its name. Raises ``InvalidInput`` when it is not in order."""
+    content: Mapping[str, Any] = parsed_yaml(path)
+    return checked(Reproduction, migrated("reproduction", content, str(path)), str(path))
+
+
 def read_reproductions(folder: Path) -> tuple[Reproduction, ...]:
-    """All records in a run's folder, by date. Raises ``InvalidInput`` with the troubles of all that are not in order."""
+    """All records in a run's folder, by date. Raises ``InvalidInput`` with the troubles of all that are not in order.
+
+    A record whose name is not that of its content was edited after it was written, and vouches for nothing.
+    """
     check_no_links(folder / FOLDER)
     found, troubles = [], []
     for path in sorted((folder / FOLDER).glob("*.yaml")):
         try:
-            content: Mapping[str, Any] = parsed_yaml(path)
-            found.append(checked(Reproduction, migrated("reproduction", content, str(path)), str(path)))
+            found.append(read_reproduction(path))
+            right = name_of(parsed_yaml(path))
+            if path.name != right:
+                troubles.append(f"{path} is not as it was written: a record that says this is named {right}")
         except (InvalidInput, WrongUsage) as error:
             troubles.append(str(error))
     if troubles:

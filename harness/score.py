@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from harness.measures import Judged, Measure, judged_shares, parse, score_all
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
 from harness.migrations import CURRENT, migrated
+from harness.own_scores import disagreement, is_own, note_as_own
 from harness.reading import check_regular, parse_json, read_bytes
 from harness.runs import Expected, Ranked, Run, has_ties, read_run
 from harness.tracks import Part, Track
@@ -37,7 +38,8 @@ COLUMNS = ("part", "lang", "query_id", "topic", "unit", "measure", "value")
 class ScoreFile:
     """Scores of one system: ``values[part, measure]`` is {query id: value}; ``context`` is what they depend on.
 
-    ``units`` gives for every (part, query id) the topic and the unit that tests flip as one.
+    ``units`` gives for every (part, query id) the topic and the unit that tests flip as one. ``corrected`` says what was
+    wrong with the file that lay beside the run, where there was one with other numbers.
     """
 
     system: str
@@ -45,6 +47,7 @@ class ScoreFile:
     units: Mapping[tuple[str, str], tuple[str, str]]
     langs: Mapping[str, str]
     context: Mapping[str, Any]
+    corrected: str = ""
 
     @property
     def parts(self) -> list[str]:
@@ -67,23 +70,21 @@ class ScoreFile:
 
 
 def score_system(track: Track, folder: Path) -> ScoreFile:
-    """Score the run in ``folder`` and write its score file, unless the file there is that very thing already."""
+    """Score the run in ``folder`` and write its score file, unless this machine made the file there, from that very run."""
     with _checked_run(track, folder) as (manifest, context):
         return _scored(track, folder, manifest, context)
 
 
 def _scored(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:
-    existing = folder / FILE_NAME
-    if existing.is_file():
-        try:
-            scores = read_scores(existing)
-            if scores.context["key"] == context["key"]:
-                return scores
-        except InvalidInput:
-            pass
+    existing, key = folder / FILE_NAME, str(context["key"])
+    if is_own(existing, key):
+        with contextlib.suppress(InvalidInput):
+            return read_scores(existing)
     scores = _score(track, folder, manifest, context)
+    corrected = disagreement(existing, scores) if existing.exists() else ""
     write_scores(existing, scores)
-    return scores
+    note_as_own(existing, key)
+    return replace(scores, corrected=corrected)
 
 
 def scores_of_run(track: Track, folder: Path) -> ScoreFile:

@@ -17,7 +17,7 @@ from harness.errors import InvalidInput
 from harness.leaderboard import Leaderboard, read_leaderboard
 from harness.manifest import Manifest, read_manifest
 from harness.migrations import CURRENT, migrated
-from harness.reproductions import Reproduction, read_reproductions
+from harness.reproductions import Reproduction, read_reproduction
 from harness.score import ScoreFile, read_scores
 from harness.tracks import Track, load_track
 
@@ -33,20 +33,12 @@ FILES = {
 }
 
 
-def reproduction_at(path: Path) -> Reproduction:
-    folder = path.parent / "run" / "reproductions"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path, folder)
-    (found,) = read_reproductions(path.parent / "run")
-    return found
-
-
 READERS: dict[str, Callable[[Path], Any]] = {
     "card": lambda path: load_card(str(path)).card,
     "comparison": read_comparison,
     "leaderboard": lambda path: read_leaderboard(path.parent),
     "manifest": lambda path: read_manifest(path.parent),
-    "reproduction": reproduction_at,
+    "reproduction": read_reproduction,
     "scores": read_scores,
     "track": lambda path: load_track(str(path)),
 }

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from harness.agreement import unranked
 from harness.card import load_card
-from harness.changes import SUSPICION, changes_between, described
+from harness.changes import SUSPICION, Change, changes_between, described
 from harness.consent import Consent
 from harness.diff import diff_runs
 from harness.errors import InvalidInput, WrongUsage
 from harness.manifest import RUN_FILES, Manifest, PartRecord, read_manifest, write_manifest
 from harness.reproduce import reproduce
-from harness.reproductions import Reproduction, read_reproductions, standing_of, write_reproduction
+from harness.reproductions import Reproduction, hints_of, read_reproductions, standing_of, write_reproduction
 from harness.run import run_system
 from harness.score import score_system
 from harness.system import Context
@@ -396,3 +399,65 @@ def test_runs_of_other_versions_of_a_track_are_not_compared(home: Path) -> None:
     write_manifest(path, manifest.model_copy(update={"track": {**manifest.track, "version": 2}}))
     with pytest.raises(InvalidInput, match=r"track\.version: 1 and 2"):
         diff_runs(track(home), folder(home), path)
+
+
+# -- what is printed
+
+
+LONG = "avx avx2 avx512_bf16 avx512_vnni avx512bw avx512dq avx512f fma sse4_2"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "said"),
+    [
+        ("1.2", "1.3", "1.2 -> 1.3"),
+        (f"{LONG} amx_tile", f"{LONG} gfni vaes", "without amx_tile and with gfni vaes"),
+        (LONG, f"{LONG} gfni", "with gfni"),
+        ("x" * 100 + "abc", "x" * 100 + "abd", f"...{'x' * 18}abc -> ...{'x' * 18}abd"),
+        (LONG, None, "avx avx2 avx512_bf16 avx512_vnni avx512bw avx512dq avx512f f... -> none"),
+        ("ab" * 32, "cd" * 32, "abababababab -> cdcdcdcdcdcd"),
+    ],
+)
+def test_of_long_values_the_difference_is_shown(recorded: Any, now: Any, said: str) -> None:
+    (line,) = described((Change(kind="device and processor", field="cpu", recorded=recorded, now=now),))
+    assert line == f"device and processor: cpu: {said}"
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_different_values_never_look_alike(one: str, two: str) -> None:
+    (line,) = described((Change(kind="commit", field="x", recorded=one, now=two),))
+    left, arrow, right = line.removeprefix("commit: x: ").partition(" -> ")
+    assert one == two or not arrow or left != right or " -> " in one + two
+
+
+def test_a_ranking_that_moved_although_nothing_changed_is_remarked(home: Path) -> None:
+    behave(home, ties=True)
+    text = (home / "card/adapter.py").read_text()
+    found = again(home)
+    assert found.verdict == "same scores"
+    assert {change.kind for change in found.changes} <= {"commit"}, text
+    (hint,) = hints_of(found)
+    assert "a deterministic system would have given identical ones" in hint
+    behave(home)
+    assert hints_of(again(home)) == []
+
+
+def test_a_ranking_that_moved_with_its_library_needs_no_remark(home: Path) -> None:
+    behave(home, ties=True)
+    change = Change(kind="library versions", field="numpy", recorded="1", now="2")
+    assert hints_of(again(home).model_copy(update={"changes": (change,)})) == []
+
+
+def test_questions_that_no_run_ranks_are_told(home: Path) -> None:
+    found = again(home).parts["fi"].rankings
+    assert unranked({"fi": found}, {"fi": QUESTIONS}) == []
+    assert unranked({"fi": found}, {"fi": QUESTIONS + 3}) == [
+        "fi: 3 of 13 questions have no ranking in either run, and are not counted"
+    ]
+
+
+def test_a_record_that_was_edited_vouches_for_nothing(home: Path) -> None:
+    path = write_reproduction(folder(home), again(home))
+    path.write_text(path.read_text().replace("device: cpu", "device: gpu"))
+    with pytest.raises(InvalidInput, match="is not as it was written"):
+        read_reproductions(folder(home))

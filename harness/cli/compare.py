@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_RUNS, Json, Runs, note
+from harness.cli.console import DEFAULT_RUNS, Json, Runs, note, note_corrections
 from harness.errors import unknown_name
 
 _TESTS = ("randomization", "t", "wilcoxon", "mcnemar")
@@ -32,15 +32,17 @@ def compare(
     if test not in _TESTS:
         raise unknown_name("test", test, _TESTS)
     loaded = load_track(track)
+    scores = score_all(loaded, runs)
+    note_corrections(loaded.name, runs, scores)
     if test != "randomization":
         from harness.compare.other_tests import other_tests
 
-        standing = standing_scores(loaded, runs, score_all(loaded, runs))
+        standing = standing_scores(loaded, runs, scores)
         for outcome in other_tests(loaded, standing, test):  # type: ignore[arg-type]
             p = "–" if outcome.p is None else f"{outcome.p:.5f}"
             print(f"{outcome.system:<28} {outcome.column:<8} p {p}  {outcome.words}")
         return
-    comparison = compare_all(loaded, runs, score_all(loaded, runs))
+    comparison = compare_all(loaded, runs, scores)
     if as_json:
         print(json.dumps(comparison.model_dump(mode="json"), indent=1, ensure_ascii=False))
         return

@@ -11,8 +11,11 @@ import typer
 from harness.errors import XdrError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.errors import Finding
     from harness.progress import Progress
+    from harness.score import ScoreFile
 
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of runs.", metavar="DIR")]
 Reports = Annotated[Path, typer.Option("--reports", help="Folder for the rendered site.", metavar="DIR")]
@@ -34,6 +37,14 @@ def print_findings(findings: list[Finding], label: str = "") -> None:
 def note(message: str) -> None:
     """Say what is going on, on standard error, where it does not get into anybody's pipe."""
     print(message, file=sys.stderr, flush=True)
+
+
+def note_corrections(track: str, runs: Path, scores: Iterable[ScoreFile]) -> None:
+    """Say which score files held other numbers than the runs beside them, and were made again."""
+    for found in scores:
+        if found.corrected:
+            file = runs / track / found.system / "scores.parquet"
+            note(f"warning: {file} did not hold the scores of the run beside it, and was made again: {found.corrected}")
 
 
 def progress() -> Progress:

@@ -48,6 +48,7 @@ def diff(
 
 
 def _print(found: RunDifference, primary: str) -> None:
+    from harness.agreement import unranked
     from harness.changes import described
 
     print("manifests, the likeliest cause of different rankings first:")
@@ -62,6 +63,8 @@ def _print(found: RunDifference, primary: str) -> None:
     for part, ranks in found.rankings.items():
         figures = f"{f'{ranks.identical}/{ranks.queries}':>9}{ranks.rank_biased_overlap:>9.4f}{ranks.kendall_tau:>9.4f}"
         print(f"  {part:<8}{figures}" + "".join(f"{ranks.overlap[k]:>13.4f}" for k in depths))
+    for line in unranked(found.rankings, found.counts):
+        print(f"  {line}")
     print("scores:")
     for mean in found.means:
         values = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_REPORTS, DEFAULT_RUNS, Reports, Runs, note, print_findings
+from harness.cli.console import DEFAULT_REPORTS, DEFAULT_RUNS, Reports, Runs, note, note_corrections, print_findings
 from harness.cli.dry_run import DryRun, DryRunJson, check_options, show_plans
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage
@@ -82,6 +82,7 @@ def leaderboard(
 
         measure_ablations(loaded, runs, context)
     scores = score_all(loaded, runs)
+    note_corrections(loaded.name, runs, scores)
     note(f"scored {len(scores)} systems")
     comparison = compare_all(loaded, runs, scores)
     board = build_leaderboard(loaded, runs, scores, comparison)

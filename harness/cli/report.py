@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import Json
+from harness.cli.console import Json, note_corrections
 from harness.errors import WrongUsage
 
 
@@ -31,6 +31,7 @@ def report(
     manifest = read_manifest(run)
     track = load_track(track_name or str(manifest.track["name"]))
     scores = score_system(track, run)
+    note_corrections(run.parent.name, run.parent.parent, [scores])
     means = {part: {measure: scores.mean(part, measure) for measure in track.measures} for part in scores.parts}
     macro = {measure: scores.macro(track.macro_parts, measure) for measure in track.measures}
     if as_json:

@@ -15,6 +15,8 @@ from harness.errors import WrongUsage, XdrError
 from harness.figures import percent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.reproductions import Reproduction
 
 
@@ -61,7 +63,8 @@ def reproduce(
             found[folder] = record
             note(f"written to {write_reproduction(folder, record)}")
             if not as_json and not all_runs:
-                _print_one(record, loaded.primary)
+                counts = {name: part.query_count for name, part in read_manifest(folder).data.items()}
+                _print_one(record, loaded.primary, counts)
     if as_json:
         shown = {
             folder.name: {"error": str(r)} if isinstance(r, XdrError) else r.model_dump(mode="json")
@@ -83,8 +86,10 @@ def _folders(folder: Path) -> list[Path]:
     return found
 
 
-def _print_one(record: Reproduction, primary: str) -> None:
+def _print_one(record: Reproduction, primary: str, counts: Mapping[str, int]) -> None:
+    from harness.agreement import unranked
     from harness.changes import described
+    from harness.reproductions import hints_of
 
     print(f"{record.system} on {record.track['name']}: {record.verdict} ({record.platform_in_words})")
     print(f"{'':<10}{'same rankings':>15}{'RBO':>9}{'tau':>9}{'RMSE':>9}   {primary}")
@@ -96,6 +101,9 @@ def _print_one(record: Reproduction, primary: str) -> None:
     granted = record.tolerance
     limits = f"{granted.rank_biased_overlap:>9.4f}{granted.kendall_tau:>9.4f}{granted.rmse:>9.4f}"
     print(f"{'tolerance':<25}{limits}")
+    agreements = {name: part.rankings for name, part in record.parts.items()}
+    for line in (*unranked(agreements, counts), *hints_of(record)):
+        print(line)
     lines = described(record.changes)
     print("what changed since, the likeliest cause first:" if lines else "nothing in the manifest changed")
     for line in lines:

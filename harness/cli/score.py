@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_RUNS, Json, Runs, note
+from harness.cli.console import DEFAULT_RUNS, Json, Runs, note, note_corrections
 
 
 def score(
@@ -22,6 +22,7 @@ def score(
 
     loaded = load_track(track)
     scores = score_all(loaded, runs, systems or None)
+    note_corrections(loaded.name, runs, scores)
     means = {
         found.system: {m: {p.name: found.mean(p.name, m) for p in loaded.parts} for m in loaded.measures}
         for found in scores

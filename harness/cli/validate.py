@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.console import note, print_findings
 from harness.errors import InvalidInput, WrongUsage, errors_of
+
+if TYPE_CHECKING:
+    from harness.tracks import Track
 
 
 def validate(
@@ -18,14 +21,47 @@ def validate(
     track: Annotated[str, typer.Option(help="Track, where the path does not tell.")] = "",
     part: Annotated[str, typer.Option(help="Part, for one run file.")] = "",
 ) -> None:
-    """Check run files: all errors and warnings at once, with line numbers. Exits 1 when there are errors."""
-    from harness.runs import read_run
-    from harness.score import expected_of, judged_part
+    """Check run files: all errors and warnings at once, with line numbers. Exits 1 when there are errors.
+
+    Of a recorded row also its manifest, digests, scores and records; of a track's folder, runs/TRACK, all rows.
+    """
+    from harness.manifest import FILE_NAME
     from harness.tracks import load_track
 
     if not path.exists():
         raise WrongUsage(f"no file or folder {path}")
+    rows = sorted(row.parent for row in path.glob(f"*/{FILE_NAME}"))
+    if rows and not part and not (path / FILE_NAME).exists():
+        loaded = load_track(track or path.resolve().name)
+        faulty = [row for row in rows if not _is_valid(loaded, row)]
+        note(f"{len(rows) - len(faulty)} of {len(rows)} rows are valid")
+        if faulty:
+            raise typer.Exit(1)
+        return
     loaded = load_track(track or path.resolve().parent.name)
+    if (path / FILE_NAME).exists() and not part:
+        if not _is_valid(loaded, path):
+            raise typer.Exit(1)
+        return
+    _validate_files(loaded, path, part)
+
+
+def _is_valid(track: Track, row: Path) -> bool:
+    """Whether a recorded row is in order; what is not, and what is worth knowing, is printed."""
+    from harness.row_check import row_findings
+
+    findings = row_findings(track, row)
+    print_findings(findings, f"{row.name}: ")
+    errors = len(errors_of(findings))
+    note(f"{row}: {'valid' if not errors else f'{errors} errors'}, {len(findings) - errors} warnings")
+    return not errors
+
+
+def _validate_files(loaded: Track, path: Path, part: str) -> None:
+    """Run files that no manifest describes."""
+    from harness.runs import read_run
+    from harness.score import expected_of, judged_part
+
     if path.is_file() and not part:
         part = path.name.split(".")[0]
     names = [part] if part else [p.name for p in loaded.parts if (path / f"{p.name}.trec.gz").is_file()]

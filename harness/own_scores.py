@@ -1,0 +1,76 @@
+"""Which score files this machine made: only these are read instead of made again. What came by copy, clone or mail is not.
+
+A score file's own digest says that it is whole, not that it is right: whoever writes other numbers writes the digest that
+fits. So the cache notes, by the digest of all that the scores depend on, the bytes of the file that was written for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InvalidInput, WrongUsage
+from harness.files import cache_home, sha256_of_file, write_text
+
+if TYPE_CHECKING:
+    from harness.score import ScoreFile
+
+TOLERANCE = 1e-9
+"""Relative; libraries and processors differ in the last digits of sums and logarithms, and no reader sees those."""
+
+
+def note_as_own(path: Path, key: str) -> None:
+    """Note that the file at ``path`` was made here for ``key``; where the cache cannot be written, it is made each time."""
+    with contextlib.suppress(InvalidInput, OSError):
+        write_text(_noted(key), sha256_of_file(path) + "\n")
+
+
+def is_own(path: Path, key: str) -> bool:
+    """Whether the file at ``path`` has the bytes that this machine wrote for ``key``."""
+    try:
+        return _noted(key).read_text() == sha256_of_file(path) + "\n"
+    except (OSError, ValueError):
+        return False
+
+
+def _noted(key: str) -> Path:
+    return cache_home() / "scores" / key
+
+
+def disagreement(path: Path, today: ScoreFile) -> str:
+    """In what the score file at ``path`` is not what its run gives; empty where it agrees, or is of other inputs than today's.
+
+    Compared are the numbers, which queries have them, and how these are grouped for tests.
+    """
+    from harness.score import read_scores
+
+    try:
+        recorded = read_scores(path)
+    except (InvalidInput, WrongUsage):
+        return "it cannot be read, or is not as it was written"
+    if recorded.context["key"] != today.context["key"]:
+        return ""
+    for part, measure in sorted({*recorded.values, *today.values}):
+        one, two = (scores.values.get((part, measure), {}) for scores in (recorded, today))
+        different = [query for query in sorted({*one, *two}) if not _alike(one.get(query), two.get(query))]
+        if different:
+            shown = " and ".join(f"{value!r}" for value in (one.get(different[0]), two.get(different[0])))
+            count = f"{len(different)} of {len(two)} values of {measure}"
+            return f"{part}: {count} are not those of the run (query {different[0]}: {shown})"
+    if recorded.units != today.units:
+        return "its topics or units are not those of the collection"
+    for name in ("ties", "judged"):
+        if not _alike(recorded.context[name], today.context[name]):
+            return f"its {name!r} are not those of the run"
+    return ""
+
+
+def _alike(one: Any, two: Any) -> bool:
+    if isinstance(one, Mapping) and isinstance(two, Mapping):
+        return one.keys() == two.keys() and all(_alike(one[key], two[key]) for key in one)
+    if isinstance(one, float) and isinstance(two, float):
+        return math.isclose(one, two, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return type(one) is type(two) and one == two
