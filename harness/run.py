@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ from harness.manifest import (
     without_absolute_paths,
 )
 from harness.platform_info import PeakMemory, describe, git_state
+from harness.process_state import put_back, seed_everything
 from harness.reading import read_bytes
 from harness.records import Ranking
 from harness.runs import format_run
@@ -137,8 +139,10 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
         groups = run.groups()
         journals = [run.journal(group) for group in groups]
         resumed = 0
-        for group, path in zip(groups, journals, strict=True):
-            resumed += _search(run, group.request(track.depth), own, path)
+        seed_everything(context.seed)
+        with put_back() if run.adapter.modules is not None else contextlib.nullcontext():
+            for group, path in zip(groups, journals, strict=True):
+                resumed += _search(run, group.request(track.depth), own, path)
         texts: dict[str, bytes] = {}
         for group, path in zip(groups, journals, strict=True):
             texts |= _texts_of(group, path, card.name)

@@ -51,17 +51,17 @@ def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """ir_datasets keeps every data set that it made once: here all are made anew, and forgotten afterwards."""
     import ir_datasets
 
-    from harness.collections import load, register_all
-    from harness.collections.view import _shared_docs
+    from harness.collections import register_all
+    from harness.collections.view import _load, _shared_docs
 
     registry = type(ir_datasets.registry)()
     register_all(registry)
     monkeypatch.setattr(ir_datasets, "registry", registry)
     monkeypatch.setattr(ir_datasets, "load", registry.__getitem__)
     before = dict(_shared_docs)
-    load.cache_clear()
+    _load.cache_clear()
     yield
-    load.cache_clear()
+    _load.cache_clear()
     _shared_docs.clear()
     _shared_docs.update(before)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
 import pickle
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import run_places
 
@@ -155,6 +157,48 @@ def test_two_cards_of_one_file_share_no_state(home: Path) -> None:
         outcome = run_system(track, card, home / f"runs{len(found)}", context)
         found.append(read_run(outcome.folder / "ar.trec.gz")[0].rankings["ar-q0"].scores[0])
     assert found == [1.0] * 3
+
+
+CARELESS = """
+import os
+import random
+
+import numpy as np
+
+from harness.records import Ranking
+
+
+class Careless:
+    def __init__(self, parameters):
+        pass
+
+    def search(self, request, context):
+        value = random.random() + np.random.rand() + len(os.environ.get("LEFT_BY_A_RUN", ""))
+        os.environ["LEFT_BY_A_RUN"] = "x" * 5
+        os.chdir("/")
+        np.seterr(all="raise")
+        for query in request.queries:
+            yield Ranking(query.query_id, list(request.docs.ids)[:1], [value])
+"""
+
+
+def test_a_run_starts_from_the_same_state_of_the_process_as_the_one_before_it(home: Path) -> None:
+    (home / "careless.py").write_text(CARELESS)
+    folder, errors = Path.cwd(), np.geterr()
+    found = []
+    for name in ("one", "two"):
+        (home / f"{name}.toml").write_text(
+            f'schema_version = 1\nname = "{name}"\ntitle = "x"\nadapter = "careless.py:Careless"\n'
+        )
+        context = Context(cache=home / "cache", work=home / "work", consent=ALLOWED)
+        outcome = run_system(
+            load_track(str(home / "track.toml")), load_card(str(home / f"{name}.toml")), home / "runs", context
+        )
+        found.append(read_run(outcome.folder / "ar.trec.gz")[0].rankings["ar-q0"].scores[0])
+    assert found[0] == found[1]
+    assert Path.cwd() == folder
+    assert np.geterr() == errors
+    assert "LEFT_BY_A_RUN" not in os.environ
 
 
 RICH = """

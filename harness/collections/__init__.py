@@ -10,6 +10,7 @@ import importlib
 import re
 from typing import Any
 
+from harness.collections import editable
 from harness.collections.view import Collection, load
 
 __all__ = ["Collection", "dataset_ids", "load", "register_all"]
@@ -34,7 +35,7 @@ _MODULES = {
 def register_all(registry: Any) -> None:
     """Register every collection of this package with an ir_datasets registry."""
     for beginning in _MODULES:
-        registry.register_pattern(f"^{re.escape(beginning)}", _make)
+        registry.register_pattern(f"^{re.escape(beginning)}", _registered)
 
 
 def dataset_ids() -> list[str]:
@@ -42,7 +43,12 @@ def dataset_ids() -> list[str]:
     return sorted({dataset_id for beginning in _MODULES for dataset_id in _module(beginning).ids()})
 
 
-def _make(dataset_id: str, _: tuple[str, ...]) -> Any:
+def _registered(dataset_id: str, _: tuple[str, ...]) -> Any:
+    return editable.Current(dataset_id, make) if editable.is_editable(dataset_id) else make(dataset_id)
+
+
+def make(dataset_id: str) -> Any:
+    """A new dataset of one of our ids. Raises ``KeyError`` where it is none."""
     beginning = next(name for name in _MODULES if dataset_id.startswith(name))
     module = _module(beginning)
     match = re.match(module.PATTERN, dataset_id)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from harness import progress
-from harness.collections import foreign
+from harness.collections import editable, foreign
 from harness.collections.digest import digest_of_records
 from harness.errors import InvalidInput, unknown_name
 from harness.records import Digests, Doc, Passages, Query
@@ -51,7 +52,7 @@ class Collection:
 
     def __init__(self, dataset_id: str, dataset: Any) -> None:
         self.dataset_id = dataset_id
-        self._dataset = dataset
+        self.dataset = self._dataset = dataset
 
     @functools.cached_property
     def docs(self) -> Passages:
@@ -59,10 +60,10 @@ class Collection:
         if not self._dataset.has_docs():
             raise InvalidInput(f"{self.dataset_id} has questions but no passages; choose a collection with passages")
         handler = self._dataset.docs_handler()
-        known = _shared_docs.get(id(handler))
+        known = _shared_docs.get(handler)
         if known is None:
-            known = _shared_docs[id(handler)] = (handler, self._passages(handler))
-        return known[1]
+            known = _shared_docs[handler] = self._passages(handler)
+        return known
 
     def _passages(self, handler: Any) -> Passages:
         from harness.collections import handlers
@@ -119,18 +120,44 @@ class Collection:
         )
 
 
-_shared_docs: dict[int, tuple[Any, Passages]] = {}
+# Collections of one handler share its passages in memory, as long as anybody has the handler.
+_shared_docs: weakref.WeakKeyDictionary[Any, Passages] = weakref.WeakKeyDictionary()
+
+
+def load(dataset_id: str) -> Collection:
+    """Load any dataset that ir_datasets knows, ours included. Raises ``WrongUsage`` for an unknown id.
+
+    The same object each time, as long as the files that it is of are the same: a folder may be edited between two loads.
+    """
+    if not editable.is_editable(dataset_id):
+        return _load(dataset_id)
+    from harness.collections import make
+
+    with foreign.reading(dataset_id):
+        dataset = _of_its_id(dataset_id, lambda: editable.current(dataset_id, make))
+    known = _of_editable.get(dataset_id)
+    if known is None or known.dataset is not dataset:
+        known = _of_editable[dataset_id] = Collection(dataset_id, dataset)
+    return known
+
+
+_of_editable: dict[str, Collection] = {}
 
 
 @functools.cache
-def load(dataset_id: str) -> Collection:
-    """Load any dataset that ir_datasets knows, ours included. Raises ``WrongUsage`` for an unknown id."""
+def _load(dataset_id: str) -> Collection:
     import ir_datasets
 
+    with foreign.reading(dataset_id):
+        return Collection(dataset_id, _of_its_id(dataset_id, lambda: ir_datasets.load(dataset_id)))
+
+
+def _of_its_id(dataset_id: str, make: Callable[[], Any]) -> Any:
     try:
-        with foreign.reading(dataset_id):
-            return Collection(dataset_id, ir_datasets.load(dataset_id))
+        return make()
     except KeyError:
+        import ir_datasets
+
         from harness.collections import dataset_ids
 
         known = {*ir_datasets.registry, *dataset_ids()}
