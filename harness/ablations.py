@@ -20,12 +20,10 @@ from harness.config import Record, checked, read_toml
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import write_text
 from harness.limits import RESULT_BYTES
-from harness.manifest import digest_of
 from harness.reading import parse_json, read_bytes
-from harness.run import run_system
-from harness.score import score_system
 from harness.system import Context
 from harness.tracks import Track
+from harness.variations import scores_of, varied
 
 SCHEMA_VERSION = 1
 FILE_NAME = "ablations.json"
@@ -157,25 +155,6 @@ def _scores(
     track: Track, base: LoadedCard, changes: Mapping[str, Any], served: tuple[str, ...], context: Context
 ) -> dict[str, float]:
     """Means of the primary measure by part, for the card with some parameters changed; ``served`` empty means all."""
-    parameters = _merged(base.card.parameters, changes)
-    name = f"{base.card.name[:40]}-{digest_of([parameters, served])[:12]}"
-    card = base.card.model_copy(
-        update={"name": name, "parameters": parameters, "languages": served or base.card.languages}
-    )
-    outcome = run_system(track, LoadedCard(card, base.folder), context.cache / "ablations", context)
-    scores = score_system(track, outcome.folder)
+    scores = scores_of(track, varied(base, changes, served), "ablations", context)
     means = {part: scores.mean(part, track.primary) for part in scores.parts}
     return {part: mean for part, mean in means.items() if mean is not None}
-
-
-def _merged(parameters: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters with changes, tables merged key by key.
-
-    >>> _merged({"a": 1, "fusion": {"alpha": 0.1, "combine": "sum"}}, {"fusion": {"alpha": 0.2}})
-    {'a': 1, 'fusion': {'alpha': 0.2, 'combine': 'sum'}}
-    """
-    merged = dict(parameters)
-    for key, value in changes.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged

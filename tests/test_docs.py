@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.reproductions import read_reproductions
+from harness.tune import read_tuning
 
 ROOT = Path(__file__).parent.parent
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -64,6 +65,12 @@ def test_the_guide_to_snapshots_works_as_it_is_written(tmp_path: Path) -> None:
     )
     assert "withdrawn" not in frozen
     assert "~~mini xDR + shuffled queries~~ (withdrawn)" in today
+
+
+def test_the_guide_to_choosing_parameters_works_as_it_is_written(tmp_path: Path) -> None:
+    follow("tune.md", tmp_path)
+    tuning = read_tuning(tmp_path / "tuning/mini-xdr-xqg.json")
+    assert (tuning.rule, len(tuning.points)) == ("best", 4)
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)

@@ -22,6 +22,7 @@ from harness.cli import (
     score,
     submit,
     train,
+    tune,
     validate,
     withdraw,
 )
@@ -57,6 +58,7 @@ app.command("export")(export.export)
 app.command("withdraw")(withdraw.withdraw)
 app.command("generate")(generate.generate)
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 
 
 @app.callback(invoke_without_command=True)
