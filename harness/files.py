@@ -191,38 +191,56 @@ def exclusive(path: Path) -> Iterator[None]:
     """
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with _held(path, 0, path.parent.name):
-        yield
-
-
-@contextlib.contextmanager
-def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a folder for the block, by its path: it may be made, replaced or removed meanwhile.
-
-    Waits until no other process holds it, or without ``wait`` raises ``InvalidInput`` as ``exclusive`` does. The lock's file
-    lies below ``cache_home()``, so that nothing is left in the folder, and processes with different caches do not see each
-    other's.
-    """
-    real = str(folder.resolve())
-    path = cache_home() / "locks" / f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:32]}.lock"
-    with _explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with _held(path, -1 if wait else 0, folder.name):
-        yield
-
-
-@contextlib.contextmanager
-def _held(path: Path, timeout: float, what: str) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path, timeout=timeout)
+    lock = FileLock(path, timeout=0)
     try:
         with _explained(path):
             lock.acquire()
     except Timeout:
-        message = f"another process is at work on {what}; wait until it has ended, then run this again"
-        raise InvalidInput(message) from None
+        raise _busy(path.parent.name) from None
     try:
         yield
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder for the block, which makes it where it is not there. What is held is the path, not what lay there.
+
+    Waits until no other process holds it, or without ``wait`` raises ``InvalidInput`` as ``exclusive`` does. No file is left:
+    the lock is the folder's own, which the lock library has not, and processes with different caches see it, too.
+    """
+    descriptor = -1
+    while descriptor < 0:
+        with _explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # removed just now
+            descriptor = _locked_folder(folder, wait)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked_folder(folder: Path, wait: bool) -> int:
+    """A descriptor that holds the folder; -1 where what was locked is no more the folder of this path."""
+    with _explained(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), folder.stat()):
+            return descriptor
+    except BlockingIOError:
+        os.close(descriptor)
+        raise _busy(folder.name) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return -1
+
+
+def _busy(what: str) -> InvalidInput:
+    return InvalidInput(f"another process is at work on {what}; wait until it has ended, then run this again")

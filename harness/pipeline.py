@@ -15,6 +15,7 @@ from harness.manifest import FILE_NAME as MANIFEST
 from harness.manifest import read_manifest
 from harness.reproductions import read_reproductions
 from harness.score import ScoreFile, score_system
+from harness.staging import check_whole
 from harness.tracks import Track
 from harness.withdrawal import Withdrawal, read_withdrawal
 
@@ -22,7 +23,8 @@ COMPARISON = "comparison.json"
 
 
 def recorded_systems(runs: Path, track: Track) -> list[str]:
-    """Names of the systems that have a run of the track on disk."""
+    """Names of the systems that have a run of the track on disk. Raises ``InvalidInput`` as ``check_whole`` does."""
+    check_whole(runs)
     folder = runs / track.name
     return sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}")) if folder.is_dir() else []
 

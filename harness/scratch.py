@@ -24,7 +24,7 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         # A folder is seen by the others only when it is held.
-        with folder_lock(parent / prefix):
+        with folder_lock(parent):
             _remove_abandoned(parent, prefix)
             with explained_write_errors(parent):
                 folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from harness.collections.view import load
 from harness.config import checked, read_toml
 from harness.consent import Consent
 from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.files import exclusive, folder_lock, sha256_of_file, sha256_of_tree
+from harness.files import sha256_of_file, sha256_of_tree
 from harness.manifest import (
     RUN_FILES,
     SCHEMA_VERSION,
@@ -31,19 +30,19 @@ from harness.migrations import migrated
 from harness.own_modules import OURS
 from harness.records import Ranking
 from harness.reproduce import OWN_FILES
-from harness.reproductions import FOLDER as REPRODUCTIONS
 from harness.run import part_record, run_folder, run_system
 from harness.runs import Run, write_run
 from harness.score import ScoreFile, score_system
 from harness.sources import own_source_files
+from harness.staging import put_in_place, staged_row
 from harness.submitted_files import read_submitted
 from harness.system import Context, inputs_of
 from harness.tracks import Track
+from harness.withdrawal import FILE_NAME as WITHDRAWN
+from harness.withdrawal import read_withdrawal
 
 MAX_OWN_BYTES = 2_000_000
 """Larger files of a system are not copied beside its runs: they belong where the card can name them."""
-
-_STAGING = ".staging"
 
 _UNKNOWN_PLATFORM: Mapping[str, Any] = {
     "hardware": {"cpu": {"model": "unknown"}},
@@ -151,52 +150,25 @@ def _write_files(track: Track, card: Card, runs: Mapping[str, Run], digests: Map
 def _taken_in(target: Target, card: Card, made: Callable[[Path], list[str]]) -> Submission:
     """Let ``made`` write the row into a staging folder, score it there, and move it into place as a whole."""
     folder = run_folder(target.runs, target.track, card.name)
-    staging = target.runs / _STAGING / f"{target.track.name}+{card.name}"
-    with exclusive(staging / "lock"), _emptied(staging, folder):
+    with staged_row(target.runs, target.track.name, card.name) as staged:
         if not target.replace:
             _check_card(folder, card)
-        staged = staging / target.track.name / card.name
-        warnings = made(staged)
-        scores = score_system(target.track, staged)
+        warnings = made(staged.row)
+        scores = score_system(target.track, staged.row)
         if not target.replace and folder.exists():
-            _check_rankings(folder, read_manifest(staged))
-            if _own_files(folder) == _own_files(staged):
+            _check_rankings(folder, read_manifest(staged.row))
+            if _own_files(folder) == _own_files(staged.row):
                 return Submission(folder, True, scores, tuple(warnings))
-        _move(staged, folder, staging / "old")
-    return Submission(folder, False, scores, tuple(warnings))
+        put_in_place(staged)
+    return Submission(folder, False, scores, (*warnings, *_still_withdrawn(folder)))
 
 
-@contextlib.contextmanager
-def _emptied(staging: Path, folder: Path) -> Iterator[None]:
-    """Clear away what a killed submission left; a row that it had moved aside comes back first."""
-
-    def clear() -> None:
-        for path in staging.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-
-    if (staging / "old").is_dir() and not folder.exists():
-        (staging / "old").rename(folder)
-    clear()
-    try:
-        yield
-    finally:
-        clear()
-        (staging / "lock").unlink(missing_ok=True)
-        for path in (staging, staging.parent):
-            with contextlib.suppress(OSError):  # another submission may be at work beside
-                path.rmdir()
-
-
-def _move(staged: Path, folder: Path, aside: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        if folder.exists():
-            stack.enter_context(folder_lock(folder))  # whoever scores the old row has ended then
-            if (folder / REPRODUCTIONS).is_dir():
-                shutil.copytree(folder / REPRODUCTIONS, staged / REPRODUCTIONS)
-            folder.rename(aside)
-        staged.rename(folder)
+def _still_withdrawn(folder: Path) -> Iterator[str]:
+    if withdrawal := read_withdrawal(folder):
+        yield (
+            f"the row stays withdrawn ({withdrawal.date}: {withdrawal.reason}); if this run mends that, "
+            f"remove {folder / WITHDRAWN} and say so where you publish it"
+        )
 
 
 def _check_card(folder: Path, card: Card) -> None:

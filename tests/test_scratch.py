@@ -22,6 +22,16 @@ with scratch_folder(Path(sys.argv[1]), "reproduce-") as folder:
     sys.stdin.read()
 """
 
+WAIT = """
+import sys
+from pathlib import Path
+from harness.files import folder_lock
+print("begins", flush=True)
+with folder_lock(Path(sys.argv[1])):
+    print("holds", flush=True)
+    sys.stdin.read()
+"""
+
 RACE = """
 import os, sys, time
 from pathlib import Path
@@ -41,9 +51,8 @@ while entered < rounds and time.monotonic() < deadline:
             else:
                 time.sleep(0.001)
                 inside.unlink()
-            if sys.argv[4] == "folder":  # as a submission does with the row that it replaces
-                place.rename(place.with_name(f"old-{os.getpid()}-{entered}"))
-                place.mkdir()
+            if sys.argv[4] == "folder":  # as a submission does with its staging folder
+                place.rmdir()
     except InvalidInput:
         time.sleep(0.0005)
 print(entered, together)
@@ -66,17 +75,28 @@ def test_of_three_processes_never_two_hold_one_lock(tmp_path: Path, kind: str) -
     assert [entered for entered, _ in counts] == ["40", "40", "40"]
 
 
-def test_a_folder_lock_leaves_nothing_in_the_folder_and_follows_its_path(tmp_path: Path) -> None:
+def test_a_folder_lock_leaves_nothing_in_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "row"
-    folder.mkdir()
     with folder_lock(folder):
         assert list(folder.iterdir()) == []
-        folder.rename(tmp_path / "old")
-        folder.mkdir()
         with pytest.raises(InvalidInput, match="another process is at work on row"), folder_lock(folder, wait=False):
             pass
     with folder_lock(folder, wait=False):
+        assert [path.name for path in tmp_path.iterdir()] == ["row"]
+
+
+def test_who_waited_for_a_folder_that_was_replaced_holds_the_new_one(tmp_path: Path) -> None:
+    folder, waiting = tmp_path / "row", None
+    with folder_lock(folder):
+        waiting = start(WAIT, folder)
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "begins\n"
+        folder.rename(tmp_path / "old")
+        folder.mkdir()
+    assert waiting.stdout.readline() == "holds\n"
+    with pytest.raises(InvalidInput, match="another process"), folder_lock(folder, wait=False):
         pass
+    waiting.communicate("")
 
 
 def test_a_scratch_folder_is_gone_after_an_error(tmp_path: Path) -> None:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import gzip
 import json
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from harness import staging
 from harness.consent import Consent
 from harness.errors import InvalidInput, WrongUsage
-from harness.files import exclusive
+from harness.files import folder_lock
 from harness.manifest import RUN_FILES, read_manifest
-from harness.pipeline import build_leaderboard, compare_all, score_all
+from harness.pipeline import build_leaderboard, compare_all, recorded_systems, score_all
 from harness.reproduce import reproduce
 from harness.reproductions import write_reproduction
 from harness.runs import read_run
 from harness.scaffold import write_scaffold
 from harness.score import read_scores
 from harness.site import render
+from harness.staging import exchanged
 from harness.submit import Submission, Target, submit_files, submit_system
 from harness.system import Context
 from harness.tracks import load_track
+from harness.withdrawal import Withdrawal, read_withdrawal, withdraw
 
 PASSAGES = {"nile": "The Nile flows north.", "volga": "The Volga flows south.", "arno": "The Arno is short."}
 QUERIES = {"fi": ["fi1", "fi2"], "ru": ["ru1"]}
@@ -268,6 +275,77 @@ def test_a_replaced_row_keeps_its_records_of_the_old_run(home: Path) -> None:
     assert (folder / "reproductions" / "old.yaml").read_text() == "x"
 
 
+def test_a_withdrawn_row_stays_withdrawn_when_it_is_replaced(home: Path) -> None:
+    folder = one_file_per_part(home).folder
+    withdraw(folder, Withdrawal(date=datetime.date(2026, 1, 2), reason="trained on the test set"))
+    (home / "fi.txt").write_text(text_of("fi1"))
+    done = submit(home, "fi.txt", "ru.trec.gz", replace=True)
+    assert any("stays withdrawn (2026-01-02: trained on the test set)" in text for text in done.warnings)
+    assert list(read_run(folder / "fi.trec.gz")[0].rankings) == ["fi1"], "the new run"
+    found = read_withdrawal(folder)
+    assert found is not None
+    assert found.reason == "trained on the test set"
+
+
+@pytest.mark.parametrize("moment", ["before the exchange", "after the exchange", "first move", "second move"])
+def test_a_replacement_that_is_killed_leaves_a_whole_row_or_is_noticed_by_all(home: Path, moment: str) -> None:
+    folder = one_file_per_part(home).folder
+    if "exchange" in moment and not can_exchange(home):
+        pytest.skip("this file system cannot exchange two folders")
+    (home / "fi.txt").write_text(text_of("fi1"))
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            killed_at(moment)
+            submit(home, "fi.txt", "ru.trec.gz", replace=True)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    track, runs = target(home).track, home / "runs"
+    if moment == "second move":
+        assert not folder.exists()
+        with pytest.raises(InvalidInput, match=r"ended half way; `mv .*/old .*/toy/mine` brings the old row back"):
+            recorded_systems(runs, track)
+    else:
+        assert recorded_systems(runs, track) == ["mine"]
+        assert len(read_run(folder / "fi.trec.gz")[0].rankings) == (1 if moment == "after the exchange" else 2)
+    assert not submit(home, "fi.txt", "ru.trec.gz", replace=True).unchanged
+    assert recorded_systems(runs, track) == ["mine"]
+    assert not (runs / ".staging").exists()
+
+
+def can_exchange(home: Path) -> bool:
+    one, two = home / "one", home / "two"
+    one.mkdir()
+    two.mkdir()
+    return exchanged(one, two)
+
+
+def killed_at(moment: str) -> None:
+    """From now on this process is killed by itself at that moment of a replacement."""
+
+    def end() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def exchange(one: Path, two: Path) -> bool:
+        if moment == "before the exchange":
+            end()
+        assert "exchange" not in moment or exchanged(one, two)
+        if moment == "after the exchange":
+            end()
+        return False
+
+    moves = iter(["first move", "second move"])
+    rename = Path.rename
+
+    def move(self: Path, target: Path) -> Path:
+        if self.is_dir() and next(moves) == moment:
+            end()
+        return rename(self, target)
+
+    staging.exchanged = exchange  # this process ends, and with it what is changed here
+    Path.rename = move  # type: ignore[method-assign,assignment]
+
+
 def test_a_row_that_a_killed_replacement_had_moved_aside_comes_back(home: Path) -> None:
     folder = one_file_per_part(home).folder
     staging = home / "runs" / ".staging" / "toy+mine"
@@ -280,7 +358,7 @@ def test_a_row_that_a_killed_replacement_had_moved_aside_comes_back(home: Path) 
 
 
 def test_two_submissions_of_one_row_are_not_made_at_once(home: Path) -> None:
-    with exclusive(home / "runs/.staging/toy+mine/lock"), pytest.raises(InvalidInput, match="another process"):
+    with folder_lock(home / "runs/.staging/toy+mine"), pytest.raises(InvalidInput, match="another process"):
         one_file_per_part(home)
 
 

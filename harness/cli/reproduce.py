@@ -79,7 +79,9 @@ def reproduce(
 
 def _folders(folder: Path) -> list[Path]:
     from harness.manifest import FILE_NAME
+    from harness.staging import check_whole
 
+    check_whole(folder.resolve().parent)
     found = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}")) if folder.is_dir() else []
     if not found:
         raise WrongUsage(f"{folder} holds no runs; with --all give the folder of a track, runs/TRACK")

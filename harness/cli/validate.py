@@ -26,12 +26,14 @@ def validate(
     Of a recorded row also its manifest, digests, scores and records; of a track's folder, runs/TRACK, all rows.
     """
     from harness.manifest import FILE_NAME
+    from harness.staging import check_whole
     from harness.tracks import load_track
 
     if not path.exists():
         raise WrongUsage(f"no file or folder {path}")
     rows = sorted(row.parent for row in path.glob(f"*/{FILE_NAME}"))
     if rows and not part and not (path / FILE_NAME).exists():
+        check_whole(path.resolve().parent)
         loaded = load_track(track or path.resolve().name)
         faulty = [row for row in rows if not _is_valid(loaded, row)]
         note(f"{len(rows) - len(faulty)} of {len(rows)} rows are valid")
