@@ -48,6 +48,8 @@ class Cell(Figures):
     difference_interval: Bounds | None = None
     effect: float | None = None
     t_p: float | None = None
+    resamples: int | None = None
+    p_error: float | None = None
 
 
 class Row(Figures):
@@ -93,7 +95,10 @@ class Column(Figures):
 
 
 class Leaderboard(Record):
-    """A track's table. ``rows`` are in the order of ranks, then those without a rank, then those withdrawn."""
+    """A track's table. ``rows`` are in the order of ranks, then those without a rank, then those withdrawn.
+
+    ``comparison`` is the track's comparison without what rows hold; of the tests of all pairs, those of the primary measure.
+    """
 
     schema_version: int
     track: dict[str, Any]
@@ -141,7 +146,10 @@ def build(
         track=track.model_dump(mode="json", exclude={"parts": {"__all__": {"location"}}}),
         columns=tuple(_column(track, name, scores, bounds[name]) for name in (part.name for part in track.parts)),
         rows=tuple(ranked),
-        comparison=comparison.model_dump(mode="json", exclude={"differences", "means", "standings"}),
+        comparison={
+            **comparison.model_dump(mode="json", exclude={"differences", "means", "standings", "pairs"}),
+            "pairs": [found.model_dump(mode="json") for found in comparison.pairs if found.measure == track.primary],
+        },
     )
 
 
@@ -235,7 +243,18 @@ def _micro(track: Track, score: ScoreFile, measure: str) -> float | None:
 def _cell(value: float | None, test: Difference | None, interval: Bounds | None) -> Cell:
     if test is None:
         return Cell(value=value, interval=interval)
-    shared = ("difference", "p", "p_adjusted", "significant", "wins", "ties", "losses", "effect", "t_p")
+    shared: tuple[str, ...] = (
+        "difference",
+        "p",
+        "p_adjusted",
+        "significant",
+        "wins",
+        "ties",
+        "losses",
+        "effect",
+        "t_p",
+    )
+    shared += ("resamples", "p_error")
     fields = {name: getattr(test, name) for name in shared}
     return Cell(value=value, interval=interval, difference_interval=test.interval, **fields)
 

@@ -13,8 +13,8 @@ from harness.errors import InvalidInput
 
 CURRENT: Mapping[str, int] = {
     "card": 1,
-    "comparison": 2,
-    "leaderboard": 2,
+    "comparison": 3,
+    "leaderboard": 3,
     "manifest": 1,
     "reproduction": 1,
     "scores": 1,
@@ -58,6 +58,29 @@ def _row_of_version_2(row: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "standings": standings, "status": "submitted", "reproduced": None, "withdrawn": None}
 
 
+def _board_of_version_3(board: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 has the tests of all pairs, which older tables did not keep."""
+    comparison = board.get("comparison")
+    return {**board, "comparison": {**comparison, "pairs": []}} if isinstance(comparison, dict) else board
+
+
+def _comparison_of_version_3(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 says how many draws each p is of, and what error they leave, and has the tests of all pairs."""
+    differences, resamples = content.get("differences"), content.get("resamples")
+    if not isinstance(differences, list) or not isinstance(resamples, int):
+        return content
+    return {
+        **content,
+        "pairs": [],
+        "differences": [
+            {**one, "resamples": resamples, "p_error": (p * (1 - p) / max(1, resamples)) ** 0.5}
+            if isinstance(one, dict) and isinstance(p := one.get("p"), float) and 0 <= p <= 1
+            else one
+            for one in differences
+        ],
+    }
+
+
 def _unchanged(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
@@ -67,5 +90,7 @@ _STEPS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
         "comparison",
         1,
     ): _unchanged,  # version 2 has standings on every column; those of version 1 are of the macro average
+    ("comparison", 2): _comparison_of_version_3,
     ("leaderboard", 1): _rows_of_version_2,
+    ("leaderboard", 2): _board_of_version_3,
 }

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
+import statistics_reference as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare.all_pairs import AllPairs, Column, all_pairs, all_pairs_of, largest_differences, permutations
+from harness.compare.all_pairs import AllPairs, Column, all_pairs, all_pairs_of
 from harness.compare.letters import groups, letter, letters, rank_intervals
 from harness.errors import InvalidInput
 
@@ -20,79 +22,112 @@ def scores(units: int, systems: int, effect: float = 0.0, seed: int = 0) -> np.n
     return np.random.default_rng(seed).normal(size=(units, systems)) + effect * np.arange(systems)
 
 
-def naive(contributions: np.ndarray, units: list[str], resamples: int, seed: int) -> np.ndarray:
-    """The test written out with loops, in floating point."""
+def naive(contributions: np.ndarray, units: list[str], flips: np.ndarray, drawn: int = 1) -> np.ndarray:
+    """The test written out with loops, in floating point; ``flips``: shape (resamples, units)."""
     systems = contributions.shape[1]
-    order = [permutations(unit, systems, (0, resamples), seed) for unit in units]
-    at_least = np.zeros((systems, systems))
-    sums = contributions.sum(axis=0)
-    for b in range(resamples):
-        dealt = [sorted(row) for row in contributions.tolist()]
-        total = [sum(dealt[u][order[u][b, k]] for u in range(len(units))) for k in range(systems)]
-        for i, j in itertools.product(range(systems), repeat=2):
-            at_least[i, j] += max(total) - min(total) >= abs(sums[i] - sums[j]) - 1e-10
-    p = (at_least + 1) / (resamples + 1)
-    np.fill_diagonal(p, 1)
+    pairs = list(itertools.combinations(range(systems), 2))
+    differences = {(i, j): contributions[:, i] - contributions[:, j] for i, j in pairs}
+    norms = {pair: math.sqrt(math.fsum(d * d)) for pair, d in differences.items()}
+    observed = {pair: abs(math.fsum(d)) / norms[pair] for pair, d in differences.items() if norms[pair] > 1e-12}
+    p = np.ones((systems, systems))
+    largest = [
+        max((abs(math.fsum(signs * differences[pair])) / norms[pair] for pair in observed), default=0.0)
+        for signs in flips
+    ]
+    for (i, j), own in observed.items():
+        reached = sum(value >= own - 1e-9 for value in largest)
+        p[i, j] = p[j, i] = (reached + drawn) / (len(largest) + drawn)
     return p
+
+
+def draws(units: list[str], resamples: int, seed: int) -> np.ndarray:
+    return np.array([reference.unit_signs(unit, resamples, seed) for unit in units]).T
 
 
 @pytest.mark.parametrize("systems", [2, 3, 5])
 @pytest.mark.parametrize("hits", [False, True])
-def test_it_is_the_randomised_tukey_test_written_out(systems: int, hits: bool) -> None:
-    contributions = scores(15, systems, 0.3)
+def test_it_is_the_studentised_max_t_test_written_out(systems: int, hits: bool) -> None:
+    contributions = scores(60, systems, 0.3)
     contributions = (contributions > 0.2).astype(np.float64) / 7 if hits else contributions
-    found = all_pairs(contributions, names(15), 200, 7)
-    np.testing.assert_array_equal(found.p_adjusted, naive(contributions, names(15), 200, 7))
+    found = all_pairs(contributions, names(60), 200, 7)
+    np.testing.assert_array_equal(found.p_adjusted, naive(contributions, names(60), draws(names(60), 200, 7)))
+    assert (found.resamples, found.exact) == (200, False)
+
+
+@pytest.mark.parametrize("hits", [False, True])
+def test_few_units_are_decided_by_all_assignments_of_signs(hits: bool) -> None:
+    """Six units on which systems differ, and others on which all agree: 2 ** 5 assignments up to the sign of all."""
+    differing = scores(6, 4, 0.7, seed=5)
+    differing = (differing > 1).astype(np.float64) if hits else differing
+    contributions = np.concatenate([differing, np.full((9, 4), 0.5)])
+    found = all_pairs(contributions, names(15), 1000, 7)
+    active = int((np.ptp(differing, axis=1) > 0).sum())
+    flips = np.array(list(itertools.product([-1, 1], repeat=15)))[:: 2**4]
+    np.testing.assert_allclose(found.p_adjusted, naive(contributions, names(15), flips, drawn=0), rtol=1e-12)
+    assert (found.resamples, found.exact, found.undecided) == (2 ** (active - 1), True, 0)
 
 
 def test_with_two_systems_it_agrees_with_all_sign_flips() -> None:
-    contributions = scores(10, 2, 0.5, seed=3)
+    contributions = scores(16, 2, 0.5, seed=3)
     differences = contributions[:, 0] - contributions[:, 1]
-    flips = np.array(list(itertools.product([-1, 1], repeat=10)))
+    flips = np.array(list(itertools.product([-1, 1], repeat=16)))
     exact = np.mean(np.abs(flips @ differences) >= abs(differences.sum()) - 1e-12)
-    found = all_pairs(contributions, names(10), 40_000, 1).p_adjusted[0, 1]
-    assert found == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 40_000))
+    found = all_pairs(contributions, names(16), 20_000, 1)
+    assert not found.exact
+    assert found.p_adjusted[0, 1] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 20_000))
 
 
-def test_permutations_are_uniform_and_do_not_depend_on_where_one_begins() -> None:
-    found = permutations("unit", 3, (0, 60_000), 1)
-    counts = np.unique(found, axis=0, return_counts=True)[1]
-    assert len(counts) == 6
-    assert ((counts - 10_000) ** 2 / 10_000).sum() < 25, "chi-square, 5 degrees of freedom, p about 0.0001"
-    for start in (4, 400, 59_996):
-        np.testing.assert_array_equal(permutations("unit", 3, (start, 60_000), 1), found[start:])
-    assert (np.sort(permutations("unit", 40, (0, 50), 1), axis=1) == np.arange(40)).all()
-    assert (permutations("other", 3, (0, 100), 1) != found[:100]).any()
-
-
-@pytest.mark.parametrize("chunk", [1, 4, 50, 64, 1000])
-def test_chunks_change_nothing(chunk: int) -> None:
-    contributions = scores(20, 5)
-    expected = largest_differences([Column(contributions, names(20))], 333, 2)
-    np.testing.assert_array_equal(largest_differences([Column(contributions, names(20))], 333, 2, chunk), expected)
+def test_a_certain_difference_of_near_copies_is_found_beside_loud_systems() -> None:
+    """20 wins and no loss among 200 topics, beside systems that toss coins: the loud pairs' noise is not the quiet pair's."""
+    generator = np.random.default_rng(4)
+    first = generator.integers(0, 2, 200).astype(np.float64)
+    second = first.copy()
+    second[np.flatnonzero(first == 0)[:20]] = 1
+    loud = generator.integers(0, 2, (200, 6)).astype(np.float64)
+    found = all_pairs(np.column_stack([first, second, loud]), names(200), 10_000, 1)
+    assert found.better[1, 0]
+    assert found.p_adjusted[0, 1] < 0.01
 
 
 def test_columns_are_decided_as_each_by_itself() -> None:
     """A macro average, parts that share its units, one with other units, and one that a system has no scores on."""
     columns = [
         Column(scores(12, 4, 0.3), names(12)),
-        Column(scores(5, 4, 0.3, seed=1), names(12)[4:9]),
-        Column(scores(6, 4, seed=2), [f"other-{row}" for row in range(6)]),
+        Column(scores(10, 4, 0.3, seed=1), names(12)[:10]),
+        Column(scores(11, 4, seed=2), [f"other-{row}" for row in range(11)]),
         Column(scores(12, 3, 0.5, seed=3), names(12)),
         Column(np.ones((3, 4)), names(3)),
     ]
-    for column, found in zip(columns, all_pairs_of(columns, 200, 7), strict=True):
-        np.testing.assert_array_equal(found.p_adjusted, naive(*column, 200, 7))
+    for column, found in zip(columns, all_pairs_of(columns, 200, 7, most_times=1), strict=True):
+        expected = naive(column.contributions, list(column.units), draws(list(column.units), 200, 7))
+        np.testing.assert_array_equal(found.p_adjusted, expected)
         np.testing.assert_array_equal(found.totals, column.contributions.sum(axis=0))
+
+
+def test_draws_are_raised_until_no_p_lies_near_its_level_or_the_bound_is_reached() -> None:
+    contributions = scores(30, 3, 0.0, seed=8)
+    plain = all_pairs(contributions, names(30), 1000, 3)
+    clear, near = 0.5, float(plain.p_adjusted[0, 1])
+    assert near > 0.06
+    (kept,) = all_pairs_of([Column(contributions, names(30))], 1000, 3, 0.05)
+    assert (kept.resamples, kept.undecided) == (1000, 0), f"{clear} and above need no more draws"
+    (raised,) = all_pairs_of([Column(contributions, names(30))], 1000, 3, near)
+    assert raised.resamples in (4000, 16_000)
+    assert raised.undecided == 0 or raised.resamples == 16_000
+    numbers = [*range(1000), *range(1024, 1024 + 3000), *range(4096, 4096 + 12_000)][: raised.resamples]
+    flips = draws(names(30), 4096 + 12_000, 3)[numbers]
+    np.testing.assert_array_equal(raised.p_adjusted, naive(contributions, names(30), flips))
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.permutations(range(9)), st.permutations(range(4)))
 def test_the_order_of_units_and_systems_changes_nothing(rows: list[int], columns: list[int]) -> None:
     contributions = scores(9, 4, 0.4)
-    plain = all_pairs(contributions, names(9), 200, 5).p_adjusted
-    moved = all_pairs(contributions[rows][:, columns], [names(9)[row] for row in rows], 200, 5).p_adjusted
-    np.testing.assert_array_equal(moved, plain[np.ix_(columns, columns)])
+    for resamples in (100, 200, 300):
+        plain = all_pairs(contributions, names(9), resamples, 5)
+        assert plain.exact == (resamples == 300)
+        moved = all_pairs(contributions[rows][:, columns], [names(9)[row] for row in rows], resamples, 5)
+        np.testing.assert_array_equal(moved.p_adjusted, plain.p_adjusted[np.ix_(columns, columns)])
 
 
 def test_equal_systems_do_not_differ_and_far_ones_do() -> None:
@@ -101,6 +136,7 @@ def test_equal_systems_do_not_differ_and_far_ones_do() -> None:
     contributions[:, 3] += 1
     found = all_pairs(contributions, names(50), 1000, 1)
     assert found.p_adjusted[3, 0] == 1 / 1001
+    assert found.p_adjusted[1, 0] == 1, "equal systems beside another"
     assert found.better[3].tolist() == [True, True, True, False]
     assert rank_intervals(found.better) == [(2, 4), (2, 4), (2, 4), (1, 1)]
 
@@ -131,24 +167,31 @@ def test_two_systems_share_a_letter_exactly_if_they_do_not_differ(significant: n
     for i, j in itertools.combinations(order, 2):
         assert bool(set(shown[i]) & set(shown[j])) == (not significant[i, j])
     found = [set(group) for group in groups(significant, order)]
-    assert not any(one < two for one in found for two in found), "no group lies inside another"
+    for group in found:
+        assert all(significant[list(group), other].any() for other in order if other not in group), "it is maximal"
+        if len(group) > 1:
+            others = [other for other in found if other is not group]
+            pairs = itertools.combinations(group, 2)
+            assert any(not any({i, j} <= other for other in others) for i, j in pairs), "without it a pair is missing"
     assert shown[order[0]][0] == "a", "the best system is in the first group"
-    maximal = [
-        set(members)
-        for size in range(1, len(order) + 1)
-        for members in itertools.combinations(order, size)
-        if not significant[np.ix_(members, members)].any()
-        and all(significant[list(members), other].any() for other in order if other not in members)
-    ]
-    assert sorted(map(sorted, found)) == sorted(map(sorted, maximal)), "the groups are all that are maximal"
+
+
+def test_decisions_of_which_there_are_exponentially_many_groups_have_few() -> None:
+    """60 systems in 20 triples, each like all but those of its triple: 3 ** 20 largest sets (Moon and Moser)."""
+    triples = np.arange(60) // 3
+    significant = (triples[:, None] == triples[None, :]) & ~np.eye(60, dtype=np.bool_)
+    found = groups(significant, range(60))
+    assert len(found) < 60
+    covered = {pair for group in found for pair in itertools.combinations(group, 2)}
+    assert covered == {(i, j) for i, j in itertools.combinations(range(60), 2) if triples[i] != triples[j]}
 
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.floats(0.01, 1))
 def test_rank_intervals_hold_the_observed_rank_and_groups_are_runs(totals: list[float], threshold: float) -> None:
     sums = np.array(totals)
-    p = np.where(np.abs(sums[:, None] - sums[None, :]) >= threshold, 0.01, 1.0)
-    found = AllPairs(sums, p, 0.05, 1000)
+    reached = np.where(np.abs(sums[:, None] - sums[None, :]) >= threshold, 9, 999)
+    found = AllPairs(sums, reached, 999)
     order = np.argsort(-sums, kind="stable").tolist()
     for system, (first, last) in enumerate(rank_intervals(found.better)):
         better, ties = int((sums > sums[system]).sum()), int((sums == sums[system]).sum())

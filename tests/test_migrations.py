@@ -81,6 +81,16 @@ def test_the_second_version_of_the_leaderboard_is_the_first_with_a_status_for_ev
     assert [row.keys() for row in migrated_rows] == [row.keys() for row in two["rows"]]
 
 
+def test_the_third_version_says_of_what_draws_each_p_is() -> None:
+    old = {"schema_version": 2, "resamples": 999, "differences": [{"p": 0.1, "system": "x"}, "damaged"]}
+    first, damaged = migrated("comparison", old, "x")["differences"]
+    assert (first["resamples"], damaged) == (999, "damaged")
+    assert first["p_error"] == pytest.approx((0.1 * 0.9 / 999) ** 0.5)
+    new = read_comparison(SAMPLES / "v3" / "comparison.json")
+    assert new.pairs[0].p_adjusted("dummy", "bm25") == 1.0
+    assert migrated("leaderboard", {"schema_version": 2, "comparison": {}}, "x")["comparison"] == {"pairs": []}
+
+
 @pytest.mark.parametrize("kind", ["card", "comparison", "leaderboard", "manifest", "reproduction", "track"])
 def test_a_file_of_a_version_to_come_is_refused_whatever_else_it_holds(kind: str, tmp_path: Path) -> None:
     path = tmp_path / FILES[kind]

@@ -1,42 +1,54 @@
-"""Which systems differ, over all pairs at once: the randomised Tukey test (max-T), blocked by unit.
+"""Which systems differ, over all pairs at once: a studentised max-T test by the signs of units.
 
-Under the null hypothesis that all systems are exchangeable, the scores of a unit belong to any system as well as to any
-other. Permuting the systems' labels within every unit, one permutation for all languages of the unit, and taking the
-largest difference between any two systems gives the distribution against which every observed difference is held; the
-family-wise error over all pairs is then at most alpha when no system differs from another (Carterette, ACM TOIS 30(1),
-2012; single-step max-T of Westfall and Young 1993). Systems that do differ widen the distribution, so that decisions on
-the others become cautious. Groups, letters and rank intervals are all read off these decisions, see letters.py.
+The statistic of systems i and j is
+
+    T_ij = |sum_g d_g(i, j)| / sqrt(sum_g d_g(i, j)^2),   d_g(i, j) = c_g(i) - c_g(j),
+
+c_g(k) being what unit g adds to system k's mean or macro average. Where two systems do not differ, the sign of each unit's
+difference is a coin (Fisher 1935); one coin for all languages of a unit, and the same coin for all pairs. A flip changes
+the numerators alone, so every T_ij is on one scale, however often its two systems differ, and K signed sums give all pairs.
+The largest T_ij of each assignment of signs makes the distribution against which every observed one is held: the single-step
+max-T adjustment of Westfall and Young (Resampling-Based Multiple Testing, 1993).
+
+What holds: for the pairs that do not differ, let the vector of their differences be symmetric about 0 jointly, unit by unit.
+Then the probability of calling any of them different is at most alpha, *whatever the other pairs do* and however unequal the
+noise of the systems is: the largest statistic over all pairs is never below that over these (Romano and Wolf, JASA 100,
+2005). No exchangeability of systems is assumed, unlike in the randomised Tukey test (Carterette, ACM TOIS 30(1), 2012),
+whose one distribution of raw differences lets near-copies wear the noise of the loudest pair and loud pairs that of the quiet.
+
+Single-step, not step-down: a step-down test of two-sided hypotheses does not bound wrong *directions*, which rank intervals
+need (Mogstad, Romano, Shaikh and Wilhelm, Review of Economic Studies 91(1), 2024, step down over directed hypotheses, of
+which a rejection removes only half); docs/statistics.md has what it would gain. Groups, letters and rank intervals are all
+read off these decisions, see letters.py.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import progress
 from harness.compare.corrections import resamples_needed
 from harness.compare.fixed_point import to_fixed_point
+from harness.compare.monte_carlo import MOST_TIMES, is_open, spans
+from harness.compare.projections import LARGEST_INTEGER_BITS, check_units, project_integers
 from harness.errors import InvalidInput
 
-_CHUNK_RESAMPLES = 10_000
-_MOST_THREADS = 8
-_RELATIVE_TOLERANCE = 1e-12
-_WORDS_PER_COUNT = 4  # 64-bit words that Philox makes from one value of its counter
+_GRID_BITS = LARGEST_INTEGER_BITS - 1  # one is left for the difference of two
+_RELATIVE_TOLERANCE = 1e-10
+_PROJECTED_BYTES = 128 << 20
+_BLOCK_RESAMPLES = 1 << 10  # of K signed sums: they fit in a cache
 
 
 class Column(NamedTuple):
     """Scores of K systems on one column of a table.
 
     ``contributions``: float64, shape (units, K), a unit's share of each system's statistic; on a macro average the sum over
-    the unit's topics of score / (languages * topics of the language). ``units``: their names; a unit's permutations depend
-    on its name, K and the seed alone.
+    the unit's topics of score / (languages * topics of the language). ``units``: their names; a unit's signs depend on its
+    name and the seed alone.
     """
 
     contributions: NDArray[np.float64]
@@ -47,14 +59,30 @@ class Column(NamedTuple):
 class AllPairs:
     """Decisions on all pairs of K systems.
 
-    ``totals``: float64, shape (K,), the systems' statistics; ``p_adjusted``: float64, shape (K, K), symmetric, 1 on the
-    diagonal; ``alpha``: the family-wise error; ``resamples``: their number B.
+    ``totals``: float64, shape (K,), the systems' statistics; ``at_least``: int64, shape (K, K), symmetric, in how many of the
+    ``resamples`` the largest statistic reached the pair's; ``alpha``: the family-wise error; ``exact``: the resamples are
+    all assignments of signs there are, up to the sign of all, and not draws.
     """
 
     totals: NDArray[np.float64]
-    p_adjusted: NDArray[np.float64]
-    alpha: float
+    at_least: NDArray[np.int64]
     resamples: int
+    exact: bool = False
+    alpha: float = 0.05
+
+    @property
+    def p_adjusted(self) -> NDArray[np.float64]:
+        """float64, shape (K, K), symmetric, 1 on the diagonal: (b + 1) / (B + 1) of draws, b / B of all assignments."""
+        drawn = 0 if self.exact else 1
+        return np.asarray((self.at_least + drawn) / (self.resamples + drawn))
+
+    @property
+    def undecided(self) -> int:
+        """Number of pairs whose p lies within three Monte-Carlo standard errors of alpha."""
+        if self.exact:
+            return 0
+        near = is_open(self.p_adjusted, self.alpha, self.resamples)
+        return int(np.triu(near, 1).sum())
 
     @property
     def significant(self) -> NDArray[np.bool_]:
@@ -68,37 +96,33 @@ class AllPairs:
 
 
 def all_pairs(
-    contributions: NDArray[np.float64],
-    units: Sequence[str],
-    resamples: int,
-    seed: int,
-    alpha: float = 0.05,
-    threads: int | None = None,
+    contributions: NDArray[np.float64], units: Sequence[str], resamples: int, seed: int, alpha: float = 0.05
 ) -> AllPairs:
-    """Randomised Tukey test of all pairs of systems on one column; see ``all_pairs_of``."""
-    return all_pairs_of([Column(contributions, units)], resamples, seed, alpha, threads)[0]
+    """The test of all pairs of systems on one column with ``resamples`` draws; see ``all_pairs_of``."""
+    return all_pairs_of([Column(contributions, units)], resamples, seed, alpha, most_times=1)[0]
 
 
 def all_pairs_of(
-    columns: Sequence[Column], resamples: int, seed: int, alpha: float = 0.05, threads: int | None = None
+    columns: Sequence[Column], resamples: int, seed: int, alpha: float = 0.05, most_times: int = MOST_TIMES
 ) -> list[AllPairs]:
-    """Randomised Tukey test of all pairs of systems on several columns, each by itself.
-
-    A unit is permuted alike in all columns that have the same number of systems, which is computed once.
+    """The test of all pairs of systems on several columns, each by itself, all under the same signs.
 
     Parameters
     ----------
+    resamples
+        Draws of signs. A column whose systems differ on so few units that there are no more assignments than this is
+        decided by all of them instead.
     alpha
         Family-wise error of the decisions.
-    threads
-        Number of threads (default: the machine's cores, at most 8). The result does not depend on it.
+    most_times
+        While a pair's p lies within three Monte-Carlo errors of alpha, the draws of its column are made four times as many,
+        up to ``most_times`` times ``resamples``.
 
     Returns
     -------
-    AllPairs
-        Adjusted p = (b + 1) / (B + 1), b the number of the B resamples whose largest difference between two systems is
-        at least the observed difference of the pair; equality with a tolerance of 1e-12 of the largest difference that
-        is possible. The result does not depend on the order of units or systems, nor on chunks or threads.
+    list of AllPairs
+        Of each column. A pair is reached where the largest statistic is at least its own, with a relative tolerance of 1e-10.
+        A pair that differs on no unit has p = 1. The result does not depend on the order of units or systems.
 
     Raises
     ------
@@ -107,88 +131,112 @@ def all_pairs_of(
     """
     if resamples < (needed := resamples_needed(1, alpha)):
         raise InvalidInput(f"{resamples} resamples are too few at alpha {alpha}; at least {needed} are needed")
-    for column in columns:
-        if column.contributions.shape[0] != len(column.units):
-            raise InvalidInput(f"{len(column.units)} units, but contributions of {column.contributions.shape[0]}")
-        if len(set(column.units)) < len(column.units):
-            raise InvalidInput("a unit occurs twice; its contributions must be summed, since it is permuted as one")
+    prepared = [_prepared(column) for column in columns]
     found: dict[int, AllPairs] = {}
-    for systems in dict.fromkeys(column.contributions.shape[1] for column in columns):
-        places = [place for place, column in enumerate(columns) if column.contributions.shape[1] == systems]
-        alike = [columns[place] for place in places]
-        largest = largest_differences(alike, resamples, seed, threads=threads)
-        for place, column, own in zip(places, alike, largest, strict=True):
-            found[place] = _decided(column.contributions, np.sort(own), alpha)
+    drawn: list[int] = []
+    for place, (column, own) in enumerate(zip(columns, prepared, strict=True)):
+        totals = column.contributions.sum(axis=0)
+        if own.assignments <= resamples:
+            largest = own.largest(_all_signs(len(own.units)).T @ own.shares)
+            found[place] = AllPairs(totals, own.reached(largest), own.assignments, exact=True, alpha=alpha)
+        else:
+            nothing = np.zeros((len(totals),) * 2, dtype=np.int64)
+            found[place] = AllPairs(totals, nothing, 0, alpha=alpha)
+            drawn.append(place)
+    for span in spans(resamples, most_times):
+        for group in _groups([prepared[place] for place in drawn], drawn, span[1] - span[0]):
+            for place, largest in zip(group, _largest([prepared[p] for p in group], span, seed), strict=True):
+                before = found[place]
+                reached = before.at_least + prepared[place].reached(largest)
+                found[place] = replace(before, at_least=reached, resamples=before.resamples + len(largest))
+        drawn = [place for place in drawn if found[place].undecided]
+        if not drawn:
+            break
     return [found[place] for place in range(len(columns))]
 
 
-def _decided(contributions: NDArray[np.float64], largest: NDArray[np.int64], alpha: float) -> AllPairs:
-    """``largest``: the largest differences in all resamples, ascending."""
-    resamples = len(largest)
-    shares = to_fixed_point(contributions).integers
-    sums = shares.sum(axis=0)
-    margin = int(_RELATIVE_TOLERANCE * float(np.ptp(shares, axis=1).sum())) if shares.size else 0
-    observed = np.abs(sums[:, None] - sums[None, :])
-    at_least = resamples - np.searchsorted(largest, observed - margin, side="left")
-    p_adjusted = (at_least + 1) / (resamples + 1)
-    np.fill_diagonal(p_adjusted, 1.0)
-    return AllPairs(contributions.sum(axis=0), p_adjusted, alpha, resamples)
+@dataclass(frozen=True)
+class _Prepared:
+    """``shares``: int64, shape (units, K), of the units on which systems differ, sorted by name; ``scales``: float64, (K, K),
+    the root of each pair's sum of squares, infinite where two systems never differ."""
+
+    units: list[str]
+    shares: NDArray[np.int64]
+    scales: NDArray[np.float64]
+
+    @property
+    def assignments(self) -> int:
+        """How many assignments of signs there are, up to the sign of all."""
+        return 1 << max(0, len(self.units) - 1)
+
+    def largest(self, sums: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Largest statistic of any pair, shape (resamples,), from the systems' signed sums, shape (resamples, K)."""
+        systems = sums.shape[1]
+        found = np.zeros(len(sums))
+        for start in range(0, len(sums), _BLOCK_RESAMPLES):
+            block = np.ascontiguousarray(sums[start : start + _BLOCK_RESAMPLES].T)
+            best = found[start : start + _BLOCK_RESAMPLES]
+            for one in range(systems - 1):
+                statistics = np.abs(block[one + 1 :] - block[one]) / self.scales[one, one + 1 :, None]
+                np.maximum(best, statistics.max(axis=0), out=best)
+        return found
+
+    def reached(self, largest: NDArray[np.float64]) -> NDArray[np.int64]:
+        """For every pair, how many of the largest statistics are at least the observed one; shape (K, K)."""
+        sums = self.shares.sum(axis=0)
+        observed = np.abs(sums[:, None] - sums[None, :]) / self.scales
+        ordered = np.sort(largest)
+        reached = len(ordered) - np.searchsorted(ordered, observed * (1 - _RELATIVE_TOLERANCE), side="left")
+        reached[~np.isfinite(self.scales)] = len(ordered)
+        return np.asarray(reached, dtype=np.int64)
 
 
-def largest_differences(
-    columns: Sequence[Column], resamples: int, seed: int, chunk: int = _CHUNK_RESAMPLES, threads: int | None = None
-) -> NDArray[np.int64]:
-    """Largest difference between two systems in each resample, on the grid of ``to_fixed_point`` of each column.
-
-    int64, shape (columns, resamples). All columns have the same number of systems. Within a unit the scores are sorted
-    before they are dealt out, so that the resamples do not depend on the order in which the systems come. ``chunk``
-    resamples are held in memory at a time.
-    """
-    systems = columns[0].contributions.shape[1]
-    # By unit, its scores in every column; one on which all systems agree changes no difference, whatever its permutation.
-    dealt: dict[str, list[tuple[int, NDArray[np.int64]]]] = {}
-    for number, column in enumerate(columns):
-        scores = np.sort(to_fixed_point(column.contributions).integers, axis=1)
-        for row in np.flatnonzero(scores[:, :1] != scores[:, -1:]).tolist() if scores.size else ():
-            dealt.setdefault(column.units[row], []).append((number, scores[row]))
-    units = sorted(dealt)
-    workers = max(1, min(threads or os.cpu_count() or 1, _MOST_THREADS, len(units)))
-    chunk = max(_WORDS_PER_COUNT, chunk - chunk % _WORDS_PER_COUNT)
-    found = np.empty((len(columns), resamples), dtype=np.int64)
-    counting = progress.task("test all pairs of systems", resamples * len(units), "permutations")
-    with ThreadPoolExecutor(workers) as pool, counting as advance:
-        for start in range(0, resamples, chunk):
-            stop = min(start + chunk, resamples)
-
-            def totals(worker: int, start: int = start, stop: int = stop) -> NDArray[np.int64]:
-                total = np.zeros((len(columns), stop - start, systems), dtype=np.int64)
-                for unit in units[worker::workers]:
-                    order = permutations(unit, systems, (start, stop), seed)
-                    for number, scores in dealt[unit]:
-                        # No index is out of range; "wrap" spares the copy that the default makes for its errors.
-                        total[number] += scores.take(order, mode="wrap")
-                    advance(stop - start)
-                return total
-
-            summed = sum(pool.map(totals, range(workers)), np.zeros((1, 1, 1), np.int64))
-            found[:, start:stop] = np.ptp(summed, axis=2)
-    return found
+def _prepared(column: Column) -> _Prepared:
+    check_units(column.contributions, column.units)
+    shares = to_fixed_point(column.contributions, _GRID_BITS).integers
+    order = sorted(range(len(column.units)), key=column.units.__getitem__)
+    differing = [row for row in order if shares[row].min() != shares[row].max()]
+    # What all systems share cancels in every difference; without it, the sums are as small as they can be.
+    kept = shares[differing] - shares[differing].min(axis=1, keepdims=True)
+    systems = shares.shape[1]
+    scales = np.full((systems, systems), np.inf)
+    for one in range(systems):
+        squares = ((kept - kept[:, [one]]).astype(np.float64) ** 2).sum(axis=0)
+        scales[one] = np.where(squares > 0, np.sqrt(squares), np.inf)
+    return _Prepared([column.units[row] for row in differing], kept, scales)
 
 
-def permutations(unit: str, systems: int, span: tuple[int, int], seed: int) -> NDArray[np.intp]:
-    """Random permutations number ``span[0]`` to ``span[1]`` of a unit, shape (their number, systems).
+def _all_signs(units: int) -> NDArray[np.int64]:
+    """Every assignment of signs up to the sign of all, shape (units, 2 ** (units - 1)); the first unit's is always 1."""
+    if not units:
+        return np.ones((0, 1), dtype=np.int64)
+    numbers = np.arange(2 ** (units - 1))
+    bits = (numbers >> np.arange(units - 1)[:, None]) & 1
+    return np.concatenate([np.ones((1, len(numbers)), np.int64), 1 - 2 * bits])
 
-    They are the order of random 64-bit keys from Philox, keyed by BLAKE2b of seed and unit and set to the count at which
-    permutation ``span[0]`` begins; this must be a multiple of 4. The lowest bits of a key are replaced by the index, so
-    that sorting the keys sorts the indices; 64 - 5 random bits are left for up to 32 systems, and two equal keys, which
-    would favour an order, occur in less than one permutation of 10 ** 15.
-    """
-    start, stop = span
-    digest = hashlib.blake2b(f"{seed}\0{unit}".encode(), digest_size=16, person=b"xdr-permutations").digest()
-    generator = np.random.Philox(key=int.from_bytes(digest, "little"))
-    generator.advance(start * systems // _WORDS_PER_COUNT)
-    keys = np.asarray(generator.random_raw((stop - start) * systems)).reshape(stop - start, systems)
-    mask = np.uint64((1 << max(1, (systems - 1).bit_length())) - 1)
-    keys = (keys & ~mask) | np.arange(systems, dtype=np.uint64)
-    keys.sort(axis=1)
-    return (keys & mask).astype(np.intp)
+
+def _groups(prepared: Sequence[_Prepared], places: Sequence[int], resamples: int) -> Iterator[list[int]]:
+    """Columns that are projected together, so that signs are drawn once, within a bound on memory."""
+    group: list[int] = []
+    columns = 0
+    for place, own in zip(places, prepared, strict=True):
+        if group and 8 * resamples * (columns + own.shares.shape[1]) > _PROJECTED_BYTES:
+            yield group
+            group, columns = [], 0
+        group.append(place)
+        columns += own.shares.shape[1]
+    if group:
+        yield group
+
+
+def _largest(prepared: Sequence[_Prepared], span: tuple[int, int], seed: int) -> list[NDArray[np.float64]]:
+    """The largest statistics of several columns under the draws ``span[0]`` to ``span[1]``."""
+    units = sorted({unit for own in prepared for unit in own.units})
+    place = {unit: row for row, unit in enumerate(units)}
+    widths = [own.shares.shape[1] for own in prepared]
+    ends = np.cumsum(widths)
+    shares = np.zeros((len(units), int(ends[-1])), dtype=np.int64)
+    for own, end, width in zip(prepared, ends, widths, strict=True):
+        shares[[place[unit] for unit in own.units], end - width : end] = own.shares
+    resampled = project_integers(shares, units, span[1] - span[0], seed, first=span[0]).resampled
+    return [own.largest(resampled[end - width : end].T) for own, end, width in zip(prepared, ends, widths, strict=True)]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.corrections import check_resamples, correct, smallest_adjusted_p
-from harness.compare.estimates import means_of, standings_of, with_estimates
+from harness.compare.estimates import means_of, with_estimates
+from harness.compare.monte_carlo import Drawn, Draws, drawn_p_values, standard_error
 from harness.compare.projections import p_values
 from harness.compare.records import MACRO, SCHEMA_VERSION, Comparison, Difference, Family
+from harness.compare.standings import standings_of
 from harness.errors import Finding, InvalidInput
 from harness.score import ScoreFile
 from harness.tracks import Track
@@ -22,7 +24,7 @@ def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
 
     Per part the statistic is the mean difference; on the macro average it is (1/L) sum over parts of the mean
     difference. Holm's correction holds the family-wise error over all systems (macro), and over all systems and parts
-    (per language), of the primary measure.
+    (per language), of the primary measure. All pairs of systems are another question, with tests of its own.
     """
     by_name = {score.system: score for score in scores}
     if track.baseline not in by_name:
@@ -33,19 +35,16 @@ def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
     differences: list[Difference] = []
     families: list[Family] = []
     for measure in track.measures:
-        per_part = _tests(track, baseline, tested, measure)
-        macro = [test for test in per_part if test.column == MACRO]
-        single = [test for test in per_part if test.column != MACRO]
-        if measure == track.primary:
-            macro, family = _corrected(track, macro, "macro")
-            single, second = _corrected(track, single, "per language")
-            families += [family, second]
-            macro, single = (
-                [with_estimates(track, test, by_name[test.system], baseline) for test in tests]
-                for tests in (macro, single)
-            )
-        differences += [*macro, *single]
-    standings, all_pairs = standings_of(track, [by_name[name] for name in sorted(by_name)])
+        tests = _tests(track, baseline, tested, measure)
+        macro = [test for test in tests if test.column == MACRO]
+        single = [test for test in tests if test.column != MACRO]
+        if measure != track.primary:
+            differences += _exploratory(track, [*macro, *single])
+            continue
+        for family, decided in (_family(track, macro, "macro"), _family(track, single, "per language")):
+            families.append(family)
+            differences += [with_estimates(track, test, by_name[test.system], baseline) for test in decided]
+    standings, pairs, all_pairs = standings_of(track, [by_name[name] for name in sorted(by_name)])
     return Comparison(
         schema_version=SCHEMA_VERSION,
         track={"name": track.name, "version": track.version},
@@ -60,7 +59,8 @@ def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
         families=(*families, all_pairs),
         differences=tuple(differences),
         means=tuple(mean for name in sorted(by_name) for mean in means_of(track, by_name[name])),
-        standings=tuple(standings),
+        standings=standings,
+        pairs=pairs,
         scores={name: str(score.context["key"]) for name, score in sorted(by_name.items())},
     )
 
@@ -98,12 +98,40 @@ def _mismatch(field: str, one: ScoreFile, two: ScoreFile, expected: object, foun
     return Finding("error", f"{two.system}, {field}", str(found)[:120], f"{str(expected)[:120]} as in {one.system}")
 
 
-def _tests(track: Track, baseline: ScoreFile, tested: Sequence[ScoreFile], measure: str) -> list[Difference]:
-    """All tests of one measure: one column of unit sums for each system and part, one for each system's macro."""
+class _Test(NamedTuple):
+    """A system against the baseline on one column; ``shares``: float64, shape (units,), what units add to the difference."""
+
+    system: str
+    column: str
+    measure: str
+    difference: float
+    counts: tuple[int, int, int]
+    units: Sequence[str]
+    shares: NDArray[np.float64]
+
+    def with_p(self, p: float, resamples: int) -> Difference:
+        """``resamples`` is 0 where p is exact."""
+        return Difference(
+            system=self.system,
+            column=self.column,
+            measure=self.measure,
+            difference=self.difference,
+            p=p,
+            p_adjusted=None,
+            significant=None,
+            wins=self.counts[0],
+            ties=self.counts[1],
+            losses=self.counts[2],
+            resamples=resamples or None,
+            p_error=float(standard_error(np.array(p), resamples)) if resamples else 0.0,
+        )
+
+
+def _tests(track: Track, baseline: ScoreFile, tested: Sequence[ScoreFile], measure: str) -> list[_Test]:
+    """All tests of one measure: of each system on every part that it has, and on the macro average where it has all."""
     units = sorted({unit for key, (_, unit) in baseline.units.items()})
     place = {unit: row for row, unit in enumerate(units)}
-    columns: list[NDArray[np.float64]] = []
-    found: list[tuple[str, str, float, tuple[int, int, int]]] = []
+    found: list[_Test] = []
     for system in tested:
         shares: dict[str, NDArray[np.float64]] = {}
         all_deltas: list[NDArray[np.float64]] = []
@@ -112,35 +140,25 @@ def _tests(track: Track, baseline: ScoreFile, tested: Sequence[ScoreFile], measu
             if not pair[0] or not pair[1]:
                 continue
             deltas, rows = _paired(baseline, part.name, pair[0], pair[1], place)
-            shares[part.name] = np.bincount(rows, weights=deltas, minlength=len(units)).astype(np.float64)
-            columns.append(shares[part.name])
-            found.append((system.system, part.name, float(deltas.mean()), _counts(deltas)))
-            shares[part.name] = shares[part.name] / len(deltas)
+            sums = np.bincount(rows, weights=deltas, minlength=len(units)).astype(np.float64)
+            mean, counts = float(deltas.mean()), _counts(deltas)
+            found.append(_Test(system.system, part.name, measure, mean, counts, units, sums))
+            shares[part.name] = sums / len(deltas)
             if part.name in track.macro_parts:
                 all_deltas.append(deltas)
         if all(name in shares for name in track.macro_parts):
             macro = sum((shares[name] for name in track.macro_parts), np.zeros(len(units))) / len(track.macro_parts)
-            columns.append(macro)
-            found.append((system.system, MACRO, float(macro.sum()), _counts(np.concatenate(all_deltas))))
-    if not columns:
+            counts = _counts(np.concatenate(all_deltas))
+            found.append(_Test(system.system, MACRO, measure, float(macro.sum()), counts, units, macro))
+    return found
+
+
+def _exploratory(track: Track, tests: Sequence[_Test]) -> list[Difference]:
+    if not tests:
         return []
-    families = track.families
-    p = p_values(np.stack(columns, axis=1), units, families.resamples, families.seed)
-    return [
-        Difference(
-            system=system,
-            column=column,
-            measure=measure,
-            difference=difference,
-            p=float(value),
-            p_adjusted=None,
-            significant=None,
-            wins=counts[0],
-            ties=counts[1],
-            losses=counts[2],
-        )
-        for (system, column, difference, counts), value in zip(found, p, strict=True)
-    ]
+    columns, families = np.stack([test.shares for test in tests], axis=1), track.families
+    p = p_values(columns, tests[0].units, families.resamples, families.seed)
+    return [test.with_p(float(value), families.resamples) for test, value in zip(tests, p, strict=True)]
 
 
 def _paired(
@@ -157,22 +175,30 @@ def _counts(deltas: NDArray[np.float64]) -> tuple[int, int, int]:
     return int((deltas > 0).sum()), int((deltas == 0).sum()), int((deltas < 0).sum())
 
 
-def _corrected(
-    track: Track, tests: Sequence[Difference], name: Literal["macro", "per language"]
-) -> tuple[list[Difference], Family]:
+def _family(
+    track: Track, tests: Sequence[_Test], name: Literal["macro", "per language"]
+) -> tuple[Family, list[Difference]]:
     families = track.families
     size = len(tests)
     check_resamples(name, size, families.resamples, families.alpha)
+    drawn = Drawn(np.empty(0), np.empty(0, np.int64), 0)
+    if tests:
+        columns, draws = np.stack([test.shares for test in tests], axis=1), Draws(families.resamples, families.seed)
+        drawn = drawn_p_values(columns, tests[0].units, draws, families.correction, families.alpha)
     family = Family(
         name=name,
         measure=track.primary,
         size=size,
         correction=families.correction,
         smallest_adjusted_p=smallest_adjusted_p(size, families.resamples),
+        resamples=families.resamples,
+        undecided=drawn.undecided,
     )
-    decided = correct(np.array([test.p for test in tests]), families.correction, families.alpha)
-    corrected = [
-        test.model_copy(update={"p_adjusted": float(p), "significant": bool(decision)})
-        for test, p, decision in zip(tests, decided.p_adjusted, decided.significant, strict=True)
+    decided = correct(drawn.p, families.correction, families.alpha)
+    columns_of_tests = zip(tests, drawn.p, drawn.resamples, decided.p_adjusted, decided.significant, strict=True)
+    return family, [
+        test.with_p(float(p), int(resamples)).model_copy(
+            update={"p_adjusted": float(adjusted), "significant": bool(significant)}
+        )
+        for test, p, resamples, adjusted, significant in columns_of_tests
     ]
-    return corrected, family

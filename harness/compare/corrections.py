@@ -53,6 +53,19 @@ def correct(p_values: NDArray[np.float64], correction: Correction, alpha: float 
     return Corrected(adjusted, adjusted <= alpha)
 
 
+def levels(p_values: NDArray[np.float64], correction: Correction, alpha: float = 0.05) -> NDArray[np.float64]:
+    """What each p-value is held against, shape (tests,): alpha over the correction's factor at the p-value's place."""
+    size = p_values.size
+    places = np.empty(size, np.int64)
+    places[np.argsort(p_values, kind="stable")] = np.arange(size)
+    factors = {
+        "bonferroni": np.full(size, size, np.float64),
+        "holm": (size - places).astype(np.float64),
+        "benjamini-hochberg": size / (places + 1),
+    }
+    return np.asarray(alpha / factors[correction])
+
+
 def smallest_adjusted_p(family_size: int, resamples: int) -> float:
     """What a test can reach by itself, whatever the family's other p-values: family size / (B + 1), at most 1.
 

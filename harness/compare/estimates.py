@@ -1,19 +1,16 @@
-"""What the numbers of the primary measure are worth: intervals of means and differences, effect sizes, standings."""
+"""What the numbers of the primary measure are worth: intervals of means and differences, effect sizes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.all_pairs import AllPairs, Column, all_pairs_of
 from harness.compare.effects import cohen_dz
 from harness.compare.hits import paired_hits
 from harness.compare.intervals import Interval, bootstrap, newcombe, wilson
-from harness.compare.letters import letters, rank_intervals
-from harness.compare.records import MACRO, Bounds, Difference, Family, Mean, Standing
+from harness.compare.records import MACRO, Bounds, Difference, Mean
 from harness.compare.stratified import macro_t
 from harness.compare.units import UnitTable, tabulate
 from harness.errors import InvalidInput
@@ -25,7 +22,7 @@ def means_of(track: Track, score: ScoreFile) -> list[Mean]:
     """Means of the primary measure with intervals: Wilson for hits of independent topics, else a bootstrap of units."""
     found = []
     for column in (*(part.name for part in track.parts), MACRO):
-        table, values = _table(track, score, None, column)
+        table, values = table_of(track, score, None, column, track.primary)
         if table is None:
             continue
         hits = column != MACRO and len(table.units) == len(values) and np.isin(values, (0.0, 1.0)).all()
@@ -39,7 +36,7 @@ def with_estimates(track: Track, test: Difference, score: ScoreFile, baseline: S
 
     Of paired hits of independent topics the interval is Newcombe's, else a bootstrap of units.
     """
-    table, _ = _table(track, score, baseline, test.column)
+    table, _ = table_of(track, score, baseline, test.column, track.primary)
     if table is None:
         return test
     interval: Interval | None = None
@@ -55,70 +52,17 @@ def with_estimates(track: Track, test: Difference, score: ScoreFile, baseline: S
     )
 
 
-def standings_of(track: Track, scores: Sequence[ScoreFile]) -> tuple[list[Standing], Family]:
-    """Groups, letters and rank intervals: of the systems with a macro average, and on every part of those scored on it.
-
-    All of a column come from one set of decisions. The macro average's are the declared family; the parts' are
-    exploratory, each by itself.
-    """
-    columns = (MACRO, *_part_names(track))
-    tables = {
-        column: {
-            score.system: table for score in scores if (table := _table(track, score, None, column)[0]) is not None
-        }
-        for column in columns
-    }
-    compared = [column for column in columns if len(tables[column]) > 1]
-    families = track.families
-    decisions = all_pairs_of(
-        [_column(tables[column]) for column in compared], families.all_pairs_resamples, families.seed, families.alpha
-    )
-    decided = dict(zip(compared, decisions, strict=True))
-    standings = [found for column in columns for found in _standings(column, list(tables[column]), decided.get(column))]
-    ranked = sum(found.column == MACRO for found in standings)
-    family = Family(
-        name="all pairs",
-        measure=track.primary,
-        size=ranked * (ranked - 1) // 2,
-        correction="max-T",
-        smallest_adjusted_p=1 / (track.families.all_pairs_resamples + 1),
-    )
-    return standings, family
-
-
-def _part_names(track: Track) -> tuple[str, ...]:
-    return tuple(part.name for part in track.parts)
-
-
-def _column(tables: Mapping[str, UnitTable]) -> Column:
-    contributions = np.stack([table.contributions() for table in tables.values()], axis=1)
-    return Column(contributions, next(iter(tables.values())).units)
-
-
-def _standings(column: str, systems: Sequence[str], decisions: AllPairs | None) -> list[Standing]:
-    """``decisions`` is None where fewer than two systems have scores."""
-    if decisions is None:
-        return [Standing(system=name, column=column, letters=("a",), best_rank=1, worst_rank=1) for name in systems]
-    order = sorted(range(len(systems)), key=lambda k: -decisions.totals[k])
-    names = letters(decisions.significant, order)
-    ranks = rank_intervals(decisions.better)
-    return [
-        Standing(system=name, column=column, letters=names[k], best_rank=ranks[k][0], worst_rank=ranks[k][1])
-        for k, name in enumerate(systems)
-    ]
-
-
-def _table(
-    track: Track, score: ScoreFile, baseline: ScoreFile | None, column: str
+def table_of(
+    track: Track, score: ScoreFile, baseline: ScoreFile | None, column: str, measure: str
 ) -> tuple[UnitTable | None, NDArray[np.float64]]:
-    """Values (or differences from the baseline) of the primary measure by unit and part; None where they are missing."""
+    """Values (or differences from the baseline) of a measure by unit and part; None where they are missing."""
     names = track.macro_parts if column == MACRO else (column,)
     values: list[float] = []
     parts: list[str] = []
     units: list[str] = []
     for part in names:
-        own = score.values.get((part, track.primary))
-        theirs = baseline.values.get((part, track.primary)) if baseline is not None else own
+        own = score.values.get((part, measure))
+        theirs = baseline.values.get((part, measure)) if baseline is not None else own
         if not own or not theirs:
             return None, np.empty(0)
         for query_id, value in own.items():

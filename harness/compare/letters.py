@@ -11,7 +11,7 @@ from harness.errors import InvalidInput
 
 
 def groups(significant: NDArray[np.bool_], order: Sequence[int]) -> list[tuple[int, ...]]:
-    """Largest sets of systems of which no two differ, by the insert-and-absorb algorithm.
+    """Largest sets of systems of which no two differ, as many as are needed and no more.
 
     Parameters
     ----------
@@ -23,7 +23,8 @@ def groups(significant: NDArray[np.bool_], order: Sequence[int]) -> list[tuple[i
     Returns
     -------
     list of tuples of system numbers
-        Two systems are together in some group if and only if they do not differ.
+        Two systems are together in some group if and only if they do not differ. To no group could a system be added, and
+        without any of the groups some pair would be in none.
 
     Raises
     ------
@@ -32,29 +33,57 @@ def groups(significant: NDArray[np.bool_], order: Sequence[int]) -> list[tuple[i
 
     Notes
     -----
-    Piepho, Journal of Computational and Graphical Statistics 13(2), 2004: begin with one group of all; for each pair that
-    differs, every group that holds both becomes two, each without one of them; groups inside others are absorbed. When
-    decisions are a threshold on the difference, as those of ``all_pairs`` are, groups are runs of the ranking, K at most.
+    A compact letter display (Piepho, Journal of Computational and Graphical Statistics 13(2), 2004). Groups need not be runs
+    of the ranking: two systems far apart may be alike in noise while one between them is not. Of such decisions there can be
+    3 ** (K / 3) largest sets (Moon and Moser 1965), so not all are listed: each pair in no group yet begins one, which takes
+    in, one by one, the system that brings most such pairs (the better one where several do). The number of groups is at
+    most that of pairs, the time K ** 2 for each. Fewest groups are not promised; that is NP-hard (Gramm et al., Algorithms
+    for Compact Letter Displays, Computational Statistics and Data Analysis 52(2), 2007). Where decisions are a threshold
+    along the ranking, groups are its runs, K at most.
     """
     if not np.array_equal(significant, significant.T) or significant.diagonal().any():
         raise InvalidInput("decisions on pairs must be symmetric, and no system differs from itself")
-    place = {system: position for position, system in enumerate(order)}
-    found = [frozenset(place)]
-    for one, two in zip(*np.nonzero(np.triu(significant)), strict=True):
-        split = [group for group in found if one in group and two in group]
-        if not split:
-            continue
-        halves = [group - {system} for group in split for system in (one, two)]
-        kept = [group for group in found if group not in split]
-        # A half can only be inside an untouched group or another half: an untouched group lacks one of the two systems.
-        found = kept + [
-            half
-            for number, half in enumerate(halves)
-            if not any(half <= other for other in kept)
-            and not any(half < other or (half == other and later < number) for later, other in enumerate(halves))
-        ]
-    ranked = [tuple(sorted(group, key=place.__getitem__)) for group in found]
-    return sorted(ranked, key=lambda group: [place[system] for system in group])
+    # From here on systems are places in the ranking.
+    alike = ~significant[np.ix_(order, order)]
+    np.fill_diagonal(alike, False)
+    uncovered = alike.copy()
+    found: list[NDArray[np.intp]] = []
+    for one, two in zip(*np.nonzero(np.triu(alike)), strict=True):
+        if uncovered[one, two]:
+            members = _grown(int(one), int(two), alike, uncovered)
+            uncovered[np.ix_(members, members)] = False
+            found.append(members)
+    found += [np.array([place]) for place in np.flatnonzero(~alike.any(axis=1))]
+    ranked = sorted(tuple(members.tolist()) for members in _needed(found, len(order)))
+    return [tuple(order[place] for place in members) for members in ranked]
+
+
+def _grown(one: int, two: int, alike: NDArray[np.bool_], uncovered: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The pair's group: as long as a system is like all members, the one with the most uncovered pairs among them."""
+    members = [one, two]
+    fitting = alike[one] & alike[two]
+    gains = uncovered[one].astype(np.int64) + uncovered[two]
+    while fitting.any():
+        system = int(np.argmax(np.where(fitting, gains, -1)))
+        members.append(system)
+        fitting &= alike[system]
+        gains += uncovered[system]
+    return np.sort(np.array(members))
+
+
+def _needed(found: list[NDArray[np.intp]], systems: int) -> list[NDArray[np.intp]]:
+    """The groups without those all of whose pairs are in others, the latest found left out first."""
+    holding = np.zeros((systems, systems), dtype=np.int64)
+    for members in found:
+        holding[np.ix_(members, members)] += 1
+    kept = []
+    for members in reversed(found):
+        inside = np.ix_(members, members)
+        if len(members) > 1 and (holding[inside] + np.eye(len(members), dtype=np.int64) * 2 > 1).all():
+            holding[inside] -= 1
+        else:
+            kept.append(members)
+    return kept
 
 
 def letter(number: int) -> str:

@@ -29,7 +29,7 @@ from harness.compare.signs import FIRST_MULTIPLE, signs
 from harness.errors import InvalidInput
 
 _DIGIT_BITS = 16
-_LARGEST_INTEGER_BITS = 47  # three digits
+LARGEST_INTEGER_BITS = 47  # three digits
 _BLOCK_UNITS = 512
 _BLOCK_BYTES = 64 << 20
 _CHUNK_RESAMPLES = 16 * FIRST_MULTIPLE  # a block of signs as float32 then fits in the second-level caches of two cores
@@ -47,27 +47,37 @@ class Projections:
     shares: NDArray[np.int64]
     resampled: NDArray[np.int64]
 
+    def counts(self) -> NDArray[np.int64]:
+        """How many resampled sums of each column are at least as far from 0 as its own, shape (K,)."""
+        nothing = np.zeros(self.shares.shape[0], dtype=np.int64)
+        columns = range(self.shares.shape[1])
+        return np.array([self._count(self.shares[:, k], nothing, self.resampled[k]) for k in columns], dtype=np.int64)
+
     def p_values(self) -> NDArray[np.float64]:
         """Two-sided p-values, shape (K,), of the hypotheses that each column by itself sums to 0."""
-        nothing = np.zeros(self.shares.shape[0], dtype=np.int64)
-        return np.array([self._p(self.shares[:, k], nothing, self.resampled[k]) for k in range(self.shares.shape[1])])
+        return np.asarray((self.counts() + 1) / (self.resampled.shape[1] + 1))
 
     def pair_p_values(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """Two-sided p-values, shape (pairs,), of the differences between the two systems (columns) of each pair."""
-        return np.array(
-            [self._p(self.shares[:, i], self.shares[:, j], self.resampled[i] - self.resampled[j]) for i, j in pairs]
-        )
+        counts = [
+            self._count(self.shares[:, i], self.shares[:, j], self.resampled[i] - self.resampled[j]) for i, j in pairs
+        ]
+        return np.asarray((np.array(counts) + 1) / (self.resampled.shape[1] + 1))
 
-    def _p(self, one: NDArray[np.int64], two: NDArray[np.int64], resampled: NDArray[np.int64]) -> float:
+    def _count(self, one: NDArray[np.int64], two: NDArray[np.int64], resampled: NDArray[np.int64]) -> int:
         differences = one - two
         observed = abs(int(differences.sum()))
         margin = int(_RELATIVE_TOLERANCE * float(np.abs(differences).sum()))
-        at_least = np.count_nonzero(np.abs(resampled) >= observed - margin)
-        return (at_least + 1) / (resampled.size + 1)
+        return int(np.count_nonzero(np.abs(resampled) >= observed - margin))
 
 
 def project(
-    contributions: NDArray[np.float64], units: Sequence[str], resamples: int, seed: int, threads: int | None = None
+    contributions: NDArray[np.float64],
+    units: Sequence[str],
+    resamples: int,
+    seed: int,
+    threads: int | None = None,
+    first: int = 0,
 ) -> Projections:
     """Signed sums of all columns under the signs of ``signs.signs``.
 
@@ -80,6 +90,8 @@ def project(
         Names of the units; the sign of a unit depends on its name and the seed alone. No name may occur twice.
     threads
         Number of threads (default: the machine's cores, at most 8). The result does not depend on it.
+    first
+        Number of the first draw, a multiple of ``signs.FIRST_MULTIPLE``.
 
     Raises
     ------
@@ -91,11 +103,28 @@ def project(
     The p-value of a statistic is (b + 1) / (B + 1), b the number of the B resamples whose absolute statistic is at least
     the observed one; equality is decided with relative tolerance 1e-12, for integers exactly.
     """
+    check_units(contributions, units)
+    shares = to_fixed_point(contributions, LARGEST_INTEGER_BITS).integers
+    return project_integers(shares, units, resamples, seed, threads, first)
+
+
+def check_units(contributions: NDArray[np.float64], units: Sequence[str]) -> None:
+    """Raise ``InvalidInput`` unless there is a row for every unit, and every unit once."""
     if contributions.shape[0] != len(units):
         raise InvalidInput(f"{len(units)} units, but contributions of {contributions.shape[0]}")
     if len(set(units)) < len(units):
         raise InvalidInput("a unit occurs twice; its contributions must be summed, since its sign is one")
-    shares = to_fixed_point(contributions, _LARGEST_INTEGER_BITS).integers
+
+
+def project_integers(
+    shares: NDArray[np.int64],
+    units: Sequence[str],
+    resamples: int,
+    seed: int,
+    threads: int | None = None,
+    first: int = 0,
+) -> Projections:
+    """``project`` for what is on a grid already: int64, shape (units, K), of at most ``LARGEST_INTEGER_BITS`` bits."""
     size = max(1, min(_BLOCK_UNITS, _BLOCK_BYTES // max(1, resamples)))
     # Units of one language next to each other: in most blocks the columns of other languages are then zero and skipped.
     order = np.argsort(np.argmax(shares != 0, axis=1), kind="stable") if shares.size else np.arange(0)
@@ -108,7 +137,7 @@ def project(
     def add_signed_sums(start: int) -> None:
         own = resampled[:, start : start + step]
         for block in blocks:
-            _add_block(own, shares[block], signs([units[row] for row in block], own.shape[1], seed, start))
+            _add_block(own, shares[block], signs([units[row] for row in block], own.shape[1], seed, first + start))
             advance(len(block))
 
     # Threads inside the matrix products would only wait for each other.

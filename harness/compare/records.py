@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +41,9 @@ class Difference(Record):
 
     ``p_adjusted`` is null where the measure is not the primary one: such tests are exploratory. ``significant`` is the
     decision of the declared family, null where none was declared. ``interval``, ``effect`` (Cohen's d_z over units) and,
-    on the macro average, ``t_p`` (the stratified t test) are given for the primary measure.
+    on the macro average, ``t_p`` (the stratified t test) are given for the primary measure. ``resamples`` are the draws that p
+    is of, more than the declared ones where those could not decide, and null where p is exact; ``p_error`` is p's
+    Monte-Carlo standard error, 0 where p is exact.
     """
 
     system: str
@@ -55,14 +59,46 @@ class Difference(Record):
     interval: Bounds | None = None
     effect: float | None = None
     t_p: float | None = None
+    resamples: int | None = None
+    p_error: float | None = None
 
 
 class Family(Record):
+    """A declared family. ``resamples``: draws of each test; of the planned families, before any were raised. ``undecided``:
+    tests whose p lies within three Monte-Carlo errors of what decides, even after raising: another seed might decide otherwise.
+    """
+
     name: Literal["macro", "per language", "all pairs"]
     measure: str
     size: int
     correction: str
     smallest_adjusted_p: float
+    resamples: int | None = None
+    undecided: int = 0
+
+
+class Pairs(Record):
+    """The test of all pairs on one column and measure, in counts.
+
+    ``at_least``: for systems 1 and 2, 1 and 3, ..., 2 and 3, ..., in how many of the ``resamples`` the largest statistic of
+    any pair reached the pair's own. ``exact``: the resamples are all assignments of signs, and p is a share of them.
+    """
+
+    measure: str
+    column: str
+    systems: tuple[str, ...]
+    resamples: int
+    exact: bool
+    at_least: tuple[int, ...]
+
+    def p_adjusted(self, one: str, two: str) -> float | None:
+        """p of two different systems, adjusted for all pairs; None where one of them is not in this column."""
+        if one == two or one not in self.systems or two not in self.systems:
+            return None
+        i, j = sorted((self.systems.index(one), self.systems.index(two)))
+        place = i * (2 * len(self.systems) - i - 1) // 2 + j - i - 1
+        drawn = 0 if self.exact else 1
+        return (self.at_least[place] + drawn) / (self.resamples + drawn)
 
 
 class Standing(Record):
@@ -95,12 +131,30 @@ class Comparison(Record):
     differences: tuple[Difference, ...]
     means: tuple[Mean, ...]
     standings: tuple[Standing, ...]
+    pairs: tuple[Pairs, ...] = ()
     scores: dict[str, str]
+
+    def pairs_on(self, column: str, measure: str) -> Pairs | None:
+        return pairs_on(self.pairs, column, measure)
+
+
+def pairs_on(pairs: Sequence[Pairs], column: str, measure: str) -> Pairs | None:
+    """The test of all pairs on a column and measure, if there is one."""
+    return next((found for found in pairs if (found.column, found.measure) == (column, measure)), None)
 
 
 def comparison_text(comparison: Comparison) -> str:
-    content = comparison.model_dump(mode="json")
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(comparison.model_dump(mode="json"))
+
+
+_COUNTS = re.compile(r"\[\s+(\d+(?:,\s+\d+)*)\s+\]")
+
+
+def json_text(content: Any) -> str:
+    """JSON with one value on a line, but lists of counts on one: those of all pairs would fill thousands."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    # No string can match: line breaks are escaped there, and a list of one value of an older form is as good on one line.
+    return _COUNTS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text) + "\n"
 
 
 def write_comparison(path: Path, comparison: Comparison) -> None:

@@ -266,7 +266,7 @@ def agreement(plan: Plan) -> Table:
 
 
 def family_wise_error(plan: Plan, systems: int = 8, topics: int = 200) -> Table:
-    """Any false decision of the randomised Tukey test, with and without systems that do differ."""
+    """Any false decision of the test of all pairs, with and without systems that do differ."""
     rows, fine = [], True
     experiments = max(1, plan.experiments // 10)
     resamples = 499
@@ -280,7 +280,7 @@ def family_wise_error(plan: Plan, systems: int = 8, topics: int = 200) -> Table:
             scores = generator.standard_normal((topics, systems)) + generator.standard_normal((topics, 1))
             scores[:, :different] += 1.0
             values = scores if kind == "continuous" else (scores > 0).astype(np.float64)
-            found = all_pairs(values, unit_names(topics), resamples, plan.seed, threads=1).significant
+            found = all_pairs(values, unit_names(topics), resamples, plan.seed).significant
             equal = np.zeros((systems, systems), dtype=np.bool_)
             equal[:different, :different] = equal[different:, different:] = True
             wrong += bool((found & equal).any())
@@ -289,7 +289,7 @@ def family_wise_error(plan: Plan, systems: int = 8, topics: int = 200) -> Table:
         rows.append((kind, str(systems), str(different), f"{100 * rate:.2f}%"))
     return Table(
         "Family-wise error of all pairs at 5%",
-        f"Randomised Tukey test, {systems} systems, {topics} topics, {experiments} experiments, {resamples} resamples: share "
+        f"Studentised max-T test, {systems} systems, {topics} topics, {experiments} experiments, {resamples} resamples: share "
         "of experiments in which two equal systems were called different. Some systems may be better than the rest by "
         "one standard deviation.",
         ("scores", "systems", "of them better", "family-wise error"),

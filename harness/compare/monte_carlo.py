@@ -1,0 +1,108 @@
+"""How far a p-value of draws may lie from the exact one, and more draws where that could change a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.compare.corrections import Correction, levels
+from harness.compare.exact import exact_p
+from harness.compare.projections import project
+from harness.compare.signs import FIRST_MULTIPLE
+
+MOST_TIMES = 16
+"""Draws are raised to this many times the declared number at most; what is still open then is reported as such."""
+
+_FACTOR = 4
+_ERRORS = 3
+_PIECE_BYTES = 128 << 20
+
+
+def standard_error(p: NDArray[np.float64], resamples: int | NDArray[np.int64]) -> NDArray[np.float64]:
+    """Monte-Carlo standard error of p-values from ``resamples`` draws: sqrt(p (1 - p) / B)."""
+    return np.asarray(np.sqrt(p * (1 - p) / resamples))
+
+
+def is_open(
+    p: NDArray[np.float64], level: float | NDArray[np.float64], resamples: int | NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether p lies within three Monte-Carlo standard errors of the level that decides: other draws could decide otherwise."""
+    return np.asarray(np.abs(p - level) <= _ERRORS * standard_error(p, resamples))
+
+
+def spans(resamples: int, most_times: int = MOST_TIMES) -> Iterator[tuple[int, int]]:
+    """Numbers of draws, (first, last + 1): the declared ones, then so many more that all are four times as many, and so on.
+
+    Later spans begin at a multiple of ``FIRST_MULTIPLE``, as signs must; the few numbers left out between are never drawn.
+    """
+    yield 0, resamples
+    total, end = resamples, resamples
+    while total * _FACTOR <= resamples * most_times:
+        start = -(-end // FIRST_MULTIPLE) * FIRST_MULTIPLE
+        end = start + total * (_FACTOR - 1)
+        total *= _FACTOR
+        yield start, end
+
+
+class Draws(NamedTuple):
+    """How to draw: ``resamples`` at first, ``seed``."""
+
+    resamples: int
+    seed: int
+
+
+class Drawn(NamedTuple):
+    """p-values of a family with the draws of each, shape (tests,), and how many tests stay open (see ``is_open``).
+
+    ``resamples`` is 0 where p is exact.
+    """
+
+    p: NDArray[np.float64]
+    resamples: NDArray[np.int64]
+    undecided: int
+
+
+def drawn_p_values(
+    contributions: NDArray[np.float64], units: Sequence[str], draws: Draws, correction: Correction, alpha: float
+) -> Drawn:
+    """Two-sided p-values of a family's sums; those that lie too near to what decides them are made exact, or have more draws.
+
+    ``contributions``: float64, shape (units, tests), as ``projections.project`` takes them. What decides a test is the level
+    that the correction holds its p-value against. With the declared draws, p depends on its own column alone; how many more
+    are drawn depends on the family.
+    """
+    tests = contributions.shape[1]
+    counts, resamples = np.zeros(tests, np.int64), np.zeros(tests, np.int64)
+    p = np.ones(tests)
+    open_tests = np.arange(tests)
+    exact: dict[int, float] = {}
+    for span in spans(draws.resamples):
+        counts[open_tests] += _counts(contributions[:, open_tests], units, span, draws.seed)
+        resamples[open_tests] += span[1] - span[0]
+        p = (counts + 1) / (resamples + 1)
+        p[list(exact)] = list(exact.values())
+        for test in np.flatnonzero(is_open(p, levels(p, correction, alpha), resamples)).tolist():
+            if test not in exact and (found := exact_p(contributions[:, test])) is not None:
+                exact[test] = p[test] = found
+        still = is_open(p, levels(p, correction, alpha), resamples)
+        still[list(exact)] = False
+        open_tests = np.flatnonzero(still)
+        if not open_tests.size:
+            break
+    resamples[list(exact)] = 0
+    return Drawn(p, resamples, len(open_tests))
+
+
+def _counts(
+    contributions: NDArray[np.float64], units: Sequence[str], span: tuple[int, int], seed: int
+) -> NDArray[np.int64]:
+    """Draws that reach the observed statistics, in pieces that fit in memory."""
+    counts = np.zeros(contributions.shape[1], np.int64)
+    size = _PIECE_BYTES // 8 // contributions.shape[1] // FIRST_MULTIPLE * FIRST_MULTIPLE
+    for start in range(*span, max(FIRST_MULTIPLE, size)):
+        stop = min(span[1], start + max(FIRST_MULTIPLE, size))
+        counts += project(contributions, units, stop - start, seed, first=start).counts()
+    return counts
