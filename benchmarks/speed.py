@@ -24,7 +24,7 @@ from harness.platform_info import cpu_model, library_versions
 SIZES = {
     "token_recall": {"queries": 2_110},
     "ranking_measures": {"queries": 10_000},
-    "randomization": {"resamples": 100_000, "tukey": 10_000},
+    "randomization": {"resamples": 100_000, "flips": 10_000},
     "run_reading": {"lines": 10_000_000},
 }
 PACKAGES = ("xdr-bench", "numpy", "scipy", "pyarrow", "nltk", "ir-measures", "pytrec-eval-terrier", "ranx", "numba")
