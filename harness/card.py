@@ -12,11 +12,13 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from harness.bibtex import one_entry
 from harness.config import Name, Record, Reference, checked, read_toml
 from harness.consent import NOTHING, Consent
-from harness.errors import unknown_name
+from harness.errors import WrongUsage, unknown_name
 from harness.loading import COMMAND, Adapter, is_executable, load_adapter
 from harness.migrations import migrated
+from harness.requirements import check_installed, parsed
 from harness.system import System
 
+CARD_FILE = "card.toml"
 RESERVED_ENDINGS = (".json", ".csv", ".md")
 RESERVED_NAMES = ("snapshots",)
 
@@ -36,6 +38,7 @@ class Card(Record):
     paper: str = ""
     licence: str = ""
     training_data: tuple[str, ...] = ()
+    requires: tuple[str, ...] = Field(default=(), description="PEP 508: what must be installed beside this package")
     bibtex: str = Field(default="", max_length=10_000, description="one entry: the work that the row is of")
 
     @field_validator("name")
@@ -52,15 +55,22 @@ class Card(Record):
     def _one_entry(cls, text: str) -> str:
         return one_entry(text).text if text.strip() else ""
 
+    @field_validator("requires")
+    @classmethod
+    def _requirements(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            parsed(text)
+        return texts
+
     def serves(self, lang: str) -> bool:
         return self.languages == "all" or lang in self.languages
 
 
 class LoadedCard:
-    """A card with the folder that its relative paths start from."""
+    """A card with the folder that its relative paths start from, and its file where it was read from one."""
 
-    def __init__(self, card: Card, folder: Path) -> None:
-        self.card, self.folder = card, folder
+    def __init__(self, card: Card, folder: Path, path: Path | None = None) -> None:
+        self.card, self.folder, self.path = card, folder, path
 
     def own_code(self) -> str | None:
         """What of the card itself would be run, in words; None where its adapter is an installed one."""
@@ -82,6 +92,7 @@ class LoadedCard:
     def adapter(self, consent: Consent = NOTHING) -> Adapter:
         """The adapter, one of the card's own files read anew each time; raises as ``require`` and ``load_adapter`` do."""
         self.require(consent)
+        check_installed(self.card.requires, f"card {self.card.name}")
         return load_adapter(self.card.adapter, self.folder)
 
     def adapter_class(self, consent: Consent = NOTHING) -> type[Any]:
@@ -124,11 +135,37 @@ def card_names() -> list[str]:
 
 
 def load_card(name: str) -> LoadedCard:
-    """A card by the name it ships under, or by its path. Raises ``WrongUsage`` or ``InvalidInput``."""
+    """A card by the name it ships under, by its path, or by the folder that it lies in as card.toml.
+
+    Raises ``WrongUsage`` or ``InvalidInput``.
+    """
     if name.endswith(".toml"):
         path = Path(name)
     elif name in card_names():
         path = Path(str(resources.files("systems").joinpath("cards", f"{name}.toml")))
     else:
-        raise unknown_name("system", name, card_names(), "or the path of a card's TOML file")
-    return LoadedCard(checked(Card, migrated("card", read_toml(path), str(path)), str(path)), path.parent)
+        path = Path(name) / CARD_FILE
+        if not path.is_file():
+            raise _no_card(name)
+    return LoadedCard(checked(Card, migrated("card", read_toml(path), str(path)), str(path)), path.parent, path)
+
+
+def _no_card(name: str) -> WrongUsage:
+    """What is expected instead of a path that is there, but no card."""
+    path = Path(name)
+    expected = f"a system is a shipped card's name, the path of a card (TOML), or a folder with a {CARD_FILE} in it"
+    if (path / "manifest.yaml").is_file():
+        own = path / "system" / CARD_FILE
+        hint = f"; its card is {own}" if own.is_file() else ""
+        return WrongUsage(f"{name} is a recorded run, and {expected}{hint}")
+    if path.is_dir():
+        return WrongUsage(f"folder {name} has no {CARD_FILE}; {expected}. `xdr new NAME` writes one")
+    if path.is_file():
+        beside = path.with_name(CARD_FILE)
+        hint = (
+            f"the card beside it: {beside}"
+            if beside.is_file()
+            else "a card's `adapter` names its program or Python file"
+        )
+        return WrongUsage(f"{name} is a file, but not a card; {expected}; {hint}")
+    return unknown_name("system", name, card_names(), "or the path of a card's TOML file, or of its folder")

@@ -40,6 +40,7 @@ from harness.platform_info import PeakMemory, describe, git_state
 from harness.process_state import put_back, seed_everything
 from harness.reading import read_bytes
 from harness.records import Ranking
+from harness.requirements import installed_versions
 from harness.runs import format_run
 from harness.sources import package_root
 from harness.system import Context, Record, Request, System, inputs_of
@@ -135,6 +136,8 @@ def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *
     with exclusive(run.work / "lock"):
         # What one system noted must not stand in the manifest of the next one.
         own = replace(context, work=run.work, record=Record())
+        if card.requires:
+            own.record.facts["requires"] = installed_versions(card.requires)
         memory = PeakMemory()
         groups = run.groups()
         journals = [run.journal(group) for group in groups]
@@ -211,7 +214,7 @@ def _reuse_keys(
         name: digest for name, digest in sources.items() if not name.startswith("harness/") or "/dense/" in name
     }
     # A key that cards have gained since counts only where it is filled, so that the runs of older cards stay theirs.
-    gained = {name for name in ("bibtex",) if not getattr(loaded.card, name)}
+    gained = {name for name in ("bibtex", "requires") if not getattr(loaded.card, name)}
     inputs = {
         "card": loaded.card.model_dump(mode="json", exclude=gained),
         "track": (track.name, track.version),

@@ -21,6 +21,7 @@ authors = []
 paper = ""
 licence = ""
 training_data = []
+# requires = ["some-package>=1.2"]   # what must be installed beside xdr-bench (PEP 508); looked for before a run
 
 [parameters]
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import quantities
-from harness.card import Card, LoadedCard, card_names, load_card
+from harness.card import CARD_FILE, Card, LoadedCard, card_names, load_card
 from harness.collections.view import load
 from harness.config import checked, read_toml
 from harness.consent import Consent
@@ -82,7 +82,7 @@ def submit_system(target: Target, card: str, context: Context) -> Submission:
 
     def made(folder: Path) -> list[str]:
         run_system(target.track, loaded, folder.parent.parent, context)
-        return [] if card in card_names() else _copy_own_files(loaded, Path(card), folder, context.consent)
+        return [] if card in card_names() else _copy_own_files(loaded, folder, context.consent)
 
     return _taken_in(target, loaded.card, made)
 
@@ -92,7 +92,7 @@ def submit_files(target: Target, card: Path, files: Sequence[Path], query_map: P
 
     Raises ``InvalidInput`` with all problems of the card and of the files; ``WrongUsage`` as ``submit_system`` does.
     """
-    found, troubles = _card_of_files(card)
+    found, troubles = _card_of_files(card / CARD_FILE if card.is_dir() else card)
     runs: dict[str, Run] = {}
     warnings: list[str] = []
     try:
@@ -203,13 +203,13 @@ def _refuse(folder: Path, reason: str) -> None:
     raise WrongUsage(f"{folder} exists and is another row: {reason}; change the name in the card, or use --replace")
 
 
-def _copy_own_files(loaded: LoadedCard, card: Path, staged: Path, consent: Consent) -> list[str]:
+def _copy_own_files(loaded: LoadedCard, staged: Path, consent: Consent) -> list[str]:
     """Copy the card and what lies around it that the run depends on; returns what was not copied, and why.
 
     Raises ``InvalidInput`` where a source file of the adapter cannot stand at the same place below the card's copy.
     """
-    folder = _absolute(loaded.folder)
-    files = {Path("card.toml"): _absolute(card)}
+    folder, card = _absolute(loaded.folder), loaded.path or loaded.folder / CARD_FILE
+    files = {Path(CARD_FILE): _absolute(card)}
     left_out = []
     for path in _inputs(loaded, consent):
         if not path.is_relative_to(folder):

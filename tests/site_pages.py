@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recorded import copy_recorded_runs
 
 from harness.card import Card, LoadedCard, load_card
 from harness.leaderboard import Leaderboard, read_leaderboard
@@ -84,7 +85,7 @@ def mini_track() -> Track:
 
 
 def make_mini(folder: Path) -> None:
-    shutil.copytree(ROOT / "runs" / "mini", folder / "runs" / "mini")
+    copy_recorded_runs(folder)
     rendered(mini_track(), folder)
 
 

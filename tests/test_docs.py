@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from recorded import copy_recorded_runs
 
 from harness.reproductions import read_reproductions
 from harness.tune import read_tuning
@@ -25,7 +25,7 @@ def commands_of(guide: Path) -> list[str]:
 
 def follow(guide: str, folder: Path) -> None:
     """Type all commands of a guide in a folder that holds the runs of record, as one would at a terminal."""
-    shutil.copytree(ROOT / "runs", folder / "runs")
+    copy_recorded_runs(folder)
     commands = commands_of(ROOT / "docs" / guide)
     assert len(commands) >= 3
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -53,7 +53,7 @@ def test_the_guide_to_reproduction_works_as_it_is_written(tmp_path: Path) -> Non
 def test_the_guide_to_exports_works_as_it_is_written(tmp_path: Path) -> None:
     follow("exports.md", tmp_path)
     assert "mini zero-shot" in (tmp_path / "table.tex").read_text("ascii")
-    assert (tmp_path / "table.csv").read_bytes() == (ROOT / "runs/mini/leaderboard.csv").read_bytes()
+    assert (tmp_path / "table.csv").read_bytes() == (tmp_path / "runs/mini/leaderboard.csv").read_bytes()
     assert (tmp_path / "badges/bm25.svg").is_file()
 
 

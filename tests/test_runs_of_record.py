@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from recorded import copy_recorded_runs
 
 from harness.card import load_card
 from harness.freshness import stale_files
@@ -16,37 +17,41 @@ from harness.score import read_scores, score_system
 from harness.system import Context
 from harness.tracks import load_track
 
-RUNS = Path(__file__).parent.parent / "runs"
 TRACK = load_track("mini")
 
 
-def test_every_row_of_the_embedded_track_has_its_run() -> None:
-    assert set(recorded_systems(RUNS, TRACK)) >= set(TRACK.systems)
+@pytest.fixture(scope="module")
+def recorded_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_recorded_runs(tmp_path_factory.mktemp("recorded"))
+
+
+def test_every_row_of_the_embedded_track_has_its_run(recorded_runs: Path) -> None:
+    assert set(recorded_systems(recorded_runs, TRACK)) >= set(TRACK.systems)
 
 
 @pytest.mark.parametrize("name", TRACK.systems)
-def test_no_recorded_run_is_stale(tmp_path: Path, name: str) -> None:
-    shutil.copytree(RUNS / "mini" / name, tmp_path / "mini" / name)
+def test_no_recorded_run_is_stale(tmp_path: Path, recorded_runs: Path, name: str) -> None:
+    shutil.copytree(recorded_runs / "mini" / name, tmp_path / "mini" / name)
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work")
     assert run_system(TRACK, load_card(name), tmp_path, context, strict=False).reused
 
 
-def test_the_recorded_scores_and_tables_are_those_of_the_runs() -> None:
+def test_the_recorded_scores_and_tables_are_those_of_the_runs(recorded_runs: Path) -> None:
     """What `xdr leaderboard mini --check` says: all of it is computed again from the run files."""
-    assert stale_files(TRACK, RUNS) == []
+    assert stale_files(TRACK, recorded_runs) == []
 
 
 @pytest.mark.parametrize("name", ["bm25", "mini-xdr-xqg"])
-def test_a_row_can_be_made_again(tmp_path: Path, name: str) -> None:
+def test_a_row_can_be_made_again(tmp_path: Path, recorded_runs: Path, name: str) -> None:
     """The same ranking on the recorded kind of machine and versions; elsewhere scores within the track's tolerance."""
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work", workers=2)
     outcome = run_system(TRACK, load_card(name), tmp_path / "runs", context)
-    recorded, again = read_manifest(RUNS / "mini" / name), read_manifest(outcome.folder)
+    recorded, again = read_manifest(recorded_runs / "mini" / name), read_manifest(outcome.folder)
     if recorded.platform == again.platform:
         assert {part: record.ranking for part, record in again.data.items()} == {
             part: record.ranking for part, record in recorded.data.items()
         }
-    scores, before = score_system(TRACK, outcome.folder), read_scores(RUNS / "mini" / name / "scores.parquet")
+    scores, before = score_system(TRACK, outcome.folder), read_scores(recorded_runs / "mini" / name / "scores.parquet")
     for part in TRACK.parts:
         one, two = (found.values[part.name, TRACK.primary] for found in (scores, before))
         rmse = (sum((one[query] - two[query]) ** 2 for query in one) / len(one)) ** 0.5

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import note
+from harness.errors import WrongUsage
 
 
 def new(
@@ -21,6 +22,8 @@ def new(
     from harness.scaffold import write_scaffold
 
     target = folder or Path(name)
+    if folder is None and target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise WrongUsage(f"{target} exists already, and is not empty; another name, or --folder, says where to write")
     for path in write_scaffold(name, target, executable=executable):
         note(f"wrote {path}")
     note(f"\ntry it:   xdr leaderboard mini {target / 'card.toml'} --allow-code")

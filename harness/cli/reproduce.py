@@ -39,6 +39,7 @@ def reproduce(
     from harness.manifest import read_manifest
     from harness.reproduce import reproduce as reproduce_run
     from harness.reproductions import write_reproduction
+    from harness.requirements import pip_line
     from harness.tracks import load_track
 
     consent = operator.consent()
@@ -51,7 +52,10 @@ def reproduce(
             if not folder.is_dir():
                 raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
             try:
-                loaded = load_track(track or str(read_manifest(folder).track.get("name", "")))
+                manifest = read_manifest(folder)
+                if requirements := manifest.card.get("requires"):
+                    note(f"{folder.name} requires: {pip_line(requirements)}")
+                loaded = load_track(track or str(manifest.track.get("name", "")))
                 context = operator.context(consent)
                 record = reproduce_run(loaded, folder, context, card=card)
             except XdrError as error:
