@@ -38,6 +38,9 @@ class Card(Record):
     paper: str = ""
     licence: str = ""
     training_data: tuple[str, ...] = ()
+    may_have_seen: tuple[str, ...] = Field(
+        default=(), description="what of a track's data the system's training may have held: `collection: source`"
+    )
     requires: tuple[str, ...] = Field(default=(), description="PEP 508: what must be installed beside this package")
     bibtex: str = Field(default="", max_length=10_000, description="one entry: the work that the row is of")
 

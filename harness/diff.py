@@ -80,9 +80,9 @@ def _check_comparable(one: RunAtHand, two: RunAtHand) -> None:
     """Raise ``InvalidInput`` that names every field in which the two are not of the same track and data."""
     first, second = one.manifest.track, two.manifest.track
     findings = [
-        Finding("error", f"track.{name}", f"{first.get(name)} and {second.get(name)}", "the same in both")
+        Finding("error", f"track.{name}", f"{getattr(first, name)} and {getattr(second, name)}", "the same in both")
         for name in ("name", "version", "depth")
-        if first.get(name) != second.get(name)
+        if getattr(first, name) != getattr(second, name)
     ]
     if findings:
         raise InvalidInput("only two runs of one track, in one version, can be compared", findings)

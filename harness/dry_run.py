@@ -14,7 +14,7 @@ from harness.estimate import FIRST_SAMPLE, Estimate, Figure, Kind, spread
 from harness.journal import Journal
 from harness.manifest import run_file
 from harness.quantities import size
-from harness.run import Group, Prepared, prepared
+from harness.run import Group, Prepared, Replacing, another_run, prepared
 from harness.system import Context, Request, estimate_of
 from harness.tracks import Track
 
@@ -64,14 +64,28 @@ class Disk(NamedTuple):
 
 
 def plan_of(
-    track: Track, card: LoadedCard, runs: Path, context: Context, *, strict: bool = True, timed: bool = True
+    track: Track,
+    card: LoadedCard,
+    runs: Path,
+    context: Context,
+    *,
+    replacing: Replacing = "nothing",
+    timed: bool = True,
 ) -> Plan:
     """Raises as ``run_system`` does before it begins. Without ``timed`` nothing but sizes, which is quick."""
     run = prepared(track, card, runs, context)
-    queries = sum(len(collection.queries) for collection in run.collections.values())
-    if run.is_there(strict):
-        return Plan(run.name, True, (), queries, queries, ())
+    queries = run.queries
+    recorded = run.recorded()
+    another = recorded.why_another(strict=False)
+    if recorded.is_anything and replacing != "anything":
+        if another or recorded.edited:
+            run.check_not_withdrawn()
+        if not another:
+            return Plan(run.name, True, (), queries, queries, ())
+        if replacing == "nothing":
+            raise another_run(run, another)
     run.check_not_withdrawn()
+    system = run.ready().system
     figures: list[Figure] = []
     finished_queries, unknown = 0, dict[str, None]()
     for group in run.groups():
@@ -80,7 +94,7 @@ def plan_of(
         finished_queries += len(finished)
         request = group.request(track.depth)
         own = replace(context, work=run.work, finished=finished)
-        estimate = estimate_of(run.system, request, own, timed=timed)
+        estimate = estimate_of(system, request, own, timed=timed)
         estimate = estimate or Estimate((), ("what the search takes: its adapter has no `estimate`",))
         unknown.update(dict.fromkeys(estimate.unknown))
         figures += [*estimate.figures, *_recorded(run, group, request, finished)]

@@ -202,7 +202,7 @@ def _row(
         reproduced=reproduced,
         card=card.model_dump(mode="json"),
         provenance={
-            "git": manifest.implementation.get("git", {}),
+            "git": manifest.implementation.git,
             "software": manifest.platform.get("software", {}),
             "hardware": manifest.platform.get("hardware", {}),
             "execution": manifest.execution,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from harness.config import Name, PartName, Record, checked
 from harness.errors import Finding, InvalidInput, WrongUsage
@@ -36,18 +36,44 @@ class PartRecord(Record):
     ranking: str
 
 
+class TrackRecord(Record):
+    """The definition that the run was made for. ``parts``: all that the track had, those that were not run included;
+
+    null, as ``measures`` is empty, in runs recorded before manifests said so.
+    """
+
+    name: PartName
+    version: int = Field(ge=1)
+    depth: int = Field(ge=1)
+    measures: tuple[str, ...] = ()
+    parts: tuple[PartName, ...] | None = None
+
+
+class Implementation(Record):
+    """``versions``, ``inputs`` and ``files`` identify the run, see ``harness.identity``; ``git`` and ``source`` are evidence.
+
+    ``inputs``: digests of model files and generated texts, or of the files that a submission came as.
+    ``source``: digests of the adapter's file and of all files of this project that it imports.
+    """
+
+    versions: dict[str, int] | None = None
+    inputs: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+    git: dict[str, Any] = Field(default_factory=dict)
+    source: dict[str, str] = Field(default_factory=dict)
+
+
 class Manifest(Record):
-    """``reuse`` holds two digests: ``inputs`` of all that defines the run, ``environment`` of what may move its bytes."""
+    """What produced a run. Two runs are the same where ``harness.identity`` says so, whatever else differs here."""
 
     schema_version: int
     tag: Name
-    track: dict[str, Any]
+    track: TrackRecord
     method: dict[str, Any]
     data: dict[PartName, PartRecord]
-    implementation: dict[str, Any]
+    implementation: Implementation
     platform: dict[str, Any]
     execution: dict[str, Any]
-    reuse: dict[str, str]
 
     @field_validator("method")
     @classmethod

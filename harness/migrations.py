@@ -15,7 +15,7 @@ CURRENT: Mapping[str, int] = {
     "card": 1,
     "comparison": 3,
     "leaderboard": 3,
-    "manifest": 1,
+    "manifest": 2,
     "reproduction": 1,
     "scores": 1,
     "track": 1,
@@ -81,6 +81,24 @@ def _comparison_of_version_3(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _manifest_of_version_2(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 has no digest of a run's identity, but the fields themselves: versions, and a foreign adapter's files.
+
+    Adapters had no versions before, which is recorded as null: a version that nobody noted is not compared.
+    """
+    made = manifest.get("implementation")
+    sources = made.get("source") if isinstance(made, dict) else None
+    rest = {key: value for key, value in manifest.items() if key != "reuse"}
+    if not isinstance(made, dict) or not isinstance(sources, dict):
+        return rest
+    files = {name: digest for name, digest in sources.items() if str(name).split("/", 1)[0] not in _OURS}
+    return {**rest, "implementation": {"versions": None, "files": files, **made}}
+
+
+_OURS = ("harness", "systems")
+"""Where this project's own sources lay when manifests of version 1 were written."""
+
+
 def _unchanged(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
@@ -93,4 +111,5 @@ _STEPS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
     ("comparison", 2): _comparison_of_version_3,
     ("leaderboard", 1): _rows_of_version_2,
     ("leaderboard", 2): _board_of_version_3,
+    ("manifest", 1): _manifest_of_version_2,
 }

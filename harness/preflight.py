@@ -11,14 +11,14 @@ from harness.collections import load
 from harness.consent import NOTHING, Consent
 from harness.dry_run import check_disks, disks, plan_of
 from harness.errors import Finding, InvalidInput
-from harness.generate.texts import generated_file
+from harness.intended import Intended
 from harness.records import Passages, Query
-from harness.system import Context
+from harness.system import Context, missing_of
 from harness.tracks import Part, Track
 
 
 def check_inputs(track: Track, cards: Iterable[LoadedCard], consent: Consent = NOTHING) -> None:
-    """Open the passages and questions of every part, and make every system, with the operator's consent.
+    """Open the passages and questions of every part, and make the systems that are to run, with the operator's consent.
 
     Raises ``InvalidInput`` that names all that is missing, each thing once, with the parts and systems that need it.
     """
@@ -27,12 +27,10 @@ def check_inputs(track: Track, cards: Iterable[LoadedCard], consent: Consent = N
     for part in track.parts:
         needs += [(part.name, partial(_docs, part)), (part.name, partial(_queries, part))]
     for card in cards:
-        needs += [(card.card.name, partial(card.system, consent)), (card.card.name, partial(_generated_text, card))]
+        needs.append((card.card.name, partial(card.system, consent)))
     for name, need in needs:
-        try:
-            need()
-        except InvalidInput as error:
-            names = needed_by.setdefault(str(error), [])
+        for message in _troubles(need):
+            names = needed_by.setdefault(message, [])
             if name not in names:
                 names.append(name)
     if needed_by:
@@ -40,11 +38,13 @@ def check_inputs(track: Track, cards: Iterable[LoadedCard], consent: Consent = N
         raise InvalidInput(f"track {track.name} cannot be run here yet (see docs/collections.md)", findings)
 
 
-def check_space(
-    track: Track, cards: Iterable[LoadedCard], runs: Path, context: Context, *, strict: bool = True
-) -> None:
+def check_space(track: Track, intended: Iterable[Intended], runs: Path, context: Context) -> None:
     """Hold what the systems would write against the free space of the disks, by sizes alone. Raises ``InvalidInput``."""
-    plans = [plan_of(track, card, runs, context, strict=strict, timed=False) for card in cards]
+    plans = [
+        plan_of(track, one.card, runs, context, replacing=one.replacing, timed=False)
+        for one in intended
+        if one.replacing is not None
+    ]
     check_disks(disks(plans, context.cache, runs))
 
 
@@ -56,7 +56,9 @@ def _queries(part: Part) -> tuple[Query, ...]:
     return load(part.dataset_id).queries
 
 
-def _generated_text(card: LoadedCard) -> None:
-    """Looked for by itself, since a system whose model is missing is not made, and would not come to say so."""
-    if isinstance(name := card.parameters().get("generated"), str):
-        generated_file(name, card.folder)
+def _troubles(need: Callable[[], object]) -> list[str]:
+    """Why what is needed cannot be had; of a system that can be made, what it misses."""
+    try:
+        return missing_of(need())
+    except InvalidInput as error:
+        return [str(error)]

@@ -15,11 +15,12 @@ from harness.config import checked
 from harness.consent import Consent
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.manifest import Manifest, read_manifest, run_file, without_absolute_paths
+from harness.recorded import check_recorded_files
 from harness.reproductions import SCHEMA_VERSION, PartReproduction, Reproduction, Verdict
 from harness.run import run_system
 from harness.runs import Run, read_run
 from harness.score import FILE_NAME as SCORES
-from harness.score import ScoreFile, check_recorded_data, check_recorded_files, score_system
+from harness.score import ScoreFile, check_recorded_data, score_system
 from harness.scratch import scratch_folder
 from harness.system import Context
 from harness.tracks import Track
@@ -139,7 +140,7 @@ def _graded(track: Track, recorded: RunAtHand, again: RunAtHand, today: datetime
         platform=platform,
         device=str(execution["device"]),
         isolation=str(execution["isolation"]),
-        git=again.manifest.implementation["git"],
+        git=again.manifest.implementation.git,
     )
 
 

@@ -9,10 +9,11 @@ from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.manifest import FILE_NAME as MANIFEST
 from harness.manifest import read_manifest, run_file
 from harness.own_scores import disagreement
+from harness.recorded import check_recorded_files
 from harness.reproductions import read_reproductions
 from harness.runs import read_run
 from harness.score import FILE_NAME as SCORES
-from harness.score import ScoreFile, check_recorded_files, expected_of, judged_part, scores_of_run
+from harness.score import ScoreFile, expected_of, judged_part, scores_of_run
 from harness.tracks import Track
 from harness.withdrawal import read_withdrawal
 

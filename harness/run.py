@@ -7,84 +7,99 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from harness.card import LoadedCard
+from harness.card import Card, LoadedCard
 from harness.collections.view import Collection, load
-from harness.errors import InvalidInput, WrongUsage
-from harness.files import (
-    exclusive,
-    explained_write_errors,
-    folder_lock,
-    gzip_bytes,
-    sha256_of_tree,
-    write_together,
-)
+from harness.errors import Finding, InvalidInput, WrongUsage, XdrError
+from harness.files import exclusive, explained_write_errors, folder_lock, gzip_bytes, write_together
+from harness.identity import Identity, PartIdentity, input_digests, versions_of
 from harness.journal import Journal
-from harness.limits import RUN_BYTES
 from harness.loading import Adapter
 from harness.manifest import (
     FILE_NAME,
     SCHEMA_VERSION,
+    Implementation,
     Manifest,
     PartRecord,
-    check_no_links,
+    TrackRecord,
     digest_of,
     manifest_bytes,
-    read_manifest,
     run_file,
     without_absolute_paths,
+    write_manifest,
 )
 from harness.platform_info import PeakMemory, describe, git_state
 from harness.process_state import put_back, seed_everything
-from harness.reading import read_bytes
+from harness.recorded import Recorded, Today, held_against
 from harness.records import Ranking
 from harness.requirements import installed_versions
 from harness.runs import format_run
-from harness.sources import package_root
-from harness.system import Context, Record, Request, System, inputs_of
+from harness.sources import own_files, package_root
+from harness.system import Context, Record, Request, System, check_system
 from harness.tracks import Part, Track
 from harness.withdrawal import read_withdrawal
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where the run lies, and whether it was there already or how many of its rankings were resumed."""
+    """Where the run lies, and whether it was there already or how many of its rankings were resumed.
+
+    ``edited``: keys of the card that were brought up to date in a recorded run.
+    """
 
     folder: Path
     reused: bool
     resumed: int
     queries: int
+    edited: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A system with the adapter that made it, and the digests of the sources that are known before it has run."""
+
+    adapter: Adapter
+    system: System
+    sources: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A system and a track, with all that a run depends on, before anything is computed or written."""
+    """A system and a track, with all that a run depends on, before anything is computed or written.
 
-    adapter: Adapter
-    system: System
-    name: str
+    ``trouble``: why the system cannot be made here; a recorded run is shown all the same.
+    """
+
+    trouble: XdrError | None
+    made: Made | None
+    track: Track
     parts: tuple[Part, ...]
     collections: Mapping[str, Collection]
-    sources: Mapping[str, str]
-    files: Mapping[str, str]
-    keys: Mapping[str, str]
+    today: Today
     folder: Path
     work: Path
 
-    def is_there(self, strict: bool) -> bool:
-        """Whether the recorded run is this one; see ``run_system``."""
-        check_no_links(self.folder)
-        keys = self.keys if strict else {"inputs": self.keys["inputs"]}
-        return is_recorded(self.folder, keys) and self._further_sources_are_those_recorded()
+    @property
+    def name(self) -> str:
+        return self.folder.name
 
-    def _further_sources_are_those_recorded(self) -> bool:
-        """Of own modules that were loaded by a name which only the run itself knew."""
-        if (modules := self.adapter.modules) is None:
-            return True
-        recorded: Mapping[str, str] = read_manifest(self.folder).implementation["source"]
-        return all(modules.digest_of(name) == digest for name, digest in recorded.items() if name not in self.sources)
+    def ready(self) -> Made:
+        """The system, which misses nothing. Raises ``InvalidInput`` or ``WrongUsage`` where it cannot search here."""
+        if self.made is None:
+            raise self.trouble or InvalidInput(f"system {self.name} cannot be made")
+        with self.made.adapter.guarded(f"system {self.name}"):
+            check_system(self.made.system)
+        return self.made
+
+    @property
+    def queries(self) -> int:
+        return sum(len(collection.queries) for collection in self.collections.values())
+
+    def recorded(self) -> Recorded:
+        return held_against(self.folder, self.track, self.today)
 
     def check_not_withdrawn(self) -> None:
         if withdrawal := read_withdrawal(self.folder):
@@ -120,55 +135,114 @@ def run_folder(runs: Path, track: Track, system_name: str) -> Path:
     return runs / track.name / system_name
 
 
-def run_system(track: Track, loaded: LoadedCard, runs: Path, context: Context, *, strict: bool = True) -> Outcome:
+Replacing = Literal["nothing", "another", "anything"]
+"""Which recorded run a new one may replace: none, one that is another run, or even the very same one."""
+
+
+def run_system(
+    track: Track,
+    loaded: LoadedCard,
+    runs: Path,
+    context: Context,
+    *,
+    strict: bool = False,
+    replacing: Replacing = "nothing",
+) -> Outcome:
     """Run a system on a track, unless the recorded run is that run already.
 
-    With ``strict`` a recorded run counts only if the library versions and all source files are those of today, too;
-    without, it counts if its inputs are: card, data, depth, model files, the adapter's own source files.
+    Where only the card's prose has changed since, the recorded card is brought up to date and nothing is run. With ``strict``
+    a recorded run counts only if the library versions, all source files and the device are those of today, too.
+
+    Raises ``InvalidInput`` that names what differs when another run is recorded that may not be replaced.
     """
-    card = loaded.card
     run = prepared(track, loaded, runs, context)
-    parts, collections, folder = run.parts, run.collections, run.folder
-    if run.is_there(strict):
-        return Outcome(folder, reused=True, resumed=0, queries=sum(len(c.queries) for c in collections.values()))
+    recorded = run.recorded()
+    another = recorded.why_another(strict)
+    if recorded.is_anything and replacing != "anything":
+        if another or recorded.edited:
+            run.check_not_withdrawn()
+        if not another:
+            rewrite_card(run, recorded)
+            return Outcome(run.folder, reused=True, resumed=0, queries=run.queries, edited=recorded.edited)
+        if replacing == "nothing":
+            raise another_run(run, another)
     run.check_not_withdrawn()
+    made = run.ready()
 
     with exclusive(run.work / "lock"):
         # What one system noted must not stand in the manifest of the next one.
         own = replace(context, work=run.work, record=Record())
-        if card.requires:
-            own.record.facts["requires"] = installed_versions(card.requires)
+        if loaded.card.requires:
+            own.record.facts["requires"] = installed_versions(loaded.card.requires)
         memory = PeakMemory()
         groups = run.groups()
         journals = [run.journal(group) for group in groups]
         resumed = 0
         seed_everything(context.seed)
-        with put_back() if run.adapter.modules is not None else contextlib.nullcontext():
+        with put_back() if made.adapter.modules is not None else contextlib.nullcontext():
             for group, path in zip(groups, journals, strict=True):
-                resumed += _search(run, group.request(track.depth), own, path)
+                resumed += _search(run.name, made, group.request(track.depth), own, path)
         texts: dict[str, bytes] = {}
         for group, path in zip(groups, journals, strict=True):
-            texts |= _texts_of(group, path, card.name)
-        records = {part.name: part_record(part, collections[part.name], texts[part.name]) for part in parts}
-        manifest = Manifest(
-            schema_version=SCHEMA_VERSION,
-            tag=card.name,
-            track={"name": track.name, "version": track.version, "depth": track.depth},
-            method={"card": without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True))},
-            data=records,
-            implementation={
-                "git": git_state(package_root()),
-                "source": run.adapter.sources(),
-                "inputs": {without_absolute_paths(name): digest for name, digest in run.files.items()},
-            },
-            platform=describe(),
-            execution=_execution(own, memory),
-            reuse=run.keys,
-        )
-        _record_run(folder, texts, manifest)
+            texts |= _texts_of(group, path, run.name)
+        _record_run(run.folder, texts, _manifest(run, made, _execution(own, memory), texts))
         for path in journals:
             path.unlink()
-    return Outcome(folder, reused=False, resumed=resumed, queries=sum(r.query_count for r in records.values()))
+    return Outcome(run.folder, reused=False, resumed=resumed, queries=run.queries)
+
+
+def another_run(run: Prepared, reasons: Iterable[str]) -> InvalidInput:
+    """What to say where a recorded run would have to be replaced, and nobody asked for that."""
+    findings = [Finding("error", run.name, reason) for reason in reasons]
+    return InvalidInput(
+        f"{run.folder} holds another run than the one that would be made now; nothing was run", findings
+    )
+
+
+def rewrite_card(run: Prepared, recorded: Recorded) -> None:
+    """Bring the recorded card up to date where its prose has changed; the run, which does not depend on it, stays."""
+    if recorded.manifest is None or not recorded.edited:
+        return
+    with folder_lock(run.folder):
+        write_manifest(run.folder, recorded.manifest.model_copy(update={"method": {"card": dict(run.today.card)}}))
+
+
+def _manifest(run: Prepared, made: Made, execution: dict[str, object], texts: Mapping[str, bytes]) -> Manifest:
+    identity = run.today.identity
+    # Both taken again: what was fetched for the run, or loaded by a name that only the run knew, was not known before.
+    inputs, sources = input_digests(made.system), made.adapter.sources()
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        tag=run.name,
+        track=track_record(run.track),
+        method={"card": dict(run.today.card)},
+        data={part.name: part_record(part, run.collections[part.name], texts[part.name]) for part in run.parts},
+        implementation=Implementation(
+            versions=identity.versions,
+            inputs={name: digest for name, digest in inputs.items() if digest is not None},
+            files=own_files(sources),
+            git=git_state(package_root()),
+            source=sources,
+        ),
+        platform=describe(),
+        execution=execution,
+    )
+
+
+def track_record(track: Track) -> TrackRecord:
+    """What manifests say of the track."""
+    return TrackRecord(
+        name=track.name,
+        version=track.version,
+        depth=track.depth,
+        measures=track.measures,
+        parts=tuple(part.name for part in track.parts),
+    )
+
+
+def recorded_card(card: Card) -> dict[str, Any]:
+    """A card as manifests have it: what it says itself, and nothing of the machine that it lies on."""
+    return dict(without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True)))
 
 
 def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> Prepared:
@@ -178,53 +252,49 @@ def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> 
     if not parts:
         raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
     collections = {part.name: load(part.dataset_id) for part in parts}
-    adapter = loaded.adapter(context.consent)
-    system = loaded.made_by(adapter)
-    sources = adapter.sources()
-    with adapter.guarded(f"system {card.name}"):
-        files = {name: sha256_of_tree(path) for name, path in sorted(inputs_of(system).items())}
-    keys = _reuse_keys(track, loaded, collections, sources, files, context)
-    work = context.work / track.name / f"{card.name}-{digest_of(keys)[:16]}"
+    made, trouble = _made(loaded, context)
+    identity = Identity(
+        adapter=card.adapter,
+        versions=made and versions_of(made.system),
+        parameters=without_absolute_paths(card.model_dump(mode="json")["parameters"]),
+        inputs=made and _input_digests(card.name, made),
+        files=made and own_files(made.sources),
+        parts={part.name: _part_identity(part, collections[part.name]) for part in parts},
+        depth=track.depth,
+        seed=context.seed,
+    )
+    sources = dict(made.sources) if made else {}
+    environment = {"source": sources, "software": describe()["software"], "device": context.device}
+    key = digest_of([identity.model_dump(mode="json"), environment])
+    modules = made.adapter.modules if made else None
     return Prepared(
-        adapter, system, card.name, parts, collections, sources, files, keys, run_folder(runs, track, card.name), work
+        trouble,
+        made,
+        track,
+        parts,
+        collections,
+        Today(identity, recorded_card(card), environment, modules.digest_of if modules else None),
+        run_folder(runs, track, card.name),
+        context.work / track.name / f"{card.name}-{key[:16]}",
     )
 
 
-def is_recorded(folder: Path, keys: Mapping[str, str]) -> bool:
-    """Whether the folder holds a complete run with these digests, its files being those that the manifest describes."""
+def _made(loaded: LoadedCard, context: Context) -> tuple[Made | None, XdrError | None]:
     try:
-        manifest = read_manifest(folder)
-        return all(manifest.reuse.get(name) == key for name, key in keys.items()) and all(
-            hashlib.sha256(read_bytes(run_file(folder, part), RUN_BYTES)).hexdigest() == record.ranking
-            for part, record in manifest.data.items()
-        )
-    except (InvalidInput, WrongUsage):
-        return False
+        adapter = loaded.adapter(context.consent)
+        system = loaded.made_by(adapter)
+        return Made(adapter, system, adapter.sources()), None
+    except XdrError as error:
+        return None, error
 
 
-def _reuse_keys(
-    track: Track,
-    loaded: LoadedCard,
-    collections: Mapping[str, Collection],
-    sources: Mapping[str, str],
-    files: Mapping[str, str],
-    context: Context,
-) -> dict[str, str]:
-    own_sources = {
-        name: digest for name, digest in sources.items() if not name.startswith("harness/") or "/dense/" in name
-    }
-    # A key that cards have gained since counts only where it is filled, so that the runs of older cards stay theirs.
-    gained = {name for name in ("bibtex", "requires") if not getattr(loaded.card, name)}
-    inputs = {
-        "card": loaded.card.model_dump(mode="json", exclude=gained),
-        "track": (track.name, track.version),
-        "depth": track.depth,
-        "data": {name: (c.digests.docs, c.digests.queries) for name, c in collections.items()},
-        "source": own_sources,
-        "files": files,
-        "seed": context.seed,
-    }
-    return {"inputs": digest_of(inputs), "environment": digest_of([sources, describe()["software"], context.device])}
+def _input_digests(name: str, made: Made) -> dict[str, str | None]:
+    with made.adapter.guarded(f"system {name}"):
+        return input_digests(made.system)
+
+
+def _part_identity(part: Part, collection: Collection) -> PartIdentity:
+    return PartIdentity(lang=part.lang, docs=collection.digests.docs, queries=collection.digests.queries)
 
 
 def _groups(parts: Sequence[Part], collections: Mapping[str, Collection]) -> Iterator[Group]:
@@ -235,19 +305,19 @@ def _groups(parts: Sequence[Part], collections: Mapping[str, Collection]) -> Ite
         yield Group(digest, tuple(members))
 
 
-def _search(run: Prepared, request: Request, context: Context, path: Path) -> int:
+def _search(name: str, made: Made, request: Request, context: Context, path: Path) -> int:
     """Let the system rank what the journal does not hold yet; returns how many rankings it held already."""
     with Journal(path) as journal:
         finished = frozenset(ranking.query_id for ranking in journal.read())
         wanted = {query.query_id for query in request.queries}
         # A search whose rankings are all recorded is begun all the same: it notes what the manifest says about it.
         own = replace(context, finished=finished)
-        prepare: Callable[..., None] | None = getattr(run.system, "prepare", None)
+        prepare: Callable[..., None] | None = getattr(made.system, "prepare", None)
         if prepare is not None:
-            with run.adapter.guarded(f"system {run.name}"):
+            with made.adapter.guarded(f"system {name}"):
                 prepare(request.docs, own)
-        with context.progress.task(f"{run.name}: rankings", len(wanted), "queries", done=len(finished)) as advance:
-            for ranking in _checked(_rankings(run, request, own), request, wanted, run.name):
+        with context.progress.task(f"{name}: rankings", len(wanted), "queries", done=len(finished)) as advance:
+            for ranking in _checked(_rankings(name, made, request, own), request, wanted, name):
                 if ranking.query_id not in finished:
                     journal.append(ranking)
                     advance(1)
@@ -255,13 +325,13 @@ def _search(run: Prepared, request: Request, context: Context, path: Path) -> in
     return len(finished)
 
 
-def _rankings(run: Prepared, request: Request, context: Context) -> Iterator[Ranking]:
+def _rankings(name: str, made: Made, request: Request, context: Context) -> Iterator[Ranking]:
     """What the system gives, one after the other, so that errors of its code are known from ours."""
-    where = f"system {run.name}"
-    with run.adapter.guarded(where):
-        rankings = iter(run.system.search(request, context))
+    where = f"system {name}"
+    with made.adapter.guarded(where):
+        rankings = iter(made.system.search(request, context))
     while True:
-        with run.adapter.guarded(where):
+        with made.adapter.guarded(where):
             ranking = next(rankings, None)
             if ranking is None:
                 return

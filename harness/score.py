@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +17,15 @@ from harness.collections.view import Collection, load
 from harness.config import checked
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import atomic_write, folder_lock
-from harness.limits import RESULT_BYTES, RUN_BYTES, SCORE_ROWS
+from harness.limits import RESULT_BYTES, SCORE_ROWS
 from harness.manifest import Manifest, digest_of, read_manifest, run_file
 from harness.measures import Judged, Measure, judged_shares, parse, score_all
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
 from harness.migrations import CURRENT, migrated
 from harness.own_scores import disagreement, is_own, note_as_own
-from harness.reading import check_regular, parse_json, read_bytes
+from harness.reading import check_regular, parse_json
+from harness.recorded import check_recorded_files
 from harness.runs import Expected, Ranked, Run, has_ties, read_run
 from harness.tracks import Part, Track
 
@@ -152,23 +152,6 @@ def check_recorded_data(track: Track, manifest: Manifest) -> None:
                 )
     if findings:
         raise InvalidInput(f"the run of {manifest.tag} is of other data; run it again with `xdr run`", findings)
-
-
-def check_recorded_files(folder: Path, manifest: Manifest) -> None:
-    """Raise ``InvalidInput`` when the folder's run files are not those that its manifest describes."""
-    findings = []
-    if manifest.tag != folder.name:
-        findings.append(
-            Finding("error", "manifest.yaml", f"tag {manifest.tag!r}", f"{folder.name!r}, the folder's name")
-        )
-    for name, record in manifest.data.items():
-        found = hashlib.sha256(read_bytes(run_file(folder, name), RUN_BYTES)).hexdigest()
-        if found != record.ranking:
-            file = run_file(folder, name).name
-            findings.append(Finding("error", file, f"its digest is {found[:16]}...", f"{record.ranking[:16]}..."))
-    if findings:
-        mend = "run the system again with `xdr run`, or restore the files"
-        raise InvalidInput(f"{folder} is not the run that its manifest describes; {mend}", findings)
 
 
 def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:

@@ -22,6 +22,7 @@ from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.exports import FORMATS
 from harness.exports.json import SCHEMA_FILE_NAME, schema
 from harness.files import sha256_of_file, write_new_folder
+from harness.identity import identity_of
 from harness.leaderboard import Leaderboard
 from harness.limits import RECORD_BYTES, RESULT_BYTES
 from harness.manifest import FILE_NAME as MANIFEST
@@ -36,7 +37,7 @@ _AUTHORS = "xdr-bench contributors"
 
 
 class FrozenRun(Record):
-    """Digests of one run: of its manifest file, of its rankings by part, and what its reuse and its scores hang on."""
+    """Digests of one run: of its manifest file, of its rankings by part, and of what identifies it and its scores."""
 
     manifest: str
     rankings: dict[str, str]
@@ -129,7 +130,7 @@ def _frozen_run(folder: Path, scores: str) -> FrozenRun:
     return FrozenRun(
         manifest=sha256_of_file(folder / MANIFEST),
         rankings={name: record.ranking for name, record in manifest.data.items()},
-        reuse=manifest.reuse,
+        reuse={"identity": digest_of(identity_of(manifest).model_dump(mode="json"))},
         scores=scores,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from harness.files import sha256_of_file
@@ -67,6 +67,11 @@ def _own_imports(path: Path, modules: OwnModules) -> Iterator[Path]:
 
 def _is_ours(path: Path) -> bool:
     return any(path.is_relative_to(package_root() / name) for name in OURS)
+
+
+def own_files(sources: Mapping[str, str]) -> dict[str, str]:
+    """Of source digests, those of files that are not this project's: a foreign adapter's own."""
+    return {name: digest for name, digest in sources.items() if name.split("/", 1)[0] not in OURS}
 
 
 @functools.cache

@@ -19,18 +19,18 @@ from harness.files import sha256_of_file, sha256_of_tree
 from harness.manifest import (
     RUN_FILES,
     SCHEMA_VERSION,
+    Implementation,
     Manifest,
     PartRecord,
     read_manifest,
     run_file,
-    without_absolute_paths,
     write_manifest,
 )
 from harness.migrations import migrated
 from harness.own_modules import OURS
 from harness.records import Ranking
 from harness.reproduce import OWN_FILES
-from harness.run import part_record, run_folder, run_system
+from harness.run import part_record, recorded_card, run_folder, run_system, track_record
 from harness.runs import Run, write_run
 from harness.score import ScoreFile, score_system
 from harness.sources import own_source_files
@@ -136,13 +136,12 @@ def _write_files(track: Track, card: Card, runs: Mapping[str, Run], digests: Map
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         tag=card.name,
-        track={"name": track.name, "version": track.version, "depth": track.depth},
-        method={"card": without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True))},
+        track=track_record(track),
+        method={"card": recorded_card(card)},
         data=data,
-        implementation={"git": {}, "source": {}, "inputs": dict(digests)},
+        implementation=Implementation(inputs=dict(digests)),
         platform=dict(_UNKNOWN_PLATFORM),
         execution={"device": "unknown", "isolation": RUN_FILES, "provenance": RUN_FILES, "stages": []},
-        reuse={},
     )
     write_manifest(folder, manifest)
 
@@ -175,7 +174,7 @@ def _check_card(folder: Path, card: Card) -> None:
     """Before any work: a row of that name must be of this very card."""
     if not folder.exists():
         return
-    dumped = without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True))
+    dumped = recorded_card(card)
     try:
         recorded = read_manifest(folder).card
     except InvalidInput:
@@ -232,7 +231,7 @@ def _copy_own_files(loaded: LoadedCard, staged: Path, consent: Consent) -> list[
 
 def _own_sources(staged: Path) -> list[str]:
     """Names of the adapter's own files that the run was made by; ``..`` in them leads out of the card's folder."""
-    sources = read_manifest(staged).implementation["source"]
+    sources = read_manifest(staged).implementation.source
     return [name for name in sources if name.partition("/")[0] not in OURS]
 
 
@@ -258,7 +257,8 @@ def _check_sources(loaded: LoadedCard, names: Iterable[str]) -> None:
 
 
 def _inputs(loaded: LoadedCard, consent: Consent) -> Iterator[Path]:
-    for path in inputs_of(loaded.system(consent)).values():
+    inputs = inputs_of(loaded.system(consent)).values()
+    for path in (place for place in inputs if isinstance(place, Path)):
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         yield from (_absolute(file) for file in files if file.is_file())
 

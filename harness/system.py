@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from harness.consent import NOTHING, Consent
+from harness.errors import InvalidInput
 from harness.estimate import Estimate
 from harness.progress import Progress, SilentProgress
 from harness.records import Passages, Query, Ranking
@@ -66,14 +67,31 @@ class Context:
     consent: Consent = NOTHING
 
 
+@dataclass(frozen=True)
+class Pin:
+    """An input that is fixed wherever it lies, and known where it does not: by the SHA-256 of a published file, or by the
+    commit of a model. What is made from it, such as a cache, is never hashed. Empty where no digest was published or seen yet.
+    """
+
+    digest: str
+
+
 @runtime_checkable
 class System(Protocol):
     """What an adapter implements. It is made as ``Adapter(parameters)`` from its card's checked parameters.
 
-    Optional members: ``Parameters``, a pydantic model of the card's ``[parameters]``; ``prepare(docs, context)``, called
-    once before ``search``; ``inputs() -> Mapping[str, Path]``, the model files and generated texts that the results
-    depend on, whose digests go into the manifest; ``estimate(request, context, timed) -> Estimate``, what the search will
-    take (``harness.estimate``): disk space always, and, where ``timed``, times and memory from a sample. It writes nothing.
+    An adapter is made to be asked what it is, and most often only for that: making it opens no model. Optional members:
+
+    - ``Parameters``, a pydantic model of the card's ``[parameters]``;
+    - ``version``, a whole number, raised when the same parameters, inputs and data give other rankings than before, and
+      ``versions``, a mapping of such numbers by name, of what it shares with others. An adapter without a version, and one
+      that is loaded from a file, is identified by its own files;
+    - ``inputs() -> Mapping[str, Path | Pin]``, the model files and generated texts that the results depend on, whether or not
+      they are on this machine; their digests identify the run;
+    - ``missing() -> Iterable[str]``, what a search needs and is not on this machine, each thing with how to get it;
+    - ``prepare(docs, context)``, called once before ``search``;
+    - ``estimate(request, context, timed) -> Estimate``, what the search will take (``harness.estimate``): disk space always,
+      and, where ``timed``, times and memory from a sample. It writes nothing.
     """
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
@@ -87,6 +105,18 @@ def estimate_of(system: System, request: Request, context: Context, *, timed: bo
     return stated(request, context, timed) if callable(stated) else None
 
 
-def inputs_of(system: System) -> Mapping[str, Path]:
+def inputs_of(system: object) -> Mapping[str, Path | Pin]:
     declared = getattr(system, "inputs", None)
     return declared() if callable(declared) else {}
+
+
+def missing_of(system: object) -> list[str]:
+    """What the system says that a search needs and is not here."""
+    stated = getattr(system, "missing", None)
+    return list(stated()) if callable(stated) else []
+
+
+def check_system(system: object) -> None:
+    """Raises ``InvalidInput`` where the system misses something that a search needs."""
+    if missing := missing_of(system):
+        raise InvalidInput("\n".join(missing))

@@ -23,7 +23,7 @@ def varied(base: LoadedCard, changes: Mapping[str, Any], served: tuple[str, ...]
 
 def scores_of(track: Track, card: LoadedCard, purpose: str, context: Context) -> ScoreFile:
     """Scores of a varied card; its run stays in the cache's folder ``purpose`` and is not made again."""
-    return score_system(track, run_system(track, card, context.cache / purpose, context).folder)
+    return score_system(track, run_system(track, card, context.cache / purpose, context, replacing="another").folder)
 
 
 def merged(parameters: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

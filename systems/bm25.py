@@ -8,7 +8,7 @@ any term of the question is not ranked: no score is 0 or less.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -23,12 +23,15 @@ from harness.estimate import Estimate, Figure, Timing, timed_on_sample
 from harness.platform_info import peak_memory_bytes
 from harness.records import Doc, Query, Ranking
 from harness.system import Context, Request
-from systems.segmentation import Segmenter
+from systems.segmentation import SEGMENTATION_VERSION, Segmenter
 
 _LARGEST_SAMPLE = 20_000
 
 
 class Bm25:
+    version = 1
+    versions: Mapping[str, int] = {"segmentation": SEGMENTATION_VERSION}
+
     class Parameters(Record):
         """``passage_language`` chooses the stemmer and the segmentation of passages. Method ``lucene`` never scores <= 0."""
 

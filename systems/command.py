@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, model_validator
 
 from harness import progress, sandbox
-from harness.config import Record
+from harness.config import Record, read_toml
 from harness.errors import InvalidInput
 from harness.files import atomic_write, explained_write_errors
 from harness.records import Ranking
@@ -32,6 +32,8 @@ _WEEK_SECONDS = 7 * 24 * 3600
 
 
 class Command:
+    version = 1
+
     class Parameters(Record):
         """``command``: program and arguments; a word that is a file in the card's folder is taken from there.
 
@@ -57,10 +59,11 @@ class Command:
     def inputs(self) -> Mapping[str, Path]:
         """All that the command can read of the card's folder: files next to the card, its own words, its ``files``.
 
-        Raises ``InvalidInput`` for a name that leads out of the folder or to nothing.
+        Cards are not among them: what a row is called does not change its rankings. Raises ``InvalidInput`` for a name that
+        leads out of the folder or to nothing.
         """
         folder = self._parameters.folder
-        beside = {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and _is_below(path, folder)}
+        beside = {path.name: path for path in sorted(folder.iterdir()) if _counts(path, folder)}
         named = {_plain(word): folder / word for word in self._parameters.command if self._is_own(word)}
         further = {_plain(name): folder / name for name in self._parameters.files}
         for name, path in (named | further).items():
@@ -157,6 +160,18 @@ def _excess(limit: sandbox.Limit, limits: sandbox.Limits) -> str:
 def _plain(name: str) -> str:
     """A relative name without "./" and the like, as it stands in the card's folder."""
     return os.path.normpath(name)
+
+
+def _counts(path: Path, folder: Path) -> bool:
+    """Whether a file next to the card is one that the command can read."""
+    return path.is_file() and _is_below(path, folder) and not _is_card(path)
+
+
+def _is_card(path: Path) -> bool:
+    try:
+        return path.suffix == ".toml" and {"schema_version", "name", "adapter"} <= read_toml(path).keys()
+    except InvalidInput:
+        return False
 
 
 def _is_below(path: Path, folder: Path) -> bool:

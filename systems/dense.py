@@ -6,6 +6,7 @@ xDR: one transformer for both sides, CLS vector, raw dot product, 32 and 128 wor
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from harness.config import Record
 from harness.consent import PinnedModel
 from harness.dense.approximate import (
+    INDEX_VERSION,
     RECALL_QUERIES,
     ApproximateIndex,
     approximate_search,
@@ -32,13 +34,14 @@ from harness.dense.encoder import (
     loaded_encoder,
     local_folder,
     model_folder,
+    model_input,
     resolved_device,
 )
 from harness.dense.encoding import BLOCK_ROWS, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
 from harness.dense.jobs import EncodingJob, TextBlock, dimensions_of, encoded_by, searched_by
 from harness.dense.model_files import code_needed
-from harness.dense.search import QUERY_TILE
+from harness.dense.search import QUERY_TILE, SEARCH_VERSION
 from harness.dense.store import VectorStore, rows_left_in
 from harness.engine import Engine, opened_engine
 from harness.errors import InvalidInput
@@ -47,13 +50,15 @@ from harness.files import exclusive, sha256_of_tree
 from harness.manifest import digest_of
 from harness.platform_info import library_versions
 from harness.records import Doc, Passages, Ranking
-from harness.system import Context, Request
+from harness.system import Context, Pin, Request
 
 _LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
 _QUERIES_PER_PASS = 4 * QUERY_TILE
 
 
 class Dense:
+    version = 1
+
     class Parameters(Record):
         """``model``: a folder relative to the card, or a hub id with the full commit in ``revision``.
 
@@ -82,10 +87,25 @@ class Dense:
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
-        self._path = model_folder(parameters.model, parameters.revision, parameters.folder)
 
-    def inputs(self) -> Mapping[str, Path]:
-        return {"model": self._path}
+    @property
+    def versions(self) -> Mapping[str, int]:
+        found = {"encoder": ENCODER_VERSION, "search": SEARCH_VERSION}
+        return found if self._parameters.index is None else {**found, "approximate index": INDEX_VERSION}
+
+    @functools.cached_property
+    def _path(self) -> Path:
+        """The model's folder. Raises ``InvalidInput`` where there is none, and the hub cannot be reached."""
+        return model_folder(self._parameters.model, self._parameters.revision, self._parameters.folder)
+
+    def inputs(self) -> Mapping[str, Path | Pin]:
+        return {"model": model_input(self._parameters.model, self._parameters.revision, self._parameters.folder)}
+
+    def missing(self) -> Iterator[str]:
+        try:
+            _ = self._path
+        except InvalidInput as error:
+            yield str(error)
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
         parameters = self._parameters

@@ -14,6 +14,8 @@ from harness.system import Context, Request
 
 
 class Dummy:
+    version = 1
+
     class Parameters(Record):
         salt: str = ""
 

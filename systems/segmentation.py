@@ -14,6 +14,9 @@ from importlib import metadata
 
 import regex
 
+SEGMENTATION_VERSION = 1
+"""Raised when the same text, with the same libraries, gives other terms than before."""
+
 # Latin letters and digits apart from other scripts, whose endings cling to them: 1883లో, NASAが. Marks belong to words, since
 # they carry the vowels of Indic scripts and Thai.
 _WORD = regex.compile(r"[\p{Latin}\p{N}][\p{Latin}\p{N}\p{M}]*|[[\p{L}\p{M}]--\p{Latin}]+", regex.V1)

@@ -6,26 +6,30 @@ maximum length, fused block by block, and never stored as vectors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
-from harness.dense.fusion import FusionSettings, check_counts
+from harness.dense.fusion import FUSION_VERSION, FusionSettings, check_counts
 from harness.dense.jobs import EncodingJob, TextBlock, ToFuse
 from harness.dense.store import VectorStore
 from harness.engine import Engine
+from harness.errors import InvalidInput
 from harness.estimate import FIRST_SAMPLE, Estimate, Figure, spread
 from harness.files import sha256_of_file
-from harness.generate.texts import Choice, by_document, generated_file, read_generated
+from harness.generate.texts import Choice, by_document, generated_file, generated_input, read_generated
 from harness.records import Doc, Passages
-from harness.system import Context, Request
+from harness.system import Context, Pin, Request
 from systems.dense import Dense
 
 
 class Xqg(Dense):
+    version = 1
+
     class Parameters(Dense.Parameters):
         """``generated``: a JSONL file, relative to the card, or "xquad-oracle"; ``languages``: default all in the file."""
 
@@ -39,11 +43,25 @@ class Xqg(Dense):
     def __init__(self, parameters: Parameters) -> None:
         super().__init__(parameters)
         self._xqg = parameters
-        self._generated = generated_file(parameters.generated, parameters.folder)
         self._texts: Mapping[str, list[str]] = {}
 
-    def inputs(self) -> Mapping[str, Path]:
-        return {**super().inputs(), "generated text": self._generated}
+    @property
+    def versions(self) -> Mapping[str, int]:
+        return {**super().versions, "fusion": FUSION_VERSION}
+
+    @functools.cached_property
+    def _generated(self) -> Path:
+        return generated_file(self._xqg.generated, self._xqg.folder)
+
+    def inputs(self) -> Mapping[str, Path | Pin]:
+        return {**super().inputs(), "generated text": generated_input(self._xqg.generated, self._xqg.folder)}
+
+    def missing(self) -> Iterator[str]:
+        yield from super().missing()
+        try:
+            _ = self._generated
+        except InvalidInput as error:
+            yield str(error)
 
     def _filled_store(
         self, engine: Engine, job: EncodingJob, dimensions: int, docs: Passages, context: Context

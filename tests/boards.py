@@ -12,7 +12,7 @@ from score_files import scores_of, track_of
 from harness.bounds import Reach
 from harness.compare import compare_systems
 from harness.leaderboard import Leaderboard, build
-from harness.manifest import Manifest, PartRecord
+from harness.manifest import Implementation, Manifest, PartRecord, TrackRecord
 from harness.score import ScoreFile
 from harness.tracks import Track
 from harness.withdrawal import Withdrawal
@@ -24,13 +24,12 @@ def manifest_of(score: ScoreFile, title: str = "", keys: Mapping[str, Any] = Map
     return Manifest(
         schema_version=1,
         tag=score.system,
-        track={},
+        track=TrackRecord(name="toy", version=1, depth=1),
         method={"card": card},
         data=dict.fromkeys(score.parts, record),
-        implementation={},
+        implementation=Implementation(),
         platform={},
         execution={"isolation": "bwrap"},
-        reuse={},
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.card import load_card
 from harness.consent import Consent
-from harness.run import Outcome, run_system
+from harness.run import Outcome, Replacing, run_system
 from harness.system import Context
 from harness.tracks import load_track
 
@@ -125,10 +125,17 @@ def write_card(home: Path, top: str = "", adapter: str = "adapter.py:Adapter", *
     (home / "card.toml").write_text(text)
 
 
-def run(home: Path, runs: str = "runs", track: str = "track.toml", seed: int = 42, strict: bool = True) -> Outcome:
+def run(
+    home: Path,
+    runs: str = "runs",
+    track: str = "track.toml",
+    seed: int = 42,
+    strict: bool = False,
+    replacing: Replacing = "nothing",
+) -> Outcome:
     context = Context(cache=home / "cache", work=home / "work", seed=seed, consent=Consent(code=True))
     loaded = load_card(str(home / "card.toml"))
-    return run_system(load_track(str(home / track)), loaded, home / runs, context, strict=strict)
+    return run_system(load_track(str(home / track)), loaded, home / runs, context, strict=strict, replacing=replacing)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

@@ -110,7 +110,7 @@ def write_card(folder: Path, adapter: str = "dense", **parameters: Any) -> Path:
 def run(home: Path, track: Path, card: Path, **options: Any) -> Outcome:
     options = {"consent": Consent(code=True)} | options
     context = Context(cache=home / "cache", work=home / "work", **options)
-    return run_system(load_track(str(track)), load_card(str(card)), home / "runs", context)
+    return run_system(load_track(str(track)), load_card(str(card)), home / "runs", context, replacing="another")
 
 
 def run_bytes(home: Path, track: str = "small") -> bytes:
@@ -276,7 +276,7 @@ def test_the_manifest_says_how_it_was_computed(tmp_path: Path, track: Path) -> N
     stages = {stage["name"]: stage for stage in execution["stages"]}
     assert stages.keys() == {"load model", "encode passages", "encode queries", "search"}
     assert stages["encode passages"]["bytes"] == len(DOCS) * 16 * 4
-    assert manifest.implementation["inputs"].keys() == {"model"}
+    assert manifest.implementation.inputs.keys() == {"model"}
     assert str(tmp_path) not in "".join(map(str, (manifest.implementation, manifest.execution, manifest.platform)))
 
 

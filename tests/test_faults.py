@@ -17,8 +17,9 @@ from harness.card import load_card
 from harness.errors import InvalidInput
 from harness.files import atomic_write, folder_lock, write_text, write_together
 from harness.manifest import read_manifest
+from harness.recorded import check_recorded_files
 from harness.run import run_system
-from harness.score import check_recorded_files, score_system
+from harness.score import score_system
 from harness.system import Context
 from harness.tracks import load_track
 

@@ -85,11 +85,11 @@ def write(folder: Path, way: str, backwards: bool) -> Path:
 def rank(home: Path, folder: Path, runs: str) -> tuple[list[str], dict[str, Any]]:
     """The ranking of the first question, and the digests of own source files in the manifest."""
     context = Context(cache=home / "cache", work=home / "work", consent=ALLOWED)
-    outcome = run_system(
-        load_track(str(home / "track.toml")), load_card(str(folder / "card.toml")), home / runs, context
-    )
+    loaded = load_card(str(folder / "card.toml"))
+    track = load_track(str(home / "track.toml"))
+    outcome = run_system(track, loaded, home / runs, context, replacing="another")
     found, _ = read_run(outcome.folder / "ar.trec.gz")
-    sources = read_manifest(outcome.folder).implementation["source"]
+    sources = read_manifest(outcome.folder).implementation.source
     own = {name: digest for name, digest in sources.items() if not name.startswith(("harness/", "systems/"))}
     return list(found.rankings["ar-q0"].doc_ids), own
 

@@ -8,19 +8,27 @@ import yaml
 
 from harness.errors import InvalidInput
 from harness.limits import RECORD_BYTES
-from harness.manifest import FILE_NAME, Manifest, PartRecord, digest_of, read_manifest, write_manifest
+from harness.manifest import (
+    FILE_NAME,
+    Implementation,
+    Manifest,
+    PartRecord,
+    TrackRecord,
+    digest_of,
+    read_manifest,
+    write_manifest,
+)
 
 PART = PartRecord(dataset="xquad/ar", lang="ar", docs="d" * 64, queries="q" * 64, query_count=2, ranking="r" * 64)
 MANIFEST = Manifest(
-    schema_version=1,
+    schema_version=2,
     tag="mine",
-    track={"name": "mini", "version": 1, "depth": 30},
+    track=TrackRecord(name="mini", version=1, depth=30),
     method={"card": {"name": "mine", "title": "Ёж", "parameters": {"k1": 0.9, "words": ["yes", "no", "1e3", "null"]}}},
     data={"ar": PART},
-    implementation={"git": {}, "source": {"systems/dummy.py": "0" * 64}},
+    implementation=Implementation(versions={"adapter": 1}, source={"systems/dummy.py": "0" * 64}),
     platform={"software": {"python": "3.11"}},
     execution={"seed": 42, "stages": [{"name": "search", "seconds": 0.25}]},
-    reuse={"inputs": "1", "environment": "2"},
 )
 
 

@@ -240,6 +240,7 @@ def manifest_of(**changes: Any) -> Manifest:
         "data": {"fi": record},
         "implementation": {
             "git": {"commit": "a"},
+            "versions": {"adapter": 1},
             "source": {"adapter.py": "1", "harness/run.py": "1"},
             "inputs": {"model": "1"},
         },
@@ -249,7 +250,6 @@ def manifest_of(**changes: Any) -> Manifest:
             "software": {"python": "3.11", "libraries": {"torch": "2.4"}},
         },
         "execution": {"dtype": "float32", "device": "cpu", "isolation": "none", "stages": [1], "peak memory bytes": 1},
-        "reuse": {"inputs": "1"},
     }
     return Manifest.model_validate({**content, **changes})
 
@@ -262,6 +262,7 @@ def test_every_kind_of_change_is_named_and_the_likeliest_cause_comes_first() -> 
         data={"fi": record},
         implementation={
             "git": {"commit": "b"},
+            "versions": {"adapter": 2},
             "source": {"adapter.py": "2", "harness/run.py": "2"},
             "inputs": {"model": "2"},
         },
@@ -271,12 +272,12 @@ def test_every_kind_of_change_is_named_and_the_likeliest_cause_comes_first() -> 
             "software": {"python": "3.12", "libraries": {"torch": "2.5", "numpy": "2"}},
         },
         execution={"dtype": "float16", "device": "cuda", "isolation": "bwrap", "stages": [2], "peak memory bytes": 2},
-        reuse={"inputs": "2"},
     )
     found = changes_between(manifest_of(), now)
     assert [(change.field, change.recorded, change.now) for change in found] == [
         ("fi.docs", "1", "9"),
         ("model", "1", "2"),
+        ("adapter", 1, 2),
         ("adapter.py", "1", "2"),
         ("parameters.b", None, 0.4),
         ("parameters.k1", 0.9, 1.2),
@@ -299,7 +300,12 @@ def test_every_kind_of_change_is_named_and_the_likeliest_cause_comes_first() -> 
 def test_a_long_list_of_changes_is_cut_and_counted() -> None:
     sources = {f"harness/{letter}.py": letter * 64 for letter in "abcde"}
     now = manifest_of(
-        implementation={"git": {"commit": "a"}, "source": {"adapter.py": "1", **sources}, "inputs": {"model": "1"}}
+        implementation={
+            "git": {"commit": "a"},
+            "versions": {"adapter": 1},
+            "source": {"adapter.py": "1", **sources},
+            "inputs": {"model": "1"},
+        }
     )
     (line,) = described(changes_between(manifest_of(), now))
     assert line == (
@@ -396,7 +402,7 @@ def test_runs_of_other_versions_of_a_track_are_not_compared(home: Path) -> None:
     shutil.copytree(home / "runs", home / "old")
     path = home / "old" / "toy" / "mine"
     manifest = read_manifest(path)
-    write_manifest(path, manifest.model_copy(update={"track": {**manifest.track, "version": 2}}))
+    write_manifest(path, manifest.model_copy(update={"track": manifest.track.model_copy(update={"version": 2})}))
     with pytest.raises(InvalidInput, match=r"track\.version: 1 and 2"):
         diff_runs(track(home), folder(home), path)
 

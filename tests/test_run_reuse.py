@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import run_places
 from run_places import bytes_of, run, write_card, write_track
 
-from harness.manifest import FILE_NAME, Manifest, read_manifest
+from harness.errors import InvalidInput
+from harness.manifest import FILE_NAME, parsed_yaml, read_manifest, yaml_text
 from harness.run import Outcome
+from systems.bm25 import Bm25
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return run_places.place(tmp_path)
-
-
-def changed_card(home: Path) -> None:
-    write_card(home, top='description = "other words"')
 
 
 def changed_parameter(home: Path) -> None:
@@ -49,10 +48,6 @@ def missing_run_file(home: Path) -> None:
     (home / "runs" / "toy" / "mine" / "fi.trec.gz").unlink()
 
 
-def missing_manifest(home: Path) -> None:
-    (home / "runs" / "toy" / "mine" / FILE_NAME).unlink()
-
-
 def damaged_manifest(home: Path) -> None:
     (home / "runs" / "toy" / "mine" / FILE_NAME).write_text("data: [")
 
@@ -69,39 +64,119 @@ def test_a_recorded_run_is_reused_and_not_touched(home: Path) -> None:
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize(
-    "change",
+    ("change", "named"),
     [
-        changed_card,
-        changed_parameter,
-        changed_adapter,
-        changed_run_file,
-        damaged_run_file,
-        missing_run_file,
-        missing_manifest,
-        damaged_manifest,
+        (changed_parameter, "parameters.backwards: none -> True"),
+        (changed_adapter, "file adapter.py: "),
+        (changed_run_file, "fi.trec.gz: its digest is "),
+        (damaged_run_file, "fi.trec.gz"),
+        (missing_run_file, "fi.trec.gz"),
+        (damaged_manifest, "manifest.yaml is not a YAML file"),
     ],
 )
-def test_any_change_of_what_defines_a_run_makes_it_run_again(
-    home: Path, change: Callable[[Path], None], strict: bool
+def test_another_run_is_named_and_replaced_only_where_that_was_asked_for(
+    home: Path, change: Callable[[Path], None], named: str, strict: bool
 ) -> None:
     write_card(home)
     before = bytes_of(run(home).folder)
     change(home)
-    outcome = run(home, strict=strict)
+    untouched = bytes_of(home / "runs" / "toy" / "mine")
+    with pytest.raises(InvalidInput, match="holds another run") as caught:
+        run(home, strict=strict)
+    assert named in str(caught.value)
+    assert bytes_of(home / "runs" / "toy" / "mine") == untouched
+    outcome = run(home, strict=strict, replacing="another")
     assert not outcome.reused
     assert bytes_of(outcome.folder) == before, "none of these changes is one of the results"
     assert run(home, strict=strict).reused
 
 
-def test_another_seed_makes_it_run_again(home: Path) -> None:
+def test_a_run_without_a_manifest_was_never_recorded(home: Path) -> None:
     write_card(home)
     run(home)
-    assert not run(home, seed=43).reused
+    (home / "runs" / "toy" / "mine" / FILE_NAME).unlink()
+    assert not run(home).reused
+
+
+PROSE = """description = "Other words."
+authors = ["Ada"]
+paper = "https://doi.org/10.1/1"
+licence = "MIT"
+training_data = ["MLQA"]
+kind = "control"
+may_have_seen = ["xquad: its English paragraphs are Wikipedia's"]
+bibtex = "@misc{ada, title = {Words}, year = {2026}}"
+"""
+
+
+def test_prose_of_a_card_changes_in_place_and_nothing_is_run(home: Path) -> None:
+    write_card(home, log=str(home / "log"))
+    folder = run(home).folder
+    runs, asked = bytes_of(folder), (home / "log").read_text()
+    write_card(home, top=PROSE, log=str(home / "log"))
+    outcome = run(home)
+    edited = ("authors", "bibtex", "description", "kind", "licence", "may_have_seen", "paper", "training_data")
+    assert (outcome.reused, outcome.edited) == (True, edited)
+    assert (bytes_of(folder), (home / "log").read_text()) == (runs, asked)
+    card = read_manifest(folder).card
+    assert (card["description"], card["authors"]) == ("Other words.", ["Ada"])
+    assert run(home).edited == ()
+
+
+def test_a_table_that_was_recorded_before_versions_counts_by_what_it_says(home: Path) -> None:
+    """A manifest of schema version 1, as this card's run would have had it."""
+    write_card(home)
+    folder = run(home).folder
+    content = parsed_yaml(folder / FILE_NAME)
+    content["schema_version"] = 1
+    del content["track"]["measures"], content["track"]["parts"]
+    made = content["implementation"]
+    del made["versions"], made["files"]
+    content["reuse"] = {"inputs": "0" * 64, "environment": "0" * 64}
+    (folder / FILE_NAME).write_text(yaml_text(content))
+    assert run(home).reused
+    changed_adapter(home)
+    with pytest.raises(InvalidInput, match=r"file adapter\.py"):
+        run(home)
+
+
+@pytest.mark.parametrize("where", ["adapter", "shared part"])
+def test_a_raised_version_is_another_run(home: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_card(home, adapter="bm25")
+    run(home)
+    assert run(home).reused
+    if where == "adapter":
+        monkeypatch.setattr(Bm25, "version", Bm25.version + 1)
+    else:
+        monkeypatch.setattr(Bm25, "versions", {"segmentation": 99})
+    name = "adapter" if where == "adapter" else "segmentation"
+    with pytest.raises(InvalidInput, match=f"version of {name}: 1 -> "):
+        run(home)
+
+
+def test_an_adapter_that_cannot_be_loaded_does_not_hide_its_recorded_run(home: Path) -> None:
+    write_card(home)
+    run(home)
+    (home / "adapter.py").write_text("import a_library_that_is_not_here\n")
+    assert run(home).reused
+    write_card(home, backwards=True)
+    with pytest.raises(InvalidInput, match=r"parameters\.backwards"):
+        run(home)
+    with pytest.raises(InvalidInput, match="a_library_that_is_not_here"):
+        run(home, replacing="another")
+
+
+def test_another_seed_is_another_run(home: Path) -> None:
+    write_card(home)
+    run(home)
+    with pytest.raises(InvalidInput, match="seed: 42 -> 43"):
+        run(home, seed=43)
+    assert not run(home, seed=43, replacing="another").reused
     assert read_manifest(home / "runs" / "toy" / "mine").execution["seed"] == 43
 
 
 @pytest.mark.parametrize(("changed", "reused"), [("docs", False), ("queries", False), ("nothing", True)])
-def test_only_other_data_make_it_run_again_not_another_place(home: Path, changed: str, reused: bool) -> None:
+def test_only_other_data_are_another_run_not_another_place(home: Path, changed: str, reused: bool) -> None:
     write_card(home)
     run(home)
     (home / "new").mkdir()
@@ -112,14 +187,20 @@ def test_only_other_data_make_it_run_again_not_another_place(home: Path, changed
         )
     parts = [("ar", "folder(ar):new", "ar"), ("fi", "folder(fi):new", "fi"), ("other", "folder(ar):other", "ar")]
     write_track(home, parts, "new.toml")
-    assert run(home, track="new.toml").reused == reused
+    if reused:
+        assert run(home, track="new.toml").reused
+        return
+    with pytest.raises(InvalidInput, match=f"part ar, {changed}: "):
+        run(home, track="new.toml")
 
 
 def test_other_libraries_count_only_when_it_is_strict(home: Path) -> None:
     write_card(home)
     folder = run(home).folder
     path = folder / FILE_NAME
-    manifest: Manifest = read_manifest(folder)
-    path.write_text(path.read_text().replace(manifest.reuse["environment"], "f" * 64))
-    assert run(home, strict=False).reused
-    assert not run(home, strict=True).reused
+    path.write_text(path.read_text().replace(f"numpy: {version('numpy')}", "numpy: 0.0.1"))
+    assert run(home).reused
+    with pytest.raises(InvalidInput, match=r"software\.libraries\.numpy: 0\.0\.1 -> "):
+        run(home, strict=True)
+    assert not run(home, strict=True, replacing="another").reused
+    assert run(home, strict=True).reused

@@ -41,7 +41,7 @@ def test_a_new_system_runs_and_finds_something(tmp_path: Path, executable: bool)
         assert run.tag == "my-system"
         assert len(run.rankings) > 20
         assert max(len(ranked.doc_ids) for ranked in run.rankings.values()) == 30
-    assert read_manifest(outcome.folder).implementation["source"]
+    assert read_manifest(outcome.folder).implementation.source
 
 
 @pytest.mark.parametrize("executable", [False, True])

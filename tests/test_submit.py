@@ -144,7 +144,7 @@ def test_every_form_of_run_files_gives_the_same_canonical_row(home: Path, form: 
     manifest = read_manifest(done.folder)
     assert not manifest.is_made_here
     assert manifest.execution["isolation"] == RUN_FILES
-    assert manifest.implementation["inputs"].keys() <= {path.name for path in home.iterdir()}
+    assert manifest.implementation.inputs.keys() <= {path.name for path in home.iterdir()}
     assert manifest.data["fi"].query_count == 2
     assert not (home / "runs" / ".staging").exists()
 

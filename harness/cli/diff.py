@@ -32,7 +32,7 @@ def diff(
     for folder in (one, two):
         if not folder.is_dir():
             raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
-    names = [str(read_manifest(folder).track.get("name", "")) for folder in (one, two)]
+    names = [read_manifest(folder).track.name for folder in (one, two)]
     if names[0] != names[1]:
         raise InvalidInput(
             f"{one} is a run of track {names[0]}, {two} of track {names[1]}: their scores cannot be compared"

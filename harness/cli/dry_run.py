@@ -13,9 +13,9 @@ from harness.errors import WrongUsage
 from harness.quantities import duration, size
 
 if TYPE_CHECKING:
-    from harness.card import LoadedCard
     from harness.dry_run import Disk, Plan, Store
     from harness.estimate import Figure
+    from harness.intended import Intended
     from harness.system import Context
     from harness.tracks import Track
 
@@ -32,13 +32,11 @@ def check_options(dry_run: bool, as_json: bool) -> None:
         raise WrongUsage("--json belongs to --dry-run")
 
 
-def show_plans(
-    track: Track, cards: Sequence[LoadedCard], runs: Path, context: Context, strict: bool, as_json: bool
-) -> None:
+def show_plans(track: Track, intended: Sequence[Intended], runs: Path, context: Context, as_json: bool) -> None:
     """Print the plans. Raises ``InvalidInput``, after that, where a disk cannot hold them."""
     from harness.dry_run import check_disks, disks, plan_of, stores, totals
 
-    plans = [plan_of(track, card, runs, context, strict=strict) for card in cards]
+    plans = [plan_of(track, one.card, runs, context, replacing=one.replacing or "nothing") for one in intended]
     found, kept = disks(plans, context.cache, runs), stores(plans, context)
     if as_json:
         content = {

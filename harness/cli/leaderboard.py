@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,8 @@ from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage
 
 if TYPE_CHECKING:
+    from harness.intended import Intended
+    from harness.system import Context
     from harness.tracks import Track
 
 
@@ -22,6 +25,10 @@ def leaderboard(
     systems: Annotated[list[str] | None, typer.Argument(help="More cards to run beside the track's own.")] = None,
     runs: Runs = DEFAULT_RUNS,
     reports: Reports = DEFAULT_REPORTS,
+    again: Annotated[
+        list[str] | None,
+        typer.Option("--again", metavar="SYSTEM", help="Run this system again, and replace what is recorded."),
+    ] = None,
     ablations: Annotated[bool, typer.Option("--ablations", help="Measure the track's ablations, too.")] = False,
     freeze: Annotated[
         str,
@@ -39,14 +46,15 @@ def leaderboard(
 ) -> None:
     """Make a track's leaderboard: run what is missing, score, compare, render the pages."""
     from harness.card import load_card
+    from harness.intended import Wishes, intentions
+    from harness.manifest import FILE_NAME as MANIFEST
     from harness.pipeline import build_leaderboard, compare_all, score_all
     from harness.preflight import check_inputs, check_space
-    from harness.run import run_folder, run_system
+    from harness.run import run_folder
     from harness.site import render
     from harness.snapshots import check_name
     from harness.snapshots import freeze as freeze_as
     from harness.tracks import load_track
-    from harness.withdrawal import read_withdrawal
 
     check_options(dry_run, as_json)
     if dry_run and (ablations or freeze):
@@ -62,21 +70,19 @@ def leaderboard(
     if freeze:
         check_name(freeze)
     cards = [load_card(name) for name in (*loaded.systems, *(systems or ()))]
-    consent = operator.consent(cards)
+    # A recorded run is shown without its model, and without running its code: only what is to run is asked for here.
+    missing = [card for card in cards if not (run_folder(runs, loaded, card.card.name) / MANIFEST).exists()]
+    consent = operator.consent(missing)
     # Made first, since it also says where progress is shown.
     context = operator.context(consent)
-    check_inputs(loaded, cards, consent)
-    withdrawn = [card for card in cards if read_withdrawal(run_folder(runs, loaded, card.card.name))]
-    for card in withdrawn:
-        note(f"{card.card.name}: withdrawn; its recorded run stays")
-    cards = [card for card in cards if card not in withdrawn]
+    check_inputs(loaded, missing, consent)
+    intended = intentions(loaded, cards, runs, context, Wishes(again or ()))
+    operator.consent([one.card for one in intended if one.replacing is not None])
     if dry_run:
-        show_plans(loaded, cards, runs, context, strict=False, as_json=as_json)
+        show_plans(loaded, intended, runs, context, as_json=as_json)
         return
-    check_space(loaded, cards, runs, context, strict=False)
-    for card in cards:
-        outcome = run_system(loaded, card, runs, context, strict=False)
-        note(f"{card.card.name}: {'recorded run' if outcome.reused else f'{outcome.queries} queries run'}")
+    check_space(loaded, intended, runs, context)
+    _run(loaded, intended, runs, context)
     if ablations:
         from harness.ablations import measure_ablations
 
@@ -95,6 +101,19 @@ def leaderboard(
         is_new = freeze_as(folder, freeze, board, comparison, keys)
         note(f"snapshot {freeze}: {'frozen' if is_new else 'there already, and identical'}")
     print(page)
+
+
+def _run(track: Track, intended: Sequence[Intended], runs: Path, context: Context) -> None:
+    from harness.run import run_system
+
+    for one in intended:
+        name = one.card.card.name
+        for text in one.notes:
+            note(f"{name}: {text}")
+        if not one.is_withdrawn:
+            outcome = run_system(track, one.card, runs, context, replacing=one.replacing or "nothing")
+            if not outcome.reused:
+                note(f"{name}: {outcome.queries} queries run")
 
 
 def _check(track: Track, runs: Path) -> None:

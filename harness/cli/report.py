@@ -29,7 +29,7 @@ def report(
     if not run.is_dir():
         raise WrongUsage(f"{run} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
     manifest = read_manifest(run)
-    track = load_track(track_name or str(manifest.track["name"]))
+    track = load_track(track_name or manifest.track.name)
     scores = score_system(track, run)
     note_corrections(run.parent.name, run.parent.parent, [scores])
     means = {part: {measure: scores.mean(part, measure) for measure in track.measures} for part in scores.parts}

@@ -55,7 +55,7 @@ def reproduce(
                 manifest = read_manifest(folder)
                 if requirements := manifest.card.get("requires"):
                     note(f"{folder.name} requires: {pip_line(requirements)}")
-                loaded = load_track(track or str(manifest.track.get("name", "")))
+                loaded = load_track(track or manifest.track.name)
                 context = operator.context(consent)
                 record = reproduce_run(loaded, folder, context, card=card)
             except XdrError as error:

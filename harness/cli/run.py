@@ -16,13 +16,19 @@ def run(
     track: Annotated[str, typer.Argument(help="A track's name, or the path of its TOML file.")],
     systems: Annotated[list[str], typer.Argument(help="Cards: names, or paths of TOML files.")],
     runs: Runs = DEFAULT_RUNS,
+    again: Annotated[bool, typer.Option("--again", help="Run them again, and replace what is recorded.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="A run made by other sources, libraries or devices counts as another run."),
+    ] = False,
     dry_run: DryRun = False,
     as_json: DryRunJson = False,
     *,
     operator: Operator,
 ) -> None:
-    """Run systems on a track. What a killed run had finished is not done again; a run that is there is kept."""
+    """Run systems on a track. What a killed run had finished is not done again; a recorded run is kept."""
     from harness.card import load_card
+    from harness.intended import Wishes, intentions
     from harness.preflight import check_space
     from harness.run import run_system
     from harness.tracks import load_track
@@ -31,14 +37,21 @@ def run(
     loaded_track = load_track(track)
     cards = [load_card(name) for name in systems]
     consent = operator.consent(cards)
+    wishes = Wishes([card.card.name for card in cards] if again else (), strict)
+    intended = intentions(loaded_track, cards, runs, operator.context(consent), wishes)
     if dry_run:
-        show_plans(loaded_track, cards, runs, operator.context(consent), strict=True, as_json=as_json)
+        show_plans(loaded_track, intended, runs, operator.context(consent), as_json=as_json)
         return
-    check_space(loaded_track, cards, runs, operator.context(consent))
-    for card in cards:
-        outcome = run_system(loaded_track, card, runs, operator.context(consent))
+    check_space(loaded_track, intended, runs, operator.context(consent))
+    for one in intended:
+        name = one.card.card.name
+        for text in one.notes:
+            note(f"{name}: {text}")
+        outcome = run_system(
+            loaded_track, one.card, runs, operator.context(consent), replacing=one.replacing or "nothing"
+        )
         if outcome.reused:
-            note(f"{card.card.name}: {outcome.folder} is this very run already")
+            note(f"{name}: {outcome.folder} is this very run already")
         else:
             resumed = f", {outcome.resumed} of them resumed" if outcome.resumed else ""
-            note(f"{card.card.name}: {outcome.queries} queries{resumed} -> {outcome.folder}")
+            note(f"{name}: {outcome.queries} queries{resumed} -> {outcome.folder}")

@@ -27,7 +27,7 @@ def withdraw(
     from harness.withdrawal import withdraw as write
 
     manifest = read_manifest(run)
-    loaded = load_track(track or str(manifest.track["name"]))
+    loaded = load_track(track or manifest.track.name)
     fields = {"date": date or datetime.datetime.now(datetime.UTC).date(), "reason": reason}
     withdrawal = checked(Withdrawal, fields, "the withdrawal")
     if manifest.tag == loaded.baseline:

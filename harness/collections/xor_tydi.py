@@ -65,9 +65,13 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     )
 
 
+def generated_place() -> Path:
+    return data_home() / GENERATED
+
+
 def generated_folder() -> Path:
     """Where the generated queries of the xQG paper lie. Raises ``InvalidInput`` with the way to get them if they do not."""
-    folder = data_home() / GENERATED
+    folder = generated_place()
     if not any(folder.rglob("*.jsonl")):
         raise InvalidInput(
             f"the 35 generated queries of each passage (67 GB) are not in {folder}; `hf download {_GENERATED_REPOSITORY} "

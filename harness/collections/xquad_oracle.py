@@ -16,12 +16,16 @@ import ir_datasets
 
 from harness.collections import xquad
 from harness.collections.handlers import AnswerStrings, Qrels, Queries
+from harness.collections.pinned import pinned_files
 from harness.collections.squad import RELEVANCE
 from harness.files import cache_home, write_text
+from harness.manifest import digest_of
 
 LANGUAGES = ("ar", "de", "es", "hi", "ru", "tr", "zh")
 PATTERN = rf"^xquad-oracle/({'|'.join((*LANGUAGES, 'en'))})$"
 GENERATED = "xquad-oracle"
+_GENERATED_VERSION = 1
+"""Raised when ``generated_file`` writes other texts than before."""
 
 
 def ids() -> list[str]:
@@ -48,6 +52,12 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
         Qrels(lambda: [row for row in xquad.read(lang).qrels if row[0] in _asked()], RELEVANCE),
         AnswerStrings(lambda: [row for row in xquad.read("en").answers if row.query_id in _asked()]),
     )
+
+
+def generated_digest() -> str:
+    """What ``generated_file`` depends on: its sources' pins, and how it is made of them. Nothing of it needs to be here."""
+    pins = {name: pinned_files()[name].sha256 for name in (f"xquad/xquad.{lang}.json" for lang in (*LANGUAGES, "en"))}
+    return digest_of(["the questions that are not asked", _GENERATED_VERSION, pins])
 
 
 def generated_file() -> Path:

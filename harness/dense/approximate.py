@@ -33,6 +33,9 @@ SHARD_BLOCKS = 256
 """Blocks of the store in one index, 1,048,576 passages at most: it bounds memory, and as graphs end with a shard, it
 is part of what fixes the results."""
 
+INDEX_VERSION = 1
+"""Raised when the same vectors and settings give another index or other results of it than before."""
+
 RECALL_QUERIES = 100
 """Questions for which the recall against exact search is measured."""
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from harness.dense.linear import check_precision, use_onednn
 from harness.dense.model_files import check_model_files, code_needed, missing_weights
 from harness.errors import InvalidInput
+from harness.system import Pin
 
 if TYPE_CHECKING:
     import torch
@@ -82,6 +83,13 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
             f"model {model!r} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); "
             "check the name and the network, or copy the model to a folder and name that instead"
         ) from error
+
+
+def model_input(model: str, revision: str | None, folder: Path) -> Path | Pin:
+    """What identifies the model, whether or not it is here: its folder, or for a hub model the commit that it is pinned to."""
+    if (local := local_folder(model, folder)) is not None:
+        return local
+    return Pin(revision) if revision and not model.startswith((".", "/")) else folder / model
 
 
 def resolved_device(device: str) -> str:

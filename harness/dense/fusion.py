@@ -16,6 +16,9 @@ from pydantic import Field
 from harness.config import Record
 from harness.errors import InvalidInput
 
+FUSION_VERSION = 1
+"""Raised when the same vectors and settings give other fused vectors than before."""
+
 _ROWS_AT_ONCE = 64
 """Passages whose sums stay in the processor's cache; it changes no bytes."""
 

@@ -27,6 +27,9 @@ from harness.dense.linear import check_precision, linear
 from harness.errors import InvalidInput
 from harness.order import Keys, keys_of, numbers_of, scores_of
 
+SEARCH_VERSION = 1
+"""Raised when the same vectors give other rankings or scores than before."""
+
 QUERY_TILE = 2048
 """The most queries that are multiplied at once."""
 

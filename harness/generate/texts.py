@@ -15,6 +15,7 @@ from harness.errors import Finding, InvalidInput, WrongUsage, reported
 from harness.generate.augmented import AugmentedTexts, ChosenTexts, is_augmented, manifest_of_folder, read_augmented
 from harness.limits import FAULTS, LINE_BYTES, TEXT_BYTES
 from harness.reading import parse_json, read_lines
+from harness.system import Pin
 
 
 class GeneratedText(NamedTuple):
@@ -65,6 +66,16 @@ def generated_file(name: str, folder: Path) -> Path:
         return xquad_oracle.generated_file()
     path = xor_tydi.generated_folder() if name == xor_tydi.GENERATED else folder / name
     return manifest_of_folder(path) if path.is_dir() else path
+
+
+def generated_input(name: str, folder: Path) -> Path | Pin:
+    """What identifies the file that a card means, whether or not it is here: nothing is fetched or made for it."""
+    from harness.collections import xor_tydi, xquad_oracle
+
+    if name == xquad_oracle.GENERATED:
+        return Pin(xquad_oracle.generated_digest())
+    path = xor_tydi.generated_place() if name == xor_tydi.GENERATED else folder / name
+    return manifest_of_folder(path) if any(path.glob("**/*.jsonl")) else path
 
 
 class Choice(NamedTuple):
