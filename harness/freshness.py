@@ -48,7 +48,7 @@ def stale_files(track: Track, runs: Path) -> list[Finding]:
         findings += _stale_scores(track, folder / name / SCORES, scores[-1])
     if len(scores) == len(systems):
         comparison = comparison_of(track, runs, scores)
-        findings += _stale_tables(track, folder, comparison, leaderboard_of(track, runs, scores, comparison))
+        findings += stale_tables(track, folder, comparison, leaderboard_of(track, runs, scores, comparison))
     return findings + [fault for snapshot in snapshots_in(folder) for fault in damage_of(snapshot)]
 
 
@@ -70,7 +70,8 @@ def _stale_scores(track: Track, path: Path, today: ScoreFile) -> Iterator[Findin
         yield _finding(path, "not the scores of the run beside it", mend)
 
 
-def _stale_tables(track: Track, folder: Path, comparison: Comparison, board: Leaderboard) -> Iterator[Finding]:
+def stale_tables(track: Track, folder: Path, comparison: Comparison, board: Leaderboard) -> Iterator[Finding]:
+    """One finding for every table in ``folder`` that is missing, or is not that of this comparison and leaderboard."""
     mend = f"make it again: `xdr leaderboard {track.name}`"
     for name, today in ((COMPARISON, comparison_text(comparison)), (LEADERBOARD, FORMATS["json"].text_of(board))):
         if fault := _json_fault(folder / name, today):

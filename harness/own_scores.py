@@ -62,15 +62,21 @@ def disagreement(path: Path, today: ScoreFile) -> str:
             return f"{part}: {count} are not those of the run (query {different[0]}: {shown})"
     if recorded.units != today.units:
         return "its topics or units are not those of the collection"
-    for name in ("ties", "judged"):
-        if not _alike(recorded.context[name], today.context[name]):
-            return f"its {name!r} are not those of the run"
+    if not _alike(recorded.context["ties"], today.context["ties"]):
+        return "its 'ties' are not those of the run"
+    if not _alike_where_both(recorded.judged, today.judged):
+        return "its 'judged' are not those of the run"
     return ""
 
 
-def _alike(one: Any, two: Any) -> bool:
+def _alike_where_both(one: Any, two: Any) -> bool:
+    """Which of the shares are worth telling may have been decided otherwise when the file was written."""
     if isinstance(one, Mapping) and isinstance(two, Mapping):
-        return one.keys() == two.keys() and all(_alike(one[key], two[key]) for key in one)
+        return all(_alike_where_both(one[key], two[key]) for key in one.keys() & two.keys())
+    return _alike(one, two)
+
+
+def _alike(one: Any, two: Any) -> bool:
     if isinstance(one, float) and isinstance(two, float):
         return math.isclose(one, two, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return type(one) is type(two) and one == two

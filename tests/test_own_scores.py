@@ -59,7 +59,7 @@ def forge(path: Path, change: Callable[[ScoreFile], ScoreFile]) -> None:
     [
         (all_alike, "are not those of the run"),
         (tie_in_favour, "'ties'"),
-        (all_judged, "'judged'"),
+        (all_judged, ""),
         (one_unit_each, "units"),
     ],
 )
