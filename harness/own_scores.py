@@ -51,8 +51,10 @@ def disagreement(path: Path, today: ScoreFile) -> str:
         recorded = read_scores(path)
     except (InvalidInput, WrongUsage):
         return "it cannot be read, or is not as it was written"
-    if recorded.context["key"] != today.context["key"]:
-        return ""
+    return "" if recorded.context["key"] != today.context["key"] else _difference(recorded, today)
+
+
+def _difference(recorded: ScoreFile, today: ScoreFile) -> str:
     for part, measure in sorted({*recorded.values, *today.values}):
         one, two = (scores.values.get((part, measure), {}) for scores in (recorded, today))
         different = [query for query in sorted({*one, *two}) if not _alike(one.get(query), two.get(query))]
