@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal
 
 DASH = "–"
 
@@ -25,3 +25,25 @@ def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> st
     scaled = Decimal(repr(round(value, 12))) * 100
     rounded = scaled.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP) + 0
     return f"{rounded:+f}" if signed and rounded else f"{rounded:f}"
+
+
+SMALLEST_P = 0.0001
+"""p-values below this are not printed as numbers: how small they are exactly, no model of scores is right enough to say."""
+
+
+def probability(value: float | None, floor: float | None = None) -> str:
+    """A p-value with five decimals, never as 0; a dash for none.
+
+    ``floor``: the smallest p that the test could have given, 1 / (B + 1) of B draws or its multiple after a correction. A p
+    at its floor is only known to be at most that; it is rounded up to two digits.
+
+    >>> probability(0.0123), probability(3.2e-9), probability(0.0), probability(None)
+    ('0.01230', '< 0.0001', '< 0.0001', '–')
+    >>> probability(1 / 100_001, 1 / 100_001), probability(42 / 100_001, 42 / 100_001)
+    ('≤ 0.00001', '≤ 0.00042')
+    """
+    if value is None:
+        return DASH
+    if floor and value <= floor * (1 + 1e-9):
+        return f"≤ {Context(prec=2, rounding=ROUND_CEILING).create_decimal(repr(round(value, 9))).normalize():f}"
+    return f"{value:.5f}" if value >= SMALLEST_P else f"< {SMALLEST_P}"

@@ -61,7 +61,9 @@ def _row_of_version_2(row: dict[str, Any]) -> dict[str, Any]:
 def _board_of_version_3(board: dict[str, Any]) -> dict[str, Any]:
     """Version 3 has the tests of all pairs, which older tables did not keep."""
     comparison = board.get("comparison")
-    return {**board, "comparison": {**comparison, "pairs": []}} if isinstance(comparison, dict) else board
+    return (
+        {**board, "comparison": {**comparison, "pairs": [], "warnings": []}} if isinstance(comparison, dict) else board
+    )
 
 
 def _comparison_of_version_3(content: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +74,7 @@ def _comparison_of_version_3(content: dict[str, Any]) -> dict[str, Any]:
     return {
         **content,
         "pairs": [],
+        "warnings": [],
         "differences": [
             {**one, "resamples": resamples, "p_error": (p * (1 - p) / max(1, resamples)) ** 0.5}
             if isinstance(one, dict) and isinstance(p := one.get("p"), float) and 0 <= p <= 1

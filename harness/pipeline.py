@@ -17,6 +17,7 @@ from harness.reproductions import read_reproductions
 from harness.score import ScoreFile, score_system
 from harness.staging import check_whole
 from harness.tracks import Track
+from harness.units import unit_warnings
 from harness.withdrawal import Withdrawal, read_withdrawal
 
 COMPARISON = "comparison.json"
@@ -71,7 +72,8 @@ def standing_scores(track: Track, runs: Path, scores: Iterable[ScoreFile]) -> li
 def comparison_of(track: Track, runs: Path, scores: list[ScoreFile]) -> Comparison:
     """All tests of the track. Withdrawn systems stand in the same table, so they must be comparable; none is tested."""
     check_comparable(track, scores)
-    return compare_systems(track, standing_scores(track, runs, scores))
+    comparison = compare_systems(track, standing_scores(track, runs, scores))
+    return comparison.model_copy(update={"warnings": unit_warnings(track)})
 
 
 def compare_all(track: Track, runs: Path, scores: list[ScoreFile]) -> Comparison:

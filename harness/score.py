@@ -28,6 +28,7 @@ from harness.reading import check_regular, parse_json
 from harness.recorded import check_recorded_files
 from harness.runs import Expected, Ranked, Run, has_ties, read_run
 from harness.tracks import Part, Track
+from harness.units import units_of
 
 SCHEMA_VERSION = CURRENT["scores"]
 FILE_NAME = "scores.parquet"
@@ -156,7 +157,6 @@ def check_recorded_data(track: Track, manifest: Manifest) -> None:
 
 def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:
     values: dict[tuple[str, str], dict[str, float]] = {}
-    units: dict[tuple[str, str], tuple[str, str]] = {}
     warnings: dict[str, list[str]] = {}
     ties: dict[str, dict[str, Any]] = {}
     shares: dict[str, dict[str, float]] = {}
@@ -171,12 +171,12 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
         scored = score_all([*measures, *judged_at], judged, rankings)
         values.update({(name, measure.name): scored[measure.name] for measure in measures})
         shares[name] = {share.name: _mean(scored[share.name].values()) for share in judged_at}
-        units.update({(name, query_id): unit for query_id, unit in units_of(track, judged.collection).items()})
         warnings[name] = [str(finding) for finding in findings]
         if any(has_ties(ranked) for ranked in run.rankings.values()):
             ties[name] = tie_range(parse(track.primary), judged, run, track.depth)
     # As the file will have it: what is made of the scores has the same bytes whether they were just computed or read.
     found = json.loads(json.dumps({**context, "warnings": warnings, "ties": ties, "judged": shares}, sort_keys=True))
+    units = {key: unit for key, unit in units_of(track).items() if key[0] in context["languages"]}
     return ScoreFile(manifest.tag, values, units, dict(context["languages"]), found)
 
 
@@ -200,22 +200,6 @@ def measures_of(track: Track, judged: Judged) -> list[Measure]:
     if lacking:
         raise InvalidInput(f"{judged.collection.dataset_id} lacks the judgements or answers for {', '.join(lacking)}")
     return measures
-
-
-def units_of(track: Track, collection: Collection) -> dict[str, tuple[str, str]]:
-    """Topic and unit of every query. The unit ``relevant passage`` is the query's relevant document."""
-    units = {}
-    for query in collection.queries:
-        unit = query.topic
-        if track.unit == "relevant passage":
-            relevant = [doc for doc, grade in (collection.qrels or {}).get(query.query_id, {}).items() if grade > 0]
-            if len(relevant) != 1:
-                raise InvalidInput(
-                    f"track {track.name} has the unit 'relevant passage', but query {query.query_id} has {len(relevant)}"
-                )
-            unit = relevant[0]
-        units[query.query_id] = (query.topic, unit)
-    return units
 
 
 def tie_range(measure: Measure, judged: Judged, run: Run, depth: int) -> dict[str, Any]:

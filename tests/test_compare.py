@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -335,6 +336,30 @@ def test_standings_and_intervals_come_with_the_primary_measure() -> None:
     assert macro["same"].t_p == 1.0
     assert macro["good"].t_p is not None
     assert macro["good"].t_p < 1e-6
+
+
+def test_the_effect_of_one_language_is_cohens_d() -> None:
+    rng = random.Random(3)
+    base, other = ({"fi": {f"q{i}": rng.random() for i in range(25)}} for _ in range(2))
+    effect = found(compare_systems(track_of("fi"), [scores_of("base", base), scores_of("x", other)]), "x", "fi").effect
+    deltas = [other["fi"][query] - base["fi"][query] for query in base["fi"]]
+    assert effect == pytest.approx(statistics.mean(deltas) / statistics.stdev(deltas))
+
+
+def test_the_effect_of_a_macro_average_has_its_sign_whatever_the_sizes_of_languages() -> None:
+    """Six languages of 80 questions with a gain and one of 300 with a loss: over all questions there are more losses."""
+    rng = random.Random(4)
+    sizes = {f"l{i}": 80 for i in range(6)} | {"l6": 300}
+    base = {part: {f"{part}q{i}": 0.5 for i in range(n)} for part, n in sizes.items()}
+    shift = dict.fromkeys(sizes, 0.15) | {"l6": -0.367}
+    other = {part: {q: 0.5 + shift[part] + rng.gauss(0, 0.3) for q in own} for part, own in base.items()}
+    test = found(compare_systems(track_of(*sizes), [scores_of("base", base), scores_of("x", other)]), "x", MACRO)
+    assert test.difference > 0.04
+    assert test.effect is not None
+    deltas = {part: [other[part][q] - 0.5 for q in own] for part, own in base.items()}
+    error = sum(statistics.variance(own) / len(own) for own in deltas.values()) ** 0.5 / 7
+    assert test.effect == pytest.approx(test.difference / error / 780**0.5)
+    assert test.wins < test.losses, "questions are counted one by one"
 
 
 def test_each_part_has_standings_of_its_own() -> None:

@@ -88,7 +88,10 @@ def test_the_third_version_says_of_what_draws_each_p_is() -> None:
     assert first["p_error"] == pytest.approx((0.1 * 0.9 / 999) ** 0.5)
     new = read_comparison(SAMPLES / "v3" / "comparison.json")
     assert new.pairs[0].p_adjusted("dummy", "bm25") == 1.0
-    assert migrated("leaderboard", {"schema_version": 2, "comparison": {}}, "x")["comparison"] == {"pairs": []}
+    assert migrated("leaderboard", {"schema_version": 2, "comparison": {}}, "x")["comparison"] == {
+        "pairs": [],
+        "warnings": [],
+    }
 
 
 @pytest.mark.parametrize("kind", ["card", "comparison", "leaderboard", "manifest", "reproduction", "track"])

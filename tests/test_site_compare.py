@@ -10,8 +10,8 @@ from site_pages import Pages, go, opened, settled
 from test_site_table import table_of
 
 from harness.compare.stratified import macro_t
-from harness.figures import percent
-from harness.site.environment import probability, signed
+from harness.figures import percent, probability
+from harness.site.environment import signed
 
 
 def lines(page: Any) -> dict[str, list[str]]:

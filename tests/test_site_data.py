@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from site_pages import Pages
 
 from harness.collections.view import Docs
+from harness.compare.records import MACRO
 from harness.measures.tokens import word_tokenize
 from harness.records import Doc
 from harness.site.charts import axis_of, line_chart, scatter_chart
@@ -206,12 +207,16 @@ def test_extremes_are_the_largest_differences_and_all_are_counted(mini: Pages, p
             gaps = {
                 (part, query_id): value - baseline.values[part, name][query_id]
                 for (part, name), values in score.values.items()
-                if name == primary
+                if name == primary and part in pages.track.macro_parts
                 for query_id, value in values.items()
             }
             found = most_different(site, score.system)
             assert found.gains == sum(gap > 0 for gap in gaps.values())
             assert found.losses == sum(gap < 0 for gap in gaps.values())
+            (row,) = [row for row in pages.board.rows if row.system == score.system]
+            macro = row.cells[primary][MACRO]
+            if macro.difference is not None:
+                assert (found.gains, found.losses) == (macro.wins, macro.losses)
             for shown, sign in ((found.gained, 1), (found.lost, -1)):
                 largest = sorted((sign * gap for gap in gaps.values() if sign * gap > 0), reverse=True)[:SHOWN]
                 assert [sign * gaps[one.part, one.query_id] for one in shown] == pytest.approx(largest)

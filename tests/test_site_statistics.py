@@ -17,7 +17,7 @@ from harness.compare.stratified import macro_t
 from harness.compare.subsets import forms, subset_statistics
 from harness.compare.units import tabulate
 from harness.errors import InvalidInput
-from harness.figures import percent
+from harness.figures import percent, probability
 from harness.score import ScoreFile
 from harness.site.packing import packed
 
@@ -142,9 +142,11 @@ def test_percentages_are_rounded_as_python_rounds_them(page: Any) -> None:
 
 
 def test_probabilities_are_written_as_python_writes_them(page: Any) -> None:
-    from harness.site.environment import probability
-
-    values = [1.0, 0.5, 0.0123, 1e-5, 9.99e-6, 3.2e-9, 4.4e-123, 0.0]
-    assert page.evaluate("values => values.map(xdr.dom.probability)", values) == [
-        probability(value) for value in values
-    ]
+    values = [1.0, 0.5, 0.0123, 1e-4, 9.99e-5, 3.2e-9, 4.4e-123, 0.0]
+    pairs: list[tuple[float, float | None]] = [(value, None) for value in values]
+    for resamples in (99, 999, 1000, 4999, 10_000, 100_000, 1_600_000):
+        pairs += [(size / (resamples + 1), size / (resamples + 1)) for size in (1, 6, 42, 190)]
+        pairs += [(2 / (resamples + 1), 1 / (resamples + 1))]
+    found = page.evaluate("pairs => pairs.map(([value, floor]) => xdr.dom.probability(value, floor))", pairs)
+    assert found == [probability(value, floor) for value, floor in pairs]
+    assert not [text for text in found if float(text.strip("<≤ ")) == 0], "no p is printed as 0"

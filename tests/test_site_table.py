@@ -13,9 +13,8 @@ from harness.compare.projections import p_values
 from harness.compare.records import MACRO
 from harness.compare.stratified import macro_t
 from harness.compare.units import UnitTable, tabulate
-from harness.figures import percent
+from harness.figures import percent, probability
 from harness.languages import language
-from harness.site.environment import probability
 
 
 def address(page: Any) -> str:

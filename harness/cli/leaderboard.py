@@ -91,6 +91,8 @@ def leaderboard(
     note_corrections(loaded.name, runs, scores)
     note(f"scored {len(scores)} systems")
     comparison = compare_all(loaded, runs, scores)
+    for warning in comparison.warnings:
+        note(f"warning: {warning}")
     board = build_leaderboard(loaded, runs, scores, comparison)
     page = render(loaded, board, scores, runs, reports)
     best = board.rows[0]

@@ -7,7 +7,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.effects import cohen_dz
 from harness.compare.hits import paired_hits
 from harness.compare.intervals import Interval, bootstrap, newcombe, wilson
 from harness.compare.records import MACRO, Bounds, Difference, Mean
@@ -95,12 +94,16 @@ def _bounds(interval: Interval | None) -> Bounds | None:
 
 
 def _effect(table: UnitTable) -> float | None:
-    """Cohen's d_z over the units' mean differences; None where it is not a finite number."""
-    means = table.sums.sum(axis=1) / table.counts.sum(axis=1)
-    if len(means) < 2:
+    """Standardised mean difference of units: the column's own difference over (its t test's error * sqrt(units)).
+
+    Where every unit is one topic of one language this is Cohen's d_z (Lakens, Frontiers in Psychology 4, 2013; for retrieval
+    Sakai 2018). On a macro average languages weigh as in the average, so that its sign is the difference's. None where there
+    is no error to divide by.
+    """
+    try:
+        return macro_t(table).t / math.sqrt(len(table.units))
+    except InvalidInput:
         return None
-    effect = cohen_dz(means)
-    return effect if math.isfinite(effect) else None
 
 
 def _t_p(table: UnitTable) -> float | None:

@@ -40,7 +40,7 @@ class Difference(Record):
     """One system against the baseline on one part, or on the macro average.
 
     ``p_adjusted`` is null where the measure is not the primary one: such tests are exploratory. ``significant`` is the
-    decision of the declared family, null where none was declared. ``interval``, ``effect`` (Cohen's d_z over units) and,
+    decision of the declared family, null where none was declared. ``interval``, ``effect`` (see estimates.py) and,
     on the macro average, ``t_p`` (the stratified t test) are given for the primary measure. ``resamples`` are the draws that p
     is of, more than the declared ones where those could not decide, and null where p is exact; ``p_error`` is p's
     Monte-Carlo standard error, 0 where p is exact.
@@ -115,7 +115,7 @@ class Standing(Record):
 
 
 class Comparison(Record):
-    """All tests of a track: what was tested, how, and what came out."""
+    """All tests of a track: what was tested, how, and what came out. ``warnings`` speak against the track's unit."""
 
     schema_version: int
     track: dict[str, Any]
@@ -132,6 +132,7 @@ class Comparison(Record):
     means: tuple[Mean, ...]
     standings: tuple[Standing, ...]
     pairs: tuple[Pairs, ...] = ()
+    warnings: tuple[str, ...] = ()
     scores: dict[str, str]
 
     def pairs_on(self, column: str, measure: str) -> Pairs | None:

@@ -9,9 +9,9 @@ import jinja2
 
 from harness.compare.records import MACRO, Bounds
 from harness.exports.table import mark_of
-from harness.figures import percent
+from harness.figures import percent, probability
 from harness.languages import language
-from harness.leaderboard import leads
+from harness.leaderboard import Cell, leads
 from harness.quantities import duration, size
 
 HEAT_STEPS = 20
@@ -31,6 +31,7 @@ def make_environment() -> jinja2.Environment:
         percent=percent,
         signed=signed,
         probability=probability,
+        own_p=own_p,
         heat=heat,
         leads=leads,
         mark_of=mark_of,
@@ -47,15 +48,9 @@ def signed(value: float | None, digits: int = 1) -> str:
     return percent(value, digits, signed=True).replace("-", "−")
 
 
-def probability(value: float | None) -> str:
-    """A p-value: five decimals, or a power of ten below that; a dash for none.
-
-    >>> probability(0.0123), probability(3.2e-9), probability(None)
-    ('0.01230', '3.2e-09', '–')
-    """
-    if value is None:
-        return "–"
-    return f"{value:.5f}" if value >= 1e-5 or value == 0 else f"{value:.1e}"
+def own_p(cell: Cell) -> str:
+    """A cell's p before correction; at the floor of its draws only a bound."""
+    return probability(cell.p, 1 / (cell.resamples + 1) if cell.resamples else None)
 
 
 def interval(bounds: Bounds | None, form: Literal["plain", "signed"] = "plain") -> str:

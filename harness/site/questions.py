@@ -25,7 +25,10 @@ class Extreme(NamedTuple):
 
 
 class Extremes(NamedTuple):
-    """Questions that the system gains most on, and loses most on, with the numbers of all that it gains and loses."""
+    """Questions that the system gains most on, and loses most on, with the numbers of all that it gains and loses.
+
+    All are of the languages of the macro average, as the wins and losses of its tests are.
+    """
 
     gained: tuple[Extreme, ...]
     lost: tuple[Extreme, ...]
@@ -40,7 +43,7 @@ def most_different(site: Site, system: str) -> Extremes:
     gained: list[tuple[float, int, Part, str]] = []
     lost: list[tuple[float, int, Part, str]] = []
     gains = losses = 0
-    for part in site.track.parts:
+    for part in map(site.track.part, site.track.macro_parts):
         one, two = own.values.get((part.name, primary)), theirs.values.get((part.name, primary))
         if not one or not two:
             continue

@@ -68,7 +68,7 @@ class Track(Record):
     depth: int = Field(ge=1, le=10_000, description="stored depth: passages per query in a run")
     baseline: str
     unit: Literal["topic", "relevant passage"] = Field(
-        default="topic", description="what is flipped, permuted and resampled as one"
+        default="topic", description="what is flipped and resampled as one, see harness/units.py"
     )
     systems: tuple[str, ...] = Field(default=(), description="cards that `xdr leaderboard` runs")
     published: Literal["dev", "test"] | None = Field(

@@ -8,7 +8,7 @@ xdr.pages.compare = function (board) {
   const first = element("select", { id: "first" }, ...systems());
   const second = element("select", { id: "second" }, ...systems());
   const measures = element("select", { id: "measure" }, ...board.measures.map((measure) => option(measure.name)));
-  const part = element("select", { id: "part" }, option("", "all languages"), ...board.parts.map((one) => option(one.name, one.language)));
+  const part = element("select", { id: "part" }, option("", "all of the macro average"), ...board.parts.map((one) => option(one.name, one.language)));
   const search = element("input", { type: "search", id: "search", autocomplete: "off" });
   const swap = element("button", { type: "button", class: "plain-button" }, "Swap");
   const result = element("div", {});
@@ -41,7 +41,7 @@ xdr.pages.compare = function (board) {
     const current = state();
     const [a, b] = chosen(current);
     const measure = await xdr.withMeans(xdr.measure(board, current.measure));
-    const wantedParts = board.parts.filter((one) => !current.part || one.name === current.part);
+    const wantedParts = board.parts.filter((one) => (current.part ? one.name === current.part : one.inMacro));
     const [packed, one, two, ...questions] = await Promise.all([
       xdr.load("forms/" + measure.slug + "/" + board.systems[b].name),
       xdr.load("scores/" + board.systems[a].name),

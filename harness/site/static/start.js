@@ -34,10 +34,14 @@ xdr.dom = (function () {
   const sign = (text, value, plus) => (Number(text) === 0 ? "" : value < 0 ? "−" : plus) + text;
   const percent = (value, digits = 1) => (value === null ? "–" : sign(rounded(value, digits), value, ""));
   const signed = (value, digits = 1) => (value === null ? "–" : sign(rounded(value, digits), value, "+"));
-  function probability(value) {
+  /* As harness/figures.py: never 0; at the floor, the smallest p that the test could have given, only a bound. */
+  function probability(value, floor = null) {
     if (value === null) return "–";
-    if (value >= 1e-5 || value === 0) return value.toFixed(5);
-    return value.toExponential(1).replace(/e-(\d)$/, "e-0$1");
+    if (floor && value <= floor * (1 + 1e-9)) {
+      const nine = Number(value.toFixed(9)), unit = 10 ** (Math.floor(Math.log10(nine) + 1e-12) - 1);
+      return "≤ " + Number((Math.ceil(nine / unit - 1e-6) * unit).toPrecision(2)).toFixed(9).replace(/\.?0+$/, "");
+    }
+    return value >= 0.0001 ? value.toFixed(5) : "< 0.0001";
   }
   return { element, option, state, setState, clearState: () => go(""), percent, signed, probability };
 })();
