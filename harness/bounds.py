@@ -30,7 +30,7 @@ from harness.measures.token_recall import span_answers
 from harness.records import Doc, Passages
 from harness.tracks import Part, Track
 
-VERSION = "bounds 2"
+VERSION = "bounds 3"
 SAMPLES = 10
 """Random rankings of each query, over which the random score is a mean."""
 
@@ -116,8 +116,10 @@ def _best_rankings(measures: Sequence[Measure], parts: Sequence[Judged]) -> list
 
 
 def _best_judged(judged: Judged, query_id: str) -> list[str]:
+    """Judged passages that are not in the collection are beyond the best of systems, and stay in the denominators."""
     grades = (judged.collection.qrels or {}).get(query_id, {})
-    return [doc for doc, grade in sorted(grades.items(), key=lambda item: (-item[1], item[0])) if grade > 0]
+    best = sorted((-grade, doc) for doc, grade in grades.items() if grade > 0 and doc in judged.docs)
+    return [doc for _, doc in best]
 
 
 def answers_of(judged: Judged) -> dict[str, tuple[str, ...]]:

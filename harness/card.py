@@ -13,6 +13,7 @@ from harness.bibtex import one_entry
 from harness.config import Name, Record, Reference, checked, read_toml
 from harness.consent import NOTHING, Consent
 from harness.errors import WrongUsage, unknown_name
+from harness.languages import LanguageTag
 from harness.loading import COMMAND, Adapter, is_executable, load_adapter
 from harness.migrations import migrated
 from harness.requirements import check_installed, parsed
@@ -31,7 +32,7 @@ class Card(Record):
     title: str = Field(min_length=1, max_length=200)
     adapter: Reference
     parameters: dict[str, Any] = Field(default_factory=dict)
-    languages: Literal["all"] | tuple[str, ...] = "all"
+    languages: Literal["all"] | tuple[LanguageTag, ...] = "all"
     kind: Literal["lexical", "zero-shot", "cross-lingual", "control", "other"] = "other"
     description: str = ""
     authors: tuple[str, ...] = ()

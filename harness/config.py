@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from harness.errors import Finding, InvalidInput, reported
 from harness.limits import RECORD_BYTES, REPORTED
-from harness.reading import parse_toml, read_bytes
+from harness.reading import decoded, parse_toml, read_bytes
 
 
 class Record(BaseModel):
@@ -35,7 +35,7 @@ RecordType = TypeVar("RecordType", bound=BaseModel)
 def read_toml(path: Path) -> dict[str, Any]:
     data = read_bytes(path, RECORD_BYTES)
     try:
-        return parse_toml(data.decode("utf-8"))
+        return parse_toml(decoded(data))
     except ValueError as error:
         raise InvalidInput(f"{path} is not a TOML file: {error}") from error
 

@@ -250,7 +250,7 @@ def _grouped(lines: _Lines) -> Columns:
     import pyarrow.compute as pc
 
     query_ids = list(lines.queries)
-    if len(lines.tags) != 1 or query_ids[0].startswith("\ufeff"):
+    if len(lines.tags) != 1 or any(name.startswith("\ufeff") for name in query_ids):
         raise _Unusual
     query, scores, ranks = np.concatenate(lines.query), np.concatenate(lines.score), np.concatenate(lines.rank)
     doc, doc_ids = _unified(lines.doc)

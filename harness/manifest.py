@@ -17,7 +17,7 @@ from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import write_together
 from harness.limits import RECORD_BYTES
 from harness.migrations import CURRENT, migrated
-from harness.reading import parse_yaml, read_bytes
+from harness.reading import decoded, parse_yaml, read_bytes
 
 SCHEMA_VERSION = CURRENT["manifest"]
 FILE_NAME = "manifest.yaml"
@@ -149,7 +149,7 @@ def parsed_yaml(path: Path) -> dict[str, Any]:
     Raises ``WrongUsage`` when there is no such file.
     """
     try:
-        content = parse_yaml(read_bytes(path, RECORD_BYTES).decode("utf-8"))
+        content = parse_yaml(decoded(read_bytes(path, RECORD_BYTES)))
     except ValueError as error:
         raise InvalidInput(f"{path} is not a YAML file: {error}") from error
     if not isinstance(content, Mapping):

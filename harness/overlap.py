@@ -8,7 +8,7 @@ from typing import NamedTuple
 from harness.collections.view import load
 from harness.errors import InvalidInput
 from harness.limits import COLLECTION_BYTES
-from harness.reading import parse_json, read_bytes
+from harness.reading import NotText, decoded, parse_json, read_bytes
 from harness.text_similarity import near_duplicates
 from harness.tracks import load_track
 
@@ -39,9 +39,9 @@ def overlap_with_track(train_file: Path, track_name: str) -> list[Overlap]:
 def read_questions(path: Path) -> list[tuple[int, str]]:
     """Line numbers and questions of a text file, or of JSON lines with a key ``question``, ``query`` or ``text``."""
     try:
-        content = read_bytes(path, COLLECTION_BYTES).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is not UTF-8 (byte {error.start})") from error
+        content = decoded(read_bytes(path, COLLECTION_BYTES))
+    except NotText as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
     lines = [(number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
     if not path.suffix.startswith(".json"):
         return lines

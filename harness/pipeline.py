@@ -16,6 +16,7 @@ from harness.manifest import read_manifest
 from harness.reproductions import read_reproductions
 from harness.score import ScoreFile, score_system
 from harness.staging import check_whole
+from harness.track_check import check_track
 from harness.tracks import Track
 from harness.units import unit_warnings
 from harness.withdrawal import Withdrawal, read_withdrawal
@@ -37,6 +38,7 @@ def score_all(track: Track, runs: Path, systems: Iterable[str] | None = None) ->
         raise InvalidInput(
             f"no runs of track {track.name} in {runs / track.name}; `xdr run {track.name} SYSTEM` makes one"
         )
+    check_track(track)
     scores, troubles = [], []
     with progress.task("score", len(names), "systems") as advance:
         for name in names:

@@ -2,11 +2,13 @@
 
 Everything that enters goes through here: only regular files are opened (a pipe would wait for ever), nothing is read past its
 limit, and what a parser accepts is plain: no key twice, no NaN or infinity, no lone surrogates, no YAML aliases, tags or
-dates, whole numbers of 64 bits, and lists and tables at most ``limits.NESTING`` deep.
+dates, whole numbers of 64 bits, and lists and tables at most ``limits.NESTING`` deep. Text is UTF-8, with or without a byte
+order mark, which is never part of it; files that are pinned by a hash are read by their own readers, as they are.
 """
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import copy
 import functools
@@ -17,7 +19,7 @@ import re
 import stat
 import tomllib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -28,6 +30,7 @@ from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.limits import NESTING, WHOLE_NUMBER
 
 _GZIP = b"\x1f\x8b"
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -86,6 +89,48 @@ def opened(path: Path, limit: int) -> Iterator[IO[bytes]]:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
 
 
+class NotText(ValueError):
+    """Bytes that are not UTF-8: where, counted from their beginning, or that they are UTF-16."""
+
+    def __init__(self, byte: int, *, is_utf_16: bool = False) -> None:
+        self.byte, self.is_utf_16 = byte, is_utf_16
+        self.mend = "save it as UTF-8, as `iconv -f UTF-16 -t UTF-8` does" if is_utf_16 else "convert it to UTF-8"
+        super().__init__(f"{self.at(0)}; {self.mend}")
+
+    def at(self, start: int) -> str:
+        """What is wrong with a file in which these bytes begin at ``start``."""
+        if self.is_utf_16:
+            return "UTF-16, as some Windows programs write, and not UTF-8"
+        return f"not UTF-8 at byte {start + self.byte}"
+
+
+def decoded(data: bytes) -> str:
+    """The text of a whole file, or of one line, without a byte order mark at its beginning. Raises ``NotText``."""
+    if data.startswith(_UTF_16) or b"\0" in data[:2]:
+        raise NotText(0, is_utf_16=True)
+    text = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotText(error.start + len(data) - len(text)) from None
+
+
+def decoded_lines(lines: Iterable[tuple[int, bytes]], where: str) -> Iterator[tuple[int, str]]:
+    """Numbered lines as text, those that are blank left out. Raises ``InvalidInput``, with the byte of the file.
+
+    A byte order mark is taken off every line: files that were joined with ``cat`` have some in their middle.
+    """
+    read = 0
+    for number, data in lines:
+        try:
+            line = decoded(data)
+        except NotText as error:
+            raise InvalidInput(f"{where} is {error.at(read)} (line {number}); {error.mend}") from error
+        read += len(data) + 1
+        if line.strip():
+            yield number, line
+
+
 def check_regular(path: Path) -> None:
     """Raise ``WrongUsage`` where there is no file, ``InvalidInput`` where there is a pipe, a device or a socket."""
     try:
@@ -116,7 +161,7 @@ def parse_json(text: str | bytes) -> Any:
     """A JSON value. Raises ``ValueError`` (``json.JSONDecodeError`` with the place, where it is not JSON at all)."""
     if isinstance(text, bytes):
         # json would also take UTF-16 and UTF-32, and lone surrogates in UTF-8.
-        text = text.decode("utf-8")
+        text = decoded(text)
     try:
         return _plain(json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant))
     except RecursionError:

@@ -19,7 +19,7 @@ from harness.errors import Finding, InvalidInput, Severity, errors_of
 from harness.fast_reader import read_columns
 from harness.files import gzip_bytes, write_together
 from harness.limits import FAULTS, RUN_BYTES, RUN_LINE_BYTES, RUN_LINES
-from harness.reading import read_lines
+from harness.reading import NotText, decoded, read_lines
 from harness.records import Ranking
 
 MAX_SHOWN = 20
@@ -187,11 +187,9 @@ def _read_rows(path: Path, findings: Findings) -> list[_Row]:
             )
             return []
         try:
-            content = line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            findings.add(
-                "error", number, "not UTF-8", f"not UTF-8 at byte {start + error.start}", "UTF-8", "convert the file"
-            )
+            content = decoded(line)
+        except NotText as error:
+            findings.add("error", number, "not UTF-8", error.at(start), "UTF-8", error.mend)
             return []
         start += len(line) + 1
         if "\r" in content:

@@ -18,7 +18,7 @@ from harness.errors import Finding, InvalidInput
 from harness.files import atomic_write
 from harness.limits import TEXT_BYTES
 from harness.manifest import read_manifest, run_file
-from harness.reading import parse_json, read_bytes
+from harness.reading import NotText, parse_json, read_bytes
 from harness.records import Query
 from harness.runs import Findings, Run, read_run
 from harness.score import check_recorded_data, expected_of, scored_parts
@@ -163,9 +163,9 @@ def read_predictions(
 def _entries(path: Path, findings: Findings) -> list[Any]:
     shape = 'a JSON list of {"id": ..., "lang": ..., "ctxs": [passage texts]}'
     try:
-        content = parse_json(read_bytes(path, TEXT_BYTES).decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        findings.add("error", 0, "encoding", f"not UTF-8 at byte {error.start}", "UTF-8", "convert the file")
+        content = parse_json(read_bytes(path, TEXT_BYTES))
+    except NotText as error:
+        findings.add("error", 0, "encoding", error.at(0), "UTF-8", error.mend)
         return []
     except json.JSONDecodeError as error:
         mend = "put the lines into one list, with commas between them" if error.msg == "Extra data" else ""

@@ -22,6 +22,7 @@ from harness.errors import InvalidInput
 from harness.estimate import FIRST_SAMPLE, Estimate, Figure, spread
 from harness.files import sha256_of_file
 from harness.generate.texts import Choice, by_document, generated_file, generated_input, read_generated
+from harness.languages import LanguageTag
 from harness.records import Doc, Passages
 from harness.system import Context, Pin, Request
 from systems.dense import Dense
@@ -35,7 +36,7 @@ class Xqg(Dense):
 
         generated: str
         fusion: FusionSettings
-        languages: tuple[str, ...] = ()
+        languages: tuple[LanguageTag, ...] = ()
         per_language: int = Field(ge=0)
         generated_max_length: int = Field(default=32, ge=2)
         shuffled: bool = False

@@ -122,7 +122,7 @@ def test_mr_tydi_is_read_from_the_tarball_of_its_language(home: Path) -> None:
         ),
         ("topic.test.tsv", b"7 no tab\n", "1 lines that are not id, tab, question"),
         ("topic.test.tsv", b"7\t\xed\xa0\xbd\n", "topic.test.tsv is not UTF-8 (byte 2)"),
-        ("qrels.test.txt", b"7 0 1\n", "qrels.test.txt:1: 3 columns"),
+        ("qrels.test.txt", b"7 0\n", "qrels.test.txt:1: 2 columns"),
     ],
     ids=["docs", "topics", "bytes", "qrels"],
 )
@@ -185,8 +185,8 @@ def test_mkqa_keeps_the_questions_whose_answer_can_be_looked_up(home: Path) -> N
     placed(home / "mkqa/mkqa.jsonl.gz", gzip.compress("\n".join(map(json.dumps, rows)).encode()))
     collection = load("mkqa/zh-cn")
     assert [tuple(query) for query in collection.queries] == [
-        ("-5", "谁 -5", "zh-cn", "-5"),
-        ("9", "谁 9", "zh-cn", "9"),
+        ("-5", "谁 -5", "zh-CN", "-5"),
+        ("9", "谁 9", "zh-CN", "9"),
     ]
     assert collection.answers == {"-5": ("Ada Lovelace", "Lovelace"), "9": ("12.0", "12", "1912")}
     with pytest.raises(InvalidInput, match="has questions but no passages"):

@@ -52,7 +52,7 @@ def test_no_run_is_better_than_the_ceiling_where_tokens_differ_from_the_text(
 ) -> None:
     folder = collection_in(tmp_path / "toy", docs={"d1": text}, queries={"fi-1": "fi"}, qrels=None,
                            answers={"fi-1": [answer]})  # fmt: skip
-    track = track_of(folder)
+    track = track_of(folder, ["fi"])
     value = parse("R@9t").score(judged_toy(folder), {"fi-1": ["d1"]})["fi-1"]
     assert value == bounds(track, "R@9t", 1).ceiling == 1.0
 
@@ -74,7 +74,7 @@ def test_the_random_score_is_close_to_its_expectation(cutoff: int, tmp_path: Pat
     for relevant, expected in ((1, cutoff / 20), (2, 1 - (20 - cutoff) * (19 - cutoff) / (20 * 19))):
         qrels = {q: {f"d{(i + j) % 20}": 1 for j in range(relevant)} for i, q in enumerate(ids)}
         folder = collection_in(tmp_path / f"toy{relevant}", docs=docs, queries=dict.fromkeys(ids, "fi"), qrels=qrels)
-        track = track_of(folder)
+        track = track_of(folder, ["fi"])
         ceiling, chance = bounds(track, f"Success@{cutoff}", 15)
         assert ceiling == 1.0
         assert abs(chance - expected) < 5 * (expected * (1 - expected) / (100 * 10)) ** 0.5

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from harness.collections import dataset_ids, load
 from harness.collections.digest import digest_of_records
 from harness.collections.export import export_collection
-from harness.collections.folder import read_qrels
+from harness.collections.qrels import read_qrels
 from harness.collections.squad import read_squad
 from harness.collections.view import Docs
 from harness.errors import InvalidInput, WrongUsage
+from harness.languages import canonical_language
 from harness.measures import Judged, parse
 from harness.records import Doc
 
@@ -99,7 +100,7 @@ def test_all_faults_of_a_file_of_a_folder_are_in_one_report(tmp_path: Path) -> N
         '{"doc_id": "d1", "text": "again"}',
         '{"doc_id": "d 3", "text": "blank"}',
         '{"doc_id": "", "text": "empty"}',
-        '{"doc_id": "d4", "title": null, "text": "t"}',
+        '{"doc_id": "d4", "title": 4, "text": "t"}',
     ]
     (path / "docs.jsonl").write_text("\n".join(lines))
     with pytest.raises(InvalidInput) as caught:
@@ -107,7 +108,7 @@ def test_all_faults_of_a_file_of_a_folder_are_in_one_report(tmp_path: Path) -> N
     where = [finding.where.rpartition(":")[2] for finding in caught.value.findings]
     assert where == ["2", "3", "4", "6", "7", "8", "9", "10"]
     told = str(caught.value)
-    assert "docs.jsonl:2: no text 'text' in the object" in told
+    assert "docs.jsonl:2: 'text' is a number; expected a text" in told
     assert "docs.jsonl:7: id 'd1' stands in line 1 too; expected unique ids" in told
     assert "docs.jsonl:8: id 'd 3'; expected an id without white space" in told
 
@@ -304,7 +305,9 @@ def test_every_listed_collection_can_be_made_and_tells_its_language() -> None:
     for dataset_id in dataset_ids():
         dataset = ir_datasets.load(dataset_id)
         assert dataset.has_queries()
-        language = [step for step in dataset_id.split("/")[1:] if re.fullmatch("[a-z]{2}(-[a-z]{2})?", step)]
+        language = [
+            canonical_language(step) for step in dataset_id.split("/")[1:] if re.fullmatch("[a-z]{2}(-[a-z]{2})?", step)
+        ]
         assert [dataset.queries_lang()] == (language or [None])
 
 

@@ -151,7 +151,7 @@ def test_carriage_returns_are_named_once_and_where_they_begin(tmp_path: Path) ->
 def test_bytes_that_are_not_utf8_are_named_by_their_line(tmp_path: Path) -> None:
     latin = GOOD.encode() + "q1 Q0 é 3 1 t\n".encode("latin-1")
     errors, _ = read(tmp_path, latin)
-    assert errors == [f"ar.trec:5: not UTF-8 at byte {len(GOOD) + 6}; expected UTF-8; convert the file"]
+    assert errors == [f"ar.trec:5: not UTF-8 at byte {len(GOOD) + 6}; expected UTF-8; convert it to UTF-8"]
 
 
 @pytest.mark.parametrize("name", ["ar.trec", "ar.trec.gz"])

@@ -15,6 +15,7 @@ from harness.errors import WrongUsage
 
 if TYPE_CHECKING:
     from harness.intended import Intended
+    from harness.leaderboard import Leaderboard
     from harness.system import Context
     from harness.tracks import Track
 
@@ -54,6 +55,7 @@ def leaderboard(
     from harness.site import render
     from harness.snapshots import check_name
     from harness.snapshots import freeze as freeze_as
+    from harness.track_check import check_track
     from harness.tracks import load_track
 
     check_options(dry_run, as_json)
@@ -76,6 +78,7 @@ def leaderboard(
     # Made first, since it also says where progress is shown.
     context = operator.context(consent)
     check_inputs(loaded, missing, consent)
+    print_findings(check_track(loaded))
     intended = intentions(loaded, cards, runs, context, Wishes(again or ()))
     operator.consent([one.card for one in intended if one.replacing is not None])
     if dry_run:
@@ -95,8 +98,7 @@ def leaderboard(
         note(f"warning: {warning}")
     board = build_leaderboard(loaded, runs, scores, comparison)
     page = render(loaded, board, scores, runs, reports)
-    best = board.rows[0]
-    note(f"best macro {loaded.primary}: {best.title}")
+    note(_best(board, loaded))
     if freeze:
         folder = runs / loaded.name
         keys = {score.system: str(score.context["key"]) for score in scores}
@@ -116,6 +118,12 @@ def _run(track: Track, intended: Sequence[Intended], runs: Path, context: Contex
             outcome = run_system(track, one.card, runs, context, replacing=one.replacing or "nothing")
             if not outcome.reused:
                 note(f"{name}: {outcome.queries} queries run")
+
+
+def _best(board: Leaderboard, track: Track) -> str:
+    if board.rows[0].rank is None:
+        return f"no system has a macro {track.primary}: none was run in all of {', '.join(track.macro_parts)}"
+    return f"best macro {track.primary}: {board.rows[0].title}"
 
 
 def _check(track: Track, runs: Path) -> None:

@@ -56,7 +56,7 @@ def _entries(kind: str) -> list[dict[str, Any]]:
 
         others = [
             {"name": "folder:PATH", "about": "docs.jsonl, queries.jsonl, and optionally qrels.txt, answers.jsonl"},
-            {"name": "squad:PATH", "about": "a file in SQuAD v1.1 JSON"},
+            {"name": "squad:PATH", "about": "a file in SQuAD's JSON, v1.1 or v2.0"},
             {"name": "...", "about": "and every dataset of ir_datasets"},
         ]
         return [{"name": name, "about": ""} for name in dataset_ids()] + others

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_RUNS, Runs, note
+from harness.cli.console import DEFAULT_RUNS, Runs, note, print_findings
 from harness.cli.dry_run import DryRun, DryRunJson, check_options, show_plans
 from harness.cli.operator_options import Operator, with_operator_options
 
@@ -31,12 +31,15 @@ def run(
     from harness.intended import Wishes, intentions
     from harness.preflight import check_space
     from harness.run import run_system
+    from harness.track_check import check_track
     from harness.tracks import load_track
 
     check_options(dry_run, as_json)
     loaded_track = load_track(track)
     cards = [load_card(name) for name in systems]
     consent = operator.consent(cards)
+    served = [part for part in loaded_track.parts if any(card.card.serves(part.lang) for card in cards)]
+    print_findings(check_track(loaded_track, served))
     wishes = Wishes([card.card.name for card in cards] if again else (), strict)
     intended = intentions(loaded_track, cards, runs, operator.context(consent), wishes)
     if dry_run:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_RUNS, Json, Runs, note, note_corrections
+from harness.cli.console import DEFAULT_RUNS, Json, Runs, note, note_corrections, print_findings
 
 
 def score(
@@ -18,9 +18,11 @@ def score(
 ) -> None:
     """Score the runs of a track and write their score files (runs/TRACK/SYSTEM/scores.parquet)."""
     from harness.pipeline import score_all
+    from harness.track_check import check_track
     from harness.tracks import load_track
 
     loaded = load_track(track)
+    print_findings(check_track(loaded))
     scores = score_all(loaded, runs, systems or None)
     note_corrections(loaded.name, runs, scores)
     means = {

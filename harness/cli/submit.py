@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_RUNS, Runs, note
+from harness.cli.console import DEFAULT_RUNS, Runs, note, print_findings
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage
 from harness.figures import percent
@@ -39,9 +39,11 @@ def submit(
     """Validate, score and record a system's runs in runs/TRACK/SYSTEM, whole or not at all; says what to commit."""
     from harness.card import load_card
     from harness.submit import Target, submit_files, submit_system
+    from harness.track_check import check_track
     from harness.tracks import load_track
 
     target = Target(load_track(track), runs, replace)
+    print_findings(check_track(target.track))
     if files:
         done = submit_files(target, Path(card), files, query_map)
     elif query_map is not None:

@@ -17,20 +17,22 @@ from typing import Any
 from harness import progress
 from harness.collections.docstore import StoredDocs, open_docs
 from harness.collections.passage_files import JsonLines
-from harness.errors import InvalidInput
+from harness.errors import InvalidInput, XdrError
 from harness.files import atomic_write, cache_home, exclusive, write_text
 from harness.records import Doc
 
 
 def docs(dataset_id: str, handler: Any, read: Callable[[], Iterable[Doc]]) -> StoredDocs:
     """The passages that ``read`` gives, from our file of them if that was written from the same source."""
-    name = str(handler.docs_namespace() or dataset_id)
+    name = _namespace(dataset_id, handler)
     home = cache_home() / "passages" / hashlib.sha256(name.encode()).hexdigest()[:24]
     # How many there are, ir_datasets would say only after it has built a docstore of its own.
     counting = progress.task(f"read the passages of {name}", None, "passages")
-    with reading(name), exclusive(home / "lock"), counting as advance:
-        source = {"name": name, "ir_datasets": metadata.version("ir_datasets"), "file": _stamp(handler)}
-        spooled = spool(home, source, lambda: progress.counted(read(), advance))
+    with exclusive(home / "lock"), counting as advance:
+        with reading(name):
+            stamp = _stamp(handler)
+        source = {"name": name, "ir_datasets": metadata.version("ir_datasets"), "file": stamp}
+        spooled = spool(home, source, lambda: progress.counted(_guarded(name, read), advance))
     return open_docs(spooled, JsonLines(), home / "index")
 
 
@@ -57,6 +59,28 @@ def _line(doc: Doc) -> bytes:
         ) from error
 
 
+def _namespace(dataset_id: str, handler: Any) -> str:
+    """What ir_datasets calls the passages, which several datasets may share; the dataset's own id where it cannot say."""
+    try:
+        return str(handler.docs_namespace() or dataset_id)
+    except Exception:
+        # Some of its collections have a method that takes no self, or one that is still to be written.
+        return dataset_id
+
+
+def _guarded(name: str, read: Callable[[], Iterable[Doc]]) -> Iterator[Doc]:
+    """The passages, with ir_datasets' own errors in our words, and those of whoever takes the passages as they are."""
+    with reading(name):
+        docs = iter(read())
+    end = object()
+    while True:
+        with reading(name):
+            doc = next(docs, end)
+        if doc is end:
+            return
+        yield doc  # type: ignore[misc]
+
+
 def _stamp(handler: Any) -> object:
     """Size and time stamp of the file that ir_datasets reads, where it reads one."""
     if not hasattr(handler, "docs_path"):
@@ -68,16 +92,16 @@ def _stamp(handler: Any) -> object:
 
 @contextlib.contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Turn what ir_datasets raises when it cannot have a file into an error that says what to do."""
-    import requests
-
+    """Turn whatever ir_datasets raises into an error that says what to do; our own errors pass."""
     try:
         yield
-    except (requests.RequestException, OSError, RuntimeError, EOFError) as error:
-        if isinstance(error, FileNotFoundError | FileExistsError):
-            raise
-        reason = str(error).partition(":")[0] or type(error).__name__
+    except XdrError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).partition(":")[0].split())[:200]
+        # A word alone, as of a missing key, says nothing without the kind of the error.
+        said = reason if " " in reason else f"{type(error).__name__} {reason}".strip()
         raise InvalidInput(
-            f"ir_datasets cannot read {name} ({reason}); check the network and the terms of the collection's publisher, or put "
+            f"ir_datasets cannot read {name} ({said}); check the network and the terms of the collection's publisher, or put "
             f"the files where `ir_datasets` looks for copies: https://ir-datasets.com/{name.partition('/')[0]}.html"
         ) from error

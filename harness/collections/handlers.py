@@ -12,6 +12,7 @@ from typing import Any
 from ir_datasets.formats import BaseDocs, BaseQrels, BaseQueries, TrecQrel
 from ir_datasets.indices import Docstore
 
+from harness.errors import Finding
 from harness.records import Answers, Doc, Passages, Query
 
 
@@ -179,6 +180,19 @@ class Qrels(BaseQrels):  # type: ignore[misc]
 
     def qrels_defs(self) -> dict[int, str]:
         return self._definitions
+
+
+class Remarks:
+    """What a reader has to say of the records, such as what it left out; a handler that only the harness asks for."""
+
+    def __init__(self, read: Callable[[], Iterable[Finding]]) -> None:
+        self._read = read
+
+    def remarks_iter(self) -> Iterator[Finding]:
+        return iter(self._read())
+
+    def remarks_handler(self) -> Remarks:
+        return self
 
 
 class AnswerStrings:

@@ -20,6 +20,7 @@ from harness.collections.handlers import AnswerStrings, Queries
 from harness.collections.pinned import verified_path
 from harness.collections.rows import made_of_rows, text_of
 from harness.errors import InvalidInput
+from harness.languages import canonical_language
 from harness.records import Answers, Query
 
 # As the file has them, with hyphens for its underscores.
@@ -29,6 +30,7 @@ _NAMES = {lang: lang.replace("-", "_") for lang in LANGUAGES}
 PATTERN = rf"^(mkqa|mkqa-dpr-2018)/({'|'.join(LANGUAGES)})$"
 _FILE = "mkqa/mkqa.jsonl.gz"
 _NOT_TO_BE_LOOKED_UP = {"unanswerable", "long_answer", "binary"}
+_TO_BE_LOOKED_UP = {"entity", "date", "number", "number_with_unit", "short_phrase"}
 
 
 def ids() -> list[str]:
@@ -60,6 +62,8 @@ def _row(row: dict[str, Any]) -> _Row:
     texts = [text for answer in answers for text in (answer["text"], *(answer.get("aliases") or ()))]
     if not all(text is None or isinstance(text, str) for text in texts):
         raise TypeError("an answer that is no text")
+    if unknown := {answer["type"] for answer in answers} - _NOT_TO_BE_LOOKED_UP - _TO_BE_LOOKED_UP:
+        raise ValueError(f"an answer of the unknown type {sorted(map(str, unknown))[0]!r:.40}")
     return _Row(
         str(row["example_id"]),
         {name: text_of(row["queries"], name) for name in _NAMES.values()},
@@ -72,6 +76,12 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     name, lang = groups
     return ir_datasets.Dataset(
         wikipedia.docs("dpr-2018") if name == "mkqa-dpr-2018" else None,
-        Queries(lambda: [Query(row.query_id, row.queries[_NAMES[lang]], lang, row.query_id) for row in _rows()], lang),
+        Queries(
+            lambda: [
+                Query(row.query_id, row.queries[_NAMES[lang]], canonical_language(lang), row.query_id)
+                for row in _rows()
+            ],
+            canonical_language(lang),
+        ),
         AnswerStrings(lambda: [Answers(row.query_id, row.answers) for row in _rows()]),
     )

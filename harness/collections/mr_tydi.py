@@ -16,11 +16,11 @@ import ir_datasets
 
 from harness.collections.archives import open_member, read_member
 from harness.collections.docstore import StoredDocs, open_docs
-from harness.collections.folder import parse_qrels
 from harness.collections.foreign import spool
 from harness.collections.handlers import LargeDocs, Qrels, Queries
 from harness.collections.passage_files import JsonLines
 from harness.collections.pinned import data_home, verified_path
+from harness.collections.qrels import parse_qrels
 from harness.collections.rows import made_of_rows, text_of
 from harness.errors import InvalidInput
 from harness.files import exclusive

@@ -41,11 +41,26 @@ def object_of(value: Any) -> dict[str, Any]:
 
 
 def text_of(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
-    """Raises ``TypeError`` where the value is no text, or there is none and no ``default``."""
-    value = row.get(key, default)
+    """The text under a key, ``default`` where there is none or null. Raises ``TypeError`` where that leaves no text."""
+    value = row.get(key)
+    if value is None:
+        value = default
+    if value is None:
+        raise TypeError(f"{key!r} is null" if key in row else f"no text {key!r} in the object")
     if not isinstance(value, str):
-        raise TypeError(f"no text {key!r} in the object")
+        raise TypeError(f"{key!r} is {_kind(value)}; expected a text")
     return value
+
+
+def id_of(row: Mapping[str, Any], *keys: str) -> str:
+    """The id under the first of the keys that the row has; a whole number is its decimal text. Raises ``TypeError``."""
+    key = next((key for key in keys if key in row), None)
+    if key is None:
+        raise TypeError(f"no {' or '.join(map(repr, keys))} in the object")
+    value = row[key]
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    raise TypeError(f"{key!r} is {_kind(value)}; expected a text or a whole number")
 
 
 def texts_of(row: Mapping[str, Any], key: str) -> tuple[str, ...]:
@@ -54,3 +69,8 @@ def texts_of(row: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise TypeError(f"no list of texts {key!r} in the object")
     return tuple(values)
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names.get(type(value), "null" if value is None else "a text")

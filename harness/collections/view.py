@@ -5,13 +5,17 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from harness import progress
 from harness.collections import editable, foreign
 from harness.collections.digest import digest_of_records
-from harness.errors import InvalidInput, unknown_name
+from harness.collections.references import References, look_through
+from harness.errors import Finding, InvalidInput, unknown_name
+from harness.languages import same_language
 from harness.records import Digests, Doc, Passages, Query
+
+Kept = TypeVar("Kept")
 
 
 class Docs:
@@ -59,7 +63,8 @@ class Collection:
         """Raises ``InvalidInput`` when the dataset has no passages, or they are not on this machine and cannot be fetched."""
         if not self._dataset.has_docs():
             raise InvalidInput(f"{self.dataset_id} has questions but no passages; choose a collection with passages")
-        handler = self._dataset.docs_handler()
+        with foreign.reading(self.dataset_id):
+            handler = self._dataset.docs_handler()
         known = _shared_docs.get(handler)
         if known is None:
             known = _shared_docs[handler] = self._passages(handler)
@@ -78,8 +83,8 @@ class Collection:
     def queries(self) -> tuple[Query, ...]:
         if not self._dataset.has_queries():
             return ()
-        lang = self._dataset.queries_lang() or ""
         with foreign.reading(self.dataset_id):
+            lang = same_language(self._dataset.queries_lang() or "")
             return tuple(_as_query(query, lang) for query in self._dataset.queries_iter())
 
     def query(self, query_id: str) -> Query:
@@ -92,22 +97,48 @@ class Collection:
 
     @functools.cached_property
     def qrels(self) -> Mapping[str, Mapping[str, int]] | None:
-        """Relevance by query and document, or None when the collection has no judgements."""
+        """Relevance by query and document, or None when the collection has no judgements.
+
+        Those of unknown queries are left out. Documents may be unknown: whoever looks one up has to ask first.
+        """
+        return None if self._all_qrels is None else self._of_known_queries(self._all_qrels)
+
+    @functools.cached_property
+    def answers(self) -> Mapping[str, tuple[str, ...]] | None:
+        """Accepted answers by query, or None when the collection has none. Only scoring may ask for them."""
+        return None if self._all_answers is None else self._of_known_queries(self._all_answers)
+
+    @functools.cached_property
+    def references(self) -> References:
+        """How far judgements and answers name queries and passages that there are."""
+        return look_through(self.queries, self.docs, self._all_qrels, self._all_answers)
+
+    @property
+    def remarks(self) -> tuple[Finding, ...]:
+        """What the collection's reader has to say of the records, such as questions that it left out."""
+        return tuple(self._dataset.remarks_iter()) if hasattr(self._dataset, "remarks_iter") else ()
+
+    @functools.cached_property
+    def _all_qrels(self) -> dict[str, dict[str, int]] | None:
+        """A document that is judged several times, as by subtopics or passages, has the highest of its grades."""
         if not self._dataset.has_qrels():
             return None
         by_query: dict[str, dict[str, int]] = {}
         with foreign.reading(self.dataset_id):
             for qrel in self._dataset.qrels_iter():
-                by_query.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
+                grades, grade = by_query.setdefault(str(qrel.query_id), {}), int(qrel.relevance)
+                doc_id = str(qrel.doc_id)
+                grades[doc_id] = max(grade, grades.get(doc_id, grade))
         return by_query
 
     @functools.cached_property
-    def answers(self) -> Mapping[str, tuple[str, ...]] | None:
-        """Accepted answers by query, or None when the collection has none. Only scoring may ask for them."""
+    def _all_answers(self) -> dict[str, tuple[str, ...]] | None:
         if not hasattr(self._dataset, "answers_iter"):
             return None
-        asked = {query.query_id for query in self.queries}
-        return {row.query_id: row.answers for row in self._dataset.answers_iter() if row.query_id in asked}
+        return {row.query_id: row.answers for row in self._dataset.answers_iter()}
+
+    def _of_known_queries(self, by_query: Mapping[str, Kept]) -> dict[str, Kept]:
+        return {query_id: kept for query_id, kept in by_query.items() if query_id in self._query_of}
 
     @functools.cached_property
     def digests(self) -> Digests:
@@ -169,8 +200,16 @@ def _of_its_id(dataset_id: str, make: Callable[[], Any]) -> Any:
 def _as_doc(record: Any) -> Doc:
     if isinstance(record, Doc):
         return record
-    text = getattr(record, "text", None)
-    return Doc(record.doc_id, getattr(record, "title", "") or "", record.default_text() if text is None else text)
+    text, title = getattr(record, "text", None), getattr(record, "title", None) or ""
+    if text is None and hasattr(record, "default_text"):
+        # What ir_datasets puts together of several fields begins with the title, which is a field of its own here.
+        text = record.default_text().removeprefix(title).lstrip() if isinstance(title, str) else None
+    if not (isinstance(text, str) and isinstance(title, str)):
+        fields = ", ".join(getattr(record, "_fields", ()))
+        raise InvalidInput(
+            f"passage {record.doc_id!r:.80} has no text that could be searched; ir_datasets has of it: {fields}"
+        )
+    return Doc(str(record.doc_id), title, text)
 
 
 def _as_query(record: Any, lang: str) -> Query:
@@ -178,7 +217,12 @@ def _as_query(record: Any, lang: str) -> Query:
     if isinstance(record, Query):
         return record if record.lang else record._replace(lang=lang)
     text = getattr(record, "text", None)
-    query = Query(record.query_id, record.default_text() if text is None else text, lang, record.query_id)
+    if text is None and hasattr(record, "default_text"):
+        text = record.default_text()
+    if not isinstance(text, str):
+        fields = ", ".join(getattr(record, "_fields", ()))
+        raise InvalidInput(f"question {record.query_id!r:.80} has no text; ir_datasets has of it: {fields}")
+    query = Query(str(record.query_id), text, lang, str(record.query_id))
     try:
         "".join(query).encode("utf-8")
     except UnicodeEncodeError as error:

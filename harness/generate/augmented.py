@@ -7,6 +7,7 @@ are never in memory. Source: Zhuang, Shou and Zuccon, SIGIR 2023, huggingface.co
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from harness.collections.docstore import SourceRecord, open_docs
 from harness.collections.passage_files import json_line_records
 from harness.errors import Finding, InvalidInput, reported
 from harness.files import sha256_of_file, write_text
+from harness.languages import same_language
 from harness.limits import RECORD_BYTES
 from harness.reading import parse_json, read_bytes
 from harness.records import Doc
@@ -62,7 +64,7 @@ class AugmentedTexts:
         for shard in (self._last, *self._shards):
             if doc_id in shard:
                 self._last = shard
-                return dict(json.loads(shard.get(doc_id).text))
+                return {same_language(lang): texts for lang, texts in json.loads(shard.get(doc_id).text).items()}
         return {}
 
 
@@ -92,7 +94,7 @@ def is_augmented(path: Path) -> bool:
         return True
     with path.open("rb") as file:
         line = file.readline(1 << 24)
-    return line.lstrip().startswith(b"{") and b'"generated_queries"' in line
+    return line.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{") and b'"generated_queries"' in line
 
 
 def read_augmented(path: Path) -> AugmentedTexts:

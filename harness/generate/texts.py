@@ -13,6 +13,7 @@ from typing import NamedTuple
 from harness import progress
 from harness.errors import Finding, InvalidInput, WrongUsage, reported
 from harness.generate.augmented import AugmentedTexts, ChosenTexts, is_augmented, manifest_of_folder, read_augmented
+from harness.languages import same_language
 from harness.limits import FAULTS, LINE_BYTES, TEXT_BYTES
 from harness.reading import parse_json, read_lines
 from harness.system import Pin
@@ -52,7 +53,7 @@ def read_json_lines(path: Path) -> list[GeneratedText]:
             if not all(isinstance(field, str) for field in fields):
                 findings.append(Finding("error", f"{path.name}:{number}", "a value that is no text", "texts"))
                 continue
-            texts.append(GeneratedText(*fields))
+            texts.append(GeneratedText(fields[0], same_language(fields[1]), fields[2], fields[3]))
     if findings:
         raise InvalidInput(f"{path} is not in order", reported(findings, path.name))
     return texts

@@ -54,6 +54,12 @@ class FromQrels(OfJudgements):
             return None
 
     @property
+    def cutoff(self) -> int | None:
+        """The deepest rank that the measure looks at, where its name says one."""
+        found = parsed(self.name).params.get("cutoff")
+        return int(found) if found is not None else None
+
+    @property
     def version(self) -> str:
         return (
             f"from qrels 3, ir-measures {metadata.version('ir-measures')}, {self.provider}{_library_of(self.provider)}"

@@ -21,6 +21,8 @@ from harness.site.token_ends import token_ends
 
 FILE_PASSAGES = 128
 TEXT_BUDGET = 24 << 20
+_ABSENT = "judged, but not in the collection"
+"""In place of the title of a passage that only the judgements name."""
 
 
 @dataclass
@@ -58,6 +60,8 @@ class Pool:
     def _shipped(self) -> set[str]:
         left, shipped = TEXT_BUDGET, set()
         for doc_id, _ in sorted(self.shown.items(), key=lambda item: (-item[1], item[0])):
+            if doc_id not in self.docs:
+                continue
             left -= len(self.docs.get(doc_id).text.encode())
             if left < 0:
                 break
@@ -65,6 +69,8 @@ class Pool:
         return shipped
 
     def _entry(self, doc_id: str, shipped: set[str], tokens: Callable[[Doc], Passage] | None) -> list[Any]:
+        if doc_id not in self.docs:
+            return [doc_id, _ABSENT]
         doc = self.docs.get(doc_id)
         if doc_id not in shipped:
             return [doc_id, doc.title]

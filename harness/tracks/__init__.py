@@ -11,9 +11,10 @@ from pydantic import Field, model_validator
 
 from harness.config import PartName, Record, Reference, checked, read_toml
 from harness.errors import InvalidInput, unknown_name
+from harness.languages import LanguageTag
 from harness.migrations import migrated
 
-_PATH = re.compile(r"^((?:folder|squad)(?:\([a-z-]+\))?:)(.+)$")
+_PATH = re.compile(r"^((?:folder|squad)[^:]*:)(.+)$")
 
 
 class Part(Record):
@@ -21,7 +22,7 @@ class Part(Record):
 
     name: PartName
     dataset: Reference
-    lang: str
+    lang: LanguageTag
     location: str = Field(default="", description="the dataset id to load, where a relative path was resolved")
 
     @property
