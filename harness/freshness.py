@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.commands import Commands
 from harness.compare.records import Comparison, comparison_text
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.exports import FORMATS, WRITTEN
@@ -32,28 +33,29 @@ def stale_files(track: Track, runs: Path) -> list[Finding]:
     Looks at scores.parquet of every run, at comparison.json and leaderboard.json, .csv and .md, and at the checksums of
     all snapshots. Runs are not made again: that is `xdr run`'s.
     """
+    commands = Commands(track, runs)
     folder = runs / track.name
     systems = recorded_systems(runs, track)
     if not systems:
-        raise InvalidInput(f"no runs of track {track.name} in {folder}; `xdr leaderboard {track.name}` makes them")
+        raise InvalidInput(f"no runs of track {track.name} in {folder}; `{commands.leaderboard()}` makes them")
     findings: list[Finding] = []
     scores: list[ScoreFile] = []
     for name in systems:
         try:
             scores.append(scores_of_run(track, folder / name))
         except (InvalidInput, WrongUsage) as error:
-            findings.append(_finding(folder / name, error.message, f"run it again: `xdr run {track.name} {name}`"))
+            findings.append(_finding(folder / name, error.message, f"run it again: `{commands.run(name)}`"))
             findings += getattr(error, "findings", ())
             continue
-        findings += _stale_scores(track, folder / name / SCORES, scores[-1])
+        findings += _stale_scores(commands, folder / name / SCORES, scores[-1])
     if len(scores) == len(systems):
         comparison = comparison_of(track, runs, scores)
         findings += stale_tables(track, folder, comparison, leaderboard_of(track, runs, scores, comparison))
     return findings + [fault for snapshot in snapshots_in(folder) for fault in damage_of(snapshot)]
 
 
-def _stale_scores(track: Track, path: Path, today: ScoreFile) -> Iterator[Finding]:
-    mend = f"score it again: `xdr score {track.name}`"
+def _stale_scores(commands: Commands, path: Path, today: ScoreFile) -> Iterator[Finding]:
+    mend = f"score it again: `{commands.score()}`"
     if not path.is_file():
         yield _finding(path, "missing", mend)
         return
@@ -72,7 +74,7 @@ def _stale_scores(track: Track, path: Path, today: ScoreFile) -> Iterator[Findin
 
 def stale_tables(track: Track, folder: Path, comparison: Comparison, board: Leaderboard) -> Iterator[Finding]:
     """One finding for every table in ``folder`` that is missing, or is not that of this comparison and leaderboard."""
-    mend = f"make it again: `xdr leaderboard {track.name}`"
+    mend = f"make it again: `{Commands(track, folder.parent).leaderboard()}`"
     for name, today in ((COMPARISON, comparison_text(comparison)), (LEADERBOARD, FORMATS["json"].text_of(board))):
         if fault := _json_fault(folder / name, today):
             yield _finding(folder / name, fault, mend)

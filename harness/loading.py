@@ -81,6 +81,11 @@ def is_executable(adapter: str, folder: Path) -> bool:
     return ("/" in adapter or path.is_file()) and ":" not in adapter and os.access(path, os.X_OK) and path.is_file()
 
 
+def brings_code(adapter: str) -> bool:
+    """Whether a card with this ``adapter`` runs code of its own, by its name alone."""
+    return ":" in adapter or adapter == COMMAND or adapter not in adapter_names()
+
+
 def load_adapter(adapter: str, folder: Path) -> Adapter:
     """The adapter of a card in ``folder``. A file is read anew each time, whatever was loaded from it before.
 

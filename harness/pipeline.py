@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness import progress
+from harness.commands import Commands
 from harness.compare import Comparison, compare_systems, write_comparison
 from harness.compare.compare import check_comparable
 from harness.errors import InvalidInput
@@ -35,9 +36,8 @@ def score_all(track: Track, runs: Path, systems: Iterable[str] | None = None) ->
     """Scores of all recorded systems. Raises ``InvalidInput`` with the troubles of all runs that cannot be scored."""
     names = list(systems) if systems is not None else recorded_systems(runs, track)
     if not names:
-        raise InvalidInput(
-            f"no runs of track {track.name} in {runs / track.name}; `xdr run {track.name} SYSTEM` makes one"
-        )
+        command = Commands(track, runs).run("SYSTEM")
+        raise InvalidInput(f"no runs of track {track.name} in {runs / track.name}; `{command}` makes one")
     check_track(track)
     scores, troubles = [], []
     with progress.task("score", len(names), "systems") as advance:

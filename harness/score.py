@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.card import Card
 from harness.collections.view import Collection, load
+from harness.commands import Commands
 from harness.config import checked
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import atomic_write, folder_lock
@@ -101,7 +102,9 @@ def _checked_run(track: Track, folder: Path) -> Iterator[tuple[Manifest, dict[st
     The folder is locked meanwhile: a process that records the run anew, or scores it too, waits.
     """
     if not folder.is_dir():
-        raise InvalidInput(f"there is no run in {folder}; `xdr run {track.name} {folder.name}` makes one")
+        raise InvalidInput(
+            f"there is no run in {folder}; `{Commands(track, folder.parent.parent).run(folder.name)}` makes one"
+        )
     with folder_lock(folder):
         manifest = read_manifest(folder)
         check_recorded_data(track, manifest)
@@ -260,13 +263,13 @@ def read_scores(path: Path) -> ScoreFile:
         columns, context = _read_columns(path)
         recorded_rows = context.pop("rows")
     except (WrongUsage, OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        raise InvalidInput(f"{path} is not a score file; `xdr score` makes it again") from error
+        raise InvalidInput(f"{path} is not a score file; score the run again") from error
     context = {"judged": {}, **migrated("scores", context, str(path))}
     missing = [name for name, kind in _CONTEXT.items() if not isinstance(context.get(name), kind)]
     if missing:
-        raise InvalidInput(f"{path} is not a score file (it lacks {', '.join(missing)}); `xdr score` makes it")
+        raise InvalidInput(f"{path} is not a score file (it lacks {', '.join(missing)}); score the run again")
     if digest_of(list(zip(*columns, strict=True))) != recorded_rows:
-        raise InvalidInput(f"{path} is not as it was written; `xdr score` makes it again")
+        raise InvalidInput(f"{path} is not as it was written; score the run again")
     values: dict[tuple[str, str], dict[str, float]] = {}
     units: dict[tuple[str, str], tuple[str, str]] = {}
     langs: dict[str, str] = {}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_RUNS, Json, Runs, note, note_corrections
+from harness.cli.console import Json, Runs, note, note_corrections
+from harness.commands import DEFAULT_RUNS
 from harness.errors import unknown_name
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ Runs = Annotated[Path, typer.Option("--runs", help="Folder of runs.", metavar="D
 Reports = Annotated[Path, typer.Option("--reports", help="Folder for the rendered site.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
-DEFAULT_RUNS = Path("runs")
 DEFAULT_REPORTS = Path("reports")
 
 

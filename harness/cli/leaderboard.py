@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_REPORTS, DEFAULT_RUNS, Reports, Runs, note, note_corrections, print_findings
+from harness.cli.console import DEFAULT_REPORTS, Reports, Runs, note, note_corrections, print_findings
 from harness.cli.dry_run import DryRun, DryRunJson, check_options, show_plans
 from harness.cli.operator_options import Operator, with_operator_options
+from harness.commands import DEFAULT_RUNS
 from harness.errors import WrongUsage
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ def new(
     ] = False,
 ) -> None:
     """Write a card, an adapter and its contract tests that work as they are, to be changed from there."""
+    from harness.commands import line
     from harness.scaffold import write_scaffold
 
     target = folder or Path(name)
@@ -26,6 +28,6 @@ def new(
         raise WrongUsage(f"{target} exists already, and is not empty; another name, or --folder, says where to write")
     for path in write_scaffold(name, target, executable=executable):
         note(f"wrote {path}")
-    note(f"\ntry it:   xdr leaderboard mini {target / 'card.toml'} --allow-code")
+    note(f"\ntry it:   {line('leaderboard', 'mini', str(target / 'card.toml'), '--allow-code')}")
     if not executable:
-        note(f"test it:  python -m pytest {target}")
+        note(f"test it:  {shlex.join(['python', '-m', 'pytest', str(target)])}")

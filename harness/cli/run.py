@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_RUNS, Runs, note, print_findings
+from harness.cli.console import Runs, note, print_findings
 from harness.cli.dry_run import DryRun, DryRunJson, check_options, show_plans
 from harness.cli.operator_options import Operator, with_operator_options
+from harness.commands import DEFAULT_RUNS
 
 
 @with_operator_options

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_RUNS, Json, Runs, note, note_corrections, print_findings
+from harness.cli.console import Json, Runs, note, note_corrections, print_findings
+from harness.commands import DEFAULT_RUNS
 
 
 def score(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_RUNS, Runs, note, print_findings
+from harness.cli.console import Runs, note, print_findings
 from harness.cli.operator_options import Operator, with_operator_options
+from harness.commands import DEFAULT_RUNS, Commands
 from harness.errors import WrongUsage
 from harness.figures import percent
 
@@ -38,6 +40,7 @@ def submit(
 ) -> None:
     """Validate, score and record a system's runs in runs/TRACK/SYSTEM, whole or not at all; says what to commit."""
     from harness.card import load_card
+    from harness.manifest import read_manifest
     from harness.submit import Target, submit_files, submit_system
     from harness.track_check import check_track
     from harness.tracks import load_track
@@ -60,9 +63,14 @@ def submit(
     if done.unchanged:
         note(f"{done.folder} is this very row already; nothing was changed")
         return
-    again = f"`xdr reproduce {done.folder}`" if not files else "nothing: run files alone cannot be made again"
+    commands = Commands(target.track, runs)
+    if files:
+        again = "nothing: run files alone cannot be made again"
+    else:
+        manifest = read_manifest(done.folder)
+        again = f"`{commands.reproduce(manifest.tag, manifest.card, manifest.execution)}`"
     note(f"\nrecorded in {done.folder}")
-    note(f"look at it:  xdr leaderboard {track}")
-    note(f"commit:      git add {done.folder}   and nothing else, then open a pull request")
+    note(f"look at it:  {commands.leaderboard()}")
+    note(f"commit:      {shlex.join(['git', 'add', str(done.folder)])}   and nothing else, then open a pull request")
     note("then:        checks validate and score the files, a comment shows the table; a maintainer reviews the card,")
     note(f"             and makes the row again by {again}")

@@ -19,6 +19,7 @@ def withdraw(
     """Withdraw a row: write runs/TRACK/SYSTEM/withdrawn.toml. The row stays in the tables, without rank and tests."""
     import datetime
 
+    from harness.commands import Commands
     from harness.config import checked
     from harness.errors import InvalidInput
     from harness.manifest import read_manifest
@@ -36,4 +37,4 @@ def withdraw(
             "name another baseline in the track's file, and raise its version, before it is withdrawn"
         )
     path = write(run, withdrawal)
-    note(f"{path}; `xdr leaderboard {track or loaded.name}` makes the tables without it")
+    note(f"{path}; `{Commands(loaded, run.parent.parent).leaderboard()}` makes the tables without it")

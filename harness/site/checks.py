@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import NamedTuple
 
 from harness.measures import parse
@@ -41,8 +42,8 @@ def _ranking_checks(site: Site, score: ScoreFile, wanted: str) -> list[Check]:
     part = _part_without_ties(site, score, wanted)
     if not measures or part is None:
         return []
-    export = f"xdr data export {part.dataset} exported"
-    run = f"runs/{site.track.name}/{score.system}/{part.name}.trec.gz"
+    export = site.commands.export_data(part, "exported")
+    run = shlex.quote(f"{site.commands.run_folder(score.system)}/{part.name}.trec.gz")
     says = f"{', '.join(measures)} on {part.name}"
     checks = [Check("ir_measures", says, (export, f"ir_measures exported/qrels.txt {run} {' '.join(measures)}"))]
     options = {name: option for name in measures if (option := trec_eval_option(name))}
@@ -89,13 +90,12 @@ def _official_check(site: Site, score: ScoreFile) -> list[Check]:
     budgets = [name for name, budget in site.budgets.items() if budget in OFFICIAL_BUDGETS]
     if not budgets:
         return []
-    run = f"runs/{site.track.name}/{score.system}"
     return [
         Check(
             "the official script of XOR-Retrieve",
             f"{', '.join(budgets)} of every language",
             (
-                f"xdr export {run} predictions.json --questions questions.jsonl",
+                site.commands.export_predictions(score.system, "predictions.json", "questions.jsonl"),
                 "python eval_xor_retrieve.py --data_file questions.jsonl --pred_file predictions.json",
             ),
         )

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness import progress
 from harness.collections.view import load
+from harness.commands import Commands
 from harness.compare.subsets import (
     MOST_LANGUAGES_FOR_ALL_SUBSETS,
     SubsetStatistics,
@@ -46,6 +47,10 @@ class Site:
     scores: tuple[ScoreFile, ...]
     runs: Path
     folder: Path
+
+    @property
+    def commands(self) -> Commands:
+        return Commands(self.track, self.runs, public=True)
 
     @property
     def budgets(self) -> dict[str, int]:

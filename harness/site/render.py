@@ -10,13 +10,18 @@ from typing import Any
 
 from harness import progress
 from harness.ablations import MeasuredFigure, read_ablations
+from harness.card import CARD_FILE
+from harness.commands import line
 from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
 from harness.exports import BADGES, FORMATS, to_badges
 from harness.files import write_text
 from harness.leaderboard import Leaderboard, Row, best_of, columns_of, read_leaderboard
+from harness.loading import brings_code
 from harness.manifest import FILE_NAME as MANIFEST
+from harness.manifest import RUN_FILES
 from harness.published import DENOMINATORS, PublishedResult, load_published
+from harness.reproduce import OWN_FILES
 from harness.score import ScoreFile
 from harness.site.charts import Axis, axis_of, line_chart, scatter_chart
 from harness.site.checks import checks_of, first_checks
@@ -25,7 +30,7 @@ from harness.site.environment import heat_rules, make_environment
 from harness.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
 from harness.site.pools import Pool
 from harness.site.questions import most_different
-from harness.tracks import Track
+from harness.tracks import Track, track_names
 
 SCRIPTS = ("data.js", "statistics.js", "table.js", "compare.js", "question.js", "start.js")
 
@@ -88,7 +93,7 @@ def _write_track(site: Site, write: Write) -> None:
         "measure_pages": [(name, site.measure_page(name)) for name in track.measures],
         "has_ablations": ablations is not None,
         "checks": first_checks(site),
-        "again": [f"xdr leaderboard {track.name}"],
+        "again": [site.commands.leaderboard()],
         "here": "",
     }
     for measure in track.measures:
@@ -132,7 +137,7 @@ def _write_track(site: Site, write: Write) -> None:
         write("published.html", folder / "published.html", 1, **{**shared, "here": "published"}, **extra)
     if ablations is not None:
         figures = [(figure, line_chart(_series_of(figure))) for figure in ablations.figures]
-        again = {"again": [f"xdr leaderboard {track.name} --ablations"]}
+        again = {"again": [site.commands.leaderboard("--ablations")]}
         extra = {"ablations": ablations, "charts": figures}
         write("ablations.html", folder / "ablations.html", 1, **{**shared, "here": "ablations", **again}, **extra)
 
@@ -140,7 +145,7 @@ def _write_track(site: Site, write: Write) -> None:
 def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any], write: Write) -> None:
     track = site.track
     own = {
-        "again": [f"xdr reproduce {site.runs.name}/{track.name}/{row.system}"],
+        "again": [_again(site, row)],
         "checks": checks_of(site, score),
     }
     manifest = site.runs / track.name / row.system / MANIFEST
@@ -153,6 +158,18 @@ def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any]
         extremes = most_different(site, row.system)
         page = site.folder / "against" / f"{row.system}.html"
         write("against.html", page, 2, **{**shared, **own}, row=row, axis=axis, extremes=extremes)
+
+
+def _again(site: Site, row: Row) -> str:
+    """The command that makes a row again, or, as a comment of the shell, why there is none."""
+    execution = row.provenance["execution"]
+    if execution.get("provenance") == RUN_FILES:
+        return "# nothing: it came as finished run files"
+    command = site.commands.reproduce(row.system, row.card, execution)
+    is_beside = (site.runs / site.track.name / row.system / OWN_FILES / CARD_FILE).is_file()
+    if brings_code(str(row.card["adapter"])) and not is_beside:
+        return f"# its code does not lie beside its runs; from the folder of its card:\n# {command} --card card.toml"
+    return command
 
 
 def _write_exports(site: Site) -> None:
@@ -213,7 +230,11 @@ def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[tuple[str, float]
 
 
 def _write_index(site: Site, reports: Path, write: Write) -> None:
-    write("index.html", reports / "index.html", 0, tracks=_all_tracks(site.runs, reports, site.board))
+    tracks = _all_tracks(site.runs, reports, site.board)
+    # Where the file of another track lies, only those know who made its pages.
+    names = [str(board.track["name"]) for board in tracks]
+    again = [line("leaderboard", name) for name in names if name != site.track.name and name in track_names()]
+    write("index.html", reports / "index.html", 0, tracks=tracks, again=[site.commands.leaderboard(), *again])
     write("published.html", reports / "published.html", 0, ours={}, part_of={}, **_published())
 
 

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from harness.config import PartName, Record, Reference, checked, read_toml
 from harness.errors import InvalidInput, unknown_name
@@ -77,6 +77,12 @@ class Track(Record):
     )
     families: Families = Families()
     tolerance: Tolerance = Tolerance()
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """Where it was read from, as its user named it; None for a track of this package."""
+        return self._file
 
     @model_validator(mode="after")
     def _consistent(self) -> Track:
@@ -117,7 +123,9 @@ def load_track(name: str) -> Track:
     """A track by its name, or from a TOML file by its path. Raises ``WrongUsage`` or ``InvalidInput``."""
     if name.endswith(".toml"):
         path = Path(name)
-        return checked(Track, _resolve_paths(migrated("track", read_toml(path), str(path)), path), str(path))
+        track = checked(Track, _resolve_paths(migrated("track", read_toml(path), str(path)), path), str(path))
+        track._file = path
+        return track
     if name not in track_names():
         raise unknown_name("track", name, track_names(), "or the path of a track's TOML file")
     path = Path(str(resources.files("harness.tracks") / f"{name}.toml"))
