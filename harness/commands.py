@@ -29,6 +29,17 @@ class Commands:
     def run(self, system: str) -> str:
         return self._of_track("run", system)
 
+    def run_again(self, system: str) -> str:
+        """Runs the card that lies beside the recorded run, else the shipped one; empty where there is neither."""
+        from harness.card import CARD_FILE, card_names, load_card
+        from harness.loading import brings_code
+
+        own = self.runs / self.track.name / system / "system"
+        if (own / CARD_FILE).is_file():
+            consent = ["--allow-code"] if brings_code(load_card(str(own)).card.adapter) else []
+            return self._of_track("run", self._shown(own), "--again", *consent)
+        return self._of_track("run", system, "--again") if system in card_names() else ""
+
     def score(self) -> str:
         return self._of_track("score")
 

@@ -44,7 +44,7 @@ def stale_files(track: Track, runs: Path) -> list[Finding]:
         try:
             scores.append(scores_of_run(track, folder / name))
         except (InvalidInput, WrongUsage) as error:
-            findings.append(_finding(folder / name, error.message, f"run it again: `{commands.run(name)}`"))
+            findings.append(_finding(folder / name, error.message, _mend_run(commands, name)))
             findings += getattr(error, "findings", ())
             continue
         findings += _stale_scores(commands, folder / name / SCORES, scores[-1])
@@ -52,6 +52,11 @@ def stale_files(track: Track, runs: Path) -> list[Finding]:
         comparison = comparison_of(track, runs, scores)
         findings += stale_tables(track, folder, comparison, leaderboard_of(track, runs, scores, comparison))
     return findings + [fault for snapshot in snapshots_in(folder) for fault in damage_of(snapshot)]
+
+
+def _mend_run(commands: Commands, name: str) -> str:
+    command = commands.run_again(name)
+    return f"run it again: `{command}`" if command else "restore its files, or withdraw the row"
 
 
 def _stale_scores(commands: Commands, path: Path, today: ScoreFile) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from harness.collections.view import Collection, load
 from harness.errors import Finding, InvalidInput, errors_of
 from harness.measures import Judged, parse
-from harness.score import units_of
 from harness.tracks import Part, Track
 
 
@@ -70,10 +69,6 @@ def _measures(track: Track, collection: Collection, where: str) -> Iterator[Find
         elif not measure.scored_queries(judged):
             what = f"no question has anything that {measure.name} could be computed from"
             yield Finding("error", where, what, "judgements or answers of its questions")
-    try:
-        units_of(track, collection)
-    except InvalidInput as error:
-        yield Finding("error", where, error.message)
 
 
 def _depth(track: Track, parts: Sequence[Part]) -> Iterator[Finding]:

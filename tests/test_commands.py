@@ -67,10 +67,13 @@ def test_every_command_that_is_printed_for_a_track_from_a_file_works(xdr: Termin
 
 def test_every_command_that_a_check_names_mends_what_it_found(xdr: Terminal, tmp_path: Path) -> None:
     assert xdr("leaderboard", TRACK, "--runs", "my runs").status == 0
+    write_scaffold("own", tmp_path / "own", executable=False)
+    assert xdr("submit", TRACK, "own", "--allow-code", "--runs", "my runs").status == 0
     folder = tmp_path / "my runs" / "rivers"
     (folder / "bm25" / "scores.parquet").write_bytes(b"")
     (folder / "leaderboard.csv").write_text("")
     (folder / "dummy" / "fi.trec.gz").unlink()
+    (folder / "own" / "ru.trec.gz").write_bytes(b"")
     done = xdr("leaderboard", TRACK, "--runs", "my runs", "--check")
     assert done.status == 1
     named = commands_in(done.err)

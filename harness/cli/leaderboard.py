@@ -101,9 +101,9 @@ def leaderboard(
     page = render(loaded, board, scores, runs, reports)
     note(_best(board, loaded))
     if freeze:
-        folder = runs / loaded.name
-        keys = {score.system: str(score.context["key"]) for score in scores}
-        is_new = freeze_as(folder, freeze, board, comparison, keys)
+        is_new = freeze_as(
+            runs / loaded.name, freeze, board, comparison, {s.system: str(s.context["key"]) for s in scores}
+        )
         note(f"snapshot {freeze}: {'frozen' if is_new else 'there already, and identical'}")
     print(page)
 
