@@ -23,8 +23,10 @@ from encoding import texts_of
 from figures import give
 
 from harness.dense.approximate import ApproximateIndex, approximate_search, built_index
-from harness.dense.encoder import Encoder, EncoderSettings
+from harness.dense.encoder import Encoder
 from harness.dense.encoding import Limits, blocks_of, encode_texts
+from harness.dense.loading import EncoderSettings
+from harness.dense.roles import Role
 from harness.dense.search import Tiles, exact_search
 from harness.dense.store import VectorStore
 from harness.platform_info import cpu_model
@@ -44,14 +46,14 @@ INDEXES = (
 def run(depth: int, indexes: tuple[dict[str, Any], ...] = INDEXES, most: int | None = None) -> dict[str, Any]:
     """Figures of every index; ``most`` passages and questions, or all."""
     cores = os.cpu_count() or 1
-    encoder = Encoder(EncoderSettings(package_root() / "systems/models/mini-xdr", "model", False, "float32", "cpu"))
-    limits = Limits(16_384, 256, cores)
+    encoder = Encoder(EncoderSettings(package_root() / "systems/models/mini-xdr", "model", "dot", "float32", "cpu"))
+    limits, asking, asked_of = Limits(16_384, cores), Role("query", max_length=256), Role("document", max_length=256)
     passages, questions = windows()[:most], texts_of("questions")[:most]
     with tempfile.TemporaryDirectory() as name:
         store = VectorStore(Path(name) / "store", {}, encoder.dimensions, "float16")
         for start, end in blocks_of(len(passages)):
-            store.append(encode_texts(encoder, passages[start:end], limits), 1 << 30)
-        asked = encode_texts(encoder, questions, limits)
+            store.append(encode_texts(encoder, passages[start:end], asked_of, limits).vectors, 1 << 30)
+        asked = encode_texts(encoder, questions, asking, limits).vectors
         begun = time.perf_counter()
         tiles = Tiles([block.start for block in store.blocks], store.read)
         exact = [numbers for numbers, _ in exact_search(asked, tiles, depth, cores)]

@@ -21,16 +21,18 @@ import numpy as np
 from encoding import LENGTHS, TOKEN_BUDGET, make_model, texts_of
 from figures import give
 
-from harness.dense.encoder import EncoderSettings
 from harness.dense.encoding import blocks_of
 from harness.dense.fusion import FusionSettings
-from harness.dense.jobs import EncodingJob, TextBlock, ToFuse, dimensions_of, encoded_by, searched_by
+from harness.dense.jobs import EncodingJob, TextBlock, ToFuse, encoded_by, opened_model, searched_by
+from harness.dense.loading import EncoderSettings
+from harness.dense.roles import Role
 from harness.dense.store import VectorStore
 from harness.engine import LocalEngine
 from harness.platform_info import cpu_model
 
 QUERIES = 2_110
 DEPTH = 500
+_QUESTIONS, _PASSAGES = Role("query", max_length=LENGTHS["questions"]), Role("document", max_length=LENGTHS["passages"])
 
 
 def run(passages: int, queries_each: int, layers: int, hidden: int, queries: int = QUERIES) -> dict[str, object]:
@@ -41,18 +43,18 @@ def run(passages: int, queries_each: int, layers: int, hidden: int, queries: int
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = make_model(Path(name) / "model", texts + questions, layers, hidden)
-        job = EncodingJob(EncoderSettings(folder, "cls", False, "float32", "cpu"), TOKEN_BUDGET, cores)
-        width = dimensions_of(engine, job)
+        job = EncodingJob(EncoderSettings(folder, "cls", "dot", "float32", "cpu"), TOKEN_BUDGET, cores)
+        width = opened_model(engine, job, [_PASSAGES]).dimensions
         for kind, each in (("passages", 0), ("passages and generated queries, fused", queries_each)):
             begun = time.perf_counter()
             store = VectorStore(Path(name) / f"store-{each}", {}, width, "float16")
             blocks = (block_of(start, end, each, texts, questions) for start, end in blocks_of(passages))
-            for vectors in engine.results(job, blocks):
-                store.append(vectors, 1 << 30)
+            for block in engine.results(job, blocks):
+                store.append(block.encoded.vectors, 1 << 30)
             seconds[kind] = time.perf_counter() - begun
         begun = time.perf_counter()
         asked = [text for _, text in zip(range(queries), itertools.cycle(questions), strict=False)]
-        vectors = encoded_by(engine, job, asked, LENGTHS["questions"])
+        vectors = encoded_by(engine, job, asked, _QUESTIONS).vectors
         found = list(searched_by(engine, vectors, store, DEPTH))
         seconds["questions and search"] = time.perf_counter() - begun
         disk = store.size_bytes
@@ -68,16 +70,14 @@ def run(passages: int, queries_each: int, layers: int, hidden: int, queries: int
 def block_of(start: int, end: int, each: int, texts: list[str], questions: list[str]) -> TextBlock:
     own = [f"{number} {texts[number % len(texts)]}" for number in range(start, end)]
     if not each:
-        return TextBlock(own, LENGTHS["passages"])
+        return TextBlock(own, _PASSAGES)
     generated = [
         f"{questions[(number * each + place) % len(questions)]} {number}"
         for number in range(start, end)
         for place in range(each)
     ]
     owners = np.repeat(np.arange(end - start), each)
-    return TextBlock(
-        own, LENGTHS["passages"], ToFuse(generated, owners, LENGTHS["questions"], FusionSettings(alpha=0.01))
-    )
+    return TextBlock(own, _PASSAGES, ToFuse(generated, owners, _QUESTIONS, FusionSettings(alpha=0.01)))
 
 
 def main() -> None:

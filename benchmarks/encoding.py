@@ -26,8 +26,10 @@ from timing import shortest
 
 from harness.collections.folder import Folder
 from harness.collections.mini import GENERATED, HOME
-from harness.dense.encoder import Encoder, EncoderSettings
+from harness.dense.encoder import Encoder
 from harness.dense.encoding import Limits, encode_texts
+from harness.dense.loading import EncoderSettings
+from harness.dense.roles import Role
 
 TOKEN_BUDGET = 1_024
 BATCH = 32
@@ -46,8 +48,8 @@ def rows(passages: int = 64, questions: int = 256, layers: int = 12, hidden: int
     found: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = make_model(Path(name), [text for texts in every.values() for text in texts], layers, hidden)
-        plain = Encoder(EncoderSettings(folder, "cls", False, "float32", "cpu"))
-        short = Encoder(EncoderSettings(folder, "cls", False, "bfloat16", "cpu"))
+        plain = Encoder(EncoderSettings(folder, "cls", "dot", "float32", "cpu"))
+        short = Encoder(EncoderSettings(folder, "cls", "dot", "bfloat16", "cpu"))
         peer = SentenceTransformer(modules=[Transformer(str(folder)), Pooling(hidden, "cls")], device="cpu")
         for kind, count in (("passages", passages), ("questions", questions)):
             texts = random.Random(0).sample(every[kind], min(count, len(every[kind])))
@@ -59,10 +61,12 @@ def rows(passages: int = 64, questions: int = 256, layers: int = 12, hidden: int
                 torch.set_num_threads(cores)
                 vectors[side] = encode()
 
-            limits = Limits(TOKEN_BUDGET, maximum, cores)
+            limits, role = Limits(TOKEN_BUDGET, cores), Role("document", max_length=maximum)
             sides: dict[str, Callable[[], np.ndarray]] = {
-                "ours": lambda texts=texts, limits=limits: encode_texts(plain, texts, limits),
-                "bfloat16": lambda texts=texts, limits=limits: encode_texts(short, texts, limits),
+                "ours": lambda texts=texts, role=role, limits=limits: encode_texts(plain, texts, role, limits).vectors,
+                "bfloat16": lambda texts=texts, role=role, limits=limits: (
+                    encode_texts(short, texts, role, limits).vectors
+                ),
                 "SentenceTransformer.encode": lambda texts=texts: peer.encode(texts, batch_size=BATCH),
                 "padded": lambda texts=texts: padded(peer, texts, LENGTHS["passages"]),
             }

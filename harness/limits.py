@@ -37,6 +37,12 @@ RECORD_BYTES = 1 << 20
 ANSWER_BYTES = 4 << 20
 """A server's answer with one generated text: some hundred bytes; where a model reasons first, some ten thousand."""
 
+MODEL_JSON_BYTES = 16 << 20
+"""A configuration or index of a model: the index of the largest open models has some MiB."""
+
+MODEL_FILES = 10_000
+"""Files and folders in a model's folder: the largest models come in some hundred; a home folder is no model."""
+
 RESULT_BYTES = 64 << 20
 """comparison.json, leaderboard.json, score files: they grow with systems and questions; ours have below 1 MiB."""
 

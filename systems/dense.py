@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from harness.config import Record
 from harness.consent import PinnedModel
@@ -30,19 +30,21 @@ from harness.dense.approximate import (
 )
 from harness.dense.encoder import (
     ENCODER_VERSION,
-    EncoderSettings,
     loaded_encoder,
     local_folder,
     model_folder,
     model_input,
     resolved_device,
 )
-from harness.dense.encoding import BLOCK_ROWS, blocks_of
+from harness.dense.encoding import BLOCK_ROWS, Encoded, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
-from harness.dense.jobs import EncodingJob, TextBlock, dimensions_of, encoded_by, searched_by
-from harness.dense.model_files import code_needed
+from harness.dense.jobs import EncodedBlock, EncodingJob, TextBlock, encoded_by, opened_model, searched_by
+from harness.dense.loading import EncoderSettings
+from harness.dense.model_files import code_needed, model_name
+from harness.dense.roles import Role, Use
 from harness.dense.search import QUERY_TILE, SEARCH_VERSION
-from harness.dense.store import VectorStore, rows_left_in
+from harness.dense.store import NotFinite, VectorStore, rows_left_in
+from harness.dense.truncation import Cut, Truncation, cut_of
 from harness.engine import Engine, opened_engine
 from harness.errors import InvalidInput
 from harness.estimate import Estimate, Figure
@@ -56,37 +58,70 @@ _LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transfor
 _QUERIES_PER_PASS = 4 * QUERY_TILE
 
 
+_NAMED = 5
+"""Texts that a message names; of the others it says how many they are."""
+
+
+class Opened(NamedTuple):
+    """A model in an engine, and how it encodes each kind of texts."""
+
+    engine: Engine
+    job: EncodingJob
+    dimensions: int
+    uses: Mapping[str, Use]
+
+
 class Dense:
-    version = 1
+    version = 2
 
     class Parameters(Record):
         """``model``: a folder relative to the card, or a hub id with the full commit in ``revision``.
 
-        ``token_budget``: tokens in a batch, padding included. ``index``: search approximately, by a faiss factory string.
+        What is None (``pooling``: "model") is as the model's own files say. Prompts: the name of one of the model's, or a
+        text, "" for none. Lengths in tokens, special ones and the prompt included. ``token_budget``: tokens in a batch,
+        padding included. ``index``: search approximately, by a faiss factory string.
         """
 
         model: str
         revision: str | None = None
-        pooling: Literal["model", "cls", "mean"] = "model"
-        similarity: Literal["dot", "cosine"] = "dot"
-        query_max_length: int = Field(default=32, ge=2)
-        passage_max_length: int = Field(default=128, ge=2)
-        query_prefix: str = ""
-        passage_prefix: str = ""
+        pooling: Literal["model", "cls", "mean", "last"] = "model"
+        similarity: Literal["dot", "cosine"] | None = None
+        truncate_dim: int | None = Field(default=None, ge=1)
+        query_max_length: int | None = Field(default=None, ge=2)
+        passage_max_length: int | None = Field(default=None, ge=2)
+        query_prompt: str | None = None
+        passage_prompt: str | None = None
         title: Literal["prepend", "ignore"] = "prepend"
         token_budget: int = Field(default=16_384, ge=16)
         dtype: Literal["float32", "bfloat16", "float16"] = "float32"
         store_dtype: Literal["float16", "float32"] = "float16"
         index: ApproximateIndex | None = None
-        folder: Path = Path()
+
+        _folder: Path = PrivateAttr(default=Path())
 
         @model_validator(mode="before")
         @classmethod
-        def _remember_the_card_folder(cls, data: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-            return {**data, "folder": (info.context or {}).get("folder", Path())}
+        def _of_older_cards(cls, data: Any) -> Any:
+            """Prompts were called prefixes once."""
+            if not isinstance(data, dict):
+                return data
+            renamed = dict(data)
+            for old, new in (("query_prefix", "query_prompt"), ("passage_prefix", "passage_prompt")):
+                if old in renamed:
+                    if new in renamed:
+                        raise ValueError(f"{old} is the older name of {new}; keep one of them")
+                    renamed[new] = renamed.pop(old)
+            return renamed
+
+        @model_validator(mode="after")
+        def _remember_the_card_folder(self, info: ValidationInfo) -> Self:
+            self._folder = (info.context or {}).get("folder", Path())
+            return self
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
+        self._truncation = Truncation()
+        self._zeros: list[str] = []
 
     @property
     def versions(self) -> Mapping[str, int]:
@@ -96,10 +131,10 @@ class Dense:
     @functools.cached_property
     def _path(self) -> Path:
         """The model's folder. Raises ``InvalidInput`` where there is none, and the hub cannot be reached."""
-        return model_folder(self._parameters.model, self._parameters.revision, self._parameters.folder)
+        return model_folder(self._parameters.model, self._parameters.revision, self._parameters._folder)
 
     def inputs(self) -> Mapping[str, Path | Pin]:
-        return {"model": model_input(self._parameters.model, self._parameters.revision, self._parameters.folder)}
+        return {"model": model_input(self._parameters.model, self._parameters.revision, self._parameters._folder)}
 
     def missing(self) -> Iterator[str]:
         try:
@@ -111,29 +146,18 @@ class Dense:
         parameters = self._parameters
         context = replace(context, device=resolved_device(context.device))
         with opened_engine(context.engine, context.workers, context.device) as engine:
-            job = self._job(engine.threads, context)
             with context.record.stage("load model"):
-                dimensions = dimensions_of(engine, job)
+                opened = self._opened_model(engine, context)
             if parameters.index is not None:
                 # What faiss would refuse is refused before anything is encoded.
-                empty_index(parameters.index, dimensions)
-            store = self._filled_store(engine, job, dimensions, request.docs, context)
-            context.record.facts.update(
-                {
-                    "device": context.device,
-                    "engine": context.engine,
-                    "dtype": parameters.dtype,
-                    "store dtype": parameters.store_dtype,
-                    "token budget": parameters.token_budget,
-                }
-            )
+                empty_index(parameters.index, opened.dimensions)
+            store = self._filled_store(opened, request.docs, context)
             with context.record.stage("encode queries"):
-                texts = [parameters.query_prefix + query.text for query in request.queries]
-                queries = encoded_by(engine, job, texts, parameters.query_max_length)
-            if not np.isfinite(queries).all():
-                raise InvalidInput(
-                    f"the model gives vectors that are not finite in {parameters.dtype}; try another dtype"
-                )
+                texts = [query.text for query in request.queries]
+                encoded = encoded_by(engine, opened.job, texts, self._roles()["queries"])
+            self._check_questions(request, encoded)
+            self._note_facts(opened, context)
+            queries = encoded.vectors
             if parameters.index is not None:
                 yield from _search_approximately(parameters.index, request, queries, store, context)
                 return
@@ -147,12 +171,14 @@ class Dense:
         began = time.perf_counter()
         encoder = loaded_encoder(job.settings)
         loading = time.perf_counter() - began
+        for role in self._roles().values():
+            encoder.use(role)  # what it cannot do is said now
         path, description = self._place(request.docs, context)
         planned = Planned(
             request.docs,
             self._block,
-            [parameters.query_prefix + query.text for query in request.queries],
-            parameters.query_max_length,
+            [query.text for query in request.queries],
+            self._roles()["queries"],
             len(request.queries) - len(context.finished),
             min(request.depth, len(request.docs)),
             rows_left_in(path, description, encoder.dimensions, parameters.store_dtype),
@@ -168,15 +194,29 @@ class Dense:
         # An approximate search is not the exact one that was timed.
         return Estimate((*known, loaded, *(f for f in measured if not (unknown and f.what == "search"))), unknown)
 
+    def _roles(self) -> Mapping[str, Role]:
+        """Each kind of texts that is encoded."""
+        parameters = self._parameters
+        return {
+            "queries": Role("query", parameters.query_prompt, parameters.query_max_length),
+            "passages": Role("document", parameters.passage_prompt, parameters.passage_max_length),
+        }
+
+    def _opened_model(self, engine: Engine, context: Context) -> Opened:
+        job, roles = self._job(engine.threads, context), self._roles()
+        model = opened_model(engine, job, list(roles.values()))
+        return Opened(engine, job, model.dimensions, dict(zip(roles, model.uses, strict=True)))
+
     def _job(self, threads: int, context: Context) -> EncodingJob:
         parameters = self._parameters
         settings = EncoderSettings(
             self._path,
             parameters.pooling,
-            parameters.similarity == "cosine",
+            parameters.similarity,
             parameters.dtype,
             context.device,
             own_code=self._may_run_its_code(context),
+            truncate_dim=parameters.truncate_dim,
         )
         at_once = _batches_at_once(parameters.token_budget, threads, context.memory_bytes)
         return EncodingJob(settings, parameters.token_budget, at_once)
@@ -187,27 +227,93 @@ class Dense:
         if needed is None:
             return False
         name, revision = self._parameters.model, self._parameters.revision
-        if local_folder(name, self._parameters.folder) is not None or revision is None:
+        if local_folder(name, self._parameters._folder) is not None or revision is None:
             revision = sha256_of_tree(self._path)
         model = PinnedModel(name, revision)
         context.consent.require_model_code(model, needed)
         context.record.facts["remote code"] = str(model)
         return True
 
-    def _filled_store(
-        self, engine: Engine, job: EncodingJob, dimensions: int, docs: Passages, context: Context
-    ) -> VectorStore:
+    def _filled_store(self, opened: Opened, docs: Passages, context: Context) -> VectorStore:
         """The vectors of all passages: those that a killed run left are kept, the others encoded."""
         path, description = self._place(docs, context)
         with exclusive(path.with_suffix(".lock")), context.record.stage("encode passages") as stage:
-            store = VectorStore(path, description, dimensions, self._parameters.store_dtype)
-            blocks = list(blocks_of(len(docs)))[len(store.blocks) :]
+            store = VectorStore(path, description, opened.dimensions, self._parameters.store_dtype)
+            places = list(blocks_of(len(docs)))[len(store.blocks) :]
+            blocks = (self._block(docs[start:end]) for start, end in places)
             with context.progress.task("encode passages", len(docs), "passages", done=store.rows) as advance:
-                for vectors in engine.results(job, (self._block(docs[start:end]) for start, end in blocks)):
-                    store.append(vectors, context.shard_bytes)
-                    advance(len(vectors))
+                for block in opened.engine.results(opened.job, blocks):
+                    self._append(store, block, docs, context.shard_bytes)
+                    advance(len(block.encoded.vectors))
             stage["bytes"] = store.size_bytes
+        # Counted beside each block, since others may have encoded them.
+        passages, generated = (
+            Cut(*(sum(block.counts.get(f"{kind} {field}", 0) for block in store.blocks) for field in Cut._fields))
+            for kind in ("passages", "generated")
+        )
+        self._truncation.add_passages(passages, generated)
         return store
+
+    def _append(self, store: VectorStore, block: EncodedBlock, docs: Passages, shard_bytes: int) -> None:
+        counts = {
+            f"{kind} {field}": value
+            for kind, cut in (("passages", cut_of(block.encoded)), ("generated", block.fused))
+            for field, value in cut._asdict().items()
+        }
+        try:
+            store.append(block.encoded.vectors, shard_bytes, counts)
+        except NotFinite as error:
+            ids = [docs.ids[store.rows + row] for row in error.rows]
+            if error.is_too_large:
+                raise InvalidInput(
+                    f"vectors of {_named('passage', ids)} are too large for {self._parameters.store_dtype}; use "
+                    'store_dtype = "float32" in the card'
+                ) from error
+            raise self._not_finite(_named("passage", ids)) from error
+
+    def _check_questions(self, request: Request, encoded: Encoded) -> None:
+        ids = np.array([query.query_id for query in request.queries], dtype=object)
+        finite = np.isfinite(encoded.vectors).all(axis=1)
+        if not finite.all():
+            raise self._not_finite(_named("question", ids[~finite].tolist()))
+        self._zeros += ids[~encoded.vectors.any(axis=1)].tolist()
+        self._truncation.add_questions([query.lang for query in request.queries], encoded)
+
+    def _not_finite(self, named: str) -> InvalidInput:
+        dtype = self._parameters.dtype
+        mend = (
+            "its weights are damaged, or too large for any dtype: try it with its own library"
+            if dtype == "float32"
+            else 'say dtype = "float32" in the card, which has room for larger numbers'
+        )
+        return InvalidInput(
+            f"the model {model_name(self._path)} gives vectors for {named} that are not finite in {dtype}; {mend}"
+        )
+
+    def _note_facts(self, opened: Opened, context: Context) -> None:
+        parameters, uses = self._parameters, opened.uses
+        notes = list(self._truncation.notes({kind: use.max_length for kind, use in uses.items()}))
+        notes += [use.note for use in uses.values() if use.note]
+        if self._zeros:
+            notes.append(
+                f"{_named('question', self._zeros)} without any word that the model knows, so that every passage is as "
+                "good as any other"
+            )
+        context.record.facts.update(
+            {
+                "device": context.device,
+                "engine": context.engine,
+                "dtype": parameters.dtype,
+                "store dtype": parameters.store_dtype,
+                "token budget": parameters.token_budget,
+                "similarity": uses["queries"].similarity,
+                "kernel": uses["passages"].kernel,
+                "prompts": {"query": uses["queries"].prompt, "passage": uses["passages"].prompt},
+                "maximum lengths": {kind: use.max_length for kind, use in uses.items()},
+                "truncated": self._truncation.facts(),
+                "notes": list(dict.fromkeys(notes)),
+            }
+        )
 
     def _place(self, docs: Passages, context: Context) -> tuple[Path, dict[str, Any]]:
         """The store of these passages' vectors, and what it is described by."""
@@ -215,18 +321,14 @@ class Dense:
         return context.cache / "vectors" / digest_of(description)[:32], description
 
     def _block(self, docs: Sequence[Doc]) -> TextBlock:
-        return TextBlock([self._passage_text(doc) for doc in docs], self._parameters.passage_max_length)
-
-    def _passage_text(self, doc: Doc) -> str:
-        return self._parameters.passage_prefix + (
-            doc.default_text() if self._parameters.title == "prepend" else doc.text
-        )
+        with_title = self._parameters.title == "prepend"
+        return TextBlock([doc.default_text() if with_title else doc.text for doc in docs], self._roles()["passages"])
 
     def _description(self, context: Context) -> dict[str, Any]:
         """All that the vectors depend on, beside the passages."""
         parameters = self._parameters.model_dump(
             mode="json",
-            exclude={"folder", "generated", "index", "model", "query_max_length", "query_prefix", "revision"},
+            exclude={"generated", "index", "model", "query_max_length", "query_prompt", "revision"},
         )
         return {
             "parameters": parameters,
@@ -236,6 +338,15 @@ class Dense:
             "encoder": ENCODER_VERSION,
             "block rows": BLOCK_ROWS,
         }
+
+
+def _named(kind: str, ids: Sequence[str]) -> str:
+    """
+    >>> _named("question", ["q1"]), _named("passage", list("abcdefg"))
+    ('question q1', 'passages a, b, c, d, e and 2 more')
+    """
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return f"{kind}{'s' * (len(ids) > 1)} {', '.join(ids[:_NAMED])}{more}"
 
 
 def _batches_at_once(token_budget: int, threads: int, memory_bytes: int) -> int:

@@ -15,9 +15,9 @@ import numpy as np
 from pydantic import Field
 
 from harness.dense.fusion import FUSION_VERSION, FusionSettings, check_counts
-from harness.dense.jobs import EncodingJob, TextBlock, ToFuse
+from harness.dense.jobs import TextBlock, ToFuse
+from harness.dense.roles import Role
 from harness.dense.store import VectorStore
-from harness.engine import Engine
 from harness.errors import InvalidInput
 from harness.estimate import FIRST_SAMPLE, Estimate, Figure, spread
 from harness.files import sha256_of_file
@@ -25,20 +25,23 @@ from harness.generate.texts import Choice, by_document, generated_file, generate
 from harness.languages import LanguageTag
 from harness.records import Doc, Passages
 from harness.system import Context, Pin, Request
-from systems.dense import Dense
+from systems.dense import Dense, Opened
 
 
 class Xqg(Dense):
-    version = 1
+    version = 2
 
     class Parameters(Dense.Parameters):
-        """``generated``: a JSONL file, relative to the card, or "xquad-oracle"; ``languages``: default all in the file."""
+        """``generated``: a JSONL file, relative to the card, or "xquad-oracle"; ``languages``: default all in the file.
+
+        ``generated_max_length``: default the model's own for questions.
+        """
 
         generated: str
         fusion: FusionSettings
         languages: tuple[LanguageTag, ...] = ()
         per_language: int = Field(ge=0)
-        generated_max_length: int = Field(default=32, ge=2)
+        generated_max_length: int | None = Field(default=None, ge=2)
         shuffled: bool = False
 
     def __init__(self, parameters: Parameters) -> None:
@@ -52,10 +55,10 @@ class Xqg(Dense):
 
     @functools.cached_property
     def _generated(self) -> Path:
-        return generated_file(self._xqg.generated, self._xqg.folder)
+        return generated_file(self._xqg.generated, self._xqg._folder)
 
     def inputs(self) -> Mapping[str, Path | Pin]:
-        return {**super().inputs(), "generated text": generated_input(self._xqg.generated, self._xqg.folder)}
+        return {**super().inputs(), "generated text": generated_input(self._xqg.generated, self._xqg._folder)}
 
     def missing(self) -> Iterator[str]:
         yield from super().missing()
@@ -64,9 +67,11 @@ class Xqg(Dense):
         except InvalidInput as error:
             yield str(error)
 
-    def _filled_store(
-        self, engine: Engine, job: EncodingJob, dimensions: int, docs: Passages, context: Context
-    ) -> VectorStore:
+    def _roles(self) -> Mapping[str, Role]:
+        generated = Role("query", self._xqg.query_prompt, self._xqg.generated_max_length)
+        return {**super()._roles(), "generated queries": generated}
+
+    def _filled_store(self, opened: Opened, docs: Passages, context: Context) -> VectorStore:
         xqg = self._xqg
         self._texts = self._chosen(docs)
         counts = {len(texts) for texts in self._texts.values()}
@@ -78,7 +83,7 @@ class Xqg(Dense):
         else:
             context.record.facts["generated queries per passage"] = [min(counts), max(counts)]
             check_counts(min(counts), max(counts), xqg.fusion)
-        return super()._filled_store(engine, job, dimensions, docs, context)
+        return super()._filled_store(opened, docs, context)
 
     def estimate(self, request: Request, context: Context, timed: bool) -> Estimate:
         """One store, of the fused vectors; their generated queries cost time, but no space."""
@@ -102,10 +107,10 @@ class Xqg(Dense):
     def _block(self, docs: Sequence[Doc]) -> TextBlock:
         texts = [(row, text) for row, doc in enumerate(docs) for text in self._texts[doc.doc_id]]
         owners = np.array([row for row, _ in texts], dtype=np.int64)
-        prefixed = [self._xqg.query_prefix + text for _, text in texts]
-        generated = ToFuse(prefixed, owners, self._xqg.generated_max_length, self._xqg.fusion)
+        role = self._roles()["generated queries"]
+        generated = ToFuse([text for _, text in texts], owners, role, self._xqg.fusion)
         return super()._block(docs)._replace(to_fuse=generated)
 
     def _description(self, context: Context) -> dict[str, Any]:
-        own = {"generated text": sha256_of_file(self._generated), "query prefix": self._xqg.query_prefix}
+        own = {"generated text": sha256_of_file(self._generated), "query prompt": self._xqg.query_prompt}
         return {**super()._description(context), **own}

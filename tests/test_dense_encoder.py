@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import tiny_models
 
-from harness.dense.encoder import Encoder, EncoderSettings, loaded_encoder, model_folder, resolved_device
+from harness.dense.encoder import Encoder, loaded_encoder, model_folder, resolved_device
+from harness.dense.loading import EncoderSettings
+from harness.dense.roles import Role
 from harness.errors import InvalidInput
 
 TEXTS = [
@@ -29,7 +31,11 @@ TEXTS = [
 
 
 def encoder_of(path: Path, pooling: Any, *, cosine: bool = False) -> Encoder:
-    return Encoder(EncoderSettings(path, pooling, cosine, "float32", "cpu"))
+    return Encoder(EncoderSettings(path, pooling, "cosine" if cosine else "dot", "float32", "cpu"))
+
+
+def cut_at(max_length: int) -> Role:
+    return Role("document", max_length=max_length)
 
 
 def by_transformers(text: str, pooling: str, max_length: int) -> np.ndarray:
@@ -49,7 +55,7 @@ def by_transformers(text: str, pooling: str, max_length: int) -> np.ndarray:
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 @pytest.mark.parametrize("max_length", [8, 40])
 def test_pooling_equals_a_direct_computation(pooling: str, max_length: int) -> None:
-    vectors = encoder_of(tiny_models.shared().plain, pooling).encode(TEXTS, max_length)
+    vectors = encoder_of(tiny_models.shared().plain, pooling).encode(TEXTS, cut_at(max_length))
     assert vectors.dtype == np.float32
     expected = np.stack([by_transformers(text, pooling, max_length) for text in TEXTS])
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
@@ -62,7 +68,7 @@ def test_a_sentence_transformer_equals_its_own_encode(max_length: int) -> None:
     path = tiny_models.shared().sentence
     model = SentenceTransformer(str(path), device="cpu")
     model.max_seq_length = max_length
-    vectors = encoder_of(path, "model").encode(TEXTS, max_length)
+    vectors = encoder_of(path, "model").encode(TEXTS, cut_at(max_length))
     np.testing.assert_allclose(vectors, model.encode(TEXTS), atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
@@ -71,7 +77,7 @@ def test_a_static_embedding_equals_its_own_encode() -> None:
     from sentence_transformers import SentenceTransformer
 
     path = tiny_models.shared().static
-    vectors = encoder_of(path, "model").encode(TEXTS, 10_000)
+    vectors = encoder_of(path, "model").encode(TEXTS)
     np.testing.assert_allclose(vectors, SentenceTransformer(str(path), device="cpu").encode(TEXTS), atol=1e-5)
 
 
@@ -85,7 +91,7 @@ def test_a_static_embedding_is_the_mean_of_the_first_tokens(text: str, max_lengt
     ids = Tokenizer.from_file(str(path / "tokenizer.json")).encode(text).ids
     assert len(ids) > max_length
     expected = load_file(path / "model.safetensors")["embedding.weight"][ids[:max_length]].mean(0)
-    vectors = encoder_of(path, "model").encode(["sea", text], max_length)
+    vectors = encoder_of(path, "model").encode(["sea", text], cut_at(max_length))
     np.testing.assert_allclose(vectors[1], expected, atol=1e-6)
 
 
@@ -93,17 +99,17 @@ def test_a_static_embedding_is_the_mean_of_the_first_tokens(text: str, max_lengt
 def test_what_follows_the_maximum_length_changes_nothing(name: str, pooling: str) -> None:
     encoder = encoder_of(getattr(tiny_models.shared(), name), pooling)
     start = "the river volga flows to the sea and the lake"
-    one, two = (encoder.encode([f"{start} {end}"], 8) for end in ("green tea", "high mount fuji is long"))
+    one, two = (encoder.encode([f"{start} {end}"], cut_at(8)) for end in ("green tea", "high mount fuji is long"))
     assert one.tobytes() == two.tobytes()
-    assert not np.allclose(one, encoder.encode(["the river"], 8))
-    assert max(encoder.token_counts([start, "tea"], 8)) == 8
+    assert not np.allclose(one, encoder.encode(["the river"], cut_at(8)))
+    assert max(encoder.token_counts([start, "tea"], cut_at(8))) == 8
 
 
 @pytest.mark.parametrize(("name", "pooling"), [("plain", "mean"), ("static", "model")])
 def test_cosine_normalises_and_dot_does_not(name: str, pooling: str) -> None:
     path = getattr(tiny_models.shared(), name)
     texts = [text for text in TEXTS if text]
-    raw, cosine = encoder_of(path, pooling).encode(texts, 32), encoder_of(path, pooling, cosine=True).encode(texts, 32)
+    raw, cosine = (encoder_of(path, pooling, cosine=chosen).encode(texts, cut_at(32)) for chosen in (False, True))
     norms = np.linalg.norm(raw, axis=1, keepdims=True)
     assert (np.abs(norms - 1) > 0.1).any()
     np.testing.assert_allclose(cosine, raw / norms, atol=1e-6)
@@ -111,13 +117,13 @@ def test_cosine_normalises_and_dot_does_not(name: str, pooling: str) -> None:
 
 def test_the_number_of_tokens_counts_special_ones() -> None:
     encoder = encoder_of(tiny_models.shared().plain, "cls")
-    assert encoder.token_counts(["the river volga", "", "tea " * 50], 20) == [5, 2, 20]
+    assert encoder.token_counts(["the river volga", "", "tea " * 50], cut_at(20)) == [5, 2, 20]
 
 
 def test_a_model_in_bfloat16_still_gives_float32() -> None:
     path = tiny_models.shared().plain
-    vectors = Encoder(EncoderSettings(path, "cls", False, "bfloat16", "cpu")).encode(TEXTS, 32)
-    exact = encoder_of(path, "cls").encode(TEXTS, 32)
+    vectors = Encoder(EncoderSettings(path, "cls", "dot", "bfloat16", "cpu")).encode(TEXTS, cut_at(32))
+    exact = encoder_of(path, "cls").encode(TEXTS, cut_at(32))
     assert vectors.dtype == np.float32
     assert vectors.tobytes() != exact.tobytes()
     np.testing.assert_allclose(vectors, exact, atol=0.2)
@@ -248,10 +254,10 @@ def test_auto_is_a_device_and_any_other_name_is_itself(monkeypatch: pytest.Monke
 def test_an_encoder_is_loaded_once_while_its_files_stay_the_same(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(tiny_models.shared().plain, folder)
-    settings = EncoderSettings(folder, "cls", False, "float32", "cpu")
+    settings = EncoderSettings(folder, "cls", "dot", "float32", "cpu")
     first = loaded_encoder(settings)
     assert loaded_encoder(replace(settings)) is first
-    assert loaded_encoder(replace(settings, normalize=True)) is not first
+    assert loaded_encoder(replace(settings, similarity="cosine")) is not first
     weights = folder / "model.safetensors"
     os.utime(weights, ns=(0, weights.stat().st_mtime_ns + 1))
     assert loaded_encoder(settings) is not first

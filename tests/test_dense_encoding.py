@@ -15,8 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.dense import encoding
-from harness.dense.encoder import Encoder, EncoderSettings
+from harness.dense.encoder import Encoder
 from harness.dense.encoding import Limits, blocks_of, encode_block, encode_texts, packed
+from harness.dense.loading import EncoderSettings
+from harness.dense.roles import Role
+
+
+def cut_at(max_length: int) -> Role:
+    return Role("document", max_length=max_length)
+
 
 TEXTS = [
     "the river volga flows to the sea" + " and the lake" * (n % 7) + (f" {n % 40}" if n % 3 else "") for n in range(120)
@@ -24,12 +31,14 @@ TEXTS = [
 
 
 class CountedTexts:
-    def __init__(self, encoder: CountingEncoder, texts: Sequence[str], max_length: int) -> None:
-        self._encoder, self._texts, self._max_length = encoder, texts, max_length
-        self.counts = [min(len(text), max_length) for text in texts]
+    def __init__(self, encoder: CountingEncoder, texts: Sequence[str], role: Role) -> None:
+        self._encoder, self._texts, self._role = encoder, texts, role
+        assert role.max_length is not None
+        self.counts = [min(len(text), role.max_length) for text in texts]
+        self.lost = [max(0, len(text) - role.max_length) for text in texts]
 
     def vectors(self, places: Sequence[int]) -> np.ndarray:
-        return self._encoder.encode([self._texts[i] for i in places], self._max_length)
+        return self._encoder.encode([self._texts[i] for i in places], self._role)
 
 
 class CountingEncoder:
@@ -41,10 +50,10 @@ class CountingEncoder:
         self.batches: list[list[str]] = []
         self._lock = threading.Lock()
 
-    def tokenized(self, texts: Sequence[str], max_length: int) -> CountedTexts:
-        return CountedTexts(self, texts, max_length)
+    def tokenized(self, texts: Sequence[str], role: Role) -> CountedTexts:
+        return CountedTexts(self, texts, role)
 
-    def encode(self, texts: Sequence[str], max_length: int) -> np.ndarray:
+    def encode(self, texts: Sequence[str], role: Role) -> np.ndarray:
         with self._lock:
             self.batches.append(list(texts))
         return np.array([[sum(map(ord, text[i::4])) for i in range(4)] for text in texts], np.float32)
@@ -69,23 +78,23 @@ def test_no_batch_could_have_taken_the_first_text_of_the_next(counts: list[int],
 def test_equal_texts_are_encoded_once_in_a_block() -> None:
     encoder = CountingEncoder()
     texts = ["one", "two", "one", "three", "two", "one"]
-    vectors = encode_block(encoder, texts, Limits(1000, 8, 1))
+    vectors = encode_block(encoder, texts, cut_at(8), Limits(1000, 1)).vectors
     assert sorted(text for batch in encoder.batches for text in batch) == ["one", "three", "two"]
-    assert vectors.tolist() == CountingEncoder().encode(texts, 8).tolist()
+    assert vectors.tolist() == CountingEncoder().encode(texts, cut_at(8)).tolist()
 
 
 def test_texts_of_equal_length_are_batched_in_the_order_of_their_first_occurrence() -> None:
     encoder = CountingEncoder()
     texts = [f"{n * 7919 % 10_000:04}" for n in range(100)] + ["long text"]
-    encode_block(encoder, [*texts, *texts[::-1]], Limits(12, 20, 1))
+    encode_block(encoder, [*texts, *texts[::-1]], cut_at(20), Limits(12, 1))
     assert [text for batch in encoder.batches for text in batch] == texts
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.text(alphabet="abc", max_size=6), max_size=30), st.integers(1, 40), st.integers(1, 4))
 def test_vectors_stand_in_the_order_of_the_texts(texts: list[str], budget: int, workers: int) -> None:
-    vectors = encode_texts(CountingEncoder(), texts, Limits(budget, 5, workers))
-    expected = CountingEncoder().encode(texts, 5).reshape(len(texts), 4)
+    vectors = encode_texts(CountingEncoder(), texts, cut_at(5), Limits(budget, workers)).vectors
+    expected = CountingEncoder().encode(texts, cut_at(5)).reshape(len(texts), 4)
     assert vectors.dtype == np.float32
     assert vectors.tolist() == expected.tolist()
 
@@ -94,7 +103,7 @@ def test_more_workers_run_the_same_batches() -> None:
     batches = []
     for workers in (1, 2, 5):
         encoder = CountingEncoder()
-        encode_block(encoder, TEXTS, Limits(300, 200, workers))
+        encode_block(encoder, TEXTS, cut_at(200), Limits(300, workers))
         batches.append(sorted(encoder.batches))
     assert len(batches[0]) > 10
     assert batches[0] == batches[1] == batches[2]
@@ -111,46 +120,48 @@ def test_blocks_cover_the_texts_without_gaps(monkeypatch: pytest.MonkeyPatch) ->
 def encoder(request: pytest.FixtureRequest) -> Encoder:
     models = tiny_models.shared()
     path: Path = {"cls": models.plain, "model": models.sentence, "static": models.static}[request.param]
-    return Encoder(EncoderSettings(path, "cls" if request.param == "cls" else "model", False, "float32", "cpu"))
+    return Encoder(EncoderSettings(path, "cls" if request.param == "cls" else "model", "dot", "float32", "cpu"))
 
 
 def test_bytes_are_the_same_for_any_number_of_workers(encoder: Encoder) -> None:
-    one, *others = (encode_block(encoder, TEXTS, Limits(100, 32, workers)).tobytes() for workers in (1, 2, 5))
+    one, *others = (
+        encode_block(encoder, TEXTS, cut_at(32), Limits(100, workers)).vectors.tobytes() for workers in (1, 2, 5)
+    )
     assert others == [one, one]
 
 
 def test_workers_may_share_a_fresh_tokenizer() -> None:
     """Its padding is set by whoever comes first; the others must not trip over that."""
-    encoder = Encoder(EncoderSettings(tiny_models.shared().plain, "cls", False, "float32", "cpu"))
+    encoder = Encoder(EncoderSettings(tiny_models.shared().plain, "cls", "dot", "float32", "cpu"))
     texts = [f"{n} tea" for n in range(200)]
-    expected = encode_block(encoder, texts, Limits(16, 16, 1))
+    expected = encode_block(encoder, texts, cut_at(16), Limits(16, 1)).vectors
     for _ in range(5):
-        assert encode_block(encoder, texts, Limits(16, 16, 8)).tobytes() == expected.tobytes()
+        assert encode_block(encoder, texts, cut_at(16), Limits(16, 8)).vectors.tobytes() == expected.tobytes()
 
 
 def test_a_vector_does_not_depend_on_other_blocks(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "BLOCK_ROWS", 40)
-    limits = Limits(200, 32, 2)
-    together = encode_texts(encoder, TEXTS, limits)
-    reordered = encode_texts(encoder, [*TEXTS[80:], *TEXTS[40:80]], limits)
-    assert together[40:80].tobytes() == encode_texts(encoder, TEXTS[40:80], limits).tobytes()
+    role, limits = cut_at(32), Limits(200, 2)
+    together = encode_texts(encoder, TEXTS, role, limits).vectors
+    reordered = encode_texts(encoder, [*TEXTS[80:], *TEXTS[40:80]], role, limits).vectors
+    assert together[40:80].tobytes() == encode_texts(encoder, TEXTS[40:80], role, limits).vectors.tobytes()
     assert together[40:80].tobytes() == reordered[40:].tobytes()
 
 
 def test_texts_are_tokenized_once_and_give_the_bytes_of_each_batch_by_itself(
     encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = Limits(100, 32, 2)
+    role, limits = cut_at(32), Limits(100, 2)
     different = list(dict.fromkeys(TEXTS))
     expected = np.zeros((len(different), encoder.dimensions), np.float32)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as the workers have it
-    for batch in packed(encoder.token_counts(different, 32), 100):
-        expected[batch] = encoder.encode([different[i] for i in batch], 32)
+    for batch in packed(encoder.token_counts(different, role), 100):
+        expected[batch] = encoder.encode([different[i] for i in batch], role)
     torch.set_num_threads(threads)
     calls: list[int] = []
     tokenized = Encoder.tokenized
     monkeypatch.setattr(Encoder, "tokenized", lambda *given: calls.append(len(given[1])) or tokenized(*given))
-    vectors = encode_block(encoder, TEXTS, limits)
+    vectors = encode_block(encoder, TEXTS, role, limits).vectors
     assert calls == [len(different)]
     assert vectors.tobytes() == expected[[different.index(text) for text in TEXTS]].tobytes()

@@ -10,17 +10,20 @@ import tiny_models
 from engines import SendingEngine
 
 from harness.dense import encoding
-from harness.dense.encoder import Encoder, EncoderSettings
+from harness.dense.encoder import Encoder
 from harness.dense.encoding import Limits, encode_texts
 from harness.dense.fusion import FusionSettings, fuse
-from harness.dense.jobs import EncodingJob, TextBlock, ToFuse, dimensions_of, encoded_by, searched_by
+from harness.dense.jobs import EncodingJob, TextBlock, ToFuse, encoded_by, opened_model, searched_by
+from harness.dense.loading import EncoderSettings
+from harness.dense.roles import Role
 from harness.dense.search import Tiles, exact_search
 from harness.dense.store import VectorStore
 from harness.engine import Engine, LocalEngine
 from harness.errors import InvalidInput
 
 TEXTS = [f"the river {n % 9} flows to the sea {'and the lake ' * (n % 4)}" for n in range(50)]
-SETTINGS = EncoderSettings(tiny_models.shared().plain, "cls", False, "float32", "cpu")
+SETTINGS = EncoderSettings(tiny_models.shared().plain, "cls", "dot", "float32", "cpu")
+TWELVE, FIVE = (Role("document", max_length=length) for length in (12, 5))
 
 
 @pytest.fixture(params=["local", "sent"])
@@ -34,26 +37,34 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_texts_are_encoded_to_the_bytes_of_encode_texts(engine: Engine) -> None:
-    vectors = encoded_by(engine, EncodingJob(SETTINGS, 100, 2), TEXTS, 12)
-    assert vectors.tobytes() == encode_texts(Encoder(SETTINGS), TEXTS, Limits(100, 12, 1)).tobytes()
+    found = encoded_by(engine, EncodingJob(SETTINGS, 100, 2), TEXTS, TWELVE)
+    expected = encode_texts(Encoder(SETTINGS), TEXTS, TWELVE, Limits(100, 1))
+    assert [column.tobytes() for column in found] == [column.tobytes() for column in expected]
+    assert found.lost.any()
 
 
 def test_no_texts_are_no_vectors_of_the_models_dimensions(engine: Engine) -> None:
     job = EncodingJob(SETTINGS, 100, 2)
-    assert dimensions_of(engine, job) == 16
-    assert encoded_by(engine, job, [], 12).shape == (0, 16)
+    opened = opened_model(engine, job, [TWELVE, FIVE])
+    assert opened.dimensions == 16
+    assert [use.max_length for use in opened.uses] == [12, 5]
+    assert encoded_by(engine, job, [], TWELVE).vectors.shape == (0, 16)
 
 
 def test_a_block_is_fused_as_fuse_does_it(engine: Engine) -> None:
     settings = FusionSettings(alpha=0.2, combine="mean")
     owners = np.sort(np.arange(40) % 10)
-    task = TextBlock(TEXTS[:10], 12, ToFuse(TEXTS[10:], owners, 5, settings))
+    task = TextBlock(TEXTS[:10], TWELVE, ToFuse(TEXTS[10:], owners, FIVE, settings))
     [fused] = engine.results(EncodingJob(SETTINGS, 100, 2), [task])
     encoder = Encoder(SETTINGS)
     passages, queries = (
-        encode_texts(encoder, texts, Limits(100, length, 1)) for texts, length in ((TEXTS[:10], 12), (TEXTS[10:], 5))
+        encode_texts(encoder, texts, role, Limits(100, 1)) for texts, role in ((TEXTS[:10], TWELVE), (TEXTS[10:], FIVE))
     )
-    assert fused.tobytes() == fuse(passages, queries, owners, settings).tobytes()
+    expected = fuse(passages.vectors, queries.vectors, owners, settings)
+    assert fused.encoded.vectors.tobytes() == expected.tobytes()
+    assert fused.encoded.lost.tobytes() == passages.lost.tobytes()
+    assert fused.fused.texts == 40
+    assert fused.fused.lost == queries.lost.sum() > 0
 
 
 def filled_store(folder: Path, dtype: str = "float16") -> tuple[VectorStore, np.ndarray]:

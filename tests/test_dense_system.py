@@ -141,7 +141,7 @@ def test_rankings_equal_a_direct_computation(
     from sentence_transformers.models import Pooling, Transformer
 
     path = getattr(tiny_models.shared(), model)
-    options = {"similarity": similarity, "store_dtype": "float32", "query_prefix": "tea ", "passage_prefix": "lake "}
+    options = {"similarity": similarity, "store_dtype": "float32", "query_prompt": "tea ", "passage_prompt": "lake "}
     run(tmp_path, track, write_card(tmp_path / "card", model=str(path), pooling=pooling, **options))
     if model == "plain":
         reference = SentenceTransformer(modules=[Transformer(str(path)), Pooling(16, "mean")], device="cpu")
@@ -182,7 +182,8 @@ def test_the_operators_options_change_no_byte(tmp_path: Path, track: Path) -> No
 @pytest.mark.parametrize(
     "change",
     [{"pooling": "mean"}, {"similarity": "cosine"}, {"query_max_length": 3}, {"passage_max_length": 5},
-     {"query_prefix": "tea "}, {"passage_prefix": "tea "}, {"title": "ignore"}, {"store_dtype": "float32"}],
+     {"query_prompt": "tea "}, {"passage_prompt": "tea "}, {"truncate_dim": 5}, {"title": "ignore"},
+     {"store_dtype": "float32"}],
 )  # fmt: skip
 def test_every_parameter_of_the_card_counts(tmp_path: Path, track: Path, change: dict[str, Any]) -> None:
     run(tmp_path, track, write_card(tmp_path / "card"))
@@ -236,7 +237,7 @@ def test_another_track_with_the_same_passages_reuses_their_vectors(
     monkeypatch.setattr(systems.dense.Dense, "_block", lambda *_: pytest.fail("passages are encoded again"))
     second = write_track(tmp_path, "second", [{**QUERIES[3], "query_id": "other", "text": "tea"}, QUERIES[5]])
     assert not run(tmp_path, second, card).reused
-    assert run(tmp_path, track, write_card(tmp_path / "card", query_prefix="tea ")).queries == len(QUERIES)
+    assert run(tmp_path, track, write_card(tmp_path / "card", query_prompt="tea ")).queries == len(QUERIES)
     assert vectors(tmp_path) == before
     first, _ = read_run(run_file(tmp_path / "runs" / "second" / "dense", "fi"))
     assert set(first.rankings) == {"other", "q5"}

@@ -209,7 +209,7 @@ def test_an_approximate_index_is_unknown_and_no_exact_search(folder: Path) -> No
 
 
 def test_systems_that_share_a_store_need_its_space_once(folder: Path, xdr: Terminal) -> None:
-    again = (folder / "own-dense.toml").read_text().replace('"own-dense"', '"again"') + 'query_prefix = "tea "\n'
+    again = (folder / "own-dense.toml").read_text().replace('"own-dense"', '"again"') + 'query_prompt = "tea "\n'
     (folder / "again.toml").write_text(again)
     one = json.loads(xdr("run", "track.toml", "own-dense.toml", "--dry-run", "--json").out)
     two = json.loads(xdr("run", "track.toml", "own-dense.toml", "again.toml", "--dry-run", "--json").out)

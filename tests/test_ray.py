@@ -21,8 +21,9 @@ import harness.cluster.engine
 import systems.dense
 from harness.card import load_card
 from harness.dense import encoding
-from harness.dense.encoder import EncoderSettings
-from harness.dense.jobs import EncodingJob, dimensions_of
+from harness.dense.jobs import EncodingJob, opened_model
+from harness.dense.loading import EncoderSettings
+from harness.dense.roles import PASSAGES
 from harness.engine import Engine, LocalEngine, opened_engine
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import sha256_of_tree
@@ -216,9 +217,9 @@ class TestWhileConnected:
         (model / "model.safetensors").write_bytes(b"cut")
         said = []
         for used in (LocalEngine(), engine):
-            job = EncodingJob(EncoderSettings(model, "cls", False, "float32", "cpu"), 64, 1)
+            job = EncodingJob(EncoderSettings(model, "cls", "dot", "float32", "cpu"), 64, 1)
             with pytest.raises(InvalidInput, match="the model in cut cannot be loaded") as error:
-                dimensions_of(used, job)
+                opened_model(used, job, [PASSAGES])
             said.append(str(error.value))
         assert said[0] == said[1]
 

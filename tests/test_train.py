@@ -11,7 +11,8 @@ import pytest
 
 import harness.collections
 from harness.collections import pinned
-from harness.dense.encoder import Encoder, EncoderSettings
+from harness.dense.encoder import Encoder
+from harness.dense.loading import EncoderSettings
 from harness.errors import InvalidInput, WrongUsage
 from harness.progress import SilentProgress
 from harness.train import overlap, train
@@ -193,7 +194,7 @@ def test_a_training_is_recorded_loads_again_and_repeats_byte_for_byte(data: Path
     assert json.loads(written)["schema_version"] == 1
     assert str(tmp_path) not in written
 
-    encoder = Encoder(EncoderSettings(tmp_path / "one", "model", False, "float32", "cpu"))
+    encoder = Encoder(EncoderSettings(tmp_path / "one", "model", "dot", "float32", "cpu"))
     vectors = encoder.encode([FINNISH[3], ENGLISH[3]], 64)
     assert vectors.shape == (2, 8)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=2e-3)

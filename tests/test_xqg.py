@@ -60,7 +60,12 @@ def xqg(**changes: Any) -> dict[str, Any]:
 
 
 def dense() -> dict[str, Any]:
-    return {"model": str(tiny_models.shared().static), "store_dtype": "float32", "token_budget": 64}
+    return {
+        "model": str(tiny_models.shared().static),
+        "store_dtype": "float32",
+        "token_budget": 64,
+        "similarity": "dot",
+    }
 
 
 def listed(rankings: dict[str, Ranking]) -> dict[str, tuple[tuple[str, ...], list[float]]]:
@@ -128,7 +133,7 @@ def test_generated_queries_are_encoded_at_their_own_length(tmp_path: Path) -> No
 
 
 def test_the_query_prefix_stands_before_generated_queries_too(tmp_path: Path) -> None:
-    found, _ = search(tmp_path, xqg(query_prefix="green tea "))
+    found, _ = search(tmp_path, xqg(query_prompt="green tea "))
     expected = by_formula(texts_of(LANGUAGES, 2), 0.1, prefix="green tea ")
     assert {name: tuple(ranking.doc_ids) for name, ranking in found.items()} == expected
     assert listed(found) != listed(search(tmp_path, xqg())[0])

@@ -34,7 +34,7 @@ _WORDS = (
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def _raw_tokenizer() -> Any:
+def raw_tokenizer() -> Any:
     """A WordPiece tokenizer that knows a few words and, for all others, single characters of Latin, Cyrillic, kana."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
@@ -54,7 +54,7 @@ def _tokenizer() -> Any:
     from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
-    raw = _raw_tokenizer()
+    raw = raw_tokenizer()
     ids = [(name, raw.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     raw.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ids)
     names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), _SPECIAL, strict=True))
@@ -104,7 +104,7 @@ def static_embedding(folder: Path, seed: int = 0, dimensions: int = 16) -> Path:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import StaticEmbedding
 
-    tokenizer = _raw_tokenizer()
+    tokenizer = raw_tokenizer()
     weights = np.random.default_rng(seed).normal(size=(tokenizer.get_vocab_size(), dimensions)).astype(np.float32)
     SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights)], device="cpu").save(
         str(folder), create_model_card=False

@@ -1,6 +1,8 @@
-"""Encoders: any sentence-transformers model, or any plain Hugging Face encoder with CLS or mean pooling.
+"""Encoders: any sentence-transformers model, or any plain Hugging Face encoder with CLS, mean or last-token pooling.
 
-Weights are read from safetensors only, and no code that comes with a model is run unless its operator said so.
+Weights are read from safetensors only, and no code that comes with a model is run unless its operator said so. A text's
+vector depends on the text alone: texts are padded on the right, where no position changes, and a model that minds its
+neighbours' padding all the same is given texts of equal length together.
 """
 
 from __future__ import annotations
@@ -11,49 +13,54 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.dense.linear import check_precision, use_onednn
-from harness.dense.model_files import check_model_files, code_needed, missing_weights
-from harness.errors import InvalidInput
+from harness.dense.loading import (
+    EncoderSettings,
+    declared_length,
+    input_module,
+    is_plain,
+    loaded_model,
+    positions_of,
+)
+from harness.dense.model_files import model_name
+from harness.dense.roles import (
+    PASSAGES,
+    QUESTIONS,
+    Role,
+    Use,
+    declared_by,
+    length_of,
+    overlooked_prompt,
+    prompt_of,
+    similarity_of,
+)
+from harness.errors import InvalidInput, XdrError
 from harness.system import Pin
-
-if TYPE_CHECKING:
-    import torch
 
 Files = tuple[tuple[str, int, int], ...]
 """Names, sizes and times of change."""
-Pooling = Literal["model", "cls", "mean"]
 # A model's code is part of its digest, whether or not it may run.
-_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.py"]
+_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.py", "*.jinja"]
+_PROBES = ("a", "one, two, three", "what is this, and where does it lead to?")
+_PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids")
+_SAME = {"float32": 1e-3, "float16": 3e-2, "bfloat16": 0.2}
+"""By how much of its largest value a vector may differ for its neighbours: rounding, not padding that is attended to."""
 
 
-ENCODER_VERSION = 2
+ENCODER_VERSION = 3
 """Raised when the same model and texts give other bytes than before: vectors of another version are not gone on from."""
-
-
-@dataclass(frozen=True)
-class EncoderSettings:
-    """``pooling`` "model": as the model's sentence-transformers modules say; else pooled here from the last layer.
-
-    ``own_code``: the model's own Python code may run.
-    """
-
-    path: Path
-    pooling: Pooling
-    normalize: bool
-    dtype: Literal["float32", "bfloat16", "float16"]
-    device: str
-    own_code: bool = False
 
 
 def local_folder(model: str, folder: Path) -> Path | None:
     """A model's folder, where a relative path starts from ``folder``; None where there is none."""
     local = Path(model) if Path(model).is_absolute() else folder / model
-    return local if local.is_dir() else None
+    # Path.is_dir would raise for a name of 5,000 characters.
+    return local if os.path.isdir(local) else None  # noqa: PTH112
 
 
 def model_folder(model: str, revision: str | None, folder: Path) -> Path:
@@ -119,126 +126,246 @@ def loaded_encoder(settings: EncoderSettings) -> Encoder:
         return _kept[key]
 
 
+@dataclass(frozen=True)
+class _Form:
+    """A role, as this model fills it. ``cut_at``: tokens, None for no limit; ``module`` takes the texts."""
+
+    role: Role
+    prompt: str
+    cut_at: int | None
+    module: Any
+
+    @property
+    def is_static(self) -> bool:
+        """Static embeddings: a bag of tokens, no special ones, no padding."""
+        return not callable(self.module.tokenizer)
+
+
 class Encoder:
-    """Turns texts into float32 vectors of ``dimensions``; one text's vector depends on its batch only."""
+    """Turns texts into float32 vectors of ``dimensions``; a text's vector does not depend on the others of its batch.
+
+    Raises ``InvalidInput`` when it is made, where the model cannot encode questions and passages.
+    """
 
     def __init__(self, settings: EncoderSettings) -> None:
-        import torch
-
         # Tokenizers' own threads would only compete with the workers.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self._settings = settings
-        self._torch_dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[
-            settings.dtype
-        ]
+        self._declared = declared_by(settings.path)
+        self._similarity = similarity_of(
+            settings.similarity, self._declared, settings.path, is_plain=is_plain(settings.path)
+        )
+        self._truncate_dim = settings.truncate_dim or self._declared.truncate_dim
         self._tokenizing = threading.Lock()
-        _silence_loading_bars()
-        self._load()
-        self.dimensions = int(self.encode(["dimensions"], 8).shape[1])
-
-    def _load(self) -> None:
-        settings = self._settings
-        check_model_files(settings.path)
-        if not settings.own_code and (needed := code_needed(settings.path)) is not None:
-            raise InvalidInput(f"the model in {settings.path.name} needs code of its own ({needed}), which is not run")
-        try:
-            if settings.pooling == "model":
-                from sentence_transformers import SentenceTransformer
-
-                self._model = SentenceTransformer(
-                    str(settings.path),
-                    device=settings.device,
-                    trust_remote_code=settings.own_code,
-                    local_files_only=True,
-                    model_kwargs={"use_safetensors": True, "dtype": self._torch_dtype},
-                )
-                self._tokenizer = self._model.tokenizer
-            else:
-                from transformers import AutoModel, AutoTokenizer
-
-                trust: dict[str, Any] = {"trust_remote_code": settings.own_code, "local_files_only": True}
-                self._tokenizer = AutoTokenizer.from_pretrained(settings.path, **trust)
-                self._model = AutoModel.from_pretrained(
-                    settings.path, use_safetensors=True, dtype=self._torch_dtype, **trust
-                ).to(settings.device)
-        except Exception as error:  # each library has errors of its own for a damaged file
-            raise InvalidInput(
-                f"the model in {settings.path.name} cannot be loaded: {error}{missing_weights(settings.path)}"
-            ) from error
-        if not (self._is_transformers_tokenizer() or hasattr(self._model[0], "embedding")):
-            kind = type(self._model[0]).__name__
-            raise InvalidInput(f"the model in {settings.path.name} starts with a module that is not supported: {kind}")
-        self._model.eval()
+        self._forms: dict[Role, _Form] = {}
+        self._padded = True
+        self._model = loaded_model(settings)
+        self._kernel = "torch"
         if settings.dtype == "float32" and settings.device == "cpu":
             check_precision()
-            use_onednn(self._model)
+            self._kernel = use_onednn(self._model)
+        self.dimensions = self._probed()
 
-    def tokenized(self, texts: Sequence[str], max_length: int) -> Tokenized:
-        """The texts as this model's tokens, truncated at ``max_length``, from which any batch of them can be encoded."""
-        if not self._is_transformers_tokenizer():
-            # Static embeddings know no special tokens, and their tokenizer is told no maximum.
-            encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-            return Tokenized(self, {"input_ids": [encoding.ids[:max_length] for encoding in encodings]})
+    def use(self, role: Role) -> Use:
+        """How texts of that role are encoded. Raises ``InvalidInput`` where the card asks for what the model cannot do."""
+        form = self._form(role)
+        note = overlooked_prompt(role, self._declared)
+        return Use(form.prompt, form.cut_at, self._similarity, self._kernel, note)
+
+    def tokenized(self, texts: Sequence[str], role: Role = PASSAGES) -> Tokenized:
+        """The texts as this model's tokens, cut at the role's length, from which any batch of them can be encoded."""
+        form = self._form(role)
+        if not texts:
+            return Tokenized(self, form, {}, {"input_ids": []}, [])
         # The tokenizer keeps truncation as state, and workers share it.
         with self._tokenizing:
-            encoded = self._tokenizer(list(texts), truncation=True, max_length=max_length) if len(texts) else {}
-        return Tokenized(self, dict(encoded) or {"input_ids": []})
+            return self._tokenized_static(texts, form) if form.is_static else self._prepared(texts, form)
 
-    def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]:
-        """How many tokens each text has for this model, special ones included, truncated at ``max_length``."""
-        return self.tokenized(texts, max_length).counts
+    def token_counts(self, texts: Sequence[str], role: Role = PASSAGES) -> list[int]:
+        """How many tokens each text has for this model, prompt and special ones included, as many as are not cut off."""
+        return self.tokenized(texts, role).counts
 
-    def encode(self, texts: Sequence[str], max_length: int) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], role: Role = PASSAGES) -> NDArray[np.float32]:
         """Vectors of one batch, float32, shape (texts, dimensions)."""
-        return self.tokenized(texts, max_length).vectors(range(len(texts)))
+        return self.tokenized(texts, role).vectors(range(len(texts)))
 
-    def _vectors(self, features: Mapping[str, list[list[int]]]) -> NDArray[np.float32]:
+    def _form(self, role: Role) -> _Form:
+        if role not in self._forms:
+            module = input_module(self._model, role.task)
+            name = model_name(self._settings.path)
+            if not (callable(getattr(module, "tokenizer", None)) or hasattr(module, "embedding")):
+                kind = type(module).__name__
+                raise InvalidInput(f"the model in {name} starts with a module that is not supported: {kind}")
+            length = length_of(role, declared_length(module, role.task), positions_of(module), self._settings.path)
+            form = _Form(role, prompt_of(role, self._declared), length, module)
+            self._check(form, name)
+            self._forms[role] = form
+        return self._forms[role]
+
+    def _check(self, form: _Form, name: str) -> None:
+        """Raises ``InvalidInput`` for what would otherwise show itself when the first batch is encoded, or never."""
+        if form.is_static:
+            prompt = len(form.module.tokenizer.encode(form.prompt, add_special_tokens=False).ids)
+        else:
+            tokenizer = form.module.tokenizer
+            if tokenizer.pad_token is None:
+                raise InvalidInput(
+                    f"the tokenizer of the model in {name} has no padding token, which texts of unequal length need; set "
+                    "one and save it beside the model, as with tokenizer.pad_token = tokenizer.eos_token and "
+                    "tokenizer.save_pretrained(...)"
+                )
+            if getattr(form.module, "query_expansion", None) is not None:
+                raise InvalidInput(f"the model in {name} expands queries, which models of one vector a text do not")
+            prompt = len(tokenizer(form.prompt, truncation=False, verbose=False)["input_ids"])
+        if form.cut_at is not None and prompt >= form.cut_at and (form.prompt or not form.is_static):
+            what = "query_max_length" if form.role.task == "query" else "passage_max_length"
+            raise InvalidInput(
+                f"the prompt {form.prompt!r:.200} has {prompt} tokens for the model in {name}, which leaves nothing of "
+                f"{form.cut_at} for the text; raise {what}, or shorten the prompt"
+            )
+
+    def _tokenized_static(self, texts: Sequence[str], form: _Form) -> Tokenized:
+        encodings = form.module.tokenizer.encode_batch(
+            [form.prompt + text for text in texts] if form.prompt else list(texts), add_special_tokens=False
+        )
+        kept = [encoding.ids[: form.cut_at] for encoding in encodings]
+        # A tokenizer's file may state a maximum, which the library leaves in force.
+        lost = [
+            len(encoding.ids) - len(ids) + sum(len(rest.ids) for rest in encoding.overflowing)
+            for encoding, ids in zip(encodings, kept, strict=True)
+        ]
+        return Tokenized(self, form, {"task": form.role.task}, {"input_ids": kept}, lost)
+
+    def _prepared(self, texts: Sequence[str], form: _Form) -> Tokenized:
+        """By the library itself, so that whatever a model's files declare of it is done, but without padding."""
+        features = self._features(texts, form, form.cut_at)
+        per_text = {name: features[name] for name in _PER_TOKEN if features.get(name) is not None}
+        ids = per_text["input_ids"]
+        # Without it, padding would be attended to.
+        per_text.setdefault("attention_mask", [[1] * len(own) for own in ids])
+        shared = {name: features[name] for name in ("modality", "prompt_length") if features.get(name) is not None}
+        lost = [0] * len(ids)
+        cut = [place for place, own in enumerate(ids) if len(own) == form.cut_at]
+        if cut:
+            whole = self._features([texts[place] for place in cut], form, None)["input_ids"]
+            for place, own in zip(cut, whole, strict=True):
+                lost[place] = max(0, len(own) - len(ids[place]))
+        return Tokenized(self, form, {**shared, "task": form.role.task}, per_text, lost)
+
+    def _features(self, texts: Sequence[str], form: _Form, cut_at: int | None) -> Mapping[str, Any]:
+        called: dict[str, Any] = {"padding": False, "return_tensors": None, "truncation": cut_at is not None}
+        if cut_at is not None:
+            called["max_length"] = cut_at
+        features: Mapping[str, Any] = self._model.preprocess(
+            list(texts),
+            prompt=form.prompt or None,
+            task=form.role.task,
+            processing_kwargs={"text": {"verbose": False, **called}, "common": called, "chat_template": called},
+        )
+        return features
+
+    def _vectors(
+        self, form: _Form, shared: Mapping[str, Any], features: Mapping[str, list[list[int]]]
+    ) -> NDArray[np.float32]:
         import torch
 
         with torch.inference_mode():
-            vectors = self._pooled(features).float()
-            if self._settings.normalize:
+            batch = self._flat(features) if form.is_static else self._padded_right(form, features)
+            batch = {name: values.to(self._settings.device) for name, values in batch.items()}
+            found = self._model({**batch, **shared}, task=form.role.task)["sentence_embedding"]
+            vectors = torch.as_tensor(found).float()
+            if self._truncate_dim is not None:
+                vectors = vectors[:, : self._truncate_dim]
+            if self._similarity == "cosine":
                 vectors = torch.nn.functional.normalize(vectors, dim=1)
             result: NDArray[np.float32] = vectors.cpu().numpy()
             return result
 
-    def _pooled(self, features: Mapping[str, list[list[int]]]) -> torch.Tensor:
+    @staticmethod
+    def _flat(features: Mapping[str, list[list[int]]]) -> dict[str, Any]:
+        """One row of ids for all texts, no padding."""
         import torch
 
-        if not self._is_transformers_tokenizer():
-            # One row of ids for all texts, no padding.
-            ids = [torch.tensor(own, dtype=torch.long) for own in features["input_ids"]]
-            offsets = torch.tensor([0, *(len(own) for own in ids[:-1])]).cumsum(0)
-            flat = {"input_ids": torch.cat(ids), "offsets": offsets}
-            flat = {name: values.to(self._settings.device) for name, values in flat.items()}
-            return torch.as_tensor(self._model(flat)["sentence_embedding"])
-        batch = self._tokenizer.pad(features, padding=True, return_tensors="pt").to(self._settings.device)
-        if self._settings.pooling == "model":
-            return torch.as_tensor(self._model(dict(batch))["sentence_embedding"])
-        hidden = self._model(**batch).last_hidden_state
-        if self._settings.pooling == "cls":
-            return torch.as_tensor(hidden[:, 0])
-        mask = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-        return torch.as_tensor((hidden * mask).sum(1) / mask.sum(1).clamp(min=1))
+        ids = [torch.tensor(own, dtype=torch.long) for own in features["input_ids"]]
+        return {"input_ids": torch.cat(ids), "offsets": torch.tensor([0, *(len(own) for own in ids[:-1])]).cumsum(0)}
 
-    def _is_transformers_tokenizer(self) -> bool:
-        return callable(self._tokenizer)
+    @staticmethod
+    def _padded_right(form: _Form, features: Mapping[str, list[list[int]]]) -> dict[str, Any]:
+        return dict(form.module.tokenizer.pad(features, padding=True, padding_side="right", return_tensors="pt"))
+
+    def _probed(self) -> int:
+        """Dimensions, after a look at whether vectors depend on their text alone."""
+        name = model_name(self._settings.path)
+        try:
+            found = [self._probed_as(role) for role in (QUESTIONS, PASSAGES)]
+        except XdrError:
+            raise
+        except Exception as error:  # whatever the libraries, or the model's own code, come to in its first batch
+            raise InvalidInput(f"the model in {name} cannot encode texts: {type(error).__name__}: {error}") from error
+        if not all(is_stable for _, is_stable in found):
+            raise InvalidInput(f"the vectors of the model in {name} depend on the texts that it is given together")
+        sizes = sorted({size for size, _ in found})
+        if len(sizes) > 1:
+            raise InvalidInput(f"the model in {name} gives questions and passages vectors of {sizes} dimensions")
+        if self._truncate_dim is not None and self._truncate_dim > sizes[0]:
+            raise InvalidInput(
+                f"truncate_dim = {self._truncate_dim}, but the model in {name} has {sizes[0]} dimensions"
+            )
+        return sizes[0]
+
+    def _probed_as(self, role: Role) -> tuple[int, bool]:
+        """Dimensions, and whether texts of equal length leave each other's vectors alone; notes whether padding does."""
+        tokens = self.tokenized(_PROBES, role)
+        alone = np.concatenate([tokens.vectors([place]) for place in range(len(_PROBES))])
+        if not self._are_same(tokens.vectors(range(len(_PROBES))), alone):
+            self._padded = False
+        again = self.tokenized([_PROBES[1], _PROBES[2], _PROBES[1]], role).vectors(range(3))
+        return int(alone.shape[1]), self._are_same(again, alone[[1, 2, 1]])
+
+    def _are_same(self, vectors: NDArray[np.float32], alone: NDArray[np.float32]) -> bool:
+        with np.errstate(invalid="ignore"):
+            far = np.abs(vectors - alone).max(axis=1) > _SAME[self._settings.dtype] * np.abs(alone).max(axis=1)
+        # What is not finite is reported with the text that it is of.
+        return not far[np.isfinite(alone).all(axis=1)].any()
 
 
 class Tokenized:
-    """Texts as tokens, without padding: tokenized once, encoded in whatever batches."""
+    """Texts as tokens, without padding: tokenized once, encoded in whatever batches.
 
-    def __init__(self, encoder: Encoder, features: Mapping[str, list[list[int]]]) -> None:
-        self._encoder, self._features = encoder, features
+    ``counts``: tokens of each text, at least one; ``lost``: how many more it had before it was cut.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        form: _Form,
+        shared: Mapping[str, Any],
+        features: Mapping[str, list[list[int]]],
+        lost: list[int],
+    ) -> None:
+        self._encoder, self._form, self._shared, self._features = encoder, form, shared, features
+        self.lost = lost
         self.counts = [max(1, len(ids)) for ids in features["input_ids"]]
 
     def vectors(self, places: Sequence[int]) -> NDArray[np.float32]:
-        """Vectors of the texts at these places as one batch, float32, shape (places, dimensions)."""
-        return self._encoder._vectors({name: [values[i] for i in places] for name, values in self._features.items()})
+        """Vectors of the texts at these places as one batch, float32, shape (places, dimensions).
 
+        A text without any token, which a transformer makes nothing of, has a vector of zeros.
+        """
+        ids = self._features["input_ids"]
+        if self._form.is_static or (self._encoder._padded and all(ids[place] for place in places)):
+            return self._of(places)
+        groups: dict[int, list[int]] = {}
+        for row, place in enumerate(places):
+            if ids[place]:
+                groups.setdefault(0 if self._encoder._padded else len(ids[place]), []).append(row)
+        found = {tuple(rows): self._of([places[row] for row in rows]) for rows in groups.values()}
+        size = next((vectors.shape[1] for vectors in found.values()), getattr(self._encoder, "dimensions", 1))
+        result = np.zeros((len(places), size), np.float32)
+        for rows, vectors in found.items():
+            result[list(rows)] = vectors
+        return result
 
-def _silence_loading_bars() -> None:
-    """Loading is quick, and the bars of transformers appear even where nobody watches."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
+    def _of(self, places: Sequence[int]) -> NDArray[np.float32]:
+        features = {name: [values[place] for place in places] for name, values in self._features.items()}
+        return self._encoder._vectors(self._form, self._shared, features)

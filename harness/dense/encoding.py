@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import progress
+from harness.dense.roles import Role
 
 BLOCK_ROWS = 4096
 """Texts per block, and documents per search tile. Part of what fixes the bytes of a vector: never an option."""
 
 
 class TokenizedTexts(Protocol):
-    """``counts``: tokens of each text; ``vectors``: those of the texts at some places, as one batch."""
+    """``counts``: tokens of each text; ``lost``: those cut off; ``vectors``: of the texts at some places, as one batch."""
 
     counts: list[int]
+    lost: list[int]
 
     def vectors(self, places: Sequence[int]) -> NDArray[np.float32]: ...
 
@@ -31,15 +33,22 @@ class TokenizedTexts(Protocol):
 class TextEncoder(Protocol):
     dimensions: int
 
-    def tokenized(self, texts: Sequence[str], max_length: int) -> TokenizedTexts: ...
+    def tokenized(self, texts: Sequence[str], role: Role) -> TokenizedTexts: ...
 
 
 class Limits(NamedTuple):
-    """``token_budget`` and ``max_length`` are the card's; ``workers`` is the operator's and changes no bytes."""
+    """``token_budget`` is the card's; ``workers`` is the operator's and changes no bytes."""
 
     token_budget: int
-    max_length: int
     workers: int
+
+
+class Encoded(NamedTuple):
+    """``vectors``: float32, shape (texts, dimensions); ``tokens`` and ``lost``: of each text, kept and cut off, int64."""
+
+    vectors: NDArray[np.float32]
+    tokens: NDArray[np.int64]
+    lost: NDArray[np.int64]
 
 
 def packed(token_counts: Sequence[int], token_budget: int) -> list[list[int]]:
@@ -57,13 +66,13 @@ def packed(token_counts: Sequence[int], token_budget: int) -> list[list[int]]:
     return batches
 
 
-def encode_block(encoder: TextEncoder, texts: Sequence[str], limits: Limits) -> NDArray[np.float32]:
-    """Vectors of at most ``BLOCK_ROWS`` texts, float32, shape (texts, dimensions)."""
+def encode_block(encoder: TextEncoder, texts: Sequence[str], role: Role, limits: Limits) -> Encoded:
+    """At most ``BLOCK_ROWS`` texts, encoded."""
     import torch
 
     different = list(dict.fromkeys(texts))
     vectors = np.zeros((len(different), encoder.dimensions), np.float32)
-    tokens = encoder.tokenized(different, limits.max_length)
+    tokens = encoder.tokenized(different, role)
     counts = tokens.counts
     batches = packed(counts, limits.token_budget)
     # With its padding, since that is what takes the time; a batch's last text is its longest.
@@ -79,15 +88,21 @@ def encode_block(encoder: TextEncoder, texts: Sequence[str], limits: Limits) -> 
         for (batch, encoded), done in zip(pool.map(encode, batches), work, strict=True):
             vectors[batch] = encoded
             advance(done)
-    place = {text: i for i, text in enumerate(different)}
-    result: NDArray[np.float32] = vectors[[place[text] for text in texts]] if len(texts) else vectors
-    return result
+    place_of = {text: place for place, text in enumerate(different)}
+    places = np.array([place_of[text] for text in texts], np.int64)
+    return Encoded(vectors[places], np.array(counts, np.int64)[places], np.array(tokens.lost, np.int64)[places])
 
 
-def encode_texts(encoder: TextEncoder, texts: Sequence[str], limits: Limits) -> NDArray[np.float32]:
-    """Vectors of any number of texts, block by block."""
-    blocks = [encode_block(encoder, texts[i : i + BLOCK_ROWS], limits) for i in range(0, len(texts), BLOCK_ROWS)]
-    return np.concatenate(blocks) if blocks else np.zeros((0, encoder.dimensions), np.float32)
+def encode_texts(encoder: TextEncoder, texts: Sequence[str], role: Role, limits: Limits) -> Encoded:
+    """Any number of texts, block by block."""
+    return joined(
+        [encode_block(encoder, texts[start:end], role, limits) for start, end in [*blocks_of(len(texts))] or [(0, 0)]]
+    )
+
+
+def joined(parts: Sequence[Encoded]) -> Encoded:
+    """At least one block's texts after another's."""
+    return Encoded(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def blocks_of(count: int) -> Iterator[tuple[int, int]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.dense.encoder import Encoder
 from harness.dense.encoding import BLOCK_ROWS
 from harness.dense.jobs import EncodingJob, TextBlock
+from harness.dense.roles import Role
 from harness.dense.search import QUERY_TILE, Tiles, exact_search
 from harness.dense.store import as_float32
 from harness.estimate import FIRST_SAMPLE, Figure, spread, timed_on_sample
@@ -26,7 +27,7 @@ class Planned:
     docs: Passages
     block: Callable[[Sequence[Doc]], TextBlock]
     questions: Sequence[str]
-    question_max_length: int
+    question_role: Role
     unanswered: int
     depth: int
     rows: int
@@ -54,7 +55,7 @@ def times_and_memory(planned: Planned, encoder: Encoder, job: EncodingJob, threa
         return planned.block([docs[place : place + 1][0] for place in places])
 
     def questions_at(places: Sequence[int]) -> TextBlock:
-        return TextBlock([planned.questions[place] for place in places], planned.question_max_length)
+        return TextBlock([planned.questions[place] for place in places], planned.question_role)
 
     left = len(docs) - planned.rows
     sample = block_at(spread(len(docs), FIRST_SAMPLE))
@@ -85,9 +86,9 @@ def times_and_memory(planned: Planned, encoder: Encoder, job: EncodingJob, threa
 
 
 def _tokens(encoder: Encoder, block: TextBlock) -> int:
-    tokens = sum(encoder.token_counts(block.texts, block.max_length)) if block.texts else 0
+    tokens = sum(encoder.token_counts(block.texts, block.role)) if block.texts else 0
     if block.to_fuse is not None and block.to_fuse.texts:
-        tokens += sum(encoder.token_counts(block.to_fuse.texts, block.to_fuse.max_length))
+        tokens += sum(encoder.token_counts(block.to_fuse.texts, block.to_fuse.role))
     return tokens
 
 

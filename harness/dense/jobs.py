@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.dense.encoder import Encoder, EncoderSettings, loaded_encoder
-from harness.dense.encoding import Limits, blocks_of, encode_block, encode_texts
+from harness.dense.encoder import Encoder, loaded_encoder
+from harness.dense.encoding import Encoded, Limits, blocks_of, encode_block, encode_texts, joined
 from harness.dense.fusion import FusionSettings, fuse
+from harness.dense.loading import EncoderSettings
+from harness.dense.roles import Role, Use
 from harness.dense.search import BestDocuments, Candidates, Tiles, exact_search
 from harness.dense.store import VectorStore, as_float32
+from harness.dense.truncation import NOTHING_CUT, Cut, cut_of
 from harness.engine import Engine
 from harness.order import keys_of
 
@@ -28,16 +31,24 @@ class ToFuse(NamedTuple):
 
     texts: Sequence[str]
     owners: NDArray[np.int64]
-    max_length: int
+    role: Role
     settings: FusionSettings
 
 
 class TextBlock(NamedTuple):
-    """At most ``BLOCK_ROWS`` texts to encode together; the result is their vectors, float32, shape (texts, dimensions)."""
+    """At most ``BLOCK_ROWS`` texts to encode together."""
 
     texts: Sequence[str]
-    max_length: int
+    role: Role
     to_fuse: ToFuse | None = None
+
+
+class EncodedBlock(NamedTuple):
+    """A block's texts, and what was counted of those fused with them; ``use``: how the block's own were encoded."""
+
+    encoded: Encoded
+    use: Use
+    fused: Cut
 
 
 @dataclass(frozen=True)
@@ -52,33 +63,40 @@ class EncodingJob:
     def files(self) -> Mapping[str, Path]:
         return {"model": self.settings.path}
 
-    def opened(self, files: Mapping[str, Path]) -> Callable[[TextBlock], NDArray[np.float32]]:
+    def opened(self, files: Mapping[str, Path]) -> Callable[[TextBlock], EncodedBlock]:
         return self.computed_by(loaded_encoder(replace(self.settings, path=files["model"])))
 
-    def computed_by(self, encoder: Encoder) -> Callable[[TextBlock], NDArray[np.float32]]:
-        def encoded(block: TextBlock) -> NDArray[np.float32]:
-            vectors = encode_block(encoder, block.texts, self._limits(block.max_length))
-            if (more := block.to_fuse) is None:
-                return vectors
-            queries = encode_texts(encoder, more.texts, self._limits(more.max_length))
-            return fuse(vectors, queries, more.owners, more.settings)
+    def computed_by(self, encoder: Encoder) -> Callable[[TextBlock], EncodedBlock]:
+        limits = Limits(self.token_budget, self.batches_at_once)
 
-        return encoded
+        def computed(block: TextBlock) -> EncodedBlock:
+            encoded, fused = encode_block(encoder, block.texts, block.role, limits), NOTHING_CUT
+            if (more := block.to_fuse) is not None:
+                queries = encode_texts(encoder, more.texts, more.role, limits)
+                encoded = encoded._replace(vectors=fuse(encoded.vectors, queries.vectors, more.owners, more.settings))
+                fused = cut_of(queries)
+            return EncodedBlock(encoded, encoder.use(block.role), fused)
 
-    def _limits(self, max_length: int) -> Limits:
-        return Limits(self.token_budget, max_length, self.batches_at_once)
-
-
-def dimensions_of(engine: Engine, job: EncodingJob) -> int:
-    """Dimensions of the model's vectors; that it can be loaded shows itself here, before anything is encoded."""
-    [nothing] = engine.results(job, [TextBlock([], 2)])
-    return int(nothing.shape[1])
+        return computed
 
 
-def encoded_by(engine: Engine, job: EncodingJob, texts: Sequence[str], max_length: int) -> NDArray[np.float32]:
-    """Vectors of any number of texts, block by block, float32, shape (texts, dimensions)."""
-    blocks = [TextBlock(texts[start:end], max_length) for start, end in blocks_of(len(texts))]
-    return np.concatenate(list(engine.results(job, blocks or [TextBlock([], max_length)])))
+class Opened(NamedTuple):
+    """What a model is, and how it encodes the texts of each role that was asked for."""
+
+    dimensions: int
+    uses: tuple[Use, ...]
+
+
+def opened_model(engine: Engine, job: EncodingJob, roles: Sequence[Role]) -> Opened:
+    """That the model can be loaded, and can encode what the card asks, shows itself here, before anything is encoded."""
+    found = list(engine.results(job, [TextBlock([], role) for role in roles]))
+    return Opened(int(found[0].encoded.vectors.shape[1]), tuple(block.use for block in found))
+
+
+def encoded_by(engine: Engine, job: EncodingJob, texts: Sequence[str], role: Role) -> Encoded:
+    """Any number of texts, block by block."""
+    blocks = [TextBlock(texts[start:end], role) for start, end in blocks_of(len(texts))]
+    return joined([block.encoded for block in engine.results(job, blocks or [TextBlock([], role)])])
 
 
 class StoredTiles:

@@ -14,16 +14,17 @@ _CHECKED = 256
 """Rows and columns of the matrices whose product is held against double precision."""
 
 
-def use_onednn(model: torch.nn.Module) -> None:
-    """Let the linear layers of a model compute with oneDNN wherever they are float32 on the CPU.
+def use_onednn(model: torch.nn.Module) -> str:
+    """Let the linear layers of a model compute with oneDNN wherever they are float32 on the CPU; returns the kernel's name.
 
     Only how they multiply changes: weights stay where they are, for code that reads them. Sums are rounded in another order.
     """
     import torch
 
-    for module in model.modules():
-        if type(module) is torch.nn.Linear and "forward" not in vars(module):
-            module.forward = partial(_forward, module)  # type: ignore[method-assign]
+    layers = [module for module in model.modules() if type(module) is torch.nn.Linear and "forward" not in vars(module)]
+    for module in layers:
+        module.forward = partial(_forward, module)  # type: ignore[method-assign]
+    return "torch-fused" if layers and _has_onednn() else "torch"
 
 
 def _forward(layer: torch.nn.Linear, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - as torch calls it
@@ -40,12 +41,18 @@ def linear(values: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
     """``values`` (..., inner) times ``weight`` (outer, inner) transposed, plus ``bias`` (outer,), all float32 on the CPU."""
     import torch
 
-    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not (available and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+    if not _has_onednn():
         return torch.nn.functional.linear(values, weight, bias)
     # What torch's compiler takes for linear layers in its own code.
     found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(values, weight, bias, "none", [], "")
     return found
+
+
+def _has_onednn() -> bool:
+    import torch
+
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return bool(available) and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 @cache

@@ -2,33 +2,61 @@
 
 The libraries' own switches (``use_safetensors``, ``trust_remote_code``) leave gaps that a folder's files can use: modules
 that read ``pytorch_model.bin``, an index that names a pickle, class names that are imported, kernels and tokenizers from
-elsewhere. What is not known to be harmless is refused here, before a library sees the folder.
+elsewhere, pipes that nothing is ever written to. What is not known to be harmless is refused here, before a library sees
+the folder.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from harness.errors import Finding, InvalidInput
+from harness.limits import MODEL_FILES, MODEL_JSON_BYTES
+from harness.reading import read_bytes
 
-_MAX_JSON_BYTES = 16 << 20
 _PICKLES = frozenset(
     {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".msgpack", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
 )
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_PLACES = r"sentence_transformers\.(?:models|base\.modules|sentence_transformer\.modules)(?:\.[a-z_]+)*"
 _MODULE = re.compile(
-    r"sentence_transformers\.(?:models|base\.modules|sentence_transformer\.modules)(?:\.[a-z_]+)*"
-    r"\.(?:Dense|Dropout|LayerNorm|Normalize|Pooling|StaticEmbedding|Transformer|WeightedLayerPooling)"
+    _PLACES
+    + r"\.(?:Asym|Dense|Dropout|LayerNorm|Normalize|Pooling|Router|StaticEmbedding|Transformer|WeightedLayerPooling)"
 )
+_ROUTER = re.compile(_PLACES + r"\.(?:Asym|Router)")
+_LIBRARIES = ("sentence_transformers", "transformers")
 _ACTIVATION = re.compile(r"torch\.nn\.modules\.(?:activation|linear)\.[A-Za-z]+")
 _ELSEWHERE = (
     *("allow_all_kernels", "base_model_name_or_path", "gguf_file", "tokenizer_name_or_path"),
     *("transformers_weights", "use_kernels"),
 )
+_ROUTERS_DEEP = 4
+
+
+class Module(NamedTuple):
+    """One module of a sentence-transformers model: the file that names it, its folder there, and its class."""
+
+    named_in: str
+    path: str
+    type: str
+
+
+def model_name(folder: Path) -> str:
+    """A model's name for people: the folder's, or of a snapshot in the hub's cache the repository's.
+
+    >>> model_name(Path("models--org--name/snapshots/0123abc")), model_name(Path("models/mine"))
+    ('org/name', 'mine')
+    """
+    repository = folder.parent.parent.name
+    if folder.parent.name == "snapshots" and repository.startswith("models--"):
+        return repository.removeprefix("models--").replace("--", "/")
+    return folder.name
 
 
 def check_model_files(folder: Path, auto_class: str = "AutoModel") -> None:
@@ -36,21 +64,29 @@ def check_model_files(folder: Path, auto_class: str = "AutoModel") -> None:
 
     ``auto_class``: the class of transformers that is to load the model, for what is said about pickles.
     """
-    findings = [*_pickles(folder, auto_class), *_indexes(folder)]
-    for path, config in _configs(folder):
-        findings += [Finding("error", _shown(folder, path), what, expected) for what, expected in _faults(config)]
-    if (folder / "adapter_config.json").is_file():
-        merge = "merge the adapter into its model and save that"
-        findings.append(Finding("error", f"{folder.name}/adapter_config.json", "weights of another model", "", merge))
+    findings = [*_strange_files(folder)]
+    # What is a pipe or lies nowhere is not read for more findings.
+    if not findings:
+        findings = [*_places_of_modules(folder), *_pickles(folder, auto_class), *_indexes(folder)]
+        for path, config in _configs(folder):
+            findings += [Finding("error", _shown(folder, path), what, expected) for what, expected in _faults(config)]
+        if (folder / "adapter_config.json").is_file():
+            merge = "merge the adapter into its model and save that"
+            findings.append(
+                Finding("error", f"{model_name(folder)}/adapter_config.json", "weights of another model", "", merge)
+            )
     if findings:
-        raise InvalidInput(f"the model in {folder.name} is not loaded", findings)
+        raise InvalidInput(f"the model in {model_name(folder)} is not loaded", findings)
 
 
 def missing_weights(folder: Path, auto_class: str = "AutoModel") -> str:
     """What to say of a folder without any safetensors file, as of a hub model that is published as a pickle; else empty."""
     if any(folder.rglob("*.safetensors")):
         return ""
-    return f"; it has no safetensors file, and if it comes as a pickle, {_convert(folder, auto_class)}"
+    said = f"; it has no safetensors file, and if it comes as a pickle, {_convert(folder, auto_class)}"
+    if model_name(folder) != folder.name:
+        said += "; if its safetensors files are missing from this machine's cache alone, let them be fetched again"
+    return said
 
 
 def code_needed(folder: Path) -> str | None:
@@ -58,27 +94,106 @@ def code_needed(folder: Path) -> str | None:
 
     A model that names classes of its own is not what the libraries' class of the same ``model_type`` would make of it,
     so that such names count even where a library would go on without them. Raises ``InvalidInput`` for code of a
-    further repository, which no revision of the model pins.
+    further repository, which no revision of the model pins, and for a module of the libraries that is not used here.
     """
     named = list(_named_classes(folder))
     if foreign := [name for name in named if "--" in name]:
         raise InvalidInput(
-            f"the model in {folder.name} takes code from another repository ({foreign[0]}), whose revision nothing pins; "
-            "copy that code into the model's own folder and change auto_map"
+            f"the model in {model_name(folder)} takes code from another repository ({foreign[0]!r:.200}), whose revision "
+            "nothing pins; copy that code into the model's own folder and change auto_map"
         )
-    return next((name for name in named if not _MODULE.fullmatch(name)), None)
+    unknown = [name for name in named if not _MODULE.fullmatch(name)]
+    if unused := [name for name in unknown if name.partition(".")[0] in _LIBRARIES]:
+        raise InvalidInput(
+            f"the model in {model_name(folder)} has a module that is not supported ({unused[0]!r:.200}); supported are "
+            "Transformer, StaticEmbedding, Pooling, Dense, Normalize, LayerNorm, Dropout, WeightedLayerPooling and "
+            "Router of sentence-transformers"
+        )
+    return next(iter(unknown), None)
 
 
-def _modules(folder: Path) -> list[Mapping[str, Any]]:
+def modules_of(folder: Path) -> list[Module]:
+    """The modules that modules.json names, and those that its routers name; none where it is a plain model.
+
+    Raises ``InvalidInput`` where one of these files is not what sentence-transformers writes.
+    """
     path = folder / "modules.json"
-    modules = _read_json(path) if path.is_file() else []
-    if not (isinstance(modules, list) and all(isinstance(m, Mapping) and "type" in m for m in modules)):
-        raise InvalidInput(f"{folder.name}/modules.json is not a list of modules with their types")
-    return modules
+    if not path.is_file():
+        return []
+    named_in = f"{model_name(folder)}/modules.json"
+    modules = read_model_json(path)
+    if not (isinstance(modules, list) and modules and all(_is_module(module) for module in modules)):
+        raise InvalidInput(f"{named_in} is not a list of modules, each with its type, name and path as texts")
+    top = [Module(named_in, module.get("path") or "", module["type"]) for module in modules]
+    return [found for module in top for found in (module, *_routed(folder, module, _ROUTERS_DEEP))]
+
+
+def _is_module(module: Any) -> bool:
+    return (
+        isinstance(module, Mapping)
+        and isinstance(module.get("type"), str)
+        and isinstance(module.get("path", ""), str | None)
+    )
+
+
+def _routed(folder: Path, router: Module, depth: int) -> Iterator[Module]:
+    if not _ROUTER.fullmatch(router.type) or _below(folder, router.path) is None:
+        return
+    if not depth:
+        raise InvalidInput(f"{router.named_in} has routers inside of routers, more than {_ROUTERS_DEEP} deep")
+    home = folder / router.path
+    file = next((home / name for name in ("router_config.json", "config.json") if (home / name).is_file()), None)
+    config = read_model_json(file) if file is not None else None
+    types = config.get("types") if isinstance(config, Mapping) else None
+    named_in = _shown(folder, file) if file is not None else f"{router.named_in}, {router.path or '.'}"
+    if not (isinstance(types, Mapping) and all(isinstance(kind, str) for kind in types.values())):
+        raise InvalidInput(f"{named_in}: no `types` of a router's modules, as sentence-transformers writes them")
+    for name, kind in types.items():
+        # A route's folder lies in the router's; what is not a folder's name is reported with the modules' paths.
+        module = Module(named_in, f"{router.path}/{name}".removeprefix("/"), kind)
+        yield module
+        yield from _routed(folder, module, depth - 1)
+
+
+def _below(folder: Path, path: str) -> Path | None:
+    """The place of that relative path; None where it is no path, or leads out of the folder."""
+    parts = PurePosixPath(path).parts
+    if "\0" in path or path.startswith("/") or ".." in parts or any(len(os.fsencode(part)) > 255 for part in parts):
+        return None
+    try:
+        place = folder / path
+        # A snapshot of the hub is a folder of links, its folders are none.
+        return place if place.resolve().is_relative_to(folder.resolve()) else None
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
+def _places_of_modules(folder: Path) -> Iterator[Finding]:
+    for module in modules_of(folder):
+        if _below(folder, module.path) is None:
+            yield Finding("error", module.named_in, f"path {module.path!r:.200}", "a folder below the model's")
+
+
+def _strange_files(folder: Path) -> Iterator[Finding]:
+    """Pipes, devices and sockets, which a library would read for ever. Raises ``InvalidInput`` for far too many files."""
+    count = 0
+    for home, folders, files in os.walk(folder):
+        count += len(folders) + len(files)
+        if count > MODEL_FILES:
+            raise InvalidInput(f"the model in {model_name(folder)} has over {MODEL_FILES:,} files, which none has")
+        for name in sorted(files):
+            path = Path(home) / name
+            try:
+                mode = path.stat().st_mode
+            except OSError as error:
+                yield Finding("error", _shown(folder, path), f"cannot be read: {error.strerror}", "a file")
+                continue
+            if not stat.S_ISREG(mode):
+                yield Finding("error", _shown(folder, path), "a pipe, a device or a socket", "a file")
 
 
 def _named_classes(folder: Path) -> Iterator[str]:
-    yield from (str(module["type"]) for module in _modules(folder))
+    yield from (module.type for module in modules_of(folder))
     for _, config in _configs(folder):
         own = config.get("auto_map")
         for value in own.values() if isinstance(own, Mapping) else []:
@@ -90,15 +205,8 @@ def _pickles(folder: Path, auto_class: str) -> Iterator[Finding]:
 
     Libraries look in the model's folder and in those of its modules; exports for other engines may lie beside them.
     """
-    places = {folder}
-    for module in _modules(folder):
-        place = folder / str(module.get("path") or "")
-        if not place.resolve().is_relative_to(folder.resolve()):
-            yield Finding(
-                "error", f"{folder.name}/modules.json", f"path {module['path']!r}", "a folder below the model's"
-            )
-        elif place.is_dir():
-            places.add(place)
+    named = (_below(folder, module.path) for module in modules_of(folder))
+    places = {folder, *(place for place in named if place is not None and place.is_dir())}
     for path in sorted(path for place in places for path in place.iterdir()):
         if path.suffix in _PICKLES and not any((path.parent / name).is_file() for name in _WEIGHTS):
             what = "weights are read from safetensors only, never from a pickle"
@@ -106,7 +214,7 @@ def _pickles(folder: Path, auto_class: str) -> Iterator[Finding]:
 
 
 def _convert(folder: Path, auto_class: str) -> str:
-    name, target = repr(folder.name), repr(f"{folder.name}-safetensors")
+    name, target = repr(model_name(folder)), repr(f"{model_name(folder).replace('/', '-')}-safetensors")
     plain = f"{auto_class}.from_pretrained({name}).save_pretrained({target}) and the same with AutoTokenizer"
     if auto_class != "AutoModel":
         return f"convert it where you trust it, with {plain}"
@@ -115,17 +223,21 @@ def _convert(folder: Path, auto_class: str) -> str:
 
 def _indexes(folder: Path) -> Iterator[Finding]:
     for path in sorted(folder.rglob("*.index.json")):
-        index = _read_json(path)
+        index = read_model_json(path)
         weights = index.get("weight_map") if isinstance(index, Mapping) else None
-        names = set(weights.values()) if isinstance(weights, Mapping) else set()
-        for name in sorted(map(str, names)):
+        if not isinstance(weights, Mapping):
+            continue
+        for name in sorted({str(name) for name in weights.values()}):
             if not re.fullmatch(r"[\w-][\w.-]*\.safetensors", name):
-                yield Finding("error", _shown(folder, path), f"names {name!r}", "safetensors files beside it")
+                yield Finding("error", _shown(folder, path), f"names {name!r:.200}", "safetensors files beside it")
+            # Path.is_file would raise for a name of 5,000 characters.
+            elif not os.path.isfile(path.parent / name):  # noqa: PTH113
+                yield Finding("error", _shown(folder, path), f"names {name!r:.200}, which is not there")
 
 
 def _configs(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     for path in sorted(folder.rglob("*config*.json")):
-        content = _read_json(path)
+        content = read_model_json(path)
         if isinstance(content, Mapping):
             yield path, content
 
@@ -147,14 +259,15 @@ def _faults(value: Any) -> Iterator[tuple[str, str]]:
         yield from _faults(item)
 
 
-def _read_json(path: Path) -> Any:
+def read_model_json(path: Path) -> Any:
+    """A JSON file of a model. Raises ``InvalidInput``: not JSON, not a file, larger than any such file is."""
+    where = f"{model_name(path.parent)}/{path.name}"
     try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise InvalidInput(f"{path.parent.name}/{path.name} is larger than {_MAX_JSON_BYTES} bytes, which none is")
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError, OSError) as error:
-        raise InvalidInput(f"{path.parent.name}/{path.name} is not a JSON file: {error}") from error
+        # Not `parse_json`: tokenizers write numbers of a hundred bits for "no maximum".
+        return json.loads(read_bytes(path, MODEL_JSON_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{where} is not a JSON file: {error}") from error
 
 
 def _shown(folder: Path, path: Path) -> str:
-    return f"{folder.name}/{path.relative_to(folder).as_posix()}"
+    return f"{model_name(folder)}/{path.relative_to(folder).as_posix()}"

@@ -20,12 +20,30 @@ from harness.files import explained_write_errors, write_text
 from harness.shards import Block, Shards, items_noted_in
 
 SCHEMA_VERSION = 3
+_NO_COUNTS: Mapping[str, int] = {}
 
 _CONVERTED_AT_ONCE = 1 << 15
 """Numbers converted in one call: torch shares out more among threads, and on a busy machine waits for the last of them."""
 
 _PIECE = 1 << 17
 """Numbers that are converted, checked, hashed and written before the next: so few stay in the processor's cache."""
+
+
+class NotFinite(InvalidInput):
+    """``rows``: of the vectors that are not finite, or too large for the store's dtype, as ``is_too_large`` says."""
+
+    def __init__(self, vectors: NDArray[Any], dtype: str) -> None:
+        finite = np.isfinite(vectors).all(axis=1)
+        with np.errstate(over="ignore"):
+            fits = np.isfinite(vectors.astype(dtype)).all(axis=1)
+        self.is_too_large = bool(finite.all())
+        self.rows = [int(row) for row in np.flatnonzero(~(fits if self.is_too_large else finite))]
+        what = f"too large for {dtype}" if self.is_too_large else "not finite"
+        super().__init__(f"{len(self.rows)} of {len(vectors)} vectors are {what}")
+
+
+class _FoundNotFinite(Exception):
+    pass
 
 
 class VectorStore:
@@ -55,19 +73,16 @@ class VectorStore:
     def size_bytes(self) -> int:
         return self._shards.size_bytes
 
-    def append(self, vectors: NDArray[Any], shard_bytes: int) -> None:
+    def append(self, vectors: NDArray[Any], shard_bytes: int, counts: Mapping[str, int] = _NO_COUNTS) -> None:
         """Add a block, shape (rows, dimensions), in a new shard file if this one has reached ``shard_bytes``.
 
-        Raises ``InvalidInput`` when the vectors are not finite in the store's dtype; nothing is added then.
+        ``counts``: what is kept beside it. Raises ``NotFinite`` when vectors are not finite in the store's dtype; nothing
+        is added then.
         """
-        self._shards.append(map(self._checked, _pieces(vectors, self.dtype)), len(vectors), shard_bytes)
-
-    def _checked(self, piece: NDArray[Any]) -> memoryview:
-        if not _all_finite(piece):
-            raise InvalidInput(
-                f'vectors are not finite, or too large for {self.dtype.name}; use store_dtype = "float32" in the card'
-            )
-        return piece.view(np.uint8).data
+        try:
+            self._shards.append(map(_checked, _pieces(vectors, self.dtype)), len(vectors), shard_bytes, counts)
+        except _FoundNotFinite:
+            raise NotFinite(vectors, self.dtype.name) from None
 
     def read(self, index: int) -> NDArray[np.float32]:
         """The vectors of a block as float32. Raises ``InvalidInput`` when they are not what was written."""
@@ -80,6 +95,12 @@ class VectorStore:
         if data is None:
             raise InvalidInput(f"{self._shards.path_of(block)} is damaged; run the same command again")
         return np.frombuffer(data, dtype=self.dtype).reshape(block.items, self.dimensions)
+
+
+def _checked(piece: NDArray[Any]) -> memoryview:
+    if not _all_finite(piece):
+        raise _FoundNotFinite
+    return piece.view(np.uint8).data
 
 
 def rows_left_in(path: Path, description: Mapping[str, Any], dimensions: int, dtype: str) -> int:
