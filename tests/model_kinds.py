@@ -61,35 +61,27 @@ def _config(family: str) -> Any:
     sizes: dict[str, Any] = {"hidden_size": DIMENSIONS, "num_hidden_layers": 2, "num_attention_heads": 2}
     encoder = {**sizes, "intermediate_size": 32, "max_position_embeddings": 64}
     decoder = {**encoder, "num_key_value_heads": 1, "head_dim": 8}
-    match family:
-        case "bert":
-            return transformers.BertConfig(**encoder)
-        case "xlm-roberta":
-            return transformers.XLMRobertaConfig(**encoder, type_vocab_size=1)
-        case "mpnet":
-            return transformers.MPNetConfig(**encoder)
-        case "distilbert":
-            return transformers.DistilBertConfig(
-                dim=DIMENSIONS, n_layers=2, n_heads=2, hidden_dim=32, max_position_embeddings=64
-            )
-        case "modernbert":
-            return transformers.ModernBertConfig(**encoder)
-        case "fnet":
-            return transformers.FNetConfig(**{**encoder, "use_tpu_fourier_optimizations": False})
-        case "t5":
-            return transformers.T5Config(d_model=DIMENSIONS, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
-        case "bart":
-            layers = {f"{side}_layers": 1 for side in ("encoder", "decoder")}
-            heads = {f"{side}_attention_heads": 2 for side in ("encoder", "decoder")}
-            widths = {f"{side}_ffn_dim": 32 for side in ("encoder", "decoder")}
-            return transformers.BartConfig(d_model=DIMENSIONS, max_position_embeddings=64, **layers, **heads, **widths)
-        case "llama":
-            return transformers.LlamaConfig(**decoder)
-        case "qwen3":
-            return transformers.Qwen3Config(**decoder)
-        case "gpt2":
-            return transformers.GPT2Config(n_embd=DIMENSIONS, n_layer=2, n_head=2, n_positions=64)
-    raise AssertionError(family)
+    distilled = {"dim": DIMENSIONS, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64}
+    of_bart = {
+        f"{side}_{name}": value
+        for side in ("encoder", "decoder")
+        for name, value in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 32))
+    }
+    config, values = {
+        "bert": (transformers.BertConfig, encoder),
+        "xlm-roberta": (transformers.XLMRobertaConfig, {**encoder, "type_vocab_size": 1}),
+        "mpnet": (transformers.MPNetConfig, encoder),
+        "distilbert": (transformers.DistilBertConfig, distilled),
+        "modernbert": (transformers.ModernBertConfig, encoder),
+        # It mixes all places of a batch's row, padding too.
+        "fnet": (transformers.FNetConfig, encoder),
+        "t5": (transformers.T5Config, {"d_model": DIMENSIONS, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}),
+        "bart": (transformers.BartConfig, {"d_model": DIMENSIONS, "max_position_embeddings": 64, **of_bart}),
+        "llama": (transformers.LlamaConfig, decoder),
+        "qwen3": (transformers.Qwen3Config, decoder),
+        "gpt2": (transformers.GPT2Config, {"n_embd": DIMENSIONS, "n_layer": 2, "n_head": 2, "n_positions": 64}),
+    }[family]
+    return config(**values)
 
 
 def _plain(family: str, **options: Any) -> Callable[[Path], Path]:

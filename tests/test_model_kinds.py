@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import model_kinds
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_kinds import KINDS, Kind
@@ -31,6 +33,15 @@ TEXTS = (
 )
 ROLES = {"query": QUESTIONS, "document": PASSAGES}
 _home = tempfile.TemporaryDirectory(prefix="model-kinds-")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """For matrices as small as these, more threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class Both:
