@@ -180,7 +180,8 @@ def _row(
             )
             for column, value in means.items()
         }
-    warnings = [f"{part}: {text}" for part, texts in score.context["warnings"].items() for text in texts]
+    warnings = [*manifest.notes]
+    warnings += [f"{part}: {text}" for part, texts in score.context["warnings"].items() for text in texts]
     for part, found in score.context["ties"].items():
         worst, best = percent(found["worst"]), percent(found["best"])
         if worst != best:

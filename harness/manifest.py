@@ -87,6 +87,12 @@ class Manifest(Record):
         return migrated("card", self.method["card"], f"manifest of {self.tag}, card")
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever reads the row should know of how it was made, such as texts that were cut."""
+        noted = self.execution.get("notes", [])
+        return tuple(text for text in noted if isinstance(text, str)) if isinstance(noted, list) else ()
+
+    @property
     def is_made_here(self) -> bool:
         return self.execution.get("provenance") != RUN_FILES
 

@@ -47,7 +47,8 @@ from harness.withdrawal import read_withdrawal
 class Outcome:
     """Where the run lies, and whether it was there already or how many of its rankings were resumed.
 
-    ``edited``: keys of the card that were brought up to date in a recorded run.
+    ``edited``: keys of the card that were brought up to date in a recorded run. ``notes``: what its manifest notes of how it
+    was made, such as texts that were cut.
     """
 
     folder: Path
@@ -55,6 +56,7 @@ class Outcome:
     resumed: int
     queries: int
     edited: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,10 +187,11 @@ def run_system(
         texts: dict[str, bytes] = {}
         for group, path in zip(groups, journals, strict=True):
             texts |= _texts_of(group, path, run.name)
-        _record_run(run.folder, texts, _manifest(run, made, _execution(own, memory), texts))
+        manifest = _manifest(run, made, _execution(own, memory), texts)
+        _record_run(run.folder, texts, manifest)
         for path in journals:
             path.unlink()
-    return Outcome(run.folder, reused=False, resumed=resumed, queries=run.queries)
+    return Outcome(run.folder, reused=False, resumed=resumed, queries=run.queries, notes=manifest.notes)
 
 
 def another_run(run: Prepared, reasons: Iterable[str]) -> InvalidInput:

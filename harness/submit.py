@@ -81,8 +81,8 @@ def submit_system(target: Target, card: str, context: Context) -> Submission:
     _check_sources(loaded, _static_sources(loaded, context.consent))
 
     def made(folder: Path) -> list[str]:
-        run_system(target.track, loaded, folder.parent.parent, context)
-        return [] if card in card_names() else _copy_own_files(loaded, folder, context.consent)
+        notes = run_system(target.track, loaded, folder.parent.parent, context).notes
+        return [*notes, *([] if card in card_names() else _copy_own_files(loaded, folder, context.consent))]
 
     return _taken_in(target, loaded.card, made)
 

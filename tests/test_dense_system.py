@@ -23,6 +23,7 @@ from harness.dense import encoding
 from harness.errors import InvalidInput
 from harness.files import exclusive
 from harness.manifest import read_manifest, run_file
+from harness.pipeline import comparison_of, leaderboard_of, score_all
 from harness.run import Outcome, run_system
 from harness.runs import read_run
 from harness.system import Context
@@ -335,3 +336,27 @@ def test_a_killed_run_goes_on_to_the_bytes_of_an_undisturbed_one(tmp_path: Path,
     assert {k: v[0] for k, v in stored.items()} == {k: v[0] for k, v in undisturbed.items()}
     assert outcome.resumed == (0 if stage == "encoding" else left)
     assert not list(home.glob("work/small/*/rankings-*.jsonl"))
+
+
+def test_what_was_cut_is_noted_in_the_manifest_told_by_the_command_and_shown_on_the_row(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from harness.cli import app
+
+    track = write_track(tmp_path)
+    card = write_card(tmp_path / "card", query_max_length=4, query_prompt="sea ")
+    invoked = CliRunner().invoke(app, ["run", str(track), str(card), "--runs", str(tmp_path / "runs")])
+    assert invoked.exit_code == 0, invoked.output
+    manifest = read_manifest(tmp_path / "runs" / "small" / "dense")
+    assert manifest.execution["prompts"] == {"query": "sea ", "passage": ""}
+    assert manifest.execution["truncated"]["queries"] == {"fi": len(QUERIES)}
+    assert manifest.execution["kernel"] in ("torch-fused", "torch")
+    [note] = manifest.notes
+    assert note.startswith(f"cut at 4 tokens, questions: {len(QUERIES)} of {len(QUERIES)} fi")
+    assert f"warning: dense: {note}" in invoked.output
+    shown = CliRunner().invoke(app, ["report", str(tmp_path / "runs/small/dense"), "--track", str(track)])
+    assert f"warning: {note}" in shown.output
+    loaded, runs = load_track(str(track)), tmp_path / "runs"
+    scores = score_all(loaded, runs)
+    board = leaderboard_of(loaded, runs, scores, comparison_of(loaded, runs, scores))
+    assert note in board.rows[0].warnings

@@ -21,6 +21,7 @@ from harness.dense import encoding
 from harness.dry_run import Plan, plan_of
 from harness.estimate import spread, timed_on_sample
 from harness.journal import Journal
+from harness.manifest import read_manifest
 from harness.records import Ranking
 from harness.run import prepared, run_system
 from harness.system import Context
@@ -136,8 +137,8 @@ def test_bm25_says_that_its_index_takes_memory_and_no_disk(folder: Path) -> None
     found = plan(folder, "bm25", timed=True)
     assert amounts_of(found, "disk")["index"] == 0
     assert amounts_of(found, "memory")["index"] > 0
-    run_system(load_track("track.toml"), load_card("bm25"), Path("runs"), own := context(folder))
-    [index] = [stage for stage in own.record.stages if stage["name"] == "index"]
+    outcome = run_system(load_track("track.toml"), load_card("bm25"), Path("runs"), context(folder))
+    [index] = [stage for stage in read_manifest(outcome.folder).execution["stages"] if stage["name"] == "index"]
     assert amounts_of(found, "memory")["index"] == index["bytes"]
     assert amounts_of(found, "time").keys() == {"index", "search"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import os
 import pickle
 import shutil
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 import tiny_models
 
 from harness.consent import Consent, PinnedModel
+from harness.dense import model_files
 from harness.dense.encoder import Encoder
 from harness.dense.loading import EncoderSettings
 from harness.dense.model_files import check_model_files, code_needed
@@ -261,6 +263,7 @@ def test_code_of_a_hub_model_is_trusted_by_its_commit(tmp_path: Path, monkeypatc
     commit = "0123456789abcdef" * 2 + "01234567"
     values = {"model": "organisation/model", "revision": commit}
     system = Dense(Dense.Parameters.model_validate(values, context={"folder": tmp_path}))
+    assert list(system.missing()) == []
     ((name, revision, patterns),) = asked
     assert (name, revision) == ("organisation/model", commit)
     assert not any(
@@ -278,3 +281,91 @@ def test_a_model_without_weights_says_how_to_convert_a_pickle(tmp_path: Path) ->
     (folder / "model.safetensors").unlink()
     with pytest.raises(InvalidInput, match=r"it has no safetensors file, and if it comes as a pickle, convert it"):
         load(folder, "cls")
+
+
+@pytest.mark.parametrize("name", ["config.json", "modules.json", "tokenizer.json", "1_Pooling/config.json"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "nothing"])
+def test_what_is_no_file_is_refused_and_never_read(tmp_path: Path, name: str, kind: str) -> None:
+    folder = model(tmp_path)
+    (folder / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to("/dev/zero" if kind == "device" else "nowhere")
+    with pytest.raises(InvalidInput, match=f"model/{name}: "):
+        load(folder)
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "a/" * 3000, 5, ["a"], {"a": 1}, "\ud800", "../" + "x" * 300])
+def test_a_path_that_is_none_is_named(tmp_path: Path, path: Any) -> None:
+    folder = model(tmp_path)
+    change(folder / "modules.json", lambda modules: modules[1].update(path=path))
+    with pytest.raises(InvalidInput, match=r"model/modules\.json") as error:
+        load(folder)
+    assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "weight_map", [{"a": ["b"]}, {"a": {"b": 1}}, {"a": None}, {"a": 5}, {"a": "x" * 5000 + ".safetensors"}]
+)
+def test_an_index_of_anything_but_names_is_refused(tmp_path: Path, weight_map: Any) -> None:
+    folder = model(tmp_path, "plain")
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    with pytest.raises(InvalidInput, match=r"model/model\.safetensors\.index\.json: names "):
+        load(folder, "cls")
+
+
+def test_a_shard_that_an_index_names_and_nobody_fetched_is_named(tmp_path: Path) -> None:
+    folder = model(tmp_path, "plain")
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(InvalidInput, match=r"names 'model-00001-of-00002\.safetensors', which is not there"):
+        load(folder, "cls")
+
+
+def test_a_home_folder_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_files, "MODEL_FILES", 5)
+    with pytest.raises(InvalidInput, match="has over 5 files"):
+        load(model(tmp_path))
+
+
+@pytest.mark.parametrize("config", [None, [], {"types": ["a"]}, {"types": {"a": 5}}, {}])
+def test_a_router_that_does_not_name_its_modules_is_refused(tmp_path: Path, config: Any) -> None:
+    folder = model(tmp_path)
+    kind = "sentence_transformers.models.Router"
+    change(folder / "modules.json", lambda modules: modules.append({"name": "3", "path": "3_Router", "type": kind}))
+    (folder / "3_Router").mkdir()
+    if config is not None:
+        (folder / "3_Router/router_config.json").write_text(json.dumps(config))
+    with pytest.raises(InvalidInput, match=r"3_Router.*no `types` of a router's modules"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("types", "message"),
+    [
+        ({"a": "own.Own"}, r"code of its own \(own\.Own\)"),
+        ({"a": "other/repository--own.Own"}, "code from another repository"),
+        ({"../../a": "sentence_transformers.models.Dense"}, "expected a folder below the model's"),
+        ({"a": "sentence_transformers.models.BoW"}, r"not supported \('sentence_transformers\.models\.BoW'\)"),
+    ],
+)
+def test_modules_of_a_router_are_held_to_what_modules_are(tmp_path: Path, types: Any, message: str) -> None:
+    folder = model(tmp_path)
+    (folder / "3_Router").mkdir()
+    kind = "sentence_transformers.base.modules.router.Router"
+    change(folder / "modules.json", lambda modules: modules.append({"name": "3", "path": "3_Router", "type": kind}))
+    (folder / "3_Router/router_config.json").write_text(json.dumps({"types": types, "structure": {}, "parameters": {}}))
+    with pytest.raises(InvalidInput, match=message):
+        load(folder)
+
+
+def test_a_hub_model_is_called_by_its_name_not_by_its_commit(tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--organisation--model" / "snapshots" / ("0" * 40)
+    shutil.copytree(tiny_models.shared().plain, snapshot)
+    (snapshot / "model.safetensors").unlink()
+    with pytest.raises(
+        InvalidInput, match=r"the model in organisation/model cannot be loaded.*let them be fetched"
+    ) as error:
+        load(snapshot, "cls")
+    assert "the model in 0000" not in str(error.value)

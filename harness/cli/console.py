@@ -38,6 +38,12 @@ def note(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def note_remarks(name: str, remarks: Iterable[str]) -> None:
+    """What is to be known of how a run was made, a line each."""
+    for remark in remarks:
+        note(f"warning: {name}: {remark}")
+
+
 def note_corrections(track: str, runs: Path, scores: Iterable[ScoreFile]) -> None:
     """Say which score files held other numbers than the runs beside them, and were made again."""
     for found in scores:

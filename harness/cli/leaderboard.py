@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import DEFAULT_REPORTS, Reports, Runs, note, note_corrections, print_findings
+from harness.cli.console import (
+    DEFAULT_REPORTS,
+    Reports,
+    Runs,
+    note,
+    note_corrections,
+    note_remarks,
+    print_findings,
+)
 from harness.cli.dry_run import DryRun, DryRunJson, check_options, show_plans
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.commands import DEFAULT_RUNS
@@ -119,6 +127,7 @@ def _run(track: Track, intended: Sequence[Intended], runs: Path, context: Contex
             outcome = run_system(track, one.card, runs, context, replacing=one.replacing or "nothing")
             if not outcome.reused:
                 note(f"{name}: {outcome.queries} queries run")
+                note_remarks(name, outcome.notes)
 
 
 def _best(board: Leaderboard, track: Track) -> str:

@@ -48,6 +48,8 @@ def report(
             print(f"{part}: " + ", ".join(f"{name} {percent(share)}" for name, share in shares.items()))
     if withdrawn := read_withdrawal(run):
         print(f"withdrawn on {withdrawn.date}: {withdrawn.reason}")
+    for text in manifest.notes:
+        print(f"warning: {text}")
     for part, texts in scores.context["warnings"].items():
         for text in texts:
             print(f"warning: {part}: {text}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import Runs, note, print_findings
+from harness.cli.console import Runs, note, note_remarks, print_findings
 from harness.cli.dry_run import DryRun, DryRunJson, check_options, show_plans
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.commands import DEFAULT_RUNS
@@ -59,3 +59,4 @@ def run(
         else:
             resumed = f", {outcome.resumed} of them resumed" if outcome.resumed else ""
             note(f"{name}: {outcome.queries} queries{resumed} -> {outcome.folder}")
+            note_remarks(name, outcome.notes)

@@ -37,6 +37,7 @@ _ELSEWHERE = (
     *("transformers_weights", "use_kernels"),
 )
 _ROUTERS_DEEP = 4
+_PATH_LENGTH, _NAME_BYTES = 1024, 255
 
 
 class Module(NamedTuple):
@@ -157,10 +158,11 @@ def _routed(folder: Path, router: Module, depth: int) -> Iterator[Module]:
 
 def _below(folder: Path, path: str) -> Path | None:
     """The place of that relative path; None where it is no path, or leads out of the folder."""
-    parts = PurePosixPath(path).parts
-    if "\0" in path or path.startswith("/") or ".." in parts or any(len(os.fsencode(part)) > 255 for part in parts):
+    if "\0" in path or path.startswith("/") or ".." in PurePosixPath(path).parts or len(path) > _PATH_LENGTH:
         return None
     try:
+        if any(len(os.fsencode(part)) > _NAME_BYTES for part in PurePosixPath(path).parts):
+            return None
         place = folder / path
         # A snapshot of the hub is a folder of links, its folders are none.
         return place if place.resolve().is_relative_to(folder.resolve()) else None
