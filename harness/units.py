@@ -12,6 +12,7 @@ Units = dict[tuple[str, str], tuple[str, str]]
 
 SHARE_WORTH_A_WARNING = 0.05
 _LARGE_UNIT = 0.25
+_FEW_UNITS = 30
 
 
 def units_of(track: Track) -> Units:
@@ -41,6 +42,11 @@ def unit_warnings(track: Track) -> tuple[str, ...]:
     if track.unit == "topic":
         collections = {part.name: load(part.dataset_id) for part in track.parts}
         found += _shared_passages(units, collections)
+    if (count := len(set(units.values()))) < _FEW_UNITS:
+        found.append(
+            f"the track has {count} units that are independent of each other; with fewer than {_FEW_UNITS}, tests find "
+            "only large differences, and 95% intervals of measures that are not hit or miss cover about 90%"
+        )
     name, size = Counter(units.values()).most_common(1)[0]
     if size > _LARGE_UNIT * len(units) and len(track.parts) < size:
         found.append(

@@ -63,5 +63,6 @@ def test_one_unit_that_swallows_the_queries_is_named(tmp_path: Path) -> None:
     queries = {f"fi-{i}": "fi" for i in range(10)}
     qrels = {f"fi-{i}": {f"d{i}": 1, f"d{i + 1}": 1} for i in range(10)}
     folder = collection_in(tmp_path / "toy", docs=DOCS, queries=queries, qrels=qrels)
-    (warning,) = unit_warnings(track_of(folder, unit="relevant passage"))
+    few, warning = unit_warnings(track_of(folder, unit="relevant passage"))
+    assert few.startswith("the track has 1 units that are independent")
     assert warning.startswith("one unit, 'd0', holds 10 of 10 queries")

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.hits import paired_hits
-from harness.compare.intervals import Interval, bootstrap, newcombe, wilson
+from harness.compare.hit_intervals import hit_difference, hit_rate
+from harness.compare.intervals import Interval, bootstrap
 from harness.compare.records import MACRO, Bounds, Difference, Mean
 from harness.compare.stratified import macro_t
 from harness.compare.units import UnitTable, tabulate
@@ -18,37 +18,44 @@ from harness.tracks import Track
 
 
 def means_of(track: Track, score: ScoreFile) -> list[Mean]:
-    """Means of the primary measure with intervals: Wilson for hits of independent topics, else a bootstrap of units."""
+    """Means of the primary measure with intervals: Wilson's for hits, else a bootstrap of units."""
     found = []
     for column in (*(part.name for part in track.parts), MACRO):
         table, values = table_of(track, score, None, column, track.primary)
         if table is None:
             continue
-        hits = column != MACRO and len(table.units) == len(values) and np.isin(values, (0.0, 1.0)).all()
-        interval = wilson(int(values.sum()), len(values)) if hits else _bootstrapped(track, table)
+        interval = _of_hits(table) if _are_hits(values) else _bootstrapped(track, table)
         found.append(Mean(system=score.system, column=column, value=table.macro, interval=_bounds(interval)))
     return found
 
 
 def with_estimates(track: Track, test: Difference, score: ScoreFile, baseline: ScoreFile) -> Difference:
-    """The test with the interval of its difference, its effect size, and on the macro average the stratified t test.
-
-    Of paired hits of independent topics the interval is Newcombe's, else a bootstrap of units.
-    """
+    """The test with the interval of its difference, its effect size, and on the macro average the stratified t test."""
     table, _ = table_of(track, score, baseline, test.column, track.primary)
     if table is None:
         return test
-    interval: Interval | None = None
-    if test.column != MACRO:
-        interval = _of_paired_hits(track, test.column, score, baseline)
-    effect = _effect(table)
     return test.model_copy(
         update={
-            "interval": _bounds(interval or _bootstrapped(track, table)),
-            "effect": effect,
+            "interval": _bounds(difference_interval(track, score, baseline, test.column, track.primary)),
+            "effect": _effect(table),
             "t_p": _t_p(table) if test.column == MACRO else None,
         }
     )
+
+
+def difference_interval(
+    track: Track, score: ScoreFile, baseline: ScoreFile, column: str, measure: str
+) -> Interval | None:
+    """Interval of the difference of two systems: Newcombe's of paired hits, else a bootstrap of units.
+
+    None where there is nothing to tell how far the difference could vary.
+    """
+    first, one = table_of(track, score, None, column, measure)
+    second, two = table_of(track, baseline, None, column, measure)
+    if first is not None and second is not None and _are_hits(one) and _are_hits(two):
+        return _of_hits(first, second)
+    table, _ = table_of(track, score, baseline, column, measure)
+    return _bootstrapped(track, table) if table is not None else None
 
 
 def table_of(
@@ -72,21 +79,23 @@ def table_of(
     return tabulate(array, parts, units), array
 
 
-def _of_paired_hits(track: Track, part: str, score: ScoreFile, baseline: ScoreFile) -> Interval | None:
-    own, theirs = score.values[part, track.primary], baseline.values[part, track.primary]
-    units = [score.units[part, query_id][1] for query_id in own]
-    first = np.array(list(own.values()))
-    second = np.array([theirs[query_id] for query_id in own])
+def _are_hits(values: NDArray[np.float64]) -> bool:
+    return bool(np.isin(values, (0.0, 1.0)).all())
+
+
+def _of_hits(first: UnitTable, second: UnitTable | None = None) -> Interval | None:
     try:
-        return newcombe(paired_hits(first, second, units))
+        return hit_rate(first) if second is None else hit_difference(first, second)
     except InvalidInput:
         return None
 
 
 def _bootstrapped(track: Track, table: UnitTable) -> Interval | None:
+    """None where it would have no width: equal values in every unit say nothing of those of other units."""
     if len(table.units) < 2:
         return None
-    return bootstrap(table, track.families.all_pairs_resamples, track.families.seed)
+    found = bootstrap(table, track.families.all_pairs_resamples, track.families.seed)
+    return found if found.lower < found.upper else None
 
 
 def _bounds(interval: Interval | None) -> Bounds | None:

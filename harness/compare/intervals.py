@@ -37,12 +37,16 @@ def wilson(hits: int, topics: int, level: float = 0.95) -> Interval:
     """
     if not 0 <= hits <= topics or not topics:
         raise InvalidInput(f"{hits} hits in {topics} topics is no hit rate")
+    return Interval(*wilson_limits(hits / topics, topics, float(special.ndtri((1 + level) / 2))), "Wilson")
+
+
+def wilson_limits(rate: float, topics: float, z: float) -> tuple[float, float]:
+    """Wilson's limits of a rate of ``topics``, not necessarily a whole number, with the normal (or t) quantile ``z``."""
     # Written out, since scipy.stats takes half a second to import and this is all that most leaderboards need of it.
-    z = float(special.ndtri((1 + level) / 2))
-    rate, scale = hits / topics, 1 + z**2 / topics
+    scale = 1 + z**2 / topics
     centre = (rate + z**2 / (2 * topics)) / scale
     half = z * math.sqrt(rate * (1 - rate) / topics + z**2 / (4 * topics**2)) / scale
-    return Interval(0.0 if hits == 0 else centre - half, 1.0 if hits == topics else centre + half, "Wilson")
+    return (0.0 if rate == 0 else centre - half), (1.0 if rate == 1 else centre + half)
 
 
 def newcombe(table: PairedHits, level: float = 0.95) -> Interval:

@@ -44,6 +44,11 @@ class UnitTable:
         weights = 1 / (len(self.languages) * self.counts.sum(axis=0))
         return np.asarray(self.sums @ weights)
 
+    def contributions_of_ones(self) -> NDArray[np.float64]:
+        """Each unit's weight in the macro average, shape (G,); they sum to 1."""
+        weights = 1 / (len(self.languages) * self.counts.sum(axis=0))
+        return np.asarray(self.counts @ weights)
+
 
 def tabulate(values: NDArray[np.float64], languages: Sequence[str], units: Sequence[str]) -> UnitTable:
     """Gather values (float64, shape (topics,)) with the language and the unit of each.
