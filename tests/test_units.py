@@ -51,18 +51,18 @@ def test_the_embedded_track_declares_the_units_that_it_has() -> None:
 
 @pytest.mark.parametrize(("shared", "warned"), [(1, False), (2, True)])
 def test_few_shared_passages_are_no_matter(shared: int, warned: bool, tmp_path: Path) -> None:
-    """42 queries of 41 or 40 passages: 2 of 42 queries share one, just below 5%; 4 of 42 are more."""
-    queries = {f"fi-{i}": "fi" for i in range(42)}
-    docs = {f"d{i}": "text" for i in range(42)}
-    qrels = {f"fi-{i}": {f"d{i - i % 2 if i < 2 * shared else i}": 1} for i in range(42)}
+    """43 queries, of which 2 share a passage, just below 5%, or 4, which is more."""
+    queries = {f"fi-{i}": "fi" for i in range(42)} | {"ja-x": "ja"}
+    docs = {f"d{i}": "text" for i in range(43)}
+    qrels = {f"fi-{i}": {f"d{i - i % 2 if i < 2 * shared else i}": 1} for i in range(42)} | {"ja-x": {"d42": 1}}
     track = track_of(collection_in(tmp_path / "toy", docs=docs, queries=queries, qrels=qrels))
     assert bool(unit_warnings(track)) == warned
 
 
 def test_one_unit_that_swallows_the_queries_is_named(tmp_path: Path) -> None:
-    queries = {f"fi-{i}": "fi" for i in range(10)}
-    qrels = {f"fi-{i}": {f"d{i}": 1, f"d{i + 1}": 1} for i in range(10)}
+    queries = {f"fi-{i}": "fi" for i in range(10)} | {"ja-x": "ja"}
+    qrels = {f"fi-{i}": {f"d{i}": 1, f"d{i + 1}": 1} for i in range(10)} | {"ja-x": {"d11": 1}}
     folder = collection_in(tmp_path / "toy", docs=DOCS, queries=queries, qrels=qrels)
     few, warning = unit_warnings(track_of(folder, unit="relevant passage"))
-    assert few.startswith("the track has 1 units that are independent")
-    assert warning.startswith("one unit, 'd0', holds 10 of 10 queries")
+    assert few.startswith("the track has 2 units that are independent")
+    assert warning.startswith("one unit, 'd0', holds 10 of 11 queries")
