@@ -1,8 +1,7 @@
-"""Run a program that nobody here wrote: under bubblewrap where that works, and within limits everywhere.
+"""Run a program that nobody here wrote: in bubblewrap's box where that works, and within limits everywhere.
 
-Inside, ``/card`` holds the files that it may read, ``/request`` is its current folder, its home and its only writable
-place beside a small ``/tmp``, as large as its limit, and gone afterwards. There are the system's programs and libraries,
-read-only, no network, no other process, and nothing else of the machine.
+What the kernel can count or refuse, it does: processes, files, data of each process, sizes of file systems, and, where a
+cgroup is ours, all memory. A watcher looks ten times a second for what is left, and ends everything at the first excess.
 """
 
 from __future__ import annotations
@@ -11,27 +10,32 @@ import contextlib
 import os
 import resource
 import selectors
-import shutil
 import signal
 import subprocess
-import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from harness.sources import package_root
+import psutil
 
-CARD, REQUEST = Path("/card"), Path("/request")
+from harness import bubblewrap, cgroups
+from harness.bubblewrap import CARD, REQUEST, Box, Started
+from harness.errors import InvalidInput
+
+__all__ = ["CARD", "MAX_PROCESSES", "REQUEST", "Ended", "Files", "Limit", "Limits", "run", "why_not"]
+
 MAX_PROCESSES = 512
-_SMALL_BYTES = 64 << 20
+MAX_FILES = 1024
+"""Open at once, of each process."""
+
 _STDERR_KEPT = 2000
 _TICK_SECONDS = 0.1
-_SYSTEM = (
-    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"),
-    *("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d"),
-)
+_SOCKET_BYTES = 2 * 212_992
+"""What the kernel keeps of what was sent by one and read by nobody, at most: twice its usual net.core.wmem_max."""
+
 Limit = Literal["seconds", "memory", "output", "processes"]
 
 
@@ -47,96 +51,108 @@ class Limits:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended: its exit status, the end of what it wrote to standard error, the limit that ended it."""
+    """How a program ended: its exit status, the end of what it wrote to standard error, the limit that ended it.
+
+    ``isolation``: what was in force.
+    """
 
     status: int
     said: bytes
     limit: Limit | None
+    isolation: str
 
 
 def why_not() -> str:
     """Why programs cannot be put under bubblewrap on this machine; empty where they can."""
-    program = shutil.which("bwrap")
-    if program is None:
-        return "bubblewrap is not installed"
-    try:
-        done = subprocess.run([*wrapper({}, {}, 1 << 20), "true"], capture_output=True, check=False, env=_environment())
-    except OSError as error:
-        return f"bubblewrap cannot be started: {error.strerror}"
-    if done.returncode == 0:
-        return ""
-    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return f"bubblewrap (0.8 or later is needed) does not work here: {said[-1] if said else 'no reason given'}"
+    return bubblewrap.why_not()
 
 
-def wrapper(card: Mapping[str, Path], request: Mapping[str, Path], scratch_bytes: int) -> list[str]:
-    """The words before a command that put it under bubblewrap; the files are given by their names inside."""
-    words = [
-        shutil.which("bwrap") or "bwrap",
-        "--unshare-all",
-        "--unshare-user",
-        "--disable-userns",
-        "--cap-drop",
-        "ALL",
-    ]
-    words += ["--die-with-parent", "--new-session", "--hostname", "xdr"]
-    # First, for the Python environment may lie below it.
-    words += ["--size", str(_SMALL_BYTES), "--tmpfs", "/tmp"]
-    shown = [*_SYSTEM, *sorted({sys.prefix, sys.base_prefix})]
-    for name in shown:
-        words += ["--ro-bind-try", name, name]
-    # An installed harness lies among those programs, and answers and judgements of the embedded collection in it; where
-    # a path leads there by a link, it is found in the box by that path.
-    own = package_root() / "harness"
-    for name in shown:
-        if own.is_relative_to(Path(name).resolve()):
-            hidden = str(Path(name) / own.relative_to(Path(name).resolve()))
-            words += ["--tmpfs", hidden, "--remount-ro", hidden]
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(_SMALL_BYTES), "--tmpfs", "/dev/shm"]
-    words += ["--dir", str(CARD), "--size", str(scratch_bytes), "--tmpfs", str(REQUEST)]
-    for place, files in ((CARD, card), (REQUEST, request)):
-        for name, path in files.items():
-            words += ["--ro-bind", str(path.resolve()), str(place / name)]
-    # Root inside is root outside as far as /proc/sys is concerned.
-    words += ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"]
-    return [*words, "--chdir", str(REQUEST), "--setenv", "HOME", str(REQUEST), "--setenv", "TMPDIR", str(REQUEST)]
+@dataclass(frozen=True)
+class Files:
+    """What a program in the box can read, by the names in its folders ``/card`` and ``/request``."""
+
+    card: Mapping[str, Path]
+    request: Mapping[str, Path]
 
 
-def run(command: Sequence[str], folder: Path, limits: Limits, output: IO[bytes]) -> Ended:
-    """Run a command in ``folder`` with a clean environment; what it writes to standard output goes into ``output``.
+def run(command: Sequence[str], folder: Path, limits: Limits, output: IO[bytes], files: Files | None) -> Ended:
+    """Run a command with a clean environment: in the box, which shows ``files``; or, where there are none, in ``folder``.
 
-    It ends at its limits, and with it all that it started. Raises ``OSError`` when it cannot be started or ``output``
-    cannot be written.
+    What it writes to standard output goes into ``output``. It ends at its limits, and with it all that it started. Raises
+    ``OSError`` when it cannot be started or ``output`` cannot be written; ``InvalidInput`` when the box cannot be made.
     """
-    environment = _environment() | {"HOME": str(folder), "TMPDIR": str(folder)}
-    process = subprocess.Popen(
-        [*_limited(limits), *command],
+    with contextlib.ExitStack() as stack:
+        group = stack.enter_context(cgroups.group(limits.memory_bytes, _tasks()))
+        before = [*group.entering, *_limited(limits)]
+        if files is None:
+            isolation = ", ".join(["none", *group.in_words])
+            started = stack.enter_context(_bare(command, folder, before))
+        else:
+            box = Box(limits.scratch_bytes, _tasks(), files.card, files.request)
+            asked = bubblewrap.confinement(box)
+            if isinstance(asked, str):
+                raise InvalidInput(f"the program cannot be isolated: {asked}")
+            isolation = ", ".join([asked.in_words(), *group.in_words])
+            started = stack.enter_context(bubblewrap.started(command, box, asked, before))
+        stack.callback(_end, started)
+        stack.callback(group.end)
+        deadline = _Deadline(started, limits.seconds)
+        stack.enter_context(deadline)
+        said, limit = _attend(started.process, limits, output)
+        if limit is None and deadline.reached:
+            limit = "seconds"
+        if limit is None and group.ran_out_of_memory():
+            limit = "memory"
+    return Ended(started.process.returncode, said, limit, isolation)
+
+
+def _tasks() -> int:
+    """Processes and threads that the kernel allows: libraries start a few threads for each processor."""
+    return max(2 * MAX_PROCESSES, 16 * (os.cpu_count() or 1))
+
+
+@contextlib.contextmanager
+def _bare(command: Sequence[str], folder: Path, before: Sequence[str]) -> Iterator[Started]:
+    with subprocess.Popen(
+        [*before, *command],
         cwd=folder,
-        env=environment,
+        env=bubblewrap.environment() | {"HOME": str(folder), "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-    )
-    with process:
-        try:
-            said, limit = _attend(process, limits, output)
-        finally:
-            _end(process)
-    return Ended(process.returncode, said, limit)
+    ) as process:
+        yield Started(process, None)
 
 
-def _environment() -> dict[str, str]:
-    """Nothing of the operator's: no token, no name, no proxy. The Python of this harness comes first."""
-    path = os.pathsep.join([str(Path(sys.prefix) / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
-    return {"PATH": path, "LC_ALL": "C.UTF-8"}
+class _Deadline:
+    """Ends a program at its time, however busy the machine is with it: the box's first process takes all others along."""
+
+    def __init__(self, started: Started, seconds: float) -> None:
+        self.reached = False
+        self._started = started
+        self._timer = threading.Timer(seconds, self._reach)
+        self._timer.daemon = True
+
+    def _reach(self) -> None:
+        self.reached = True
+        _kill_box(self._started)
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
 
 
 def _limited(limits: Limits) -> list[str]:
     """The words before a command that set its resource limits: a shell's, since ours would be set between threads."""
     data = _at_most(limits.memory_bytes, resource.RLIMIT_DATA) >> 10
     written = _at_most(limits.scratch_bytes, resource.RLIMIT_FSIZE) >> 9
-    return ["/bin/sh", "-c", f'ulimit -c 0 && ulimit -d {data} && ulimit -f {written} && exec "$@"', "sh"]
+    files = _at_most(MAX_FILES, resource.RLIMIT_NOFILE)
+    settings = f"ulimit -c 0 && ulimit -d {data} && ulimit -f {written} && ulimit -n {files}"
+    return ["/bin/sh", "-c", f'{settings} && exec "$@"', "sh"]
 
 
 def _at_most(size: int, kind: int) -> int:
@@ -178,50 +194,76 @@ def _attend(process: subprocess.Popen[bytes], limits: Limits, output: IO[bytes])
     return said, None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it started and that can be found: under bubblewrap, everything."""
-    for pid in (*_descendants(process.pid), process.pid):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if pid != process.pid or process.poll() is None:
-                os.kill(pid, signal.SIGKILL)
+def _kill_box(started: Started) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+        if started.init is not None:
+            os.kill(started.init, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(started.process.pid, signal.SIGKILL)
+
+
+def _end(started: Started) -> None:
+    """End the process and all that it started and that can be found: under bubblewrap, everything."""
+    below = _descendants(started.process.pid)
+    _kill_box(started)
+    for found in below:
+        with contextlib.suppress(psutil.Error):
+            found.kill()
 
 
 def _excess(pid: int, limits: Limits) -> Limit | None:
-    processes = [pid, *_descendants(pid)]
+    processes = _descendants(pid)
     if len(processes) > MAX_PROCESSES:
         return "processes"
-    page = resource.getpagesize()
-    resident = sum(int((_read(one, "statm").split() or ["0", "0"])[1]) * page for one in processes)
     # Shared pages count in each process: look closer only where that can matter.
-    if resident > limits.memory_bytes and sum(map(_proportional_bytes, processes)) > limits.memory_bytes:
+    if sum(map(_most_bytes, processes)) > limits.memory_bytes and sum(map(_own_bytes, processes)) > limits.memory_bytes:
         return "memory"
     return None
 
 
-def _descendants(pid: int) -> list[int]:
-    """All processes below one; empty on systems without /proc."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        # The name in parentheses may hold spaces and parentheses itself.
-        fields = _read(int(entry.name), "stat").rpartition(")")[2].split()
-        if len(fields) > 1:
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found, waiting = [], [pid]
-    while waiting:
-        own = children.get(waiting.pop(), [])
-        found += own
-        waiting += own
-    return found
+def _descendants(pid: int) -> list[psutil.Process]:
+    """A process and all below it, as far as they live."""
+    try:
+        first = psutil.Process(pid)
+        return [first, *first.children(recursive=True)]
+    except psutil.Error:
+        return []
 
 
-def _proportional_bytes(pid: int) -> int:
-    """Memory of a process, with what it shares divided among those that share it."""
-    for line in _read(pid, "smaps_rollup").splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) << 10
-    return 0
+def _most_bytes(process: psutil.Process) -> int:
+    """At most this much memory is used for a process: its pages, the tables of them, what lies in its sockets."""
+    try:
+        return process.memory_info().rss + _unmapped_bytes(process.pid) + process.num_fds() * _SOCKET_BYTES
+    except psutil.Error:
+        return 0
+
+
+def _own_bytes(process: psutil.Process) -> int:
+    """The same, with what it shares divided among those that share it, and only the sockets among its open files."""
+    try:
+        return _proportional_bytes(process) + _unmapped_bytes(process.pid) + _sockets(process.pid) * _SOCKET_BYTES
+    except psutil.Error:
+        return 0
+
+
+def _proportional_bytes(process: psutil.Process) -> int:
+    found = process.memory_full_info()
+    return int(getattr(found, "pss", found.uss))
+
+
+def _unmapped_bytes(pid: int) -> int:
+    """Tables of pages, and pages that were swapped out: neither is resident."""
+    lines = dict(line.partition(":")[::2] for line in _read(pid, "status").splitlines())
+    return sum(int(lines.get(name, "0 kB").split()[0]) << 10 for name in ("VmPTE", "VmSwap"))
+
+
+def _sockets(pid: int) -> int:
+    count = 0
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                count += str(entry.readlink()).startswith("socket:")
+    return count
 
 
 def _read(pid: int, name: str) -> str:

@@ -5,7 +5,8 @@
 
 Where bubblewrap works, the command runs as ``harness/sandbox.py`` says: no network, nothing of the machine but the system's
 programs, the files that are part of the run's digests in ``/card``, and the current folder ``/request``, which it may
-write. Elsewhere it has its limits and a clean environment only. The manifest says ``isolation: bwrap`` or ``none``.
+write. Elsewhere it has its limits and a clean environment only. The manifest says in
+``isolation`` what was in force: ``bwrap, seccomp, process limit``, say, or ``none``.
 """
 
 from __future__ import annotations
@@ -99,10 +100,8 @@ class Command:
         isolated = sandbox.why_not() == ""
         limits = self._limits(request)
         words = [*self._words(isolated), _DOCS, _QUERIES, str(request.depth)]
-        if isolated:
-            asked = {name: folder / name for name in (_DOCS, _QUERIES)}
-            words = [*sandbox.wrapper(self.inputs(), asked, limits.scratch_bytes), *words]
-        context.record.facts["isolation"] = "bwrap" if isolated else "none"
+        asked = {name: folder / name for name in (_DOCS, _QUERIES)}
+        files = sandbox.Files(self.inputs(), asked) if isolated else None
         context.record.facts["limits"] = {
             "seconds": limits.seconds,
             "memory bytes": limits.memory_bytes,
@@ -111,9 +110,10 @@ class Command:
         first = self._parameters.command[0]
         try:
             with explained_write_errors(output), output.open("wb") as stdout:
-                ended = sandbox.run(words, folder, limits, stdout)
+                ended = sandbox.run(words, folder, limits, stdout, files)
         except OSError as error:
             raise InvalidInput(f"{first} cannot be started: {error.strerror}") from None
+        context.record.facts["isolation"] = ended.isolation
         if ended.limit is not None:
             raise InvalidInput(f"{first} {_excess(ended.limit, limits)}")
         if ended.status != 0:

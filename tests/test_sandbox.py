@@ -12,11 +12,25 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
-from programs import FOUND, GOOD, alive, needs_bwrap, python, shell, unlikely_seconds
+from programs import (
+    FOUND,
+    GOOD,
+    REQUEST,
+    alive,
+    command,
+    context_in,
+    needs_bwrap,
+    python,
+    script,
+    shell,
+    unlikely_seconds,
+)
 
-from harness import sandbox
+from harness import bubblewrap, sandbox
 from harness.errors import InvalidInput
+from harness.seccomp import filter_here
 from harness.sources import package_root
 
 EMBEDDED = package_root() / "harness/collections/mini/test"
@@ -36,6 +50,12 @@ def listening() -> Iterator[int]:
 def error_of(tmp_path: Path, body: str, **limits: float) -> str:
     with pytest.raises(InvalidInput) as caught:
         shell(tmp_path, body, **limits)
+    return str(caught.value)
+
+
+def error_of_python(tmp_path: Path, body: str, **limits: float) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        python(tmp_path, body, **limits)
     return str(caught.value)
 
 
@@ -73,7 +93,7 @@ def test_answers_in_the_installed_package_cannot_be_read(
     (site / "other.txt").write_text("a library")
     (tmp_path / "link").symlink_to(tmp_path / "environment")
     monkeypatch.setattr(sys, "prefix", str(tmp_path / prefix))
-    monkeypatch.setattr(sandbox, "package_root", site.resolve)
+    monkeypatch.setattr(bubblewrap, "package_root", site.resolve)
     seen = tmp_path / prefix / "lib" / "site-packages"
     error = error_of(tmp_path, f"cat '{seen}/other.txt' '{seen}/harness/answers.jsonl' >&2; exit 1")
     assert "a library" in error
@@ -201,15 +221,162 @@ def test_endless_output_fills_nothing(
     assert (tmp_path / "work" / "output.trec").stat().st_size < 17 << 20
 
 
+FORKS = """
+import os, sys, time
+first = os.getpid()
+for _ in range(10):  # 1,024 processes at most
+    try:
+        os.fork()
+    except OSError:
+        pass
+if os.getpid() != first:
+    time.sleep(60)
+time.sleep(1)
+print('seen', len([name for name in os.listdir('/proc') if name.isdigit()]), file=sys.stderr)
+sys.exit(1)
+"""
+
+
+def below() -> set[int]:
+    """Processes of this one, but for the helpers that other tests may have left."""
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
 @needs_bwrap
 def test_a_fork_bomb_is_ended_with_all_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the watcher, which is the second line: here the kernel would allow more."""
     monkeypatch.setattr(sandbox, "MAX_PROCESSES", 20)
-    body = "import os, time\nfor _ in range(60):\n    if os.fork() == 0: time.sleep(30)\ntime.sleep(30)\n"
-    # Other tests of this process may have left helpers of their own.
-    before = set(sandbox._descendants(os.getpid()))
+    monkeypatch.setattr(sandbox, "_tasks", lambda: 2000)
+    before = below()
     with pytest.raises(InvalidInput, match="started more than 20 processes at once"):
-        python(tmp_path, body, timeout_seconds=25)
-    assert set(sandbox._descendants(os.getpid())) <= before
+        python(tmp_path, FORKS.replace("time.sleep(1)", "time.sleep(30)"), timeout_seconds=25)
+    assert below() <= before
+
+
+@needs_bwrap
+def test_the_kernel_lets_a_fork_bomb_have_no_more_processes_than_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = bubblewrap.confinement()
+    assert not isinstance(found, str)
+    if not found.counts_tasks:
+        pytest.skip("root is not counted, and no other user can be put in its place here")
+    monkeypatch.setattr(sandbox, "_tasks", lambda: 40)
+    before = below()
+    error = error_of_python(tmp_path, FORKS)
+    assert 20 < int(error.partition("seen ")[2].split()[0]) <= 42, "bubblewrap's own two and 40"
+    assert below() <= before
+
+
+@needs_bwrap
+def test_a_fork_bomb_that_goes_on_ends_at_its_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = bubblewrap.confinement()
+    assert not isinstance(found, str)
+    if not found.counts_tasks:
+        pytest.skip("without a limit of the kernel this machine would not survive the test")
+    monkeypatch.setattr(sandbox, "_tasks", lambda: 40)
+    before = below()
+    # Without a limit there would be 1,365 of them.
+    body = (
+        "import os\nmade = depth = 0\n"
+        "while True:\n"
+        "    try:\n"
+        "        if made < 4 and depth < 5:\n"
+        "            made, depth = (0, depth + 1) if os.fork() == 0 else (made + 1, depth)\n"
+        "    except OSError:\n"
+        "        pass\n"
+    )
+    with pytest.raises(InvalidInput, match="ran longer than 2 s"):
+        python(tmp_path, body, timeout_seconds=2)
+    assert below() <= before
+
+
+@pytest.mark.parametrize("isolated", [pytest.param(True, marks=needs_bwrap), False])
+def test_the_deadline_does_not_wait_for_a_look_at_the_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, isolated: bool
+) -> None:
+    mark, ended = unlikely_seconds(), []
+
+    def endless_look(*_: object) -> None:
+        deadline = time.monotonic() + 30
+        while alive(mark) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        ended.append(not alive(mark))
+
+    if not isolated:
+        monkeypatch.setattr(sandbox, "why_not", lambda: "not wanted in this test")
+    monkeypatch.setattr(sandbox, "_excess", endless_look)
+    assert "ran longer than 1 s" in error_of(tmp_path, f"sleep {mark}", timeout_seconds=1)
+    assert ended
+    assert all(ended)
+
+
+HOGS = {
+    "memory files": (
+        "import os\nfds = [os.memfd_create('x') for _ in range(8)]\nfor fd in fds:\n    os.write(fd, bytes(60 << 20))\n",
+        "Function not implemented",
+    ),
+    "shared memory of System V": (
+        "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "made = libc.shmget(0, ctypes.c_size_t(400 << 20), 0o1600)\n"
+        "raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))\n",
+        "Function not implemented",
+    ),
+    "what lies in sockets": (
+        "import socket, time\nends = []\n"
+        "for _ in range(480):\n"
+        "    for end in socket.socketpair():\n"
+        "        ends.append(end)\n        end.setblocking(False)\n"
+        "        try:\n            while True: end.send(bytes(60_000))\n        except BlockingIOError:\n            pass\n"
+        "time.sleep(30)\n",
+        "used more than 0.1 GiB",
+    ),
+}
+
+
+@needs_bwrap
+@pytest.mark.parametrize("kind", HOGS)
+def test_memory_that_no_process_maps_is_refused_or_counted(tmp_path: Path, kind: str) -> None:
+    body, said = HOGS[kind]
+    if filter_here() is None and said.startswith("Function"):
+        pytest.skip("no filter for this processor")
+    with pytest.raises(InvalidInput, match=said):
+        python(tmp_path, body, memory_gib=0.1, timeout_seconds=25)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_tables_of_pages_are_counted_though_no_process_has_the_pages() -> None:
+    """Two gibibytes of the page of zeros: nothing is resident, but 4 MiB tell where it would be."""
+    populate = 0x8000
+    body = (
+        "import mmap, sys\n"
+        f"kept = mmap.mmap(-1, 2 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | {populate}, prot=mmap.PROT_READ)\n"
+        "print('mapped', flush=True)\nsys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", body], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"mapped\n"
+        process = psutil.Process(child.pid)
+        assert process.memory_info().rss < 64 << 20
+        assert sandbox._own_bytes(process) > process.memory_full_info().pss + (4 << 20)
+        child.communicate()
+
+
+@needs_bwrap
+def test_a_process_has_no_more_open_files_than_the_limit(tmp_path: Path) -> None:
+    error = error_of_python(tmp_path, "import os\nfiles = [os.open('/', 0) for _ in range(5000)]\n")
+    assert "Too many open files" in error
+
+
+@needs_bwrap
+def test_files_that_only_root_may_read_are_read_all_the_same(tmp_path: Path) -> None:
+    """Then root's program stays root's, without a limit on processes, and the manifest says so."""
+    private = script(tmp_path, "hush", "private.txt", executable=False)
+    private.chmod(0o600)
+    script(tmp_path, f"#!/bin/sh\ngrep -q hush /card/private.txt && {GOOD}\n")
+    context = context_in(tmp_path)
+    assert len(list(command(tmp_path, ["./search.sh"]).search(REQUEST, context))) == len(REQUEST.queries)
+    assert ("process limit" in context.record.facts["isolation"]) == (os.getuid() != 0)
 
 
 @needs_bwrap
