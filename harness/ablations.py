@@ -8,6 +8,7 @@ and for all but that one: such a point is a run for every part.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -147,7 +148,7 @@ def _measured(track: Track, plan: Plan, base: LoadedCard, point: Point, context:
         values = _scores(track, base, point.parameters, (), context)
     if missing := [name for name in track.macro_parts if name not in values]:
         raise InvalidInput(f"ablation {point.x!r} has no score for {', '.join(missing)}, which the macro average needs")
-    macro = sum(values[name] for name in track.macro_parts) / len(track.macro_parts)
+    macro = math.fsum(values[name] for name in track.macro_parts) / len(track.macro_parts)
     return Measured(x=point.x, parameters=point.parameters, values=values, macro=macro)
 
 

@@ -6,6 +6,7 @@ Experiments). What they leave undefined is defined here: rankings of different l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from harness.config import Record
@@ -112,4 +113,4 @@ def _overlap(one: Sequence[str], two: Sequence[str]) -> float:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 1.0
+    return math.fsum(values) / len(values) if values else 1.0

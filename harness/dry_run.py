@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -40,7 +41,7 @@ class Plan:
             if figure.kind == kind:
                 before = largest.get(figure.what, 0.0)
                 largest[figure.what] = max(before, figure.amount) if kind == "memory" else before + figure.amount
-        return sum(largest.values())
+        return math.fsum(largest.values())
 
     def as_dict(self) -> dict[str, Any]:
         figures = [{**figure._asdict(), "path": figure.path and str(figure.path)} for figure in self.figures]
@@ -151,7 +152,7 @@ def check_disks(found: Sequence[Disk]) -> None:
 def totals(plans: Sequence[Plan]) -> Mapping[str, float]:
     """Seconds of all systems, one after the other; bytes of memory of the one that takes most."""
     return {
-        "seconds": sum(plan.total("time") for plan in plans),
+        "seconds": math.fsum(plan.total("time") for plan in plans),
         "memory bytes": max((plan.total("memory") for plan in plans), default=0),
     }
 

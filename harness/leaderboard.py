@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -238,7 +239,7 @@ def _micro(track: Track, score: ScoreFile, measure: str) -> float | None:
     """Mean over all queries of the macro average's parts, each query weighing the same; None where a part is a dash."""
     parts = [score.values.get((name, measure)) for name in track.macro_parts]
     values = [value for part in parts if part for value in part.values()]
-    return sum(values) / len(values) if values and None not in parts else None
+    return math.fsum(values) / len(values) if values and None not in parts else None
 
 
 def _cell(value: float | None, test: Difference | None, interval: Bounds | None) -> Cell:

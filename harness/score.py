@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -68,7 +69,7 @@ class ScoreFile:
         """Mean over the parts; a dash, not an average over what happened to be there, when one of them is missing."""
         means = [self.mean(part, measure) for part in parts]
         complete = [value for value in means if value is not None]
-        return sum(complete) / len(complete) if complete and len(complete) == len(means) else None
+        return math.fsum(complete) / len(complete) if complete and len(complete) == len(means) else None
 
 
 def score_system(track: Track, folder: Path) -> ScoreFile:

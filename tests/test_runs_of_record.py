@@ -10,7 +10,7 @@ from recorded import copy_recorded_runs
 
 from harness.card import load_card
 from harness.freshness import stale_files
-from harness.manifest import read_manifest
+from harness.manifest import Manifest, read_manifest
 from harness.pipeline import recorded_systems
 from harness.run import run_system
 from harness.score import read_scores, score_system
@@ -41,13 +41,20 @@ def test_the_recorded_scores_and_tables_are_those_of_the_runs(recorded_runs: Pat
     assert stale_files(TRACK, recorded_runs) == []
 
 
+def instruction_sets(manifest: Manifest) -> set[str]:
+    """Those by which kernels for 32-bit floats are chosen; BM25 has none, its rankings are the same everywhere."""
+    named = str(manifest.platform["hardware"]["cpu"]["instruction sets"]).split()
+    return {name for name in named if not name.endswith(("_vnni", "_bf16"))}
+
+
 @pytest.mark.parametrize("name", ["bm25", "mini-xdr-xqg"])
 def test_a_row_can_be_made_again(tmp_path: Path, recorded_runs: Path, name: str) -> None:
-    """The same ranking on the recorded kind of machine and versions; elsewhere scores within the track's tolerance."""
+    """The same ranking on a processor with the recorded instruction sets; elsewhere scores within the track's tolerance."""
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work", workers=2)
     outcome = run_system(TRACK, load_card(name), tmp_path / "runs", context)
     recorded, again = read_manifest(recorded_runs / "mini" / name), read_manifest(outcome.folder)
-    if recorded.platform == again.platform:
+    same_machine = instruction_sets(recorded) == instruction_sets(again) or name == "bm25"
+    if same_machine:
         assert {part: record.ranking for part, record in again.data.items()} == {
             part: record.ranking for part, record in recorded.data.items()
         }
@@ -56,3 +63,5 @@ def test_a_row_can_be_made_again(tmp_path: Path, recorded_runs: Path, name: str)
         one, two = (found.values[part.name, TRACK.primary] for found in (scores, before))
         rmse = (sum((one[query] - two[query]) ** 2 for query in one) / len(one)) ** 0.5
         assert rmse <= 0.15, f"{part.name}: more than a question or two of 80 changed sides"
+    if not same_machine:
+        pytest.skip("scores agree; rankings cannot be compared: another processor adds floats in another order")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -53,5 +54,5 @@ def report(
     for part, texts in scores.context["warnings"].items():
         for text in texts:
             print(f"warning: {part}: {text}")
-    seconds = sum(stage.get("seconds", 0) for stage in manifest.execution.get("stages", []))
+    seconds = math.fsum(stage.get("seconds", 0) for stage in manifest.execution.get("stages", []))
     print(f"device {manifest.execution['device']}, {seconds:.1f} s, isolation {manifest.execution['isolation']}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
@@ -203,7 +204,7 @@ def _costs(board: Leaderboard, name: str) -> list[tuple[Row, float]]:
     found = []
     for row in board.rows:
         stages = row.provenance["execution"].get("stages") or []
-        total = sum(float(stage.get(name, 0)) for stage in stages)
+        total = math.fsum(float(stage.get(name, 0)) for stage in stages)
         if total > 0 and row.withdrawn is None and row.cells[board.track["primary"]][MACRO].value is not None:
             found.append((row, total))
     return found
@@ -221,7 +222,7 @@ def _bounds_rows(board: Leaderboard, measure: str) -> list[tuple[str, dict[str, 
     for key, label in BOUNDS.items():
         values = {column.part: getattr(column, key)[measure] for column in board.columns}
         inside = [values[column.part] for column in board.columns if column.in_macro]
-        rows.append((label, {MACRO: sum(inside) / len(inside), **values}))
+        rows.append((label, {MACRO: math.fsum(inside) / len(inside), **values}))
     return rows
 
 
