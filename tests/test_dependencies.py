@@ -18,8 +18,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 FILES = sorted(path for folder in ("harness", "systems") for path in (ROOT / folder).rglob("*.py"))
 # Each of these looks for the libraries of its extra itself, and says which extra is missing.
 ROOMS = {"harness/train/": "train", "harness/cluster/": "ray", "systems/segmentation.py": "segment"}
-# Imported by a dependency that does not say so.
-NEEDED_BY_OTHERS = {"pandas": "repro-eval"}
+# Imported by a dependency that does not say so, or only where it is installed.
+NEEDED_BY_OTHERS = {"pandas": "repro-eval", "language-data": "langcodes"}
 
 
 def plain(name: str) -> str:
