@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_track import Terminal, write_track
 
+from harness.card import load_card
 from harness.errors import InvalidInput, WrongUsage
 from harness.tune import RULES, _point, as_markdown, choose, parse_grid, read_tuning
 
@@ -140,4 +141,19 @@ def test_shipped_choices_follow_from_their_tables(path: Path) -> None:
     assert [point.parameters["fusion.alpha"] for point in tuning.points] == list(tuning.grid["fusion.alpha"])
     for point in tuning.points:
         assert point.macro == pytest.approx(sum(point.values.values()) / 7, abs=1e-12)
+    card = load_card(tuning.card).card
+    assert tuning.points[tuning.chosen].parameters == {"fusion.alpha": card.parameters["fusion"]["alpha"]}
+    assert f"systems/tuning/{path.name}" in card.description
     assert as_markdown(tuning) in (ROOT / "docs/tune.md").read_text("utf-8")
+
+
+def test_the_controls_have_the_weight_of_the_tuned_card() -> None:
+    tuned, english, shuffled = (
+        load_card(f"mini-xdr-{name}").card.parameters for name in ("xqg", "english", "shuffled")
+    )
+    assert shuffled["fusion"] == tuned["fusion"]
+    weights = []
+    for card in (tuned, english):
+        count = card["per_language"] * len(card["languages"])
+        weights.append(count * card["fusion"]["alpha"] / (1 - card["fusion"]["alpha"]))
+    assert weights[0] == pytest.approx(weights[1], rel=1e-3)
