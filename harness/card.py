@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from harness.bibtex import one_entry
-from harness.config import Name, Record, Reference, checked, read_toml
+from harness.config import Line, Name, Record, Reference, Text, Title, checked, read_toml
 from harness.consent import NOTHING, Consent
 from harness.errors import WrongUsage, unknown_name
 from harness.languages import LanguageTag
@@ -21,7 +21,7 @@ from harness.system import System
 
 CARD_FILE = "card.toml"
 RESERVED_ENDINGS = (".json", ".csv", ".md")
-RESERVED_NAMES = ("snapshots",)
+RESERVED_NAMES = ("reproductions", "snapshots", "system")
 
 
 class Card(Record):
@@ -29,17 +29,17 @@ class Card(Record):
 
     schema_version: Literal[1]
     name: Name
-    title: str = Field(min_length=1, max_length=200)
+    title: Title
     adapter: Reference
     parameters: dict[str, Any] = Field(default_factory=dict)
     languages: Literal["all"] | tuple[LanguageTag, ...] = "all"
     kind: Literal["lexical", "zero-shot", "cross-lingual", "control", "other"] = "other"
-    description: str = ""
-    authors: tuple[str, ...] = ()
-    paper: str = ""
-    licence: str = ""
-    training_data: tuple[str, ...] = ()
-    may_have_seen: tuple[str, ...] = Field(
+    description: Text = ""
+    authors: tuple[Line, ...] = ()
+    paper: Line = ""
+    licence: Line = ""
+    training_data: tuple[Line, ...] = ()
+    may_have_seen: tuple[Line, ...] = Field(
         default=(), description="what of a track's data the system's training may have held: `collection: source`"
     )
     requires: tuple[str, ...] = Field(default=(), description="PEP 508: what must be installed beside this package")
@@ -51,7 +51,7 @@ class Card(Record):
         if name.endswith(RESERVED_ENDINGS):
             raise ValueError(f"a name cannot end in {', '.join(RESERVED_ENDINGS)}: a track's own files do")
         if name in RESERVED_NAMES:
-            raise ValueError(f"a name cannot be {', '.join(RESERVED_NAMES)}: a track's own folder is")
+            raise ValueError(f"a name cannot be {', '.join(RESERVED_NAMES)}: folders of tracks and runs are")
         return name
 
     @field_validator("bibtex")

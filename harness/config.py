@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from harness.errors import Finding, InvalidInput, reported
 from harness.limits import RECORD_BYTES, REPORTED
 from harness.reading import decoded, parse_toml, read_bytes
+from harness.visible import is_blank, steers, visible
 
 
 class Record(BaseModel):
@@ -20,14 +22,56 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._+-]{0,63}$")]
+# What Windows takes for a device, with any ending: a checkout of a repository that holds one fails there.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+
+
+def _portable(name: str) -> str:
+    if _DEVICES.fullmatch(name) or name.endswith("."):
+        raise ValueError(
+            "Windows has no folder of that name (con, nul, com1, ..., a dot at the end): choose another one"
+        )
+    return name
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._+-]{0,63}$"), AfterValidator(_portable)]
 """A system's name: its folder, the tag of its runs, a part of addresses."""
 
-PartName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+PartName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$"), AfterValidator(_portable)]
 """A part's or a track's name: the beginning of a run file's name, or a folder."""
 
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """The name of a dataset or an adapter, which may be a path: one line, no control characters."""
+
+
+def _plain(text: str) -> str:
+    if found := steers(text.replace("\n", " ").replace("\t", " ")):
+        raise ValueError(
+            f"it holds {visible(found)}, a control character or one that turns the direction of all that follows"
+        )
+    return text
+
+
+def _one_line(text: str) -> str:
+    if "\n" in text or "\t" in text:
+        raise ValueError("it is to be on one line, without tabs")
+    return _plain(text)
+
+
+def _seen(text: str) -> str:
+    if is_blank(text):
+        raise ValueError("nothing of it can be seen: give it letters, digits or signs")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_plain)]
+"""What people write, on any number of lines: no control characters, and none that turn the direction of what follows."""
+
+Line = Annotated[str, AfterValidator(_one_line)]
+"""As ``Text``, on one line."""
+
+Title = Annotated[Line, StringConstraints(min_length=1, max_length=200), AfterValidator(_seen)]
+"""As ``Line``, of which something can be seen."""
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.limits import REPORTED
+from harness.visible import visible
 
 Severity = Literal["error", "warning"]
 
@@ -31,7 +32,8 @@ class Finding:
             parts.append(f"expected {self.expected}")
         if self.mend:
             parts.append(self.mend)
-        return "; ".join(parts)
+        # On one line, whatever it quotes.
+        return visible("; ".join(parts))
 
 
 class XdrError(Exception):

@@ -23,12 +23,32 @@ _CHUNK = 1 << 20
 
 
 def cache_home() -> Path:
-    """Folder of downloads, vectors, tokens, bounds and journals: ``$XDR_HOME``, by default ``~/.cache/xdr-bench``."""
-    home = os.environ.get("XDR_HOME")
-    if home:
+    """Folder of downloads, vectors, tokens, bounds and journals: ``$XDR_HOME``, by default ``~/.cache/xdr-bench``.
+
+    Raises ``WrongUsage`` for a user who has no home folder, as in many containers, and names none.
+    """
+    if home := os.environ.get("XDR_HOME"):
         return Path(home)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "xdr-bench"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "xdr-bench"
+    try:
+        return Path.home() / ".cache" / "xdr-bench"
+    except RuntimeError:
+        raise WrongUsage(
+            "this user has no home folder to keep downloads and caches in; set XDR_HOME to a folder that you may write"
+        ) from None
+
+
+def made_below_cache_home(name: str) -> Path:
+    """A folder of the cache, made if need be. Raises ``WrongUsage`` where it cannot be, and says what to set."""
+    folder = cache_home() / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongUsage(
+            f"cannot make {folder}, for caches: {error.strerror}; set XDR_HOME to a folder that you may write"
+        ) from error
+    return folder
 
 
 @contextlib.contextmanager
@@ -171,6 +191,8 @@ def _explained(path: Path) -> Iterator[None]:
         reason = reasons.get(error.errno or 0)
         if reason is None:
             raise
+        if path.is_relative_to(cache_home()):
+            reason += " (caches and downloads are kept where XDR_HOME says)"
         raise InvalidInput(f"cannot write {path}: {reason}") from error
 
 

@@ -6,8 +6,8 @@ import functools
 import os
 import platform
 import re
-import resource
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,11 @@ def _git(folder: Path, *arguments: str) -> str:
 
 def peak_memory_bytes() -> int:
     """The most memory that this process has taken so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    import resource
+
+    # macOS counts in bytes, Linux in kibibytes (getrusage(2) of either).
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 class PeakMemory:

@@ -20,22 +20,35 @@ from harness.tracks import Part, Track
 def check_inputs(track: Track, cards: Iterable[LoadedCard], consent: Consent = NOTHING) -> None:
     """Open the passages and questions of every part, and make the systems that are to run, with the operator's consent.
 
-    Raises ``InvalidInput`` that names all that is missing, each thing once, with the parts and systems that need it.
+    Raises ``InvalidInput`` that names all that is missing or not in order, each thing once, with the parts and systems that
+    need it.
     """
-    needed_by: dict[str, list[str]] = {}
     needs: list[tuple[str, Callable[[], object]]] = []
     for part in track.parts:
         needs += [(part.name, partial(_docs, part)), (part.name, partial(_queries, part))]
+    needed_by = _failing(needs)
+    lacks_data = bool(needed_by)
     for card in cards:
-        needs.append((card.card.name, partial(card.system, consent)))
-    for name, need in needs:
-        for message in _troubles(need):
-            names = needed_by.setdefault(message, [])
-            if name not in names:
-                names.append(name)
+        for what, names in _failing([(card.card.name, partial(card.system, consent))]).items():
+            needed_by.setdefault(what, {}).update(names)
     if needed_by:
-        findings = [Finding("error", ", ".join(names), message) for message, names in needed_by.items()]
-        raise InvalidInput(f"track {track.name} cannot be run here yet (see docs/collections.md)", findings)
+        findings = [Finding("error", ", ".join(names), what) for what, names in needed_by.items()]
+        at_fault = ", ".join(sorted({name for names in needed_by.values() for name in names}))
+        raise InvalidInput(
+            f"track {track.name} cannot be run here yet (see docs/collections.md)"
+            if lacks_data
+            else f"track {track.name} is there, but these of its systems cannot be run: {at_fault}",
+            findings,
+        )
+
+
+def _failing(needs: Iterable[tuple[str, Callable[[], object]]]) -> dict[str, dict[str, None]]:
+    """What is missing or not in order, with the names of those that need it, in their order."""
+    needed_by: dict[str, dict[str, None]] = {}
+    for name, need in needs:
+        for what in _troubles(need):
+            needed_by.setdefault(what, {})[name] = None
+    return needed_by
 
 
 def check_space(track: Track, intended: Iterable[Intended], runs: Path, context: Context) -> None:
@@ -61,4 +74,4 @@ def _troubles(need: Callable[[], object]) -> list[str]:
     try:
         return missing_of(need())
     except InvalidInput as error:
-        return [str(error)]
+        return [str(finding) for finding in error.findings] or ["; ".join(error.message.split("\n"))]

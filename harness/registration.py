@@ -7,9 +7,11 @@ an import hook waits for it and registers the collections the moment its own imp
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 
@@ -27,11 +29,29 @@ class _RegisterAfterImport:
         load_ir_datasets = loader.exec_module
 
         def load_and_register(module: ModuleType) -> None:
+            _settle_home()
             load_ir_datasets(module)
             _register(module)
 
         loader.exec_module = load_and_register  # type: ignore[method-assign]
         return spec
+
+
+def _settle_home() -> None:
+    """ir_datasets makes a folder in the home folder as it is imported; now below our own cache, unless it has one there.
+
+    So no home folder is needed, nor one that can be written.
+    """
+    from harness.files import cache_home, made_below_cache_home
+
+    try:
+        theirs = Path.home() / ".ir_datasets"
+    except RuntimeError:
+        # ir_datasets asks for the home folder even where it does not use it.
+        os.environ["HOME"] = str(cache_home())
+        theirs = None
+    if "IR_DATASETS_HOME" not in os.environ and (theirs is None or not theirs.is_dir()):
+        os.environ["IR_DATASETS_HOME"] = str(made_below_cache_home("ir_datasets"))
 
 
 def _register(ir_datasets: ModuleType) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
+import shutil
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from harness.card import Card
 from harness.errors import WrongUsage
 from harness.files import write_text
 
@@ -110,8 +114,13 @@ FILENAME == ARGV[1] { doc_ids[++docs] = value($0, "doc_id"); terms(value($0, "ti
 
 def write_scaffold(name: str, folder: Path, *, executable: bool) -> list[Path]:
     """Write the files of a new system; returns their paths. Raises ``WrongUsage`` rather than overwrite anything."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._+-]{0,63}", name):
-        raise WrongUsage(f"{name!r} cannot be a system's name: use lower-case letters, digits, '.', '_', '+', '-'")
+    try:
+        Card(schema_version=1, name=name, title=name, adapter="dummy")
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        if why.startswith("String should match"):
+            why = "use lower-case letters, digits, '.', '_', '+', '-'"
+        raise WrongUsage(f"{name!r} cannot be a system's name: {why}") from None
     if executable:
         files = {
             "card.toml": _CARD.format(name=name, adapter="./search.awk"),
@@ -123,8 +132,15 @@ def write_scaffold(name: str, folder: Path, *, executable: bool) -> list[Path]:
     existing = [folder / file for file in files if (folder / file).exists()]
     if existing:
         raise WrongUsage(f"{existing[0]} exists already; choose another --folder")
-    for file, text in files.items():
-        write_text(folder / file, text)
-    if executable:
-        (folder / "search.awk").chmod(0o755)
+    with contextlib.ExitStack() as undo:
+        # Whatever fails, a disk that is full or a signal, there is all of it in the end or nothing.
+        missing = next((parent for parent in reversed((folder, *folder.parents)) if not parent.exists()), None)
+        if missing is not None:
+            undo.callback(shutil.rmtree, missing, ignore_errors=True)
+        for file, text in files.items():
+            undo.callback((folder / file).unlink, missing_ok=True)
+            write_text(folder / file, text)
+        if executable:
+            (folder / "search.awk").chmod(0o755)
+        undo.pop_all()
     return [folder / file for file in files]

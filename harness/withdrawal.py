@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from harness.config import Record, checked, read_toml
+from harness.config import Record, Text, checked, read_toml
 from harness.errors import WrongUsage
 from harness.files import write_text
 
@@ -23,7 +23,7 @@ class Withdrawal(Record):
     """When a row was withdrawn, and why."""
 
     date: datetime.date
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+    reason: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 
 
 def read_withdrawal(folder: Path) -> Withdrawal | None:

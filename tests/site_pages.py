@@ -28,6 +28,7 @@ from harness.tracks import Track, load_track
 
 ROOT = Path(__file__).parent.parent
 HOSTILE = "<script>document.title='owned'</script></script>\u202e\u2028\U0001f600 & \"quotes\" 'x' {{ 7 * 7 }}"
+HOSTILE_CARD = HOSTILE.replace("\u202e\u2028", "")  # a card's check takes no controls
 HOSTILE_ID = "<q>&\"1'</script>"
 LONG = "متى " + "\U0001f600ن" * 5000
 PAPER = "javascript:document.title='owned'"
@@ -110,7 +111,8 @@ def make_hostile(folder: Path) -> None:
         "families = {resamples = 1000, all_pairs_resamples = 1000}\n"
     )
     hostile: dict[str, Any] = {
-        "title": HOSTILE, "description": HOSTILE, "authors": (HOSTILE,), "licence": HOSTILE, "training_data": (HOSTILE,)
+        **dict.fromkeys(("title", "description", "licence"), HOSTILE_CARD),
+        **dict.fromkeys(("authors", "training_data"), (HOSTILE_CARD,)),
     }  # fmt: skip
     cards = [
         load_card("bm25").card.model_copy(update={**hostile, "paper": PAPER}),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny_generators import DOCS
 
 from harness.errors import InvalidInput, WrongUsage
 from harness.generate import server
+from harness.generate.answers import Answers
 from harness.generate.kinds import kinds
+from harness.generate.outputs import Output
 from harness.generate.recipe import Operator, Written
 
 Reply = Callable[[dict[str, Any], int], "tuple[int, dict[str, str], bytes]"]
@@ -135,6 +143,117 @@ def test_a_server_that_hangs_is_given_up() -> None:
     with running(late) as stub:
         assert asked(stub, timeout=0.1).texts[0][0]
     assert len(stub.bodies) == 9
+
+
+@pytest.mark.parametrize("drips", ["headers", "body"])
+def test_an_answer_that_drips_ends_at_its_deadline(drips: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte every 20 ms would take 20 s; each of them comes well within the time that the library waits for one."""
+    monkeypatch.setattr(server, "TRIES", 2)
+    ended = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                threading.Thread(target=feed, args=(connection,), daemon=True).start()
+
+    def feed(connection: socket.socket) -> None:
+        start = (
+            b"HTTP/1.1 200 OK\r\nX-Slow: " if drips == "headers" else b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+        )
+        with contextlib.suppress(OSError), connection:
+            connection.sendall(start)
+            while not ended.wait(0.02):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        operator = Operator(server=f"http://127.0.0.1:{listener.getsockname()[1]}/v1", timeout_seconds=0.3)
+        try:
+            with pytest.raises(InvalidInput, match=r"no answer in 2 tries: no complete answer in 0\.3 seconds"):
+                recipe().source(Path(), operator).opened({})(DOCS[:1])
+        finally:
+            ended.set()
+            thread.join()
+
+
+def test_every_answer_is_kept_as_it_comes(tmp_path: Path) -> None:
+    """Of a server that fails for good after five answers; then of one whose second half is damaged on the disk."""
+    kept = tmp_path / "answers"
+
+    def once(stub: Stub) -> Written:
+        operator = Operator(server=stub.url, answers=kept)
+        return recipe().source(Path(), operator).opened({})(DOCS[:2])
+
+    failing = running(lambda body, number: echo(body, number) if number <= 5 else (403, {}, b""))
+    with failing as stub, pytest.raises(InvalidInput, match="403"):
+        once(stub)
+    with running(echo) as stub:
+        found = once(stub)
+    assert len(stub.bodies) == 3
+    with running(echo) as stub:
+        assert asked(stub) == found
+        assert once(stub) == found
+    assert len(stub.bodies) == 8
+    content = kept.read_bytes()
+    kept.write_bytes(content[: len(content) // 2])
+    with running(echo) as stub:
+        assert once(stub) == found
+    assert 0 < len(stub.bodies) < 8
+
+
+def test_a_killed_command_asks_only_for_what_it_had_no_answer_to(tmp_path: Path) -> None:
+    docs = [{"doc_id": f"d{i}", "text": f"Passage {i}."} for i in range(5)]
+    (tmp_path / "docs.jsonl").write_text("".join(json.dumps(doc) + "\n" for doc in docs))
+    (tmp_path / "queries.jsonl").write_text('{"query_id": "q", "lang": "fi", "text": "?"}\n')
+    (tmp_path / "recipe.toml").write_text(
+        'schema_version = 1\nkind = "server"\nname = "stub"\ntitle = "Stub"\nlanguages = ["fi", "ru"]\nper_language = 2\n'
+        'prompt = "{language}: {passage}"\nmodel = "m"\nmax_output_tokens = 9\n'
+    )
+
+    def command(stub: Stub, out: str) -> list[str]:
+        own = ["generate", f"folder:{tmp_path}", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / out)]
+        return [sys.executable, "-m", "harness", *own, "--server", stub.url, "--workers", "2"]
+
+    went_on = threading.Event()
+
+    def then_slow(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+        if number > 12:
+            went_on.wait(30)
+        return echo(body, number)
+
+    with running(then_slow) as stub:
+        killed = subprocess.Popen(command(stub, "a.jsonl"), stderr=subprocess.DEVNULL)
+        while len(stub.bodies) < 14 and killed.poll() is None:
+            time.sleep(0.01)
+        killed.kill()
+        killed.wait()
+        went_on.set()
+    answered = 12
+    with running(echo) as stub:
+        subprocess.run(command(stub, "a.jsonl"), check=True, capture_output=True)
+    assert len(stub.bodies) == len(docs) * 4 - answered
+    with running(echo) as stub:
+        subprocess.run(command(stub, "b.jsonl"), check=True, capture_output=True)
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    assert not (tmp_path / "a.jsonl.partial").exists()
+
+
+@given(st.lists(st.tuples(st.text(), st.booleans(), st.text(max_size=9)), max_size=5))
+def test_answers_come_back_as_they_were(rows: list[tuple[str, bool, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "answers"
+        answers = Answers(path)
+        for number, (text, is_cut, model) in enumerate(rows):
+            answers.add({"seed": number}, (Output(text, is_cut=is_cut), model))
+        again = Answers(path)
+        assert len(again) == len(rows)
+        for number, (text, is_cut, model) in enumerate(rows):
+            assert again.get({"seed": number}) == (Output(text, is_cut=is_cut), model)
+        again.keep_only([{"seed": 0}])
+        assert len(Answers(path)) == min(1, len(rows))
 
 
 def test_a_refusal_is_not_tried_again_and_does_not_show_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,10 @@ from harness.withdrawal import Withdrawal
 
 BOARD = toy_board()
 HOSTILE = r"\input{/etc/passwd} %$&#_{}~^ <x> |\"`` -- naïve Ångström Łódź Ğ ἀ 日本語 العربية \u202e😀 “q” α ﬁ"
-GONE = Withdrawal(date=datetime.date(2026, 11, 25), reason=HOSTILE + "".join(map(chr, range(32, 0x250))))
+# Made without its checks, which refuse some of this: an escape must not need them.
+GONE = Withdrawal.model_construct(
+    date=datetime.date(2026, 11, 25), reason=HOSTILE + "".join(map(chr, range(32, 0x250)))
+)
 
 
 def hostile_board() -> Leaderboard:

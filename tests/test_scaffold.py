@@ -12,7 +12,8 @@ import pytest
 from harness.card import load_card
 from harness.collections.view import Docs
 from harness.consent import Consent
-from harness.errors import WrongUsage
+from harness.errors import InvalidInput, WrongUsage
+from harness.files import write_text
 from harness.manifest import read_manifest, run_file
 from harness.records import Doc, Query
 from harness.run import run_system
@@ -100,3 +101,31 @@ def test_a_name_that_no_card_could_have_is_refused(tmp_path: Path, name: str) ->
 def test_a_name_that_is_accepted_makes_a_card_that_loads(tmp_path: Path, name: str) -> None:
     write_scaffold(name, tmp_path, executable=False)
     assert load_card(str(tmp_path / "card.toml")).card.name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["con", "nul.v2", "com1", "a.", "reproductions", "system", "snapshots", "x.json", "A", "a\n", ""]
+)
+def test_a_name_that_no_row_can_have_is_refused_and_nothing_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="cannot be a system's name"):
+        write_scaffold(name, tmp_path / "new", executable=False)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_disk_that_gets_full_leaves_nothing(there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if there:
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new/mine.txt").write_text("mine")
+    written: list[Path] = []
+
+    def full(path: Path, text: str) -> None:
+        if len(written) == 2:
+            raise InvalidInput("the disk is full")
+        write_text(path, text)
+        written.append(path)
+
+    monkeypatch.setattr("harness.scaffold.write_text", full)
+    with pytest.raises(InvalidInput, match="full"):
+        write_scaffold("my-system", tmp_path / "new", executable=False)
+    assert [path.name for path in tmp_path.rglob("*")] == (["new", "mine.txt"] if there else [])

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from lxml import html
-from site_pages import HOSTILE, PAPER, Pages, go, opened, served
+from site_pages import HOSTILE_CARD, PAPER, Pages, go, opened, served
 
 from harness.compare.records import MACRO
 from harness.figures import percent
@@ -189,7 +189,7 @@ def test_pages_of_what_is_gone_do_not_stay(hostile: Pages, tmp_path: Path) -> No
 
 
 def test_strings_from_outside_are_text(browser: Any, hostile: Pages) -> None:
-    shown = " ".join(HOSTILE.split())
+    shown = " ".join(HOSTILE_CARD.split())
     with opened(browser, "about:blank") as found:
         for name in hostile.files:
             go(found.page, hostile.folder / name)

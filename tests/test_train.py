@@ -19,7 +19,7 @@ from harness.train import overlap, train
 from harness.train.batches import GroupedBatches
 from harness.train.data import Pair, Side, files_of, read_pairs
 from harness.train.overlap import Questions
-from harness.train.recipe import SourceRecipe, load_recipe
+from harness.train.recipe import LANGUAGES, SourceRecipe, load_recipe
 from harness.train.romanize import normalizer, romanized
 
 RECIPE = """
@@ -120,8 +120,12 @@ def test_the_committed_recipes_are_in_order_and_share_everything_but_the_last_st
 
 
 def test_unknown_languages_and_missing_recipes_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="no language xx"):
-        read_pairs(SourceRecipe(kind="ntrex", languages=("xx",)), 1)
+    used = 'kind = "questions-parallel", languages = ["fi"]'
+    for kind in LANGUAGES:
+        for stranger in ("xx", "finnish", "en" if not kind.startswith("tydi") else "fi"):
+            faulty = RECIPE.replace(used, f'kind = "{kind}", languages = ["{stranger}"]')
+            with pytest.raises(InvalidInput, match=f"source {kind}: no language {stranger}; known: "):
+                load_recipe(recipe_file(tmp_path, faulty))
     with pytest.raises(WrongUsage, match="no file"):
         train(tmp_path / "absent.toml", tmp_path / "out", SilentProgress())
 
@@ -216,7 +220,7 @@ def test_too_small_a_vocabulary_is_explained(data: Path, tmp_path: Path) -> None
     characters = [f"{chr(0x4E00 + 2 * i)}{chr(0x4E01 + 2 * i)}\n" for i in range(len(CITIES) * 8)]
     (data / FI_FILE).write_text("".join(characters), "utf-8")
     (data / EN_FILE).write_text("".join(f"{word}\n" for word in ENGLISH * 8), "utf-8")
-    with pytest.raises(InvalidInput, match="no tokenizer of 120 pieces"):
+    with pytest.raises(InvalidInput, match="their characters alone are 196 pieces; give more than that"):
         train(recipe_file(tmp_path), tmp_path / "out", SilentProgress())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
@@ -26,12 +25,9 @@ from harness.cli import (
     validate,
     withdraw,
 )
-from harness.cli.console import print_error, progress
-from harness.errors import XdrError
+from harness.cli.console import progress, say
+from harness.cli.surroundings import check_platform, ended, prepare
 from harness.progress import show_on
-
-# Newer versions of typer carry their own copy of click; this is the base of the usage errors of either.
-ClickException: type[Exception] = next(b for b in typer.BadParameter.__mro__ if b.__name__ == "ClickException")
 
 app = typer.Typer(
     name="xdr",
@@ -40,6 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 fine, 1 findings (the input or the result is not in order), 2 wrong usage.",
 )
 app.command("list")(list_.list_)
@@ -69,33 +66,19 @@ def _before_a_command(
     if version:
         from harness import __version__
 
-        print(f"xdr {__version__}")
+        say(f"xdr {__version__}")
         raise typer.Exit
     show_on(progress())
 
 
 def main() -> None:
     """Run the command line; every failure that is not a defect ends with a message and an exit status, no traceback."""
-    try:
-        status = app(standalone_mode=False)
-    except XdrError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
-    except ClickException as error:
-        error.show()  # type: ignore[attr-defined]
-        sys.exit(2)
-    except typer.Abort:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader went away (`xdr ... | head`): nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except OSError as error:
-        # What the operating system refuses is no defect of ours: an unreadable folder, a device that fails.
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"xdr: {where}{error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)
+    prepare()
+    status = ended(_command)
+    # Written now, while a failure can still be told.
+    sys.exit(ended(sys.stdout.flush) or status)
+
+
+def _command() -> object:
+    check_platform()
+    return app(standalone_mode=False)

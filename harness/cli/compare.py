@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import Json, Runs, note, note_corrections
+from harness.cli.console import Json, Runs, note, note_corrections, print_json, say
 from harness.commands import DEFAULT_RUNS
 from harness.errors import unknown_name
 
@@ -45,14 +44,14 @@ def compare(
 
         standing = standing_scores(loaded, runs, scores)
         for outcome in other_tests(loaded, standing, test):  # type: ignore[arg-type]
-            print(f"{outcome.system:<28} {outcome.column:<8} p {probability(outcome.p):<9} {outcome.words}")
+            say(f"{outcome.system:<28} {outcome.column:<8} p {probability(outcome.p):<9} {outcome.words}")
         return
     comparison = compare_all(loaded, runs, scores)
     if as_json:
-        print(json.dumps(comparison.model_dump(mode="json"), indent=1, ensure_ascii=False))
+        print_json(comparison.model_dump(mode="json"))
         return
     for line in _lines(comparison):
-        print(line)
+        say(line)
     for warning in comparison.warnings:
         note(f"warning: {warning}")
     note(f"written to {runs / loaded.name / COMPARISON}")

@@ -1,14 +1,21 @@
-"""What the commands share: options, errors and progress on the terminal."""
+"""What the commands share: options, and the one place where they print.
+
+``print`` stands in no command: what it prints may come from strangers (ids, titles, fields of cards, answers of servers).
+``say`` and ``note`` print lines as they read, one for each argument, whatever is in them.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.errors import XdrError
+from harness.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,18 +31,49 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 DEFAULT_REPORTS = Path("reports")
 
 
+def say(*lines: object) -> None:
+    """Print a command's result on standard output, each argument as one line."""
+    for line in lines:
+        print(visible(str(line)))
+
+
+def note(*lines: object) -> None:
+    """Say what is going on, on standard error, where it does not get into anybody's pipe; each argument is one line."""
+    for line in lines:
+        print(visible(str(line)), file=sys.stderr, flush=True)
+
+
 def print_error(error: XdrError) -> None:
-    print(f"xdr: {error}", file=sys.stderr)
+    """The message; its second line and all others are set in, so that no text in it can pose as a line of ours."""
+    first, *others = str(error).split("\n")
+    note(f"xdr: {first}", *(line if line.startswith("  ") else f"  {line}" for line in others))
 
 
 def print_findings(findings: list[Finding], label: str = "") -> None:
-    for finding in findings:
-        print(f"{finding.severity}: {label}{finding}", file=sys.stderr)
+    note(*(f"{finding.severity}: {label}{finding}" for finding in findings))
 
 
-def note(message: str) -> None:
-    """Say what is going on, on standard error, where it does not get into anybody's pipe."""
-    print(message, file=sys.stderr, flush=True)
+def print_json(value: Any) -> None:
+    """JSON for machines: valid and the same value in any encoding, and nothing in it steers a terminal."""
+    text = json.dumps(value, indent=1, ensure_ascii=not _writes_unicode())
+    print(
+        re.sub(
+            r"[^\n\x20-\x7e]", lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text
+        )
+    )
+
+
+def print_file(text: str) -> None:
+    """The text of a file, as it is written to a file: in UTF-8; on a terminal in its own encoding."""
+    if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
+        sys.stdout.write(text)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8"))
+
+
+def _writes_unicode() -> bool:
+    return (sys.stdout.encoding or "utf-8").lower().startswith("utf")
 
 
 def note_remarks(name: str, remarks: Iterable[str]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.console import Json, note, print_findings
+from harness.cli.console import Json, note, print_findings, print_json, say
 from harness.errors import InvalidInput, WrongUsage
 
 app = typer.Typer(
@@ -27,11 +26,11 @@ def list_(names: Names = None, as_json: Json = False) -> None:
         for f in pinned.select(names or [])
     ]
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print_json(rows)
         return
     for row in rows:
         size = f", {row['size']}" if row["size"] else ""
-        print(f"{row['state']:<8}  {row['name']}  ({row['licence']}{size})")
+        say(f"{row['state']:<8}  {row['name']}  ({row['licence']}{size})")
 
 
 @app.command()
@@ -63,7 +62,7 @@ def import_(
 
     result = pinned.import_folder(folder)
     for name in result.copied:
-        print(name)
+        say(name)
     note(f"{len(result.copied)} files imported, {result.others} files not known")
     print_findings(list(result.findings))
     if result.findings or not result.copied:
@@ -78,7 +77,7 @@ def verify(names: Names = None) -> None:
     states = {file.name: pinned.state(file) for file in pinned.select(names or [])}
     damaged = [name for name, found in states.items() if found == "damaged"]
     for name in damaged:
-        print(f"damaged: {name}")
+        say(f"damaged: {name}")
     counts = {kind: list(states.values()).count(kind) for kind in ("present", "damaged", "absent")}
     note(", ".join(f"{count} {kind}" for kind, count in counts.items()))
     if damaged:
@@ -110,10 +109,10 @@ def overlap(
 
     found = overlap_with_track(train_file, track)
     if as_json:
-        print(json.dumps([row._asdict() for row in found], indent=1, ensure_ascii=False))
+        print_json([row._asdict() for row in found])
     else:
         for row in found:
-            print(f"{train_file}:{row.line}: {row.similarity:.2f} {row.part}/{row.query_id}: {row.text}")
+            say(f"{train_file}:{row.line}: {row.similarity:.2f} {row.part}/{row.query_id}: {row.text}")
     note(f"{len({row.line for row in found})} training questions overlap with {track}")
     if found:
         raise typer.Exit(1)

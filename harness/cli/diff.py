@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import Json
+from harness.cli.console import Json, print_json, say
 from harness.errors import InvalidInput, WrongUsage
 from harness.figures import percent
 
@@ -27,7 +26,7 @@ def diff(
     """Compare two runs of one track: manifests, rankings, scores. Exits 0 when they rank alike, 1 when they do not."""
     from harness.diff import diff_runs
     from harness.manifest import read_manifest
-    from harness.tracks import load_track
+    from harness.tracks import load_track_of
 
     for folder in (one, two):
         if not folder.is_dir():
@@ -37,10 +36,10 @@ def diff(
         raise InvalidInput(
             f"{one} is a run of track {names[0]}, {two} of track {names[1]}: their scores cannot be compared"
         )
-    loaded = load_track(track or names[0])
+    loaded = load_track_of(one, names[0], track)
     found = diff_runs(loaded, one, two)
     if as_json:
-        print(json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False))
+        print_json(found.model_dump(mode="json"))
     else:
         _print(found, loaded.primary)
     if not found.is_empty:
@@ -51,29 +50,29 @@ def _print(found: RunDifference, primary: str) -> None:
     from harness.agreement import unranked
     from harness.changes import described
 
-    print("manifests, the likeliest cause of different rankings first:")
+    say("manifests, the likeliest cause of different rankings first:")
     for line in described(found.manifest) or ["no differences"]:
-        print(f"  {line}")
+        say(f"  {line}")
     for path, parts in ((found.one, found.parts_of_one_alone), (found.two, found.parts_of_two_alone)):
         if parts:
-            print(f"only in {path}: {', '.join(parts)}")
+            say(f"only in {path}: {', '.join(parts)}")
     depths = next(iter(found.rankings.values())).overlap if found.rankings else {}
-    print("rankings:")
-    print(f"  {'':<8}{'same':>9}{'RBO':>9}{'tau':>9}" + "".join(f"{f'overlap {k}':>13}" for k in depths))
+    say("rankings:")
+    say(f"  {'':<8}{'same':>9}{'RBO':>9}{'tau':>9}" + "".join(f"{f'overlap {k}':>13}" for k in depths))
     for part, ranks in found.rankings.items():
         figures = f"{f'{ranks.identical}/{ranks.queries}':>9}{ranks.rank_biased_overlap:>9.4f}{ranks.kendall_tau:>9.4f}"
-        print(f"  {part:<8}{figures}" + "".join(f"{ranks.overlap[k]:>13.4f}" for k in depths))
+        say(f"  {part:<8}{figures}" + "".join(f"{ranks.overlap[k]:>13.4f}" for k in depths))
     for line in unranked(found.rankings, found.counts):
-        print(f"  {line}")
-    print("scores:")
+        say(f"  {line}")
+    say("scores:")
     for mean in found.means:
         values = (
             f"{percent(mean.one, 2):>8} -> {percent(mean.two, 2):>6}  ({percent(mean.two - mean.one, 2, signed=True)})"
         )
-        print(f"  {mean.measure:<12}{mean.part:<8}{values}  RMSE {mean.rmse:.4f}")
+        say(f"  {mean.measure:<12}{mean.part:<8}{values}  RMSE {mean.rmse:.4f}")
     own = [query for query in found.queries if query.measure == primary]
-    print(f"queries whose {primary} differs: {len(own)}")
+    say(f"queries whose {primary} differs: {len(own)}")
     for query in own[:_QUERIES_SHOWN]:
-        print(f"  {query.part}/{query.query_id}: {query.one:.4f} -> {query.two:.4f}")
+        say(f"  {query.part}/{query.query_id}: {query.one:.4f} -> {query.two:.4f}")
     if len(own) > _QUERIES_SHOWN:
-        print(f"  and {len(own) - _QUERIES_SHOWN} more; --json lists all")
+        say(f"  and {len(own) - _QUERIES_SHOWN} more; --json lists all")

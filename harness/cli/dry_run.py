@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.console import print_json, say
 from harness.errors import WrongUsage
 from harness.quantities import duration, size
 
@@ -46,9 +46,9 @@ def show_plans(track: Track, intended: Sequence[Intended], runs: Path, context: 
             "disks": [disk._asdict() for disk in found],
             "fits": all(disk.needed <= disk.free for disk in found),
         }
-        print(json.dumps(content, indent=1, ensure_ascii=False))
+        print_json(content)
     else:
-        print("\n".join([*(line for plan in plans for line in _table(plan)), *_totals(plans, kept, found)]))
+        say(*(line for plan in plans for line in _table(plan)), *_totals(plans, kept, found))
     check_disks(found)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.console import note
+from harness.cli.console import note, print_file
 from harness.errors import WrongUsage, unknown_name
 
 _OF_RUNS = ("xor-retrieve",)
@@ -86,10 +85,10 @@ def _check_fits(source: Path, file_format: str) -> None:
 
 
 def _export_run(source: Path, output: Path, track: str, questions: Path | None) -> None:
-    from harness.tracks import load_track
+    from harness.tracks import load_track_of
     from harness.xor_retrieve import export_predictions, export_questions
 
-    loaded = load_track(track or source.resolve().parent.name)
+    loaded = load_track_of(source, source.resolve().parent.name, track)
     note(f"{output}: {export_predictions(loaded, source, output)} questions")
     if questions is not None:
         note(f"{questions}: {export_questions(loaded, questions)} questions with answers")
@@ -110,7 +109,7 @@ def _export_leaderboard(source: Path, output: Path | None, file_format: str) -> 
         return
     text = FORMATS[file_format].text_of(board)
     if output is None:
-        sys.stdout.write(text)
+        print_file(text)
     else:
         write_text(output, text)
         note(str(output))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import note
+from harness.cli.console import note, say
 from harness.cli.operator_options import Operator, with_operator_options
 
 
@@ -57,4 +57,4 @@ def generate(
     for name, count in found.manifest.counts.items():
         if count and not name.startswith("texts in "):
             note(f"  {name}: {count}")
-    print(out)
+    say(out)

@@ -16,6 +16,7 @@ from harness.cli.console import (
     note_corrections,
     note_remarks,
     print_findings,
+    say,
 )
 from harness.cli.dry_run import DryRun, DryRunJson, check_options, show_plans
 from harness.cli.operator_options import Operator, with_operator_options
@@ -23,8 +24,10 @@ from harness.commands import DEFAULT_RUNS
 from harness.errors import WrongUsage
 
 if TYPE_CHECKING:
+    from harness.compare import Comparison
     from harness.intended import Intended
     from harness.leaderboard import Leaderboard
+    from harness.score import ScoreFile
     from harness.system import Context
     from harness.tracks import Track
 
@@ -63,7 +66,6 @@ def leaderboard(
     from harness.run import run_folder
     from harness.site import render
     from harness.snapshots import check_name
-    from harness.snapshots import freeze as freeze_as
     from harness.track_check import check_track
     from harness.tracks import load_track
 
@@ -109,11 +111,16 @@ def leaderboard(
     page = render(loaded, board, scores, runs, reports)
     note(_best(board, loaded))
     if freeze:
-        is_new = freeze_as(
-            runs / loaded.name, freeze, board, comparison, {s.system: str(s.context["key"]) for s in scores}
-        )
-        note(f"snapshot {freeze}: {'frozen' if is_new else 'there already, and identical'}")
-    print(page)
+        _freeze(freeze, runs / loaded.name, board, comparison, scores)
+    say(page)
+
+
+def _freeze(name: str, folder: Path, board: Leaderboard, comparison: Comparison, scores: Sequence[ScoreFile]) -> None:
+    from harness.snapshots import freeze
+
+    keys = {score.system: str(score.context["key"]) for score in scores}
+    is_new = freeze(folder, name, board, comparison, keys)
+    note(f"snapshot {name}: {'frozen' if is_new else 'there already, and identical'}")
 
 
 def _run(track: Track, intended: Sequence[Intended], runs: Path, context: Context) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.console import Json
+from harness.cli.console import Json, print_json, say
 from harness.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -27,13 +26,13 @@ def list_(
         raise unknown_name("kind", kind, _KINDS)
     entries = {name: _entries(name) for name in ([kind] if kind else _KINDS)}
     if as_json:
-        print(json.dumps(entries, indent=1, ensure_ascii=False))
+        print_json(entries)
         return
     for name, rows in entries.items():
-        print(f"{name}:")
+        say(f"{name}:")
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
-            print(f"  {row['name']:<{width}}  {row['about']}".rstrip())
+            say(f"  {row['name']:<{width}}  {row['about']}".rstrip())
 
 
 def _published(result: PublishedResult) -> dict[str, Any]:

@@ -28,6 +28,6 @@ def new(
         raise WrongUsage(f"{target} exists already, and is not empty; another name, or --folder, says where to write")
     for path in write_scaffold(name, target, executable=executable):
         note(f"wrote {path}")
-    note(f"\ntry it:   {line('leaderboard', 'mini', str(target / 'card.toml'), '--allow-code')}")
+    note("", f"try it:   {line('leaderboard', 'mini', str(target / 'card.toml'), '--allow-code')}")
     if not executable:
         note(f"test it:  {shlex.join(['python', '-m', 'pytest', str(target)])}")

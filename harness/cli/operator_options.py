@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import inspect
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from harness.cli.console import note
+from harness.errors import WrongUsage
 
 if TYPE_CHECKING:
     from harness.card import LoadedCard
@@ -73,13 +75,14 @@ class Operator:
         return consent
 
     def context(self, consent: Consent) -> Context:
-        """Where and how systems run. Raises ``WrongUsage`` for an engine that is not there."""
+        """Where and how systems run. Raises ``WrongUsage`` for an engine or a device that is not there."""
         from harness.engine import check_engine
         from harness.files import cache_home
         from harness.progress import shown
         from harness.system import Context
 
         check_engine(self.engine)
+        _check_device(self.device)
         return Context(
             cache=cache_home(),
             work=cache_home() / "work",
@@ -91,6 +94,26 @@ class Operator:
             progress=shown(),
             consent=consent,
         )
+
+
+_DEVICES = re.compile(r"auto|cpu|cuda(?::([0-9]{1,3}))?")
+
+
+def _check_device(device: str) -> None:
+    """Before anything is read: not at the first model, nor never where all is recorded."""
+    known = _DEVICES.fullmatch(device)
+    if known is None:
+        hint = {"gpu": "; did you mean cuda?"}.get(device.lower(), "")
+        if not hint and _DEVICES.fullmatch(device.lower()):
+            hint = f"; did you mean {device.lower()}?"
+        raise WrongUsage(f"--device {device}: expected auto, cpu, cuda, or one of several as cuda:1{hint}")
+    if device.startswith("cuda"):
+        import torch
+
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(known[1] or 0) >= count:
+            there = f"has {count} of them, cuda:0 to cuda:{count - 1}" if count else "finds none"
+            raise WrongUsage(f"--device {device}: there is no such GPU here; PyTorch {torch.__version__} {there}")
 
 
 def with_operator_options(command: Callable[..., Result], without: Sequence[str] = ()) -> Callable[..., Result]:

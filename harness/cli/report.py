@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.console import Json, note_corrections
+from harness.cli.console import Json, note_corrections, print_json, say
 from harness.errors import WrongUsage
 
 
@@ -24,35 +23,35 @@ def report(
     from harness.figures import percent
     from harness.manifest import read_manifest
     from harness.score import score_system
-    from harness.tracks import load_track
+    from harness.tracks import load_track_of
     from harness.withdrawal import read_withdrawal
 
     if not run.is_dir():
         raise WrongUsage(f"{run} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
     manifest = read_manifest(run)
-    track = load_track(track_name or manifest.track.name)
+    track = load_track_of(run, manifest.track.name, track_name)
     scores = score_system(track, run)
     note_corrections(run.parent.name, run.parent.parent, [scores])
     means = {part: {measure: scores.mean(part, measure) for measure in track.measures} for part in scores.parts}
     macro = {measure: scores.macro(track.macro_parts, measure) for measure in track.measures}
     if as_json:
         found = {"system": scores.system, "macro": macro, "parts": means, "judged": scores.judged}
-        print(json.dumps(found, indent=1))
+        print_json(found)
         return
-    print(f"{manifest.card.get('title', scores.system)} on {track.title}")
-    print(f"{'':<10}" + "".join(f"{measure:>12}" for measure in track.measures))
+    say(f"{manifest.card.get('title', scores.system)} on {track.title}")
+    say(f"{'':<10}" + "".join(f"{measure:>12}" for measure in track.measures))
     for name, row in ({"macro": macro} | means).items():
         values = (row.get(measure) for measure in track.measures)
-        print(f"{name:<10}" + "".join(f"{percent(v):>12}" for v in values))
+        say(f"{name:<10}" + "".join(f"{percent(v):>12}" for v in values))
     for part, shares in scores.judged.items():
         if shares:
-            print(f"{part}: " + ", ".join(f"{name} {percent(share)}" for name, share in shares.items()))
+            say(f"{part}: " + ", ".join(f"{name} {percent(share)}" for name, share in shares.items()))
     if withdrawn := read_withdrawal(run):
-        print(f"withdrawn on {withdrawn.date}: {withdrawn.reason}")
+        say(f"withdrawn on {withdrawn.date}: {withdrawn.reason}")
     for text in manifest.notes:
-        print(f"warning: {text}")
+        say(f"warning: {text}")
     for part, texts in scores.context["warnings"].items():
         for text in texts:
-            print(f"warning: {part}: {text}")
+            say(f"warning: {part}: {text}")
     seconds = math.fsum(stage.get("seconds", 0) for stage in manifest.execution.get("stages", []))
-    print(f"device {manifest.execution['device']}, {seconds:.1f} s, isolation {manifest.execution['isolation']}")
+    say(f"device {manifest.execution['device']}, {seconds:.1f} s, isolation {manifest.execution['isolation']}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness import progress
-from harness.cli.console import Json, note, print_error
+from harness.cli.console import Json, note, print_error, print_json, say
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage, XdrError
 from harness.figures import percent
@@ -40,7 +39,7 @@ def reproduce(
     from harness.reproduce import reproduce as reproduce_run
     from harness.reproductions import write_reproduction
     from harness.requirements import pip_line
-    from harness.tracks import load_track
+    from harness.tracks import load_track_of
 
     consent = operator.consent()
     if all_runs and card is not None:
@@ -55,7 +54,7 @@ def reproduce(
                 manifest = read_manifest(folder)
                 if requirements := manifest.card.get("requires"):
                     note(f"{folder.name} requires: {pip_line(requirements)}")
-                loaded = load_track(track or manifest.track.name)
+                loaded = load_track_of(folder, manifest.track.name, track)
                 context = operator.context(consent)
                 record = reproduce_run(loaded, folder, context, card=card)
             except XdrError as error:
@@ -74,7 +73,7 @@ def reproduce(
             folder.name: {"error": str(r)} if isinstance(r, XdrError) else r.model_dump(mode="json")
             for folder, r in found.items()
         }
-        print(json.dumps(shown, indent=1, ensure_ascii=False))
+        print_json(shown)
     elif all_runs:
         _print_all(found)
     if not all(not isinstance(record, XdrError) and record.confirms for record in found.values()):
@@ -97,34 +96,32 @@ def _print_one(record: Reproduction, primary: str, counts: Mapping[str, int]) ->
     from harness.changes import described
     from harness.reproductions import hints_of
 
-    print(f"{record.system} on {record.track['name']}: {record.verdict} ({record.platform_in_words})")
-    print(f"{'':<10}{'same rankings':>15}{'RBO':>9}{'tau':>9}{'RMSE':>9}   {primary}")
+    say(f"{record.system} on {record.track['name']}: {record.verdict} ({record.platform_in_words})")
+    say(f"{'':<10}{'same rankings':>15}{'RBO':>9}{'tau':>9}{'RMSE':>9}   {primary}")
     for name, part in record.parts.items():
         ranks = part.rankings
         same = f"{ranks.identical}/{ranks.queries}"
         figures = f"{ranks.rank_biased_overlap:>9.4f}{ranks.kendall_tau:>9.4f}{part.rmse[primary]:>9.4f}"
-        print(f"{name:<10}{same:>15}{figures}   {percent(part.mean_recorded, 2)} -> {percent(part.mean_again, 2)}")
+        say(f"{name:<10}{same:>15}{figures}   {percent(part.mean_recorded, 2)} -> {percent(part.mean_again, 2)}")
     granted = record.tolerance
     limits = f"{granted.rank_biased_overlap:>9.4f}{granted.kendall_tau:>9.4f}{granted.rmse:>9.4f}"
-    print(f"{'tolerance':<25}{limits}")
+    say(f"{'tolerance':<25}{limits}")
     agreements = {name: part.rankings for name, part in record.parts.items()}
     for line in (*unranked(agreements, counts), *hints_of(record)):
-        print(line)
+        say(line)
     lines = described(record.changes)
-    print("what changed since, the likeliest cause first:" if lines else "nothing in the manifest changed")
+    say("what changed since, the likeliest cause first:" if lines else "nothing in the manifest changed")
     for line in lines:
-        print(f"  {line}")
+        say(f"  {line}")
 
 
 def _print_all(found: dict[Path, Reproduction | XdrError]) -> None:
     width = max(len(folder.name) for folder in found)
     for folder, record in found.items():
         if isinstance(record, XdrError):
-            print(f"{folder.name:<{width}}  not made: {record.message.splitlines()[0]}")
+            say(f"{folder.name:<{width}}  not made: {record.message.splitlines()[0]}")
         else:
             ranks = [part.rankings for part in record.parts.values()]
             same, total = sum(r.identical for r in ranks), sum(r.queries for r in ranks)
             lowest = min((r.rank_biased_overlap for r in ranks), default=1.0)
-            print(
-                f"{folder.name:<{width}}  {record.verdict:<11}  {same}/{total} same rankings, lowest RBO {lowest:.4f}"
-            )
+            say(f"{folder.name:<{width}}  {record.verdict:<11}  {same}/{total} same rankings, lowest RBO {lowest:.4f}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from harness.cli.console import Json, Runs, note, note_corrections, print_findings
+from harness.cli.console import Json, Runs, note, note_corrections, print_findings, print_json
 from harness.commands import DEFAULT_RUNS
 
 
@@ -31,7 +30,7 @@ def score(
         for found in scores
     }
     if as_json:
-        print(json.dumps(means, indent=1))
+        print_json(means)
         return
     for name in means:
         note(f"{name}: {runs / loaded.name / name / 'scores.parquet'}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import Runs, note, print_findings
+from harness.cli.console import Runs, note, print_findings, say
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.commands import DEFAULT_RUNS, Commands
 from harness.errors import WrongUsage
@@ -59,7 +59,7 @@ def submit(
     primary = target.track.primary
     macro = done.scores.macro(target.track.macro_parts, primary)
     columns = {"macro": macro} | {part: done.scores.mean(part, primary) for part in done.scores.parts}
-    print(f"{primary}: " + "  ".join(f"{n} {percent(v)}" for n, v in columns.items()))
+    say(f"{primary}: " + "  ".join(f"{n} {percent(v)}" for n, v in columns.items()))
     if done.unchanged:
         note(f"{done.folder} is this very row already; nothing was changed")
         return
@@ -69,7 +69,7 @@ def submit(
     else:
         manifest = read_manifest(done.folder)
         again = f"`{commands.reproduce(manifest.tag, manifest.card, manifest.execution)}`"
-    note(f"\nrecorded in {done.folder}")
+    note("", f"recorded in {done.folder}")
     note(f"look at it:  {commands.leaderboard()}")
     note(f"commit:      {shlex.join(['git', 'add', str(done.folder)])}   and nothing else, then open a pull request")
     note("then:        checks validate and score the files, a comment shows the table; a maintainer reviews the card,")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import note, progress
+from harness.cli.console import note, progress, say
 
 
 def train(
@@ -23,4 +23,4 @@ def train(
     pairs = sum(stage.pairs for stage in record.stages)
     dropped = sum(row.dropped for row in record.rows)
     note(f"trained in {record.seconds:.0f} s on {pairs} pairs; {dropped} rows dropped as evaluation questions")
-    print(output)
+    say(output)

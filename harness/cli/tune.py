@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import note
+from harness.cli.console import note, say
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage, unknown_name
 
@@ -41,5 +41,5 @@ def tune(
     context = operator.context(operator.consent([loaded]))
     tuning = tuned(loaded, development, values, measure or development.primary, rule, context)  # type: ignore[arg-type]
     write_tuning(path, tuning)
-    print(as_markdown(tuning), end="")
+    say(*as_markdown(tuning).splitlines())
     note(f"written to {path}; the card takes the chosen values by hand, and says where they come from")

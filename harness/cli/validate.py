@@ -16,36 +16,65 @@ if TYPE_CHECKING:
 
 def validate(
     path: Annotated[
-        Path, typer.Argument(help="A run's folder (runs/TRACK/SYSTEM), or one run file with --track and --part.")
+        Path,
+        typer.Argument(
+            help="A run's folder (runs/TRACK/SYSTEM), a track's (runs/TRACK), or any run file in TREC's format."
+        ),
     ],
     track: Annotated[str, typer.Option(help="Track, where the path does not tell.")] = "",
     part: Annotated[str, typer.Option(help="Part, for one run file.")] = "",
 ) -> None:
     """Check run files: all errors and warnings at once, with line numbers. Exits 1 when there are errors.
 
+    Of any run file its form; with --track and --part also whether its queries and documents are those of the part.
     Of a recorded row also its manifest, digests, scores and records; of a track's folder, runs/TRACK, all rows.
     """
     from harness.manifest import FILE_NAME
     from harness.staging import check_whole
-    from harness.tracks import load_track
+    from harness.tracks import load_track_of
 
     if not path.exists():
         raise WrongUsage(f"no file or folder {path}")
     rows = sorted(row.parent for row in path.glob(f"*/{FILE_NAME}"))
     if rows and not part and not (path / FILE_NAME).exists():
         check_whole(path.resolve().parent)
-        loaded = load_track(track or path.resolve().name)
+        loaded = load_track_of(path, path.resolve().name, track)
         faulty = [row for row in rows if not _is_valid(loaded, row)]
         note(f"{len(rows) - len(faulty)} of {len(rows)} rows are valid")
         if faulty:
             raise typer.Exit(1)
         return
-    loaded = load_track(track or path.resolve().parent.name)
+    if path.is_file() and not track and not _is_of_a_track(path):
+        _validate_form(path)
+        return
+    # A run file in a recorded row is of that row's track.
+    folder = path.resolve().parent if path.is_file() else path.resolve()
+    loaded = load_track_of(path, folder.parent.name, track)
     if (path / FILE_NAME).exists() and not part:
         if not _is_valid(loaded, path):
             raise typer.Exit(1)
         return
     _validate_files(loaded, path, part)
+
+
+def _is_of_a_track(file: Path) -> bool:
+    from harness.manifest import FILE_NAME
+    from harness.tracks import track_names
+
+    row = file.resolve().parent
+    return (row / FILE_NAME).is_file() or row.parent.name in track_names()
+
+
+def _validate_form(file: Path) -> None:
+    """A run file of which nobody says what it is of: columns, numbers, duplicates, tags, ties, order."""
+    from harness.runs import read_run
+
+    run, findings = read_run(file)
+    print_findings(findings)
+    note(
+        f"{file}: in form, {len(run.rankings)} rankings, tag {run.tag}, {len(findings)} warnings; "
+        "with --track TRACK --part PART its queries and documents are looked up, too"
+    )
 
 
 def _is_valid(track: Track, row: Path) -> bool:

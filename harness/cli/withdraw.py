@@ -21,15 +21,19 @@ def withdraw(
 
     from harness.commands import Commands
     from harness.config import checked
-    from harness.errors import InvalidInput
+    from harness.errors import InvalidInput, WrongUsage
     from harness.manifest import read_manifest
-    from harness.tracks import load_track
+    from harness.tracks import load_track_of
     from harness.withdrawal import Withdrawal
     from harness.withdrawal import withdraw as write
 
     manifest = read_manifest(run)
-    loaded = load_track(track or manifest.track.name)
-    fields = {"date": date or datetime.datetime.now(datetime.UTC).date(), "reason": reason}
+    loaded = load_track_of(run, manifest.track.name, track)
+    try:
+        day = datetime.date.fromisoformat(date) if date else datetime.datetime.now(datetime.UTC).date()
+    except ValueError:
+        raise WrongUsage(f"--date {date}: expected a day as 2026-11-25 (year-month-day)") from None
+    fields = {"date": day, "reason": reason}
     withdrawal = checked(Withdrawal, fields, "the withdrawal")
     if manifest.tag == loaded.baseline:
         raise InvalidInput(

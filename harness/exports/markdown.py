@@ -6,8 +6,10 @@ import re
 
 from harness.exports.table import Entry, Line, table_of
 from harness.leaderboard import Leaderboard
+from harness.visible import visible
 
 FILE_NAME = "leaderboard.md"
+_LINKING = re.compile(r"@|#|\bGH-|\bwww(?=\.)|\b[a-z]+:(?=//)|\b(?:mailto|xmpp):", re.IGNORECASE)
 _MARKS = {"": "", "better": "▲", "worse": "▼"}
 
 
@@ -30,8 +32,16 @@ def to_markdown(board: Leaderboard) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text on one line, as Markdown that shows just these characters, also inside a table."""
-    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))
+    """The text on one line, as Markdown that shows just these characters, also inside a table.
+
+    Nobody is mentioned by it, and nothing linked: GitHub makes links of names after @, of numbers after # and of addresses,
+    whether a backslash is before them or not, but not across a comment.
+
+    >>> print(escaped("@org/team: *see* https://evil.example #1"))
+    @<!-- -->org/team: \\*see\\* https:<!-- -->//evil.example #<!-- -->1
+    """
+    marked = re.sub(r"([\\`*_\[\]<>|~&$])", r"\\\1", visible(" ".join(text.split())))
+    return _LINKING.sub(r"\g<0><!-- -->", marked)
 
 
 def _title(line: Line) -> str:

@@ -23,7 +23,8 @@ from harness.records import Doc
 class Operator:
     """What the operator of the command chooses. Nothing in it changes a text, except the device and what a server is.
 
-    ``server``: base address of an OpenAI-compatible server; ``key_variable``: the environment variable that holds its key.
+    ``server``: base address of an OpenAI-compatible server; ``key_variable``: the environment variable that holds its key;
+    ``answers``: the file that keeps its answers until they are in finished blocks.
     """
 
     device: str = "cpu"
@@ -32,6 +33,7 @@ class Operator:
     server: str = ""
     key_variable: str = ""
     timeout_seconds: float = 120
+    answers: Path | None = None
 
 
 class Written(NamedTuple):

@@ -10,7 +10,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from harness.collections.view import load
 from harness.engine import Engine, LocalEngine
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import exclusive, explained_write_errors, sha256_of_file, write_text
+from harness.generate.answers import FILE_NAME as ANSWERS
 from harness.generate.manifest import MANIFEST, GenerationManifest, manifest_beside, read_manifest, written_manifest
 from harness.generate.recipe import LoadedRecipe, Operator, Written
 from harness.generate.shards import LOCK, TextShards, clear_traces, differences
@@ -85,14 +86,14 @@ def job_of(collection: str, loaded: LoadedRecipe, out: Path) -> Job:
 def generate(
     job: Job, operator: Operator, shard_bytes: int, progress: Progress, engine: Engine | None = None
 ) -> Generated:
-    """Generate all texts of a job, unless they are there; what a killed command had finished is kept.
+    """Generate all texts of a job, unless they are there; what a killed command had finished is kept, of a server every answer.
 
     Raises ``WrongUsage`` when something else is in the place of the output, ``InvalidInput`` for a faulty model or server.
     """
-    source = job.loaded.recipe.source(job.loaded.folder, operator)
+    unfinished = job.out.with_name(f"{job.out.name}.partial")
+    source = job.loaded.recipe.source(job.loaded.folder, replace(operator, answers=unfinished / ANSWERS))
     description = without_absolute_paths(_description(job, source.provenance()))
     key = digest_of(description)
-    unfinished = job.out.with_name(f"{job.out.name}.partial")
     if job.out.exists():
         return _already_there(job, unfinished, description)
     with exclusive(unfinished / LOCK):

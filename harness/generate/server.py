@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from harness.errors import InvalidInput, WrongUsage
+from harness.generate.answers import Answers
 from harness.generate.outputs import Output, cleaned
 from harness.generate.prompts import Prompt
 from harness.generate.recipe import Operator, Recipe, Written
@@ -138,6 +139,7 @@ class Server:
         self._recipe, self._operator = source.recipe, source.operator
         self._address, self._headers = source.address(), source.headers()
         self._prompt, self._names = Prompt(source.recipe.prompt), source.recipe.names()
+        self._answered = Answers(source.operator.answers)
         self._own = threading.local()
         self._stopped = threading.Event()
         self._failure = InvalidInput("interrupted")
@@ -149,6 +151,7 @@ class Server:
             _Request(doc.doc_id, self._body(doc, lang, number))
             for (doc, lang), number in itertools.product(rows, range(count))
         ]
+        self._answered.keep_only(request.body for request in asked)
         answers = self._answers(asked)
         longest = recipe.max_passage_characters
         counts = Counter({"prompts": len(rows), "prompts cut": sum(len(doc.text) > longest for doc, _ in rows)})
@@ -188,13 +191,17 @@ class Server:
 
     def _answer(self, request: _Request) -> tuple[Output, str]:
         """The first failure ends the waiting of all threads, and is what each of them raises from then on."""
+        if (known := self._answered.get(request.body)) is not None:
+            return known
         try:
-            return self._asked_until_answered(request)
+            answer = self._asked_until_answered(request)
         except InvalidInput as error:
             if not self._stopped.is_set():
                 self._failure = error
                 self._stopped.set()
             raise self._failure from None
+        self._answered.add(request.body, answer)
+        return answer
 
     def _asked_until_answered(self, request: _Request) -> tuple[Output, str]:
         pause, what = FIRST_PAUSE_SECONDS, "interrupted"
@@ -234,13 +241,35 @@ class Server:
         return Output(text or "", is_cut=reason == "length"), f"{found.get('model', '(not named)')!s:.100}"
 
     def _posted(self, body: Mapping[str, Any]) -> tuple[int, bytes]:
-        """Status and body of the answer. Raises ``_Passing`` where there is none in time."""
+        """Status and body of the answer. Raises ``_Passing`` where there is none in time.
+
+        The library's timeouts are for each piece of an answer. So that none can be longer than it may by coming drop by drop,
+        headers or body, it is received by a thread of its own, which is left to itself at the deadline.
+        """
+        patience = self._operator.timeout_seconds
+        received: Future[tuple[int, bytes]] = Future()
+        session = self._session()
+
+        def receive() -> None:
+            try:
+                received.set_result(self._received(session, body, time.monotonic() + patience))
+            except BaseException as error:
+                received.set_exception(error)
+
+        threading.Thread(target=receive, daemon=True).start()
+        try:
+            return received.result(patience)
+        except TimeoutError:
+            # That thread still has it.
+            del self._own.session
+            raise _Passing(f"no complete answer in {patience:g} seconds") from None
+
+    def _received(self, session: requests.Session, body: Mapping[str, Any], deadline: float) -> tuple[int, bytes]:
         import requests
 
         patience = self._operator.timeout_seconds
-        deadline = time.monotonic() + patience
         try:
-            with self._session().post(
+            with session.post(
                 self._address,
                 json=body,
                 auth=self._with_key,
@@ -250,7 +279,7 @@ class Server:
                 stream=True,
             ) as response:
                 answer = b""
-                for chunk in response.iter_content(1 << 14):
+                for chunk in response.iter_content(1 << 10):
                     answer += chunk
                     if len(answer) > ANSWER_BYTES:
                         raise InvalidInput(f"the server's answer has more than {ANSWER_BYTES} bytes, which none has")

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import explained_write_errors, write_text
+from harness.generate.answers import FILE_NAME as ANSWERS
 from harness.limits import RECORD_BYTES
 from harness.reading import parse_json, read_bytes
 from harness.shards import JOURNAL, Block, Shards
@@ -85,7 +86,7 @@ class TextShards:
 
 def clear_traces(folder: Path) -> None:
     """Remove what only an unfinished output needs, from a folder that is finished."""
-    for name in (_BEGUN, JOURNAL, LOCK):
+    for name in (_BEGUN, JOURNAL, LOCK, ANSWERS):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import jinja2
 
@@ -13,6 +13,7 @@ from harness.figures import percent, probability
 from harness.languages import language
 from harness.leaderboard import Cell, leads
 from harness.quantities import duration, size
+from harness.visible import visible_lines
 
 HEAT_STEPS = 20
 
@@ -21,6 +22,7 @@ def make_environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.site"),
         autoescape=True,
+        finalize=_shown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -41,6 +43,11 @@ def make_environment() -> jinja2.Environment:
         MACRO=MACRO,
     )
     return environment
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints, unless it is markup that was made of such values already."""
+    return visible_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def signed(value: float | None, digits: int = 1) -> str:

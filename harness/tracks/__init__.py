@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from harness.config import PartName, Record, Reference, checked, read_toml
-from harness.errors import InvalidInput, unknown_name
+from harness.config import PartName, Record, Reference, Text, Title, checked, read_toml
+from harness.errors import InvalidInput, WrongUsage, unknown_name
 from harness.languages import LanguageTag
 from harness.migrations import migrated
 
@@ -60,8 +60,8 @@ class Track(Record):
     schema_version: Literal[1]
     name: PartName
     version: int = Field(ge=1)
-    title: str
-    description: str
+    title: Title
+    description: Text
     parts: tuple[Part, ...] = Field(min_length=1)
     macro: tuple[str, ...] = Field(default=(), description="parts of the macro average; default: all")
     measures: tuple[str, ...] = Field(min_length=1)
@@ -126,10 +126,28 @@ def load_track(name: str) -> Track:
         track = checked(Track, _resolve_paths(migrated("track", read_toml(path), str(path)), path), str(path))
         track._file = path
         return track
+    if Path(name).is_dir():
+        place = Path(name).resolve()
+        is_run = (place / "manifest.yaml").is_file()
+        hint = f"; give its track first, then the system: {place.parent.name} {place.name}" if is_run else ""
+        raise WrongUsage(f"{name} is a folder; a track is given by its name or by the path of its TOML file{hint}")
     if name not in track_names():
         raise unknown_name("track", name, track_names(), "or the path of a track's TOML file")
     path = Path(str(resources.files("harness.tracks") / f"{name}.toml"))
     return checked(Track, migrated("track", read_toml(path), f"track {name}"), f"track {name}")
+
+
+def load_track_of(source: Path, name: str, given: str = "") -> Track:
+    """The track that a run was made for, by the name in its manifest or its folder's, unless another file is ``given``.
+
+    Raises ``WrongUsage`` or ``InvalidInput``; it says that ``--track`` names the file of a track that is not installed.
+    """
+    if not given and name not in track_names():
+        raise WrongUsage(
+            f"{source}: no track {name!r:.80} is installed here; if it comes from a file, say where that lies: "
+            f"--track FILE.toml (installed: {', '.join(track_names())})"
+        )
+    return load_track(given or name)
 
 
 def _resolve_paths(data: dict[str, Any], file: Path) -> dict[str, Any]:

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from harness.config import Record, checked, read_toml
+
+NTREX = {
+    "ar": "arb", "bn": "ben", "de": "deu", "el": "ell", "fi": "fin", "hi": "hin", "ja": "jpn", "ko": "kor", "ro": "ron",
+    "ru": "rus", "es": "spa", "sw": "swa", "te": "tel", "th": "tha", "tr": "tur", "vi": "vie", "zh": "zho-CN",
+}  # fmt: skip
+TATOEBA = {
+    "ar": "ara", "bn": "ben", "de": "deu", "el": "ell", "fi": "fin", "hi": "hin", "ja": "jpn", "ko": "kor", "ro": "ron",
+    "ru": "rus", "es": "spa", "te": "tel", "th": "tha", "tr": "tur", "vi": "vie", "zh": "cmn",
+}  # fmt: skip
+_XOR = {code: code for code in ("ar", "bn", "fi", "ja", "ko", "ru", "te")}
+_ENGLISH = {"en": "en"}
+LANGUAGES: Mapping[str, Mapping[str, str]] = {
+    "ntrex": NTREX,
+    "tatoeba": TATOEBA,
+    "questions-parallel": _XOR,
+    "xor-answers": _XOR,
+    "tydi-questions": _ENGLISH,
+    "tydi-sentences": _ENGLISH,
+}
+"""The languages of each kind of source, with the names that its files have for them."""
 
 Style = Literal["plain", "romanized", "sounds", "consonants"]
 
@@ -28,6 +49,18 @@ class SourceRecipe(Record):
         default=0, ge=0, le=136, description="ntrex: pairs of two languages other than English, per line"
     )
     weight: int = Field(default=1, ge=1, le=100)
+
+    @field_validator("languages")
+    @classmethod
+    def _languages_of_the_kind(cls, languages: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = LANGUAGES.get(str(info.data.get("kind")), dict.fromkeys(languages))
+        if strangers := sorted(set(languages) - set(known)):
+            raise ValueError(
+                f"source {info.data['kind']}: no language {', '.join(strangers)}; known: {', '.join(sorted(known))}"
+            )
+        if len(set(languages)) < len(languages):
+            raise ValueError("a language stands twice")
+        return languages
 
 
 class TokenizerRecipe(Record):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,7 @@ def train_tokenizer(texts: Sequence[str], recipe: TokenizerRecipe, seed: int) ->
             minloglevel=2,
         )
     except (RuntimeError, OSError) as error:
-        raise InvalidInput(
-            f"no tokenizer of {recipe.vocabulary} pieces can be made of {len(sample)} texts: {error}"
-        ) from None
+        raise InvalidInput(_why_not(recipe.vocabulary, len(sample), str(error))) from None
     processor = sentencepiece.SentencePieceProcessor(model_proto=trained.getvalue())
     pieces = [(processor.id_to_piece(i), processor.get_score(i)) for i in range(processor.get_piece_size())]
     pieces[0] = (_UNKNOWN, 0.0)
@@ -66,3 +65,16 @@ def train_tokenizer(texts: Sequence[str], recipe: TokenizerRecipe, seed: int) ->
         ]
     )
     return tokenizer
+
+
+# Sentencepiece's messages name options that a recipe does not have.
+_TOO_FEW = re.compile(r"required_chars\. (\d+) vs (\d+)")
+
+
+def _why_not(vocabulary: int, texts: int, said: str) -> str:
+    if not texts:
+        return "no tokenizer can be made: its sources hold no text"
+    what = f"tokenizer.vocabulary = {vocabulary}: no tokenizer of so many pieces can be made of {texts} texts"
+    if found := _TOO_FEW.search(said):
+        return f"{what}: their characters alone are {max(map(int, found.groups()))} pieces; give more than that"
+    return f"{what}: {said}"
