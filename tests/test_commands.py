@@ -100,3 +100,16 @@ def test_a_model_that_runs_its_own_code_is_named_where_the_row_is_made_again() -
         f"xdr reproduce runs/mini/x --trust-remote-code {trusted}"
     )
     assert commands.reproduce("x", {"adapter": "dense"}, {}) == "xdr reproduce runs/mini/x"
+
+
+def test_a_new_system_is_not_written_into_a_folder_of_something_else(xdr: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "notes.txt").write_text("")
+    done = xdr("new", "runs")
+    assert done.status == 2
+    assert "runs exists already, and is not empty; another name, or --folder" in done.err
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["notes.txt"]
+    assert xdr("new", "runs", "--folder", "elsewhere").status == 0
+    (tmp_path / "empty").mkdir()
+    assert xdr("new", "empty").status == 0
+    assert (tmp_path / "empty" / "card.toml").is_file()
