@@ -21,6 +21,7 @@ from harness.dense.store import VectorStore
 from harness.errors import InvalidInput
 from harness.estimate import FIRST_SAMPLE, Estimate, Figure, spread
 from harness.files import sha256_of_file
+from harness.generate.augmented import ChosenTexts
 from harness.generate.texts import Choice, by_document, generated_file, generated_input, read_generated
 from harness.languages import LanguageTag
 from harness.records import Doc, Passages
@@ -75,6 +76,8 @@ class Xqg(Dense):
         xqg = self._xqg
         self._texts = self._chosen(docs)
         counts = {len(texts) for texts in self._texts.values()}
+        if isinstance(self._texts, ChosenTexts):
+            self._texts.check_number()
         if len(counts) == 1:
             count = counts.pop()
             context.record.facts["generated queries per passage"] = count

@@ -7,6 +7,7 @@ import pytest
 
 from harness.collections import xor_tydi
 from harness.errors import InvalidInput
+from harness.generate.augmented import ChosenTexts
 from harness.generate.texts import Choice, by_document, generated_file, read_generated
 
 LANGUAGES = ("ar", "te")
@@ -43,6 +44,22 @@ def test_the_first_texts_of_each_language_come_from_the_shards(tmp_path: Path) -
     assert {len(texts) for texts in chosen.values()} == {4}
     everything = by_document(read_generated(path), Choice((), 9, False), ids(12))
     assert everything["11"] == [f"{lang} 11 {n}" for lang in LANGUAGES for n in range(3)]
+
+
+def test_more_texts_than_any_passage_has_are_refused_once_all_were_read(tmp_path: Path) -> None:
+    path = generated_file(str(shards(tmp_path / "xqg", 3)), tmp_path)
+    for number, says in (
+        (3, ""),
+        (4, "per_language = 4, but no passage has more generated texts than 3 in ar, 3 in te"),
+    ):
+        chosen = by_document(read_generated(path), Choice((), number, False), ids(3))
+        assert isinstance(chosen, ChosenTexts)
+        assert sum(map(len, chosen.values())) == 18
+        if says:
+            with pytest.raises(InvalidInput, match=says):
+                chosen.check_number()
+        else:
+            chosen.check_number()
 
 
 def test_one_file_of_the_format_is_known_by_its_first_line(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def written(path: Path, rows: list[Any]) -> Path:
 
 def chosen(doc_ids: tuple[str, ...] = ("d1", "d2"), **choice: Any) -> dict[str, list[str]]:
     texts = [GeneratedText(**row) for row in ROWS]
-    return dict(by_document(texts, Choice(**{"languages": (), "per_language": 9, "shuffled": False} | choice), doc_ids))
+    return dict(by_document(texts, Choice(**{"languages": (), "per_language": 3, "shuffled": False} | choice), doc_ids))
 
 
 def test_texts_come_back_plain_and_gzipped(tmp_path: Path) -> None:
@@ -48,6 +48,20 @@ def test_every_fault_of_a_file_is_named_with_its_line(tmp_path: Path) -> None:
         read_generated(path)
     assert [finding.where for finding in caught.value.findings] == [f"g.jsonl:{n}" for n in range(2, 7)]
     assert "source" in caught.value.findings[0].what
+
+
+def test_more_texts_than_any_passage_has_are_refused_by_language() -> None:
+    texts = [GeneratedText(**row) for row in ROWS if row["lang"] != "fi" or row["text"].endswith("0")]
+    with pytest.raises(InvalidInput, match=r"per_language = 3, but no passage has more generated texts than 1 in fi$"):
+        by_document(texts, Choice((), 3, False), ("d1", "d2"))
+    with pytest.raises(InvalidInput, match=r"than 3 in ar, 1 in fi, 3 in ja$"):
+        by_document(texts, Choice((), 4, False), ("d1", "d2"))
+    # One passage that has them is enough: how many others lack is counted, and a sum over unequal numbers refused.
+    more = [*texts, *(GeneratedText("d1", "fi", f"more {n}", "test") for n in range(2))]
+    assert {doc: len(found) for doc, found in by_document(more, Choice(("fi",), 3, False), ("d1", "d2")).items()} == {
+        "d1": 3,
+        "d2": 1,
+    }
 
 
 def test_a_missing_file_is_wrong_usage(tmp_path: Path) -> None:

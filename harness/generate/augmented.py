@@ -76,9 +76,16 @@ class ChosenTexts(Mapping[str, list[str]]):
     ) -> None:
         self._texts, self._languages = texts, sorted(languages)
         self._per_language, self._doc_ids = per_language, doc_ids
+        self._most = dict.fromkeys(self._languages, 0)
+
+    def check_number(self) -> None:
+        """Raises ``InvalidInput`` where no passage that was read so far has as many texts as are asked for."""
+        check_number(self._most, self._per_language)
 
     def __getitem__(self, doc_id: str) -> list[str]:
         by_language = self._texts.of(doc_id)
+        for lang in self._languages:
+            self._most[lang] = max(self._most[lang], len(by_language.get(lang, ())))
         return [text for lang in self._languages for text in by_language.get(lang, ())[: self._per_language]]
 
     def __iter__(self) -> Iterator[str]:
@@ -86,6 +93,16 @@ class ChosenTexts(Mapping[str, list[str]]):
 
     def __len__(self) -> int:
         return len(self._doc_ids)
+
+
+def check_number(most: Mapping[str, int], per_language: int) -> None:
+    """Raises ``InvalidInput`` where more texts are asked for than any passage has in a language; ``most``: those by language.
+
+    A row would say that so many queries were used, and fewer were.
+    """
+    if short := {lang: number for lang, number in sorted(most.items()) if number < per_language}:
+        had = ", ".join(f"{number} in {lang}" for lang, number in short.items())
+        raise InvalidInput(f"per_language = {per_language}, but no passage has more generated texts than {had}")
 
 
 def is_augmented(path: Path) -> bool:

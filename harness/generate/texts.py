@@ -12,7 +12,14 @@ from typing import NamedTuple
 
 from harness import progress
 from harness.errors import Finding, InvalidInput, WrongUsage, reported
-from harness.generate.augmented import AugmentedTexts, ChosenTexts, is_augmented, manifest_of_folder, read_augmented
+from harness.generate.augmented import (
+    AugmentedTexts,
+    ChosenTexts,
+    check_number,
+    is_augmented,
+    manifest_of_folder,
+    read_augmented,
+)
 from harness.languages import same_language
 from harness.limits import FAULTS, LINE_BYTES, TEXT_BYTES
 from harness.reading import parse_json, read_lines
@@ -95,8 +102,8 @@ def by_document(
 ) -> Mapping[str, list[str]]:
     """The chosen texts of each document, by language in alphabetical order, then in the order of the file.
 
-    Raises ``InvalidInput`` when a text belongs to no document or a chosen language has no texts, or one passage alone is to be
-    shuffled.
+    Raises ``InvalidInput`` when a text belongs to no document, a chosen language has no texts or never as many as are asked
+    for, or one passage alone is to be shuffled. Of a file that is streamed, ``ChosenTexts.check_number`` tells the numbers.
     """
     if isinstance(texts, AugmentedTexts):
         return _streamed(texts, choice, doc_ids)
@@ -111,6 +118,10 @@ def by_document(
     for text in texts:
         if text.lang in languages and len(chosen.setdefault((text.doc_id, text.lang), [])) < choice.per_language:
             chosen[text.doc_id, text.lang].append(text.text)
+    most = dict.fromkeys(languages, 0)
+    for (_, lang), kept in chosen.items():
+        most[lang] = max(most[lang], len(kept))
+    check_number(most, choice.per_language)
     owner = _shuffled(doc_ids) if choice.shuffled else {doc_id: doc_id for doc_id in doc_ids}
     return {
         doc_id: [text for lang in languages for text in chosen.get((owner[doc_id], lang), [])] for doc_id in doc_ids
