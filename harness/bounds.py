@@ -51,19 +51,23 @@ def bounds_of(track: Track) -> dict[str, dict[str, Reach]]:
     found = {name: kept for name, path in files.items() if (kept := _kept(path, track.measures)) is not None}
     missing = {name: judged for name, judged in parts.items() if name not in found}
     for (name, judged), best in zip(missing.items(), _best_rankings(measures, list(missing.values())), strict=True):
-        found[name] = _bounds(measures, judged, best, track.depth)
+        found[name] = _bounds(track, measures, judged, best)
         _keep(files[name], found[name])
     return {name: found[name] for name in parts}
 
 
 def _bounds(
-    measures: Sequence[Measure], judged: Judged, best: Mapping[str, Mapping[str, list[str]]], depth: int
+    track: Track, measures: Sequence[Measure], judged: Judged, best: Mapping[str, Mapping[str, list[str]]]
 ) -> dict[str, Reach]:
-    ceilings = {}
-    for measure in measures:
-        ranked = {query_id: ids[:depth] for query_id, ids in best[measure.name].items()}
-        ceilings[measure.name] = _mean(measure.score(judged, ranked))
-    draws = [score_all(measures, judged, rankings) for rankings in _random_rankings(judged, depth)]
+    def allowed(rankings: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+        """As runs are: cut at the depth, and without the query's own passage where the track leaves that out."""
+        if track.exclude_own_document:
+            rankings = {query_id: [doc for doc in ids if doc != query_id] for query_id, ids in rankings.items()}
+        return {query_id: ids[: track.depth] for query_id, ids in rankings.items()}
+
+    ceilings = {measure.name: _mean(measure.score(judged, allowed(best[measure.name]))) for measure in measures}
+    depth = track.depth + track.exclude_own_document
+    draws = [score_all(measures, judged, allowed(rankings)) for rankings in _random_rankings(judged, depth)]
     return {
         measure.name: Reach(ceilings[measure.name], float(np.mean([_mean(draw[measure.name]) for draw in draws])))
         for measure in measures
@@ -197,6 +201,8 @@ def _as_bytes(text: str) -> bytes:
 def _file(track: Track, part: Part, measures: Sequence[Measure]) -> Path:
     versions = {measure.name: measure.version for measure in measures}
     depends_on = [VERSION, load(part.dataset_id).digests.as_dict(), versions, track.depth, SAMPLES, _KEY]
+    if track.exclude_own_document:
+        depends_on.append("without the query's own document")
     return cache_home() / "bounds" / digest_of(depends_on)[:32]
 
 

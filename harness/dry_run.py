@@ -15,7 +15,7 @@ from harness.estimate import FIRST_SAMPLE, Estimate, Figure, Kind, spread
 from harness.journal import Journal
 from harness.manifest import run_file
 from harness.quantities import size
-from harness.run import Group, Prepared, Replacing, another_run, prepared
+from harness.run import Group, Prepared, Replacing, another_run, prepared, request_depth
 from harness.system import Context, Request, estimate_of
 from harness.tracks import Track
 
@@ -93,7 +93,7 @@ def plan_of(
         journal = run.journal(group)
         finished = frozenset(r.query_id for r in Journal(journal).read()) if journal.is_file() else frozenset()
         finished_queries += len(finished)
-        request = group.request(track.depth)
+        request = group.request(request_depth(track))
         own = replace(context, work=run.work, finished=finished)
         estimate = estimate_of(system, request, own, timed=timed)
         estimate = estimate or Estimate((), ("what the search takes: its adapter has no `estimate`",))

@@ -42,6 +42,7 @@ class Identity(Record):
     parts: dict[str, PartIdentity]
     depth: int
     seed: int | None
+    exclude_own_document: bool = False
 
 
 class Compared(NamedTuple):
@@ -63,6 +64,7 @@ def identity_of(manifest: Manifest) -> Identity:
         parts={name: PartIdentity(lang=p.lang, docs=p.docs, queries=p.queries) for name, p in manifest.data.items()},
         depth=manifest.track.depth,
         seed=manifest.execution.get("seed"),
+        exclude_own_document=manifest.track.exclude_own_document,
     )
 
 

@@ -10,7 +10,7 @@ from harness.card import LoadedCard
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.recorded import Recorded
 from harness.run import Prepared, Replacing, prepared, run_folder
-from harness.system import Context
+from harness.system import Context, cautions_of
 from harness.tracks import Track
 from harness.withdrawal import read_withdrawal
 
@@ -58,9 +58,9 @@ def intentions(
         run = prepared(track, card, runs, context)
         recorded = run.recorded()
         if not recorded.is_anything:
-            found.append(Intended(card, "nothing", ()))
+            found.append(Intended(card, "nothing", _cautions(run)))
         elif name in wishes.again:
-            found.append(Intended(card, "anything", _replaced(run, recorded, wishes)))
+            found.append(Intended(card, "anything", (*_replaced(run, recorded, wishes), *_cautions(run))))
         elif another := recorded.why_another(wishes.strict):
             mend = f"`{wishes.option} {name}` runs it again and replaces what is recorded; a changed card can take a new name"
             findings += [Finding("error", name, reason) for reason in another[:-1]]
@@ -78,6 +78,13 @@ def intentions(
 def _replaced(run: Prepared, recorded: Recorded, wishes: Wishes) -> tuple[str, ...]:
     reasons = recorded.why_another(wishes.strict) or ("the same run, made again",)
     return (f"{run.folder} is replaced: {'; '.join(reasons)}",)
+
+
+def _cautions(run: Prepared) -> tuple[str, ...]:
+    if run.made is None:
+        return ()
+    with run.made.adapter.guarded(f"system {run.name}"):
+        return cautions_of(run.made.system, [part.lang for part in run.parts])
 
 
 def _kept(run: Prepared, recorded: Recorded) -> tuple[str, ...]:

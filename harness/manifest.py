@@ -47,6 +47,7 @@ class TrackRecord(Record):
     depth: int = Field(ge=1)
     measures: tuple[str, ...] = ()
     parts: tuple[PartName, ...] | None = None
+    exclude_own_document: bool = False
 
 
 class Implementation(Record):
@@ -103,7 +104,7 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-_ABSOLUTE = re.compile(r"^((?:(?:folder|squad)(?:\([a-z-]+\))?:)?)/(?:.*/)?([^/]+)/?$")
+_ABSOLUTE = re.compile(r"^((?:(?:folder|squad)[^:/]*(?:/[^:/]*)?:)?)/(?:.*/)?([^/]+)/?$")
 
 
 def without_absolute_paths(value: Any) -> Any:

@@ -40,7 +40,7 @@ def row_findings(track: Track, folder: Path) -> list[Finding]:
 def _faults_of_run(track: Track, folder: Path, part: str) -> list[Finding]:
     if part not in {known.name for known in track.parts}:
         return []  # which is said where the manifest is held against the track
-    expected = expected_of(judged_part(track.part(part)).collection, track.depth)
+    expected = expected_of(judged_part(track.part(part)).collection, track)
     return _faults_of(lambda: read_run(run_file(folder, part), expected))
 
 

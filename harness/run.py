@@ -36,7 +36,7 @@ from harness.process_state import put_back, seed_everything
 from harness.recorded import Recorded, Today, held_against
 from harness.records import Ranking
 from harness.requirements import installed_versions
-from harness.runs import format_run
+from harness.runs import format_run, without_own_document
 from harness.sources import own_files, package_root
 from harness.system import Context, Record, Request, System, check_system
 from harness.tracks import Part, Track
@@ -48,7 +48,7 @@ class Outcome:
     """Where the run lies, and whether it was there already or how many of its rankings were resumed.
 
     ``edited``: keys of the card that were brought up to date in a recorded run. ``notes``: what its manifest notes of how it
-    was made, such as texts that were cut.
+    was made, such as texts that were cut, and queries without a ranking.
     """
 
     folder: Path
@@ -133,6 +133,11 @@ class Group:
         return Request(self.parts[0][1].docs, queries, depth)
 
 
+def request_depth(track: Track) -> int:
+    """What a system is asked for: one passage more where the question's own may be among them, and is left out then."""
+    return track.depth + track.exclude_own_document
+
+
 def run_folder(runs: Path, track: Track, system_name: str) -> Path:
     return runs / track.name / system_name
 
@@ -183,15 +188,19 @@ def run_system(
         seed_everything(context.seed)
         with put_back() if made.adapter.modules is not None else contextlib.nullcontext():
             for group, path in zip(groups, journals, strict=True):
-                resumed += _search(run.name, made, group.request(track.depth), own, path)
+                resumed += _search(run.name, made, group.request(request_depth(track)), own, path)
         texts: dict[str, bytes] = {}
+        unanswered: list[str] = []
         for group, path in zip(groups, journals, strict=True):
-            texts |= _texts_of(group, path, run.name)
+            made_of_group, without = _texts_of(group, path, run)
+            texts |= made_of_group
+            unanswered += without
         manifest = _manifest(run, made, _execution(own, memory), texts)
         _record_run(run.folder, texts, manifest)
         for path in journals:
             path.unlink()
-    return Outcome(run.folder, reused=False, resumed=resumed, queries=run.queries, notes=manifest.notes)
+    notes = (*manifest.notes, *_of_unanswered(unanswered, run.queries))
+    return Outcome(run.folder, reused=False, resumed=resumed, queries=run.queries, notes=notes)
 
 
 def another_run(run: Prepared, reasons: Iterable[str]) -> InvalidInput:
@@ -240,6 +249,7 @@ def track_record(track: Track) -> TrackRecord:
         depth=track.depth,
         measures=track.measures,
         parts=tuple(part.name for part in track.parts),
+        exclude_own_document=track.exclude_own_document,
     )
 
 
@@ -265,6 +275,7 @@ def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> 
         parts={part.name: _part_identity(part, collections[part.name]) for part in parts},
         depth=track.depth,
         seed=context.seed,
+        exclude_own_document=track.exclude_own_document,
     )
     sources = dict(made.sources) if made else {}
     environment = {"source": sources, "software": describe()["software"], "device": context.device}
@@ -380,15 +391,29 @@ def _record_run(folder: Path, texts: Mapping[str, bytes], manifest: Manifest) ->
         write_together([*files, (folder / FILE_NAME, manifest_bytes(manifest))])
 
 
-def _texts_of(group: Group, journal: Path, tag: str) -> dict[str, bytes]:
-    """By part, its run file before compression."""
+def _texts_of(group: Group, journal: Path, run: Prepared) -> tuple[dict[str, bytes], list[str]]:
+    """By part, its run file before compression; and the queries, as part/query, for which nothing was found."""
     found = {ranking.query_id: ranking for ranking in Journal(journal).read()}
-    texts = {}
+    texts, without = {}, []
     for part, collection in group.parts:
-        ranked = ((query.query_id, found.get(f"{part.name}/{query.query_id}")) for query in collection.queries)
-        rankings = (ranking._replace(query_id=query_id) for query_id, ranking in ranked if ranking is not None)
-        texts[part.name] = "".join(format_run(rankings, tag)).encode()
-    return texts
+        rankings = []
+        for query in collection.queries:
+            ranking = found.get(f"{part.name}/{query.query_id}")
+            if ranking is not None:
+                ranking = ranking._replace(query_id=query.query_id)
+                ranking = without_own_document(ranking, run.track.depth) if run.track.exclude_own_document else ranking
+            if ranking is not None and len(ranking.doc_ids):
+                rankings.append(ranking)
+            else:
+                without.append(f"{part.name}/{query.query_id}")
+        texts[part.name] = "".join(format_run(rankings, run.name)).encode()
+    return texts, without
+
+
+def _of_unanswered(unanswered: Sequence[str], queries: int) -> list[str]:
+    if not unanswered:
+        return []
+    return [f"no ranking for {len(unanswered)} of {queries} queries (first: {unanswered[0]}); they score 0"]
 
 
 def part_record(part: Part, collection: Collection, text: bytes) -> PartRecord:

@@ -6,27 +6,22 @@ is read or written; whatever looks at a ranking afterwards looks at this order.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import Finding, InvalidInput, Severity, errors_of
+from harness.errors import Finding, InvalidInput, errors_of
 from harness.fast_reader import read_columns
 from harness.files import gzip_bytes, write_together
-from harness.limits import FAULTS, RUN_BYTES, RUN_LINE_BYTES, RUN_LINES
-from harness.reading import NotText, decoded, read_lines
+from harness.findings import Findings
+from harness.limits import RUN_BYTES, RUN_LINE_BYTES
+from harness.reading import read_lines
 from harness.records import Ranking
-
-MAX_SHOWN = 20
-"""How many findings of one kind are listed one by one; the others are counted."""
-
-
-_LARGEST_SCORE = float(np.finfo(np.float32).max)
+from harness.run_lines import Parse, Rows, parse_ms_marco, parse_trec, read_rows, tag_of
 
 
 class Ranked(NamedTuple):
@@ -44,33 +39,6 @@ class Run:
     rankings: Mapping[str, Ranked]
 
 
-@dataclass
-class Findings:
-    """Collects findings, lists the first of each kind and counts the rest."""
-
-    path: str
-    _listed: list[Finding] = field(default_factory=list)
-    _counts: dict[tuple[Severity, str], int] = field(default_factory=dict)
-
-    def add(self, severity: Severity, line: int, kind: str, what: str, expected: str = "", mend: str = "") -> None:
-        count = self._counts[severity, kind] = self._counts.get((severity, kind), 0) + 1
-        if count <= MAX_SHOWN:
-            where = f"{self.path}:{line}" if line else self.path
-            self._listed.append(Finding(severity, where, what, expected, mend))
-
-    @property
-    def has_errors(self) -> bool:
-        return any(severity == "error" for severity, _ in self._counts)
-
-    def result(self) -> list[Finding]:
-        more = [
-            Finding(severity, self.path, f"{count - MAX_SHOWN} more of this kind: {kind}")
-            for (severity, kind), count in self._counts.items()
-            if count > MAX_SHOWN
-        ]
-        return self._listed + more
-
-
 class DocIds(Protocol):
     """What validation asks of a collection's documents."""
 
@@ -81,11 +49,20 @@ class DocIds(Protocol):
 
 @dataclass(frozen=True)
 class Expected:
-    """What a run of one part may contain: the part's queries, the collection's documents, the stored depth."""
+    """What a run of one part may contain: the part's queries, the collection's documents, the stored depth.
+
+    ``exclude_own``: the document that has the query's id is taken out of its ranking, as the track says.
+    """
 
     query_ids: Sequence[str]
     doc_ids: DocIds
     depth: int
+    exclude_own: bool = False
+
+    @property
+    def attainable(self) -> int:
+        """Documents that every ranking can have."""
+        return min(self.depth, len(self.doc_ids) - self.exclude_own)
 
 
 def fixed_order(doc_ids: Sequence[str], scores: NDArray[np.float32]) -> Ranked:
@@ -108,11 +85,75 @@ def read_run(path: Path, expected: Expected | None = None) -> tuple[Run, list[Fi
     """
     findings = Findings(path.name)
     run = _read_quickly(path, expected) or _read_carefully(path, expected, findings)
+    return _looked_over(run, expected, findings)
+
+
+def read_output(path: Path, expected: Expected) -> tuple[Run, list[Finding]]:
+    """Read a run that is taken over ranking by ranking, as a program wrote it; errors as in ``read_run``.
+
+    The warnings are those of its lines alone: what is missing, short or tied is seen in the run that is made of it.
+    """
+    findings = Findings(path.name)
+    run = _read_quickly(path, expected) or _read_carefully(path, expected, findings)
+    return run, findings.result()
+
+
+def read_ms_marco_run(path: Path, expected: Expected) -> tuple[Run, list[Finding]]:
+    """Read a run as MS MARCO's scripts have it: query, document and rank, and a score if there is a fourth column.
+
+    Where there is none, the rank is the order. Errors and warnings as in ``read_run``.
+    """
+    findings = Findings(path.name)
+    run = _read_carefully(path, expected, findings, parse_ms_marco)
+    return _looked_over(run, expected, findings)
+
+
+def is_ms_marco_run(path: Path) -> bool:
+    """Whether the first line that is not blank has three or four columns."""
+    for _, line in read_lines(path, RUN_BYTES, RUN_LINE_BYTES):
+        if line.strip():
+            return len(line.split()) in (3, 4)
+    return False
+
+
+def without_own_document(ranking: Ranking, depth: int) -> Ranking:
+    """A ranking without the document that has the query's id, cut at the depth in the fixed order."""
+    scores = np.asarray(ranking.scores)
+    ranked = without_document(fixed_order(list(ranking.doc_ids), scores.astype(np.float32)), ranking.query_id)
+    kept = ranked.doc_ids[:depth]
+    given = dict(zip(ranking.doc_ids, scores, strict=True))
+    return Ranking(ranking.query_id, kept, np.array([given[doc_id] for doc_id in kept], dtype=scores.dtype))
+
+
+def without_document(ranked: Ranked, doc_id: str) -> Ranked:
+    """
+    >>> without_document(Ranked(("d2", "q1"), np.array([2, 1], np.float32)), "q1").doc_ids
+    ('d2',)
+    """
+    if doc_id not in ranked.doc_ids:
+        return ranked
+    place = ranked.doc_ids.index(doc_id)
+    return Ranked(ranked.doc_ids[:place] + ranked.doc_ids[place + 1 :], np.delete(ranked.scores, place))
+
+
+def _looked_over(run: Run, expected: Expected | None, findings: Findings) -> tuple[Run, list[Finding]]:
+    if expected is not None and expected.exclude_own:
+        run = _without_own(run, findings)
     if expected is not None:
         counts = {query_id: len(ranked.doc_ids) for query_id, ranked in run.rankings.items()}
         _check_completeness(counts, expected, findings)
     _check_ties(run.rankings, findings)
     return run, findings.result()
+
+
+def _without_own(run: Run, findings: Findings) -> Run:
+    rankings = {}
+    for query_id, ranked in run.rankings.items():
+        if query_id in ranked.doc_ids:
+            what = f"query {query_id}: its own document stands at rank {ranked.doc_ids.index(query_id) + 1}"
+            findings.add("warning", 0, "own document", what, "other documents", "it is left out, as the track says")
+        rankings[query_id] = without_document(ranked, query_id)
+    return Run(run.tag, rankings)
 
 
 def _read_quickly(path: Path, expected: Expected | None) -> Run | None:
@@ -129,13 +170,13 @@ def _read_quickly(path: Path, expected: Expected | None) -> Run | None:
     return Run(columns.tag, {query_id: Ranked(docs, scores) for query_id, docs, scores in columns.rankings()})
 
 
-def _read_carefully(path: Path, expected: Expected | None, findings: Findings) -> Run:
+def _read_carefully(path: Path, expected: Expected | None, findings: Findings, parse: Parse = parse_trec) -> Run:
     """Read line by line and note what is wrong and where. Raises ``InvalidInput`` with all of it."""
-    rows = _read_rows(path, findings)
-    tag = _tag(rows, findings)
-    by_query: dict[str, _Rows] = {}
+    rows = read_rows(path, findings, parse)
+    tag = tag_of(rows, findings)
+    by_query: dict[str, Rows] = {}
     for row in rows:
-        by_query.setdefault(row.query_id, _Rows()).append(row)
+        by_query.setdefault(row.query_id, Rows()).append(row)
     del rows
     _check_documents(by_query, findings)
     if expected is not None:
@@ -152,99 +193,7 @@ def _read_carefully(path: Path, expected: Expected | None, findings: Findings) -
     return Run(tag, rankings)
 
 
-class _Row(NamedTuple):
-    line: int
-    query_id: str
-    doc_id: str
-    rank: int
-    score: float
-    tag: str
-
-
-@dataclass(slots=True)
-class _Rows:
-    """One query's rows by column, in the order of the file."""
-
-    doc_ids: list[str] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    ranks: list[int] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-
-    def append(self, row: _Row) -> None:
-        self.doc_ids.append(row.doc_id)
-        self.scores.append(row.score)
-        self.ranks.append(row.rank)
-        self.lines.append(row.line)
-
-
-def _read_rows(path: Path, findings: Findings) -> list[_Row]:
-    rows: list[_Row] = []
-    number, start, faults, returns = 0, 0, 0, False
-    for number, line in read_lines(path, RUN_BYTES, RUN_LINE_BYTES):
-        if number > RUN_LINES:
-            findings.add(
-                "error", number, "too long", "more lines", f"at most {RUN_LINES:,}", "cut the run at the depth"
-            )
-            return []
-        try:
-            content = decoded(line)
-        except NotText as error:
-            findings.add("error", number, "not UTF-8", error.at(start), "UTF-8", error.mend)
-            return []
-        start += len(line) + 1
-        if "\r" in content:
-            if not returns:
-                mend = "convert the file, for example with `sed -i 's/\\r$//'`"
-                what = "a carriage return (Windows line end)"
-                findings.add("error", number, "line end", what, "lines that end in \\n", mend)
-            returns = True
-        row = _parse(number, content, findings)
-        if row is not None:
-            rows.append(row)
-        elif (faults := faults + 1) == FAULTS:
-            findings.add("error", number, "other file", f"{FAULTS:,} faulty lines; the rest was not read", "a run")
-            return []
-    if not number:
-        findings.add("warning", 0, "empty", "no lines", "a run", "all queries score 0")
-    return rows
-
-
-def _parse(number: int, line: str, findings: Findings) -> _Row | None:
-    fields = line.split()
-    if len(fields) != 6:
-        shape = "6 columns: query Q0 document rank score tag"
-        mend = "ids and tags must not contain blanks" if len(fields) > 6 else ""
-        findings.add("error", number, "columns", f"{len(fields)} columns", shape, mend)
-        return None
-    query_id, _, doc_id, rank, score, tag = fields
-    try:
-        # Python reads "1_0" and the digits of all scripts as numbers; other tools do not.
-        value = float(score) if score.isascii() and "_" not in score else None
-    except ValueError:
-        value = None
-    if value is None:
-        findings.add("error", number, "score", f"score {score!r}", "a number")
-        return None
-    if not math.isfinite(value) or abs(value) > _LARGEST_SCORE:
-        findings.add("error", number, "score", f"score {score}", "a finite 32-bit number", "leave the document out")
-        return None
-    if not (rank.isascii() and rank.isdecimal() and len(rank) < 10):
-        findings.add("error", number, "rank", f"rank {rank!r}", "a whole number from 0 or 1 up")
-        return None
-    return _Row(number, query_id, doc_id, int(rank), value, tag)
-
-
-def _tag(rows: Sequence[_Row], findings: Findings) -> str:
-    first_lines: dict[str, int] = {}
-    for row in rows:
-        first_lines.setdefault(row.tag, row.line)
-    tags = list(first_lines)
-    for tag in tags[1:]:
-        findings.add("error", first_lines[tag], "tag", f"run tag {tag!r} after {tags[0]!r}", "one tag in a run")
-    return tags[0] if tags else ""
-
-
-_ByQuery = Mapping[str, _Rows]
+_ByQuery = Mapping[str, Rows]
 
 
 def _check_documents(by_query: _ByQuery, findings: Findings) -> None:
@@ -278,23 +227,24 @@ def _check_names(by_query: _ByQuery, expected: Expected, findings: Findings) -> 
 
 def _check_completeness(counts: Mapping[str, int], expected: Expected, findings: Findings) -> None:
     """Warn of rankings that are missing, short, or deeper than the track stores; ``counts``: documents by query."""
-    for query_id, count in counts.items():
-        if count > expected.depth:
-            what = f"query {query_id}: {count} documents"
-            limit = f"{expected.depth}, the track's depth"
-            findings.add("warning", 0, "deep ranking", what, limit, "the rest is ignored")
+    deep = [query_id for query_id, count in counts.items() if count > expected.depth]
+    if deep:
+        what = f"{len(deep)} rankings are deep (first: query {deep[0]}, {counts[deep[0]]} documents)"
+        limit = f"{expected.depth}, the track's depth"
+        findings.add("warning", 0, "deep ranking", what, limit, "the rest is ignored")
     missing = [query_id for query_id in expected.query_ids if query_id not in counts]
     if missing:
         what = f"{len(missing)} of {len(expected.query_ids)} queries are missing (first: {missing[0]})"
         findings.add("warning", 0, "missing queries", what, "a ranking for each", "they score 0")
-    attainable = min(expected.depth, len(expected.doc_ids))
-    short = [query_id for query_id, count in counts.items() if count < attainable]
+    short = [query_id for query_id, count in counts.items() if count < expected.attainable]
     if short:
         what = f"{len(short)} rankings are short (first: query {short[0]}, {counts[short[0]]} documents)"
-        findings.add("warning", 0, "short rankings", what, f"{attainable} documents", "scores can only be lower")
+        findings.add(
+            "warning", 0, "short rankings", what, f"{expected.attainable} documents", "scores can only be lower"
+        )
 
 
-def _check_rank_column(query_id: str, own: _Rows, ranked: Ranked, findings: Findings) -> None:
+def _check_rank_column(query_id: str, own: Rows, ranked: Ranked, findings: Findings) -> None:
     rank_of = dict(zip(own.doc_ids, own.ranks, strict=True))
     scores = ranked.scores
     for i in range(len(ranked.doc_ids) - 1):

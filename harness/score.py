@@ -120,7 +120,13 @@ def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str,
     context = {
         "schema_version": SCHEMA_VERSION,
         "system": manifest.tag,
-        "track": {"name": track.name, "version": track.version, "depth": track.depth, "unit": track.unit},
+        "track": {
+            "name": track.name,
+            "version": track.version,
+            "depth": track.depth,
+            "unit": track.unit,
+            **({"exclude_own_document": True} if track.exclude_own_document else {}),
+        },
         "measures": {name: parse(name).version for name in track.measures},
         "data": {part.name: load(part.dataset_id).digests.as_dict() for part in parts},
         "rankings": rankings,
@@ -168,7 +174,7 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
         name, judged = part.name, judged_part(part)
         run, findings = Run(manifest.tag, {}), [_no_run(part)]
         if name in manifest.data:
-            run, findings = read_run(run_file(folder, name), expected_of(judged.collection, track.depth))
+            run, findings = read_run(run_file(folder, name), expected_of(judged.collection, track))
         rankings = {query_id: ranked.doc_ids[: track.depth] for query_id, ranked in run.rankings.items()}
         measures = measures_of(track, judged)
         judged_at = judged_shares(measures) if judged.is_pooled else []
@@ -193,8 +199,10 @@ def judged_part(part: Part) -> Judged:
     return Judged(load(part.dataset_id))
 
 
-def expected_of(collection: Collection, depth: int) -> Expected:
-    return Expected([query.query_id for query in collection.queries], collection.docs, depth)
+def expected_of(collection: Collection, track: Track) -> Expected:
+    """What a run of one of the track's parts may contain."""
+    query_ids = [query.query_id for query in collection.queries]
+    return Expected(query_ids, collection.docs, track.depth, track.exclude_own_document)
 
 
 def measures_of(track: Track, judged: Judged) -> list[Measure]:

@@ -1,12 +1,13 @@
 """Finished run files in, one validated run per part out, whatever form the files have.
 
-A file is one part's TREC run where its name begins with the part's (``ar.trec.gz``); else it is a run of all parts, whose query
-ids tell the part by themselves, as ``part/query``, or by a query map; a file that begins with ``[`` is XOR-Retrieve's official
-prediction file. All may be gzip or plain.
+A file is one part's run where its name begins with the part's (``ar.trec.gz``); else it is a run of all parts, whose query ids
+tell the part by themselves, as ``part/query``, or by a query map. Runs are TREC's, or MS MARCO's of three or four columns; a
+file that begins with ``[`` is XOR-Retrieve's official prediction file. All may be gzip or plain.
 """
 
 from __future__ import annotations
 
+import codecs
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +18,10 @@ import numpy as np
 from harness.card import Card
 from harness.collections.view import Collection, load
 from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.findings import Findings
 from harness.limits import RESULT_BYTES, RUN_BYTES, RUN_LINE_BYTES
-from harness.reading import opened, read_bytes, read_lines
-from harness.runs import DocIds, Expected, Findings, Ranked, Run, read_run
+from harness.reading import NotText, decoded, opened, read_bytes, read_lines
+from harness.runs import DocIds, Expected, Ranked, Run, is_ms_marco_run, read_ms_marco_run, read_run, without_document
 from harness.score import expected_of
 from harness.tracks import Track
 from harness.xor_retrieve import Prediction, read_predictions
@@ -34,10 +36,12 @@ Owners = Mapping[str, tuple[str, str]]
 class _Reading:
     """What has been read so far: rankings by part and query, and everything that was found to say about them."""
 
+    track: Track
     collections: Mapping[str, Collection]
-    depth: int
     rankings: dict[str, dict[str, Ranked]] = field(default_factory=lambda: defaultdict(dict))
     findings: list[Finding] = field(default_factory=list)
+    faulty_parts: set[str] = field(default_factory=set)
+    """Parts of which a file could not be taken in, so that nobody can say what it lacks."""
 
     def error(self, where: str, what: str, expected: str = "", mend: str = "") -> None:
         self.findings.append(Finding("error", where, what, expected, mend))
@@ -46,7 +50,8 @@ class _Reading:
         if query_id in self.rankings[part]:
             self.error(where, f"query {query_id} of part {part} was in a file before", "one ranking of each")
         else:
-            self.rankings[part][query_id] = ranked
+            own = self.track.exclude_own_document
+            self.rankings[part][query_id] = without_document(ranked, query_id) if own else ranked
 
 
 def read_submitted(
@@ -57,14 +62,14 @@ def read_submitted(
     Raises ``InvalidInput`` with every problem of every file; ``WrongUsage`` where a file is not there. With a card, parts
     whose language it does not declare are errors, and declared parts without any ranking are warnings.
     """
-    reading = _Reading({part.name: load(part.dataset_id) for part in track.parts}, track.depth)
+    reading = _Reading(track, {part.name: load(part.dataset_id) for part in track.parts})
     for path in _expanded(files, track):
         own_part = path.name.split(".")[0]
         try:
             if _begins_as_json(path):
                 _read_official(path, reading)
             elif own_part in reading.collections and query_map is None:
-                run, warnings = read_run(path, expected_of(reading.collections[own_part], track.depth))
+                run, warnings = _read_either(path, expected_of(reading.collections[own_part], track))
                 reading.findings += warnings
                 for query_id, ranked in run.rankings.items():
                     reading.add(path.name, own_part, query_id, ranked)
@@ -72,6 +77,7 @@ def read_submitted(
                 _read_concatenated(path, query_map, reading)
         except InvalidInput as error:
             reading.findings += error.findings or [Finding("error", path.name, error.message)]
+            reading.faulty_parts |= {own_part} if own_part in reading.collections else set(reading.collections)
     if card is not None:
         _check_languages(track, card, reading)
     if any(finding.severity == "error" for finding in reading.findings):
@@ -105,9 +111,13 @@ def _check_languages(track: Track, card: Card, reading: _Reading) -> None:
         has_run = bool(reading.rankings.get(part.name))
         if has_run and not card.serves(part.lang):
             reading.error(f"card {card.name}", f"a run for part {part.name}", f"{part.lang!r} among its `languages`")
-        if not has_run and card.serves(part.lang):
+        if not has_run and card.serves(part.lang) and part.name not in reading.faulty_parts:
             what, mend = "no run, though the card declares the language", "every question scores 0"
             reading.findings.append(Finding("warning", f"part {part.name}", what, f"a run for {part.lang}", mend))
+
+
+def _read_either(path: Path, expected: Expected) -> tuple[Run, list[Finding]]:
+    return read_ms_marco_run(path, expected) if is_ms_marco_run(path) else read_run(path, expected)
 
 
 # One file for all parts
@@ -128,8 +138,8 @@ class _AnyOf:
 
 def _read_concatenated(path: Path, query_map: Path | None, reading: _Reading) -> None:
     owners = read_query_map(query_map, reading.collections) if query_map else _owners_by_id(path, reading.collections)
-    expected = Expected(list(owners), _AnyOf(reading.collections.values()), reading.depth)
-    run, warnings = read_run(path, expected)
+    expected = Expected(list(owners), _AnyOf(reading.collections.values()), reading.track.depth)
+    run, warnings = _read_either(path, expected)
     reading.findings += warnings
     for submitted_id, ranked in run.rankings.items():
         part, query_id = owners[submitted_id]
@@ -141,26 +151,35 @@ def _read_concatenated(path: Path, query_map: Path | None, reading: _Reading) ->
 
 
 def _owners_by_id(path: Path, collections: Mapping[str, Collection]) -> Owners:
-    """Owners where the query ids tell the part. Raises ``InvalidInput`` where ids of the file stand in several parts."""
+    """Owners where the query ids tell the part: all ids of a file are the parts' own, or all are ``part/query``.
+
+    Which it is, the ids of the file tell together: ``ar/1`` may be a query's own id. Raises ``InvalidInput`` where they can be
+    read both ways, or stand in several parts.
+    """
+    own: dict[str, list[tuple[str, str]]] = defaultdict(list)
     with_part: dict[str, tuple[str, str]] = {}
-    alone: dict[str, tuple[str, str]] = {}
-    shared: set[str] = set()
     for part, collection in collections.items():
         for query in collection.queries:
+            own[query.query_id].append((part, query.query_id))
             with_part[f"{part}/{query.query_id}"] = (part, query.query_id)
-            if query.query_id in alone:
-                shared.add(query.query_id)
-            alone[query.query_id] = (part, query.query_id)
-    known = with_part.keys() | shared
-    lines = (line.decode("utf-8", "replace") for _, line in read_lines(path, RUN_BYTES, RUN_LINE_BYTES))
-    used = {words[0] for line in lines if (words := line.split(None, 1)) and words[0] in known}
-    if used & with_part.keys():
+    used = _query_ids(path)
+    are_own, have_part = used & own.keys(), used & with_part.keys()
+    alone = {query_id: places[0] for query_id, places in own.items()}
+    if len(have_part) > len(are_own):
         return with_part
-    if ambiguous := sorted(used & shared):
+    mend = "write part/query for all of them, or one file per part named after it, or give --query-map"
+    if have_part == are_own and any(with_part[query_id] != alone[query_id] for query_id in have_part):
+        what = f"query {min(have_part)} is a query's own id, and a part with a query's id, too; so are all others"
+        raise InvalidInput("", [Finding("error", path.name, what, "query ids that tell the part", mend)])
+    if ambiguous := sorted(query_id for query_id in are_own if len(own[query_id]) > 1):
         what = f"query {ambiguous[0]} stands in several parts, and so do {len(ambiguous) - 1} others"
-        mend = "write part/query, or one file per part named after it, or give --query-map"
         raise InvalidInput("", [Finding("error", path.name, what, "query ids that tell the part", mend)])
     return alone
+
+
+def _query_ids(path: Path) -> set[str]:
+    lines = (line.removeprefix(codecs.BOM_UTF8) for _, line in read_lines(path, RUN_BYTES, RUN_LINE_BYTES))
+    return {words[0].decode("utf-8", "replace") for line in lines if (words := line.split(None, 1))}
 
 
 def read_query_map(path: Path, collections: Mapping[str, Collection]) -> Owners:
@@ -170,9 +189,9 @@ def read_query_map(path: Path, collections: Mapping[str, Collection]) -> Owners:
     """
     findings = Findings(path.name)
     try:
-        lines = read_bytes(path, RESULT_BYTES).decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise InvalidInput("", [Finding("error", path.name, f"not UTF-8 at byte {error.start}", "UTF-8")]) from None
+        lines = decoded(read_bytes(path, RESULT_BYTES)).splitlines()
+    except NotText as error:
+        raise InvalidInput("", [Finding("error", path.name, error.at(0), "UTF-8", error.mend)]) from None
     known = {part: {query.query_id for query in found.queries} for part, found in collections.items()}
     owners: dict[str, tuple[str, str]] = {}
     targets: set[tuple[str, str]] = set()
@@ -233,7 +252,7 @@ def _found(path: Path, prediction: Prediction, by_text: Mapping[str, list[str]],
     """The ids of a prediction's passages; passages of one text are taken in the order of their ids, each once."""
     doc_ids: list[str] = []
     used: dict[str, int] = defaultdict(int)
-    for place, text in enumerate(prediction.passages[: reading.depth], 1):
+    for place, text in enumerate(prediction.passages[: reading.track.depth + reading.track.exclude_own_document], 1):
         candidates = by_text.get(text, [])
         if used[text] < len(candidates):
             doc_ids.append(candidates[used[text]])

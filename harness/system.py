@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -34,6 +34,10 @@ class Record:
 
     stages: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, *remarks: str) -> None:
+        """Add to what whoever reads the row should know; the same remark once."""
+        self.facts["notes"] = list(dict.fromkeys([*self.facts.get("notes", ()), *remarks]))
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
@@ -89,6 +93,8 @@ class System(Protocol):
     - ``inputs() -> Mapping[str, Path | Pin]``, the model files and generated texts that the results depend on, whether or not
       they are on this machine; their digests identify the run;
     - ``missing() -> Iterable[str]``, what a search needs and is not on this machine, each thing with how to get it;
+    - ``cautions(languages) -> Iterable[str]``, what to know before it searches questions in these languages, such as words
+      that will be cut in a makeshift way because a package is not installed;
     - ``prepare(docs, context)``, called once before ``search``;
     - ``estimate(request, context, timed) -> Estimate``, what the search will take (``harness.estimate``): disk space always,
       and, where ``timed``, times and memory from a sample. It writes nothing.
@@ -114,6 +120,12 @@ def missing_of(system: object) -> list[str]:
     """What the system says that a search needs and is not here."""
     stated = getattr(system, "missing", None)
     return list(stated()) if callable(stated) else []
+
+
+def cautions_of(system: object, languages: Collection[str]) -> tuple[str, ...]:
+    """What the system says that should be known before it searches questions in these languages."""
+    stated = getattr(system, "cautions", None)
+    return tuple(stated(languages)) if callable(stated) else ()
 
 
 def check_system(system: object) -> None:

@@ -16,11 +16,12 @@ from typing import Any
 from harness.collections.view import Collection, load
 from harness.errors import Finding, InvalidInput
 from harness.files import atomic_write
+from harness.findings import Findings
 from harness.limits import TEXT_BYTES
 from harness.manifest import read_manifest, run_file
 from harness.reading import NotText, parse_json, read_bytes
 from harness.records import Query
-from harness.runs import Findings, Run, read_run
+from harness.runs import Run, read_run
 from harness.score import check_recorded_data, expected_of, scored_parts
 from harness.tracks import Track
 
@@ -57,7 +58,7 @@ def export_predictions(track: Track, folder: Path, target: Path) -> int:
         for part in scored_parts(track, manifest):
             collection, run = load(part.dataset_id), Run(manifest.tag, {})
             if part.name in manifest.data:
-                run, _ = read_run(run_file(folder, part.name), expected_of(collection, track.depth))
+                run, _ = read_run(run_file(folder, part.name), expected_of(collection, track))
             yield RankedPart(collection, run, part.lang, track.depth)
 
     return write_predictions(target, parts())

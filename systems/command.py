@@ -25,7 +25,7 @@ from harness.config import Record, read_toml
 from harness.errors import InvalidInput
 from harness.files import atomic_write, explained_write_errors
 from harness.records import Ranking
-from harness.runs import Expected, Ranked, read_run
+from harness.runs import Expected, Ranked, read_output
 from harness.system import Context, Request
 
 _DOCS, _QUERIES = "docs.jsonl", "queries.jsonl"
@@ -89,7 +89,14 @@ class Command:
         with context.record.stage("command"), running:
             self._run(folder, output, request, context)
         expected = Expected([query.query_id for query in request.queries], request.docs, request.depth)
-        run, _ = read_run(output, expected)
+        run, findings = read_output(output, expected)
+        if not run.rankings and request.queries:
+            raise InvalidInput(
+                f"{self._parameters.command[0]} wrote no ranking of any of the {len(request.queries)} queries to its standard "
+                "output; expected a TREC run"
+            )
+        if findings:
+            context.record.note(*(f"the program's output: {finding.what}" for finding in findings))
         output.unlink()
         nothing = Ranked((), np.empty(0, np.float32))
         for query in request.queries:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 
 import regex
@@ -23,6 +23,7 @@ _WORD = regex.compile(r"[\p{Latin}\p{N}][\p{Latin}\p{N}\p{M}]*|[[\p{L}\p{M}]--\p
 # Joiners and soft hyphens stand inside words and are not written alike by everybody.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\ufeff"))
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f]+")
+BIGRAMS = "character bigrams"
 _LIBRARIES = {"ja": ("fugashi", "unidic-lite"), "ko": ("kiwipiepy",), "th": ("pythainlp",), "zh": ("jieba",)}
 _STEMMERS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "hi": "hindi",
              "id": "indonesian", "ru": "russian", "ta": "tamil", "tr": "turkish"}  # fmt: skip
@@ -32,6 +33,7 @@ class Segmenter:
     """Cuts texts into terms. ``stemmer_language`` is the passages' language: a query term can match only there."""
 
     def __init__(self, stemmer_language: str | None) -> None:
+        stemmer_language = _spoken(stemmer_language) if stemmer_language else None
         self._stem = _stemmer(_STEMMERS[stemmer_language]) if stemmer_language in _STEMMERS else None
         self._stemmer_language = stemmer_language if self._stem else None
         self._used: dict[str, str] = {}
@@ -52,12 +54,24 @@ class Segmenter:
         return {**dict(sorted(self._used.items())), "stemmer": self._stemmer_language or "none"}
 
     def _unspaced(self, text: str, lang: str) -> list[str]:
+        lang = _spoken(lang)
         segment = _library_segmenter(lang)
         if segment is None:
-            self._used[lang or "other"] = "character bigrams"
+            self._used[lang or "other"] = BIGRAMS
             return bigrams(text)
         self._used[lang] = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES[lang])
         return [word for word in segment(text) if word.strip()]
+
+
+def without_segmenter(langs: Iterable[str]) -> list[str]:
+    """Which of the languages are written without blanks and cannot be segmented here, as the extra is not installed."""
+    spoken = dict.fromkeys(_spoken(lang) for lang in langs)
+    return [lang for lang in spoken if lang in _LIBRARIES and _library_segmenter(lang) is None]
+
+
+def _spoken(lang: str) -> str:
+    """The language of a tag, without script and region: words of zh-Hant are found as those of zh."""
+    return lang.partition("-")[0]
 
 
 def bigrams(text: str) -> list[str]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from harness import fast_reader
 from harness.errors import InvalidInput, WrongUsage
 from harness.fast_reader import read_columns
+from harness.findings import MAX_SHOWN
 from harness.records import Ranking
-from harness.runs import MAX_SHOWN, Expected, fixed_order, format_run, read_run, write_run
+from harness.runs import Expected, fixed_order, format_run, read_run, write_run
 
 MEASURES = {"map", "ndcg", "recip_rank"}
 

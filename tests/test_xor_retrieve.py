@@ -17,10 +17,11 @@ from xor_reference import Tokenize, evaluate, nltk_word_tokenize
 from harness.card import load_card
 from harness.collections.view import Collection, load
 from harness.errors import InvalidInput, WrongUsage
+from harness.findings import MAX_SHOWN
 from harness.measures import Judged, parse
 from harness.records import Query
 from harness.run import run_system
-from harness.runs import MAX_SHOWN, Ranked, Run, fixed_order
+from harness.runs import Ranked, Run, fixed_order
 from harness.score import score_system
 from harness.system import Context
 from harness.tracks import load_track

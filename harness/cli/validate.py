@@ -107,7 +107,7 @@ def _validate_files(loaded: Track, path: Path, part: str) -> None:
         file = path / f"{name}.trec.gz" if path.is_dir() else path
         collection = judged_part(loaded.part(name)).collection
         try:
-            run, findings = read_run(file, expected_of(collection, loaded.depth))
+            run, findings = read_run(file, expected_of(collection, loaded))
         except InvalidInput as error:
             print_findings(list(error.findings))
             faulty += 1

@@ -67,6 +67,9 @@ class Track(Record):
     measures: tuple[str, ...] = Field(min_length=1)
     primary: str
     depth: int = Field(ge=1, le=10_000, description="stored depth: passages per query in a run")
+    exclude_own_document: bool = Field(
+        default=False, description="leave the passage that has the query's own id out of rankings"
+    )
     baseline: str
     unit: Literal["topic", "relevant passage"] = Field(
         default="topic", description="what is flipped and resampled as one, see harness/units.py"

@@ -1,0 +1,45 @@
+"""What is found in one file of many lines: errors one by one up to a number, warnings in one line for each kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from harness.errors import Finding, Severity
+
+MAX_SHOWN = 20
+"""Errors of one kind that are listed one by one; the others are counted. Of warnings it is one: good runs have many."""
+
+
+@dataclass
+class Findings:
+    """Collects findings, lists the first of each kind and counts the rest; of warnings one line for each kind."""
+
+    path: str
+    _listed: list[Finding] = field(default_factory=list)
+    _counts: dict[tuple[Severity, str], int] = field(default_factory=dict)
+    _warnings: dict[str, Finding] = field(default_factory=dict)
+
+    def add(self, severity: Severity, line: int, kind: str, what: str, expected: str = "", mend: str = "") -> None:
+        count = self._counts[severity, kind] = self._counts.get((severity, kind), 0) + 1
+        if severity == "warning":
+            where = f"{self.path}:{line}" if line else self.path
+            self._warnings.setdefault(kind, Finding(severity, where, what, expected, mend))
+        elif count <= MAX_SHOWN:
+            where = f"{self.path}:{line}" if line else self.path
+            self._listed.append(Finding(severity, where, what, expected, mend))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(severity == "error" for severity, _ in self._counts)
+
+    def result(self) -> list[Finding]:
+        more = [
+            Finding(severity, self.path, f"{count - MAX_SHOWN} more of this kind: {kind}")
+            for (severity, kind), count in self._counts.items()
+            if severity == "error" and count > MAX_SHOWN
+        ]
+        return [*self._listed, *more, *(self._counted(kind, first) for kind, first in self._warnings.items())]
+
+    def _counted(self, kind: str, first: Finding) -> Finding:
+        others = self._counts["warning", kind] - 1
+        return replace(first, what=f"{first.what}, and {others} more of this kind") if others else first
