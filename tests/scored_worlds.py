@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from harness.collections.view import load
-from harness.manifest import Manifest, PartRecord, run_file, write_manifest
+from harness.manifest import SCHEMA_VERSION, Implementation, Manifest, PartRecord, run_file, write_manifest
 from harness.measures import Judged
 from harness.records import Ranking
+from harness.run import track_record
 from harness.runs import write_run
 from harness.tracks import Track
 
@@ -49,8 +50,19 @@ class World:
                 ranking=hashlib.sha256(text).hexdigest(),
             )
         method = {"card": {"schema_version": 1, "name": name, "title": name, "adapter": "dummy", **card}}
-        nothing: dict[str, Any] = {"track": {}, "implementation": {}, "platform": {}, "execution": {}, "reuse": {}}
-        write_manifest(folder, Manifest(schema_version=1, tag=name, method=method, data=data, **nothing))
+        write_manifest(
+            folder,
+            Manifest(
+                schema_version=SCHEMA_VERSION,
+                tag=name,
+                track=track_record(self.track),
+                method=method,
+                data=data,
+                implementation=Implementation(),
+                platform={},
+                execution={},
+            ),
+        )
         return folder
 
 

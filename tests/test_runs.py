@@ -262,7 +262,7 @@ def test_rankings_deeper_than_the_track_are_warned_of(tmp_path: Path) -> None:
     errors, warnings = read(tmp_path, GOOD + "q1 Q0 d3 3 1 t\n")
     assert errors == []
     assert len(warnings) == 1
-    assert "query q1: 3 documents; expected 2, the track's depth" in warnings[0]
+    assert "1 rankings are deep (first: query q1, 3 documents); expected 2, the track's depth" in warnings[0]
 
 
 def test_a_rank_column_that_contradicts_the_scores_is_warned_of_and_the_scores_decide(tmp_path: Path) -> None:
