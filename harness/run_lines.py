@@ -101,6 +101,9 @@ def parse_ms_marco(number: int, line: str, findings: Findings) -> Row | None:
 
 def _checked(number: int, fields: tuple[str, str, str, str, str], findings: Findings) -> Row | None:
     query_id, doc_id, rank, score, tag = fields
+    if not (rank.isascii() and rank.isdecimal() and len(rank) < 10):
+        findings.add("error", number, "rank", f"rank {rank!r}", "a whole number from 0 or 1 up")
+        return None
     try:
         # Python reads "1_0" and the digits of all scripts as numbers; other tools do not.
         value = float(score) if score.isascii() and "_" not in score else None
@@ -111,9 +114,6 @@ def _checked(number: int, fields: tuple[str, str, str, str, str], findings: Find
         return None
     if not math.isfinite(value) or abs(value) > _LARGEST_SCORE:
         findings.add("error", number, "score", f"score {score}", "a finite 32-bit number", "leave the document out")
-        return None
-    if not (rank.isascii() and rank.isdecimal() and len(rank) < 10):
-        findings.add("error", number, "rank", f"rank {rank!r}", "a whole number from 0 or 1 up")
         return None
     return Row(number, query_id, doc_id, int(rank), value, tag)
 

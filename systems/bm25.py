@@ -8,7 +8,7 @@ any term of the question is not ranked: no score is 0 or less.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from harness.estimate import Estimate, Figure, Timing, timed_on_sample
 from harness.platform_info import peak_memory_bytes
 from harness.records import Doc, Query, Ranking
 from harness.system import Context, Request
-from systems.segmentation import SEGMENTATION_VERSION, Segmenter
+from systems.segmentation import BIGRAMS, SEGMENTATION_VERSION, UNSPACED, Segmenter, without_segmenter
 
 _LARGEST_SAMPLE = 20_000
 
@@ -61,7 +61,15 @@ class Bm25:
                 if query.query_id not in context.finished:
                     best, scores = _best(query, retriever, segmenter, request.depth)
                     yield Ranking(query.query_id, tuple(ids[best]), scores)
-        context.record.facts["segmentation"] = segmenter.description()
+        # Parts with other passages are searched apart, and may have other languages.
+        known = context.record.facts.get("segmentation", {})
+        context.record.facts["segmentation"] = {**known, **segmenter.description()}
+        if lacking := [lang for lang, name in segmenter.description().items() if name == BIGRAMS and lang in UNSPACED]:
+            context.record.note(_as_bigrams(lacking))
+
+    def cautions(self, languages: Collection[str]) -> Iterator[str]:
+        if lacking := without_segmenter([*languages, self._parameters.passage_language]):
+            yield f"{_as_bigrams(lacking)}; `pip install 'xdr-bench[segment]'` brings the segmenters"
 
     def estimate(self, request: Request, context: Context, timed: bool) -> Estimate:
         """Times and memory from an index of a sample of the passages, which grows with their number."""
@@ -131,6 +139,12 @@ class Bm25:
         retriever = bm25s.BM25(k1=parameters.k1, b=parameters.b, method=parameters.method)
         retriever.index(corpus, show_progress=False)
         return retriever
+
+
+def _as_bigrams(langs: Sequence[str]) -> str:
+    return (
+        f"texts in {', '.join(langs)} are cut into character bigrams, not words: the extra `segment` is not installed"
+    )
 
 
 def _index_bytes(retriever: Any) -> int:

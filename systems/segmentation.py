@@ -25,6 +25,8 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\ufeff"))
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f]+")
 BIGRAMS = "character bigrams"
 _LIBRARIES = {"ja": ("fugashi", "unidic-lite"), "ko": ("kiwipiepy",), "th": ("pythainlp",), "zh": ("jieba",)}
+UNSPACED = frozenset(_LIBRARIES)
+"""Languages that are written without blanks between words, or whose words are cut further."""
 _STEMMERS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "hi": "hindi",
              "id": "indonesian", "ru": "russian", "ta": "tamil", "tr": "turkish"}  # fmt: skip
 
