@@ -80,7 +80,7 @@ def rows(passages: int = 64, questions: int = 256, layers: int = 12, hidden: int
             # Padding changes sums by rounding alone; the padded side cuts long questions later, so it is not compared.
             if not np.allclose(vectors["ours"], vectors["SentenceTransformer.encode"], atol=1e-3):
                 raise RuntimeError("the vectors are not those of SentenceTransformer.encode")
-            mean = np.mean(plain.token_counts(texts, maximum))
+            mean = np.mean(plain.token_counts(texts, role))
             what = f"encoding {len(texts):,} {kind} of {mean:.0f} tokens on average"
             effect = effect_of(vectors["ours"], vectors["bfloat16"])
             for name_of_peer, shown in (("SentenceTransformer.encode", ""), ("padded", " to 128 tokens, float32")):
