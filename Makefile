@@ -23,9 +23,18 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Before anything is made; an environment that another Python made, or one that is gone, is made anew.
+NEEDED := 3.11
+HAS_IT := import sys; sys.exit(sys.version_info < (3, 11))
+
 # torch comes first and alone: the pinned version has a CPU build, an open range would pull gigabytes of CUDA packages.
 $(STAMP): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@if ! $(BIN)/python -c '$(HAS_IT)' 2>/dev/null; then \
+	    command -v "$(PYTHON)" >/dev/null || { echo "needs Python $(NEEDED) or later, and there is no '$(PYTHON)'; name one: make PYTHON=python3.12" >&2; exit 2; }; \
+	    $(PYTHON) -c '$(HAS_IT)' || { echo "needs Python $(NEEDED) or later, found $$($(PYTHON) -c 'import platform; print(platform.python_version())') ($(PYTHON)); name another one: make PYTHON=python3.12" >&2; exit 2; }; \
+	    rm -rf $(VENV); \
+	    $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }; \
+	fi
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,ray,segment,train]"
 	touch $(STAMP)

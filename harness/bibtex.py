@@ -5,9 +5,40 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from harness.visible import steers, visible
+
 _HEAD = re.compile(r"@\s*([A-Za-z]+)\s*\{\s*([^\s,{}\"#%'()=\\~]+)\s*,")
 _FIELD = re.compile(r"\s*([A-Za-z][\w-]*)\s*=\s*")
 _BARE = re.compile(r"[A-Za-z0-9]+")
+_COMMAND = re.compile(r"\\([A-Za-z@]+|.|$)", re.DOTALL)
+_ADDRESS = re.compile(r"\\(?:url|path)\s*\{[^{}]*\}")
+# What follows a backslash: accents, spaces, and signs that mean something without it.
+_SIGNS = frozenset("'`^\"~=.-/, &%$#_{}@()")
+_COMMANDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        c d b k r t u v H i j l L o O ss SS ae AE oe OE aa AA dh DH dj DJ ng NG th TH S P dag ddag pounds copyright
+        emph textit textbf textsc texttt textrm textsf textsl textup textmd textnormal textsuperscript textsubscript
+        it bf sc tt rm em mbox enspace quad ldots dots slash url path relax LaTeX TeX BibTeX
+        textendash textemdash textquoteright textquoteleft textquotedblleft textquotedblright textasciitilde
+        textasciicircum textbackslash textunderscore textdollar textless textgreater textbar textbullet textdegree
+        textregistered texttrademark
+        alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau
+        upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
+        times cdot pm mp leq le geq ge neq approx sim equiv propto rightarrow leftarrow to uparrow downarrow infty ell
+        log sqrt frac in cup cap sum prod star ast circ
+        mathrm mathbf mathcal mathbb mathit mathsf ensuremath
+        """,
+    )
+)
+_NOT_SET_IN_TYPE = frozenset(
+    re.findall(
+        r"\w+",
+        "abstract archiveprefix bibsource biburl doi eprint file isbn issn keywords pdf primaryclass timestamp url",
+    )
+)
+_SAID = {"^": "\\textasciicircum{}"}
 _NO_ENTRIES = ("comment", "preamble", "string")
 
 
@@ -46,6 +77,39 @@ def one_entry(text: str) -> Entry:
     if len(entries) != 1:
         raise ValueError(f"expected exactly one entry, found {len(entries)}")
     return entries[0]
+
+
+def harmless_entry(text: str) -> Entry:
+    r"""The one entry that the text must be, of which LaTeX sets every field as it reads. Raises ``ValueError``.
+
+    A bibliography is read with all rights of whoever sets the paper: ``\input`` shows their files, ``\write18`` may run
+    programs. So what a stranger sends may hold accents, letters, fonts and signs of mathematics, and nothing else that begins
+    with a backslash; and none of the signs that mean something to TeX, unless they are escaped or within ``$`` or ``\url``.
+    """
+    entry = one_entry(text)
+    if found := steers(entry.text.replace("\n", " ").replace("\r\n", " ").replace("\t", " ")):
+        raise ValueError(f"it holds the control character {visible(found)}")
+    for name, value in entry.fields.items():
+        if fault := _fault_of(value, name in _NOT_SET_IN_TYPE):
+            raise ValueError(f"the field {name}: {fault}")
+    return entry
+
+
+def _fault_of(value: str, is_plain: bool) -> str:
+    if "^^" in value:
+        return "^^, by which TeX reads any character, is not allowed"
+    for command in _COMMAND.findall(value):
+        if command not in _COMMANDS and command not in _SIGNS:
+            return f"the command \\{visible(command)} is not allowed; allowed are accents, letters, fonts and signs"
+    if is_plain:
+        return ""
+    plain = _COMMAND.sub("", _ADDRESS.sub("", value))
+    if plain.count("$") % 2:
+        return "a dollar sign alone; write \\$"
+    for outside in plain.split("$")[::2]:
+        if special := next((sign for sign in "%&#_^" if sign in outside), ""):
+            return f"{special} means something to LaTeX; write {_SAID.get(special, chr(92) + special)}"
+    return ""
 
 
 def _fields(text: str, at: int) -> tuple[dict[str, str], int]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from harness.bibtex import one_entry
+from harness.bibtex import harmless_entry
 from harness.config import Line, Name, Record, Reference, Text, Title, checked, read_toml
 from harness.consent import NOTHING, Consent
 from harness.errors import WrongUsage, unknown_name
@@ -57,7 +57,7 @@ class Card(Record):
     @field_validator("bibtex")
     @classmethod
     def _one_entry(cls, text: str) -> str:
-        return one_entry(text).text if text.strip() else ""
+        return harmless_entry(text).text if text.strip() else ""
 
     @field_validator("requires")
     @classmethod

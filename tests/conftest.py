@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,16 @@ settings.load_profile("deterministic")
 
 IN_ONE_WORKER = frozenset({"tests/test_ray.py"})
 """Files whose tests share processes that take long to start."""
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What was skipped, and what would run it: nobody takes for tried what was not."""
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    reasons = Counter(str(place[2]).removeprefix("Skipped: ") for place in skipped if isinstance(place, tuple))
+    if reasons:
+        terminalreporter.section("skipped, and what they need")
+        for reason, count in sorted(reasons.items()):
+            terminalreporter.line(f"{count:>5}  {reason}")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.bibtex import entries_of, one_entry
+from harness.bibtex import entries_of, harmless_entry, one_entry
 from harness.card import load_card
 from harness.errors import InvalidInput
 from harness.exports.bibtex import references
@@ -46,6 +47,59 @@ def test_an_entry_is_read_with_braces_quotation_marks_and_bare_values() -> None:
 def test_what_is_not_one_entry_says_where(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=told.replace("(", r"\(")):
         one_entry(text)
+
+
+HARMLESS = r"""@inproceedings{asai-etal-2021-xor,
+    title = "{XOR} {QA}: Cross-lingual Open-Retrieval Question Answering \& more,
+             {\'e} na{\"\i}ve {\L}{\'o}d{\'z} $k$-{NN} $\alpha_1^2$",
+    author = {M{\"u}ller, A. and \v{C}apek, K. and {\O}stby},
+    journal = {Information Processing {\&} Management},
+    url = "https://aclanthology.org/2021.naacl-main.46_a%20b#c&d",
+    doi = "10.18653/v1/2021.naacl-main.46",
+    note = {see \url{https://a.b/c_d%20e#f}, 50\% \emph{of} it},
+    pages = "547--564",
+    year = 2021, month = jun
+}"""
+
+
+def test_what_bibliographies_hold_is_taken_as_it_is() -> None:
+    assert harmless_entry(HARMLESS).text == HARMLESS
+    assert all(harmless_entry(entry.text) == entry for entry in references().values())
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (r"\input{/etc/passwd}", r"\input is not allowed"),
+        (r"{\immediate\write18{id}}", r"\immediate is not allowed"),
+        (r"\csname input\endcsname", r"\csname is not allowed"),
+        (r"\@@input x", r"\@@input is not allowed"),
+        ("^^5cinput{x}", "^^"),
+        (r"\def\emph{\input}", r"\def is not allowed"),
+        ("\x1b[2J", r"control character \x1b"),
+        ("a\u202eb", r"control character \u202e"),
+        ("{%}", r"% means something to LaTeX; write \%"),
+        ("R&D", r"& means something to LaTeX; write \&"),
+        ("#1", r"# means"), ("a_b", r"_ means"), ("a^2", r"write \textasciicircum{}"), ("$5", "dollar sign alone"),
+        ("a\\", r"\ is not allowed"),
+        (r"\url{a}\input{b}", r"\input"), (r"\url{\input{b}}", r"\input"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("field", ["title", "howpublished"])
+def test_what_a_bibliography_would_obey_is_refused(value: str, told: str, field: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        harmless_entry(f"@misc{{k, {field} = {{{value}}}}}")
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=40), st.sampled_from(["title", "url", "abstract"]))
+def test_no_entry_that_is_taken_holds_a_command_that_is_not_listed(value: str, field: str) -> None:
+    try:
+        entry = harmless_entry(f"@misc{{k, {field} = {{{value}}}}}")
+    except ValueError:
+        return
+    assert not re.search(r"\\(input|include|write|openin|read|csname|def|let|catcode|immediate)", entry.text)
+    assert entry.text.count("{") == entry.text.count("}")
+    assert all(c in "\n\t" or c.isprintable() or not c.isascii() for c in entry.text)
 
 
 _VALUE = st.recursive(

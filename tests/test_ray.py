@@ -34,7 +34,7 @@ from harness.run import run_system
 from harness.system import Context, SilentProgress
 from harness.tracks import load_track
 
-pytest.importorskip("ray", reason="needs the extra ray")
+pytest.importorskip("ray", reason="needs the extra `ray`: pip install -e .[ray]")
 BLOCK, BLOCKS = 64, 24
 OWN_ADAPTER = """
 from harness.dense.jobs import EncodingJob

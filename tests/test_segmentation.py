@@ -23,7 +23,7 @@ def terms(text: str, lang: str, stemmer: str | None = None) -> list[str]:
 
 
 def needs(lang: str) -> None:
-    pytest.importorskip(NEEDED[lang], reason=f"needs {NEEDED[lang]}, of the extra `segment`")
+    pytest.importorskip(NEEDED[lang], reason=f"needs {NEEDED[lang]}, of the extra `segment`: pip install -e .[segment]")
 
 
 @pytest.mark.parametrize(

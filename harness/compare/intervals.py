@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from harness import progress
 from harness.compare.hits import PairedHits
 from harness.compare.units import UnitTable
 from harness.errors import InvalidInput
@@ -165,7 +166,11 @@ def resampled_means(
     """
     both = np.concatenate([sums, counts], axis=1)
     columns = sums.shape[1]
-    chunks = [drawn @ both for drawn in _draws(len(sums), resamples, key)]
+    chunks = []
+    with progress.task("bootstrap", resamples, "resamples") as advance:
+        for drawn in _draws(len(sums), resamples, key):
+            chunks.append(drawn @ both)
+            advance(len(drawn))
     totals = np.concatenate(chunks)
     with np.errstate(invalid="ignore"):
         return np.asarray(totals[:, :columns] / totals[:, columns:])

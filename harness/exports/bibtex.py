@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 import harness
-from harness.bibtex import Entry, entries_of, one_entry
+from harness.bibtex import Entry, entries_of, harmless_entry, one_entry
 from harness.leaderboard import Leaderboard
 
 FILE_NAME = "references.bib"
@@ -42,7 +42,7 @@ def _cited(board: Leaderboard) -> Iterator[tuple[Entry, str]]:
         yield known[key], ""
     for row in board.rows:
         if row.card.get("bibtex"):
-            yield one_entry(row.card["bibtex"]), row.system
+            yield harmless_entry(row.card["bibtex"]), row.system
         for entry in known.values():
             if _names(row.card, entry):
                 yield entry, row.system

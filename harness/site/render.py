@@ -16,7 +16,7 @@ from harness.commands import line
 from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
 from harness.exports import BADGES, FORMATS, to_badges
-from harness.files import write_text
+from harness.files import folder_lock, write_text
 from harness.leaderboard import Leaderboard, Row, best_of, columns_of, read_leaderboard
 from harness.loading import brings_code
 from harness.manifest import FILE_NAME as MANIFEST
@@ -39,14 +39,18 @@ Write = Callable[..., None]
 
 
 def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: Path, reports: Path) -> Path:
-    """Write the track's pages and the index of all tracks; returns the path of the track's page."""
+    """Write the track's pages and the index of all tracks; returns the path of the track's page.
+
+    Waits while another process renders into the same folder: each takes away the pages that it does not write itself.
+    """
     by_name = {score.system: score for score in scores}
     ordered = tuple(by_name[row.system] for row in board.rows)
     site = Site(track, board, ordered, runs, reports / track.name)
     pools = pools_of(track)
-    _remove_old_pages(site.folder)
-    write_pages(site, pools)
-    write_questions(site, pools)
+    with folder_lock(reports):
+        _remove_old_pages(site.folder)
+        write_pages(site, pools)
+        write_questions(site, pools)
     return site.folder / "index.html"
 
 
