@@ -18,6 +18,8 @@ schema_version = 1
 name = "{name}"
 title = "{name}"
 adapter = "{adapter}"
+# A bi-encoder needs no code: adapter = "dense", and below its `model`. What its own files do not say, or say otherwise, is said
+# by `pooling`, `query_prompt`, `passage_prompt`, `query_max_length`, `passage_max_length`, `similarity`, `truncate_dim`.
 kind = "other"
 # languages = ["ar", "ja"]     # default: all languages of the track; the others would be dashes, not zeros
 description = "What it does, in a sentence or two."

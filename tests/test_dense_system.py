@@ -360,3 +360,21 @@ def test_what_was_cut_is_noted_in_the_manifest_told_by_the_command_and_shown_on_
     scores = score_all(loaded, runs)
     board = leaderboard_of(loaded, runs, scores, comparison_of(loaded, runs, scores))
     assert note in board.rows[0].warnings
+
+
+def test_a_run_and_the_look_ahead_before_it_load_the_model_once(
+    tmp_path: Path, track: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from harness.cli import app
+    from harness.dense import encoder
+
+    loads: list[Path] = []
+    loaded_model = encoder.loaded_model
+    monkeypatch.setattr(encoder, "loaded_model", lambda settings: loads.append(settings.path) or loaded_model(settings))
+    encoder._kept.clear()
+    card = write_card(tmp_path / "card")
+    invoked = CliRunner().invoke(app, ["run", str(track), str(card), "--runs", str(tmp_path / "runs")])
+    assert invoked.exit_code == 0, invoked.output
+    assert loads == [tiny_models.shared().plain]

@@ -72,10 +72,10 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
     if (local := local_folder(model, folder)) is not None:
         return local
     if model.startswith((".", "/")):
-        raise InvalidInput(f"no model folder {folder / model}")
+        raise InvalidInput(f"no model folder {str(folder / model)!r:.300}")
     if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
         raise InvalidInput(
-            f"model {model!r} is no folder beside the card or recipe, and as a model of the Hugging Face hub it needs its "
+            f"model {model!r:.200} is no folder beside the card or recipe, and as a model of the Hugging Face hub it needs its "
             "`revision`: "
             f"a full commit of 40 hexadecimal digits (its page shows them under Files, History), not {revision!r}, "
             "so that it is the same weights tomorrow"
@@ -87,7 +87,7 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
         return Path(snapshot_download(model, revision=revision, allow_patterns=_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise InvalidInput(
-            f"model {model!r} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); "
+            f"model {model!r:.200} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); "
             "check the name and the network, or copy the model to a folder and name that instead"
         ) from error
 

@@ -69,7 +69,9 @@ def loaded_model(settings: EncoderSettings) -> Any:
     except InvalidInput:
         raise
     except Exception as error:  # each library has errors of its own for a damaged file
-        raise InvalidInput(f"the model in {name} cannot be loaded: {error}{missing_weights(folder)}") from error
+        # The rest is advice on how to install other versions, or a list of every weight.
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise InvalidInput(f"the model in {name} cannot be loaded: {said:.500}{missing_weights(folder)}") from error
     for module in every_module(model):
         if not hasattr(module, "model"):
             # Beside a transformer, whose own tables stay as precise as it keeps them.
