@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -21,10 +21,12 @@ from harness.config import Record, checked, read_toml
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import write_text
 from harness.limits import RESULT_BYTES
+from harness.own_scores import TOLERANCE
 from harness.reading import parse_json, read_bytes
+from harness.score import ScoreFile
 from harness.system import Context
 from harness.tracks import Track
-from harness.variations import scores_of, varied
+from harness.variations import merged, scores_of, varied
 
 SCHEMA_VERSION = 1
 FILE_NAME = "ablations.json"
@@ -86,6 +88,12 @@ class Ablations(Record):
     card: str
     figures: tuple[MeasuredFigure, ...]
 
+    def points(self) -> Iterator[tuple[MeasuredFigure, MeasuredSeries, Measured]]:
+        for figure in self.figures:
+            for series in figure.series:
+                for point in series.points:
+                    yield figure, series, point
+
 
 def load_plan(track: Track) -> Plan:
     """The ablations of a track of this package. Raises ``WrongUsage`` when it has none."""
@@ -135,6 +143,30 @@ def read_ablations(folder: Path) -> Ablations | None:
             f"{path} is not a file of ablations; `xdr leaderboard --ablations` makes it again"
         ) from error
     return checked(Ablations, content, str(path))
+
+
+def contradictions(track: Track, ablations: Ablations, recorded: Mapping[str, Any], scores: ScoreFile) -> list[str]:
+    """In what the ablations contradict themselves or the recorded row of their card, whose parameters are ``recorded``.
+
+    Only a point that changes nothing is a run of record: of the others only the macro average can be held against anything.
+    """
+    found = []
+    for figure, series, point in ablations.points():
+        where = f"{figure.name}, {series.label}, {point.x}"
+        parts = [point.values[name] for name in track.macro_parts if name in point.values]
+        if len(parts) < len(track.macro_parts) or not math.isclose(
+            point.macro, sum(parts) / len(parts), abs_tol=TOLERANCE
+        ):
+            found.append(f"{where}: the macro average is not that of its parts")
+        if merged(recorded, point.parameters) == recorded:
+            means = {part: scores.mean(part, ablations.measure) for part in point.values}
+            wrong = [
+                part
+                for part, mean in means.items()
+                if not math.isclose(point.values[part], mean or 0, abs_tol=TOLERANCE)
+            ]
+            found += [f"{where}: {part} is not the score of {ablations.card}" for part in wrong]
+    return found
 
 
 def _measured(track: Track, plan: Plan, base: LoadedCard, point: Point, context: Context) -> Measured:

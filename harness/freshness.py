@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.ablations import FILE_NAME as ABLATIONS
+from harness.ablations import contradictions, read_ablations
 from harness.commands import Commands
 from harness.compare.records import Comparison, comparison_text
 from harness.errors import Finding, InvalidInput, WrongUsage
@@ -15,7 +17,8 @@ from harness.exports import FORMATS, WRITTEN
 from harness.exports.json import FILE_NAME as LEADERBOARD
 from harness.leaderboard import Leaderboard, read_leaderboard
 from harness.limits import RESULT_BYTES
-from harness.manifest import digest_of
+from harness.manifest import digest_of, read_manifest
+from harness.own_scores import TOLERANCE
 from harness.pipeline import COMPARISON, comparison_of, leaderboard_of, recorded_systems
 from harness.reading import parse_json, read_bytes
 from harness.score import FILE_NAME as SCORES
@@ -23,15 +26,13 @@ from harness.score import ScoreFile, read_scores, scores_of_run
 from harness.snapshots import damage_of, snapshots_in
 from harness.tracks import Track
 
-_TOLERANCE = 1e-9
-"""Relative; libraries and processors differ in the last digits of sums and logarithms, and no reader sees those."""
-
 
 def stale_files(track: Track, runs: Path) -> list[Finding]:
     """One finding for every file that is missing, or is not what the recorded runs give today.
 
-    Looks at scores.parquet of every run, at comparison.json and leaderboard.json, .csv and .md, and at the checksums of
-    all snapshots. Runs are not made again: that is `xdr run`'s.
+    Looks at scores.parquet of every run, at comparison.json and leaderboard.json, .csv and .md, at ablations.json as far as
+    it is held by itself and by the runs of record, and at the checksums of all snapshots. Runs are not made again: that is
+    `xdr run`'s.
     """
     commands = Commands(track, runs)
     folder = runs / track.name
@@ -51,7 +52,22 @@ def stale_files(track: Track, runs: Path) -> list[Finding]:
     if len(scores) == len(systems):
         comparison = comparison_of(track, runs, scores)
         findings += stale_tables(track, folder, comparison, leaderboard_of(track, runs, scores, comparison))
+    findings += _stale_ablations(commands, folder, scores)
     return findings + [fault for snapshot in snapshots_in(folder) for fault in damage_of(snapshot)]
+
+
+def _stale_ablations(commands: Commands, folder: Path, scores: list[ScoreFile]) -> Iterator[Finding]:
+    path, mend = folder / ABLATIONS, f"make them again: `{commands.leaderboard('--ablations')}`"
+    try:
+        ablations = read_ablations(folder)
+    except InvalidInput as error:
+        yield _finding(path, error.message, mend)
+        return
+    own = [found for found in scores if ablations is not None and found.system == ablations.card]
+    if ablations is not None and own:
+        recorded = read_manifest(folder / ablations.card).card.get("parameters", {})
+        for fault in contradictions(commands.track, ablations, recorded, own[0]):
+            yield _finding(path, fault, mend)
 
 
 def _mend_run(commands: Commands, name: str) -> str:
@@ -121,7 +137,7 @@ def _difference(recorded: Any, today: Any, place: str = "") -> str:
         pairs = enumerate(zip(recorded, today, strict=True))
         return next((found for i, pair in pairs if (found := _difference(*pair, f"{place}[{i}]"))), "")
     if isinstance(recorded, float) and isinstance(today, float):
-        same = math.isclose(recorded, today, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+        same = math.isclose(recorded, today, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     else:
         same = type(recorded) is type(today) and recorded == today
     return "" if same else f"{place} is {_short(recorded)}, today {_short(today)}"

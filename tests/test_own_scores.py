@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -178,3 +179,49 @@ def test_a_row_in_order_and_a_whole_track_are_valid(xdr: Terminal) -> None:
     assert xdr("validate", "runs/rivers/bm25", "--track", "track.toml").status == 0
     ended = xdr("validate", "runs/rivers", "--track", "track.toml")
     assert (ended.status, "2 of 2 rows are valid" in ended.err) == (0, True)
+
+
+def test_an_export_of_a_leaderboard_from_elsewhere_says_so(xdr: Terminal) -> None:
+    assert "was not made on this machine" not in xdr("export", "runs/rivers", "--format", "csv").err
+    table = Path("runs/rivers/leaderboard.json")
+    table.write_text(table.read_text().replace("BM25", "Best"))
+    ended = xdr("export", "runs/rivers", "--format", "csv")
+    assert ended.status == 0
+    assert "was not made on this machine" in ended.err
+
+
+def test_an_export_of_a_spoilt_snapshot_says_so(xdr: Terminal) -> None:
+    assert xdr("leaderboard", "track.toml", "--freeze", "first").status == 0
+    snapshot = Path("runs/rivers/snapshots/first")
+    assert xdr("export", str(snapshot), "--format", "csv").err == ""
+    table = snapshot / "leaderboard.json"
+    table.write_text(table.read_text().replace("BM25", "Best"))
+    assert "not the file that was frozen" in xdr("export", str(snapshot), "--format", "csv").err
+
+
+def ablations_of(values: dict[str, float], macro: float, **parameters: object) -> None:
+    point = {"x": "1", "parameters": parameters, "values": values, "macro": macro}
+    figure = {"name": "n", "title": "", "x_label": "", "caption": "", "series": [{"label": "all", "points": [point]}]}
+    content = {
+        "schema_version": 1, "track": {"name": "rivers", "version": 1}, "measure": "Success@1", "card": "bm25",
+        "figures": [figure],
+    }  # fmt: skip
+    Path("runs/rivers/ablations.json").write_text(json.dumps(content))
+
+
+def test_ablations_that_contradict_the_row_or_themselves_are_stale(xdr: Terminal) -> None:
+    scores = read_scores(Path("runs/rivers/bm25") / FILE_NAME)
+    right = {part: float(scores.mean(part, "Success@1") or 0) for part in ("fi", "ru")}
+    macro = sum(right.values()) / 2
+    check = ("leaderboard", "track.toml", "--check")
+    ablations_of(right, macro)
+    assert xdr(*check).status == 0
+    ablations_of({**right, "fi": right["fi"] + 0.25}, macro + 0.125)
+    assert "fi is not the score of bm25" in xdr(*check).err
+    ablations_of({**right, "fi": right["fi"] + 0.25}, macro + 0.125, k1=3.0)
+    assert xdr(*check).status == 0, "another run, which nothing here can tell"
+    ablations_of(right, macro + 0.125, k1=3.0)
+    ended = xdr(*check)
+    assert (ended.status, "the macro average is not that of its parts" in ended.err) == (1, True)
+    Path("runs/rivers/ablations.json").write_text("[]")
+    assert "ablations.json" in xdr(*check).err

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import note, print_file
+from harness.cli.console import note, print_file, print_findings
 from harness.errors import WrongUsage, unknown_name
 
 _OF_RUNS = ("xor-retrieve",)
@@ -95,11 +95,19 @@ def _export_run(source: Path, output: Path, track: str, questions: Path | None) 
 
 
 def _export_leaderboard(source: Path, output: Path | None, file_format: str) -> None:
-    from harness.exports import BADGES, FORMATS, to_badges
+    from harness.exports import BADGES, FORMATS, is_own_leaderboard, to_badges
     from harness.files import write_text
-    from harness.leaderboard import read_leaderboard
+    from harness.leaderboard import FILE_NAME, read_leaderboard
+    from harness.snapshots import SUMS, damage_of
 
     board = read_leaderboard(source)
+    if (source / SUMS).is_file():
+        print_findings(damage_of(source))
+    elif not is_own_leaderboard(source):
+        note(
+            f"{source / FILE_NAME} was not made on this machine, and is shown as it stands; "
+            f"`xdr leaderboard {board.track['name']} --check` tells whether it is what the runs give"
+        )
     if file_format == BADGES:
         assert output is not None
         badges = to_badges(board)

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from harness.exports import bibtex, csv, json, latex, markdown
 from harness.exports.badges import to_badges
-from harness.files import write_text
+from harness.files import sha256_of_file, write_text
 from harness.leaderboard import Leaderboard
+from harness.own_scores import is_own, note_as_own
 
-__all__ = ["BADGES", "FORMATS", "TextFormat", "to_badges", "write_leaderboard"]
+__all__ = ["BADGES", "FORMATS", "TextFormat", "is_own_leaderboard", "to_badges", "write_leaderboard"]
 
 
 class TextFormat(NamedTuple):
@@ -36,3 +37,11 @@ WRITTEN = ("json", "csv", "markdown")
 def write_leaderboard(folder: Path, board: Leaderboard) -> None:
     for name in WRITTEN:
         write_text(folder / FORMATS[name].file_name, FORMATS[name].text_of(board))
+    table = folder / json.FILE_NAME
+    note_as_own(table, f"leaderboard-{sha256_of_file(table)}")
+
+
+def is_own_leaderboard(folder: Path) -> bool:
+    """Whether this machine wrote the leaderboard in the folder; one that came from elsewhere may hold anything."""
+    table = folder / json.FILE_NAME
+    return is_own(table, f"leaderboard-{sha256_of_file(table)}")
