@@ -289,9 +289,9 @@ def replace_in(name: str, old: str, new: str) -> None:
     [
         (
             spoil_scores,
-            ["dummy/scores.parquet: not the scores of the run beside it; score it again: `xdr score rivers`"],
+            ["dummy/scores.parquet: not the scores of the run beside it; score it again: `xdr score track.toml`"],
         ),
-        (spoil_comparison, ["comparison.json: resamples is 1001, today 1000; make it again: `xdr leaderboard rivers`"]),
+        (spoil_comparison, ["comparison.json: resamples is 1001, today 1000; make it again: `xdr leaderboard track.toml`"]),
         (spoil_table, ["leaderboard.json: rows[", ".title is 'The best', today 'Other'"]),
         (spoil_csv, ["leaderboard.csv: not the table of leaderboard.json"]),
         (spoil_markdown, ["leaderboard.md: not the table of leaderboard.json"]),
@@ -331,7 +331,7 @@ def test_an_edited_run_is_found_by_its_manifest(xdr: Terminal) -> None:
     assert done.status == 1
     assert "runs/rivers/other: " in done.err
     assert "ru.trec.gz: its digest is" in done.err
-    assert "run it again: `xdr run rivers other`" in done.err
+    assert "restore its files, or withdraw the row" in done.err
 
 
 def test_the_last_digits_that_differ_between_machines_are_no_staleness(xdr: Terminal) -> None:
