@@ -291,7 +291,10 @@ def replace_in(name: str, old: str, new: str) -> None:
             spoil_scores,
             ["dummy/scores.parquet: not the scores of the run beside it; score it again: `xdr score track.toml`"],
         ),
-        (spoil_comparison, ["comparison.json: resamples is 1001, today 1000; make it again: `xdr leaderboard track.toml`"]),
+        (
+            spoil_comparison,
+            ["comparison.json: resamples is 1001, today 1000; make it again: `xdr leaderboard track.toml`"],
+        ),
         (spoil_table, ["leaderboard.json: rows[", ".title is 'The best', today 'Other'"]),
         (spoil_csv, ["leaderboard.csv: not the table of leaderboard.json"]),
         (spoil_markdown, ["leaderboard.md: not the table of leaderboard.json"]),
