@@ -41,17 +41,27 @@ def _noted(key: str) -> Path:
 
 
 def disagreement(path: Path, today: ScoreFile) -> str:
-    """In what the score file at ``path`` is not what its run gives; empty where it agrees, or is of other inputs than today's.
+    """In what the score file at ``path`` is not what its run gives; empty where it agrees.
 
-    Compared are the numbers, which queries have them, and how these are grouped for tests.
+    Compared are the numbers, which queries have them, and how these are grouped for tests, whatever the file says that it
+    is of.
     """
     from harness.score import read_scores
 
     try:
-        recorded = read_scores(path)
+        return _difference(read_scores(path), today)
     except (InvalidInput, WrongUsage):
         return "it cannot be read, or is not as it was written"
-    return "" if recorded.context["key"] != today.context["key"] else _difference(recorded, today)
+
+
+def is_of_other_inputs(path: Path, key: str) -> bool:
+    """Whether the file says itself that it is of another run, track or version: then it is old, and need not be named."""
+    from harness.score import read_scores
+
+    try:
+        return bool(read_scores(path).context["key"] != key)
+    except (InvalidInput, WrongUsage):
+        return False
 
 
 def _difference(recorded: ScoreFile, today: ScoreFile) -> str:

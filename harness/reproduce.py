@@ -15,6 +15,7 @@ from harness.config import checked
 from harness.consent import Consent
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.manifest import Manifest, read_manifest, run_file, without_absolute_paths
+from harness.own_scores import disagreement
 from harness.recorded import check_recorded_files
 from harness.reproductions import SCHEMA_VERSION, PartReproduction, Reproduction, Verdict
 from harness.run import run_system
@@ -83,9 +84,9 @@ def run_at_hand(track: Track, folder: Path, scratch: Path) -> RunAtHand:
         if path.is_file():
             shutil.copyfile(path, copy / path.name)
     scores = score_system(track, copy)
-    if scores.corrected:
+    if (folder / SCORES).exists() and (reason := disagreement(folder / SCORES, scores)):
         raise InvalidInput(
-            f"{folder / SCORES} does not hold the scores of the run beside it: {scores.corrected}; "
+            f"{folder / SCORES} does not hold the scores of the run beside it: {reason}; "
             f"`xdr score {track.name} {manifest.tag}` makes it again"
         )
     return RunAtHand(copy, manifest, scores)

@@ -25,7 +25,7 @@ from harness.measures import Judged, Measure, judged_shares, parse, score_all
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
 from harness.migrations import CURRENT, migrated
-from harness.own_scores import disagreement, is_own, note_as_own
+from harness.own_scores import disagreement, is_of_other_inputs, is_own, note_as_own
 from harness.reading import check_regular, parse_json
 from harness.recorded import check_recorded_files
 from harness.runs import Expected, Ranked, Run, has_ties, read_run
@@ -84,7 +84,8 @@ def _scored(track: Track, folder: Path, manifest: Manifest, context: Mapping[str
         with contextlib.suppress(InvalidInput):
             return read_scores(existing)
     scores = _score(track, folder, manifest, context)
-    corrected = disagreement(existing, scores) if existing.exists() else ""
+    is_old = not existing.exists() or is_of_other_inputs(existing, key)
+    corrected = "" if is_old else disagreement(existing, scores)
     write_scores(existing, scores)
     note_as_own(existing, key)
     return replace(scores, corrected=corrected)

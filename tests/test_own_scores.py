@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.errors import InvalidInput
 from harness.files import cache_home
 from harness.own_scores import disagreement, is_own
 from harness.reproduce import run_at_hand
+from harness.row_check import score_file_findings
 from harness.score import FILE_NAME, ScoreFile, read_scores, score_system, write_scores
 
 
@@ -100,7 +102,21 @@ def test_scores_of_other_inputs_are_old_and_not_wrong(world: World) -> None:
     score_system(world.track, folder)
     (folder / FILE_NAME).rename(before)
     world.run({**RANKINGS, "fi": {**RANKINGS["fi"], "fi-1": ["d1", "d2"]}})
-    assert disagreement(before, score_system(world.track, folder)) == ""
+    shutil.copy(before, folder / FILE_NAME)
+    today = score_system(world.track, folder)
+    assert today.corrected == ""
+    assert "are not those of the run" in disagreement(before, today), "but whoever asks is told"
+
+
+def test_forged_scores_that_say_they_are_of_something_else_are_named_where_a_row_is_judged(world: World) -> None:
+    folder = world.run(RANKINGS)
+    today = score_system(world.track, folder)
+    forge(folder / FILE_NAME, lambda scores: all_alike(replace(scores, context={**scores.context, "key": "0" * 64})))
+    (finding,) = score_file_findings(folder / FILE_NAME, today)
+    assert finding.severity == "error"
+    with pytest.raises(InvalidInput, match="does not hold the scores of the run beside it"):
+        run_at_hand(world.track, folder, world.home / "scratch")
+    assert score_system(world.track, folder).values == today.values
 
 
 def test_the_last_digits_of_another_machine_are_no_disagreement(world: World) -> None:
