@@ -134,7 +134,7 @@ def test_snapshots_are_no_system(xdr: Terminal, tmp_path: Path) -> None:
     assert recorded_systems(Path("runs"), load_track("track.toml")) == ["bm25", "dummy", "other"]
     path = tmp_path / "card.toml"
     path.write_text('schema_version = 1\nname = "snapshots"\ntitle = "t"\nadapter = "dummy"\n')
-    with pytest.raises(InvalidInput, match="a name cannot be snapshots"):
+    with pytest.raises(InvalidInput, match=r"a name cannot be .*snapshots"):
         load_card(str(path))
 
 
