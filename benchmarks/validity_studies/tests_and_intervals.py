@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.compare.all_pairs import all_pairs
 from harness.compare.hits import PairedHits
 from harness.compare.intervals import Interval, newcombe, resampled_means, tango, wilson
 from harness.compare.pairwise import Paired, mcnemar_exact, paired_t, wilcoxon
 from harness.compare.projections import project
-from harness.compare.simulation import Design, Sample, Truth, draw, unit_names
 from harness.compare.stratified import macro_t
+from validity_studies.simulation import Design, Sample, Truth, draw, unit_names
 
 LEVELS = (0.01, 0.05, 0.1)
 XOR_RETRIEVE_SIZES = (309, 304, 314, 241, 285, 237, 238)
@@ -32,7 +31,7 @@ class Plan:
     ``tolerance``: how far rates may lie from what they should be; wider where experiments are few.
     """
 
-    experiments: int = 10_000
+    experiments: int = 5000
     resamples: int = 1999
     seed: int = 20230723
     tolerance: float = 0.01
@@ -265,39 +264,6 @@ def agreement(plan: Plan) -> Table:
     )
 
 
-def family_wise_error(plan: Plan, systems: int = 8, topics: int = 200) -> Table:
-    """Any false decision of the test of all pairs, with and without systems that do differ."""
-    rows, fine = [], True
-    experiments = max(1, plan.experiments // 10)
-    resamples = 499
-    bound = 0.05 + 3 * np.sqrt(0.05 * 0.95 / experiments)
-    for number, (kind, different) in enumerate(
-        (kind, different) for kind in ("continuous", "hits") for different in (0, 1, 4)
-    ):
-        generator = plan.generator(7, number)
-        wrong = 0
-        for _ in range(experiments):
-            scores = generator.standard_normal((topics, systems)) + generator.standard_normal((topics, 1))
-            scores[:, :different] += 1.0
-            values = scores if kind == "continuous" else (scores > 0).astype(np.float64)
-            found = all_pairs(values, unit_names(topics), resamples, plan.seed).significant
-            equal = np.zeros((systems, systems), dtype=np.bool_)
-            equal[:different, :different] = equal[different:, different:] = True
-            wrong += bool((found & equal).any())
-        rate = wrong / experiments
-        fine &= rate <= bound
-        rows.append((kind, str(systems), str(different), f"{100 * rate:.2f}%"))
-    return Table(
-        "Family-wise error of all pairs at 5%",
-        f"Studentised max-T test, {systems} systems, {topics} topics, {experiments} experiments, {resamples} resamples: share "
-        "of experiments in which two equal systems were called different. Some systems may be better than the rest by "
-        "one standard deviation.",
-        ("scores", "systems", "of them better", "family-wise error"),
-        tuple(rows),
-        ((f"at most {100 * bound:.1f}% (5% and 3 standard errors)", fine),),
-    )
-
-
 STUDIES: tuple[Callable[[Plan], Table], ...] = (
     one_language_p_values,
     macro_false_positives,
@@ -305,7 +271,6 @@ STUDIES: tuple[Callable[[Plan], Table], ...] = (
     one_language_coverage,
     power,
     agreement,
-    family_wise_error,
 )
 
 
