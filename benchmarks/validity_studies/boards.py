@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -186,9 +186,12 @@ def recorded(runs: Path) -> list[Board]:
     from harness.compare.records import MACRO
     from harness.score import read_scores
     from harness.tracks import load_track
+    from harness.units import units_of
 
     track = load_track(runs.name)
-    scores = [read_scores(path) for path in sorted(runs.glob("*/scores.parquet"))]
+    # Units as the track declares them today, whatever they were when the scores were recorded.
+    units = units_of(track)
+    scores = [replace(read_scores(path), units=units) for path in sorted(runs.glob("*/scores.parquet"))]
     tables = [table_of(track, score, None, MACRO, track.primary)[0] for score in scores]
     own = np.stack([table.contributions() for table in tables if table is not None], axis=1)
     root = np.linalg.cholesky(np.cov(own.T) + 1e-12 * np.eye(own.shape[1]))
