@@ -18,13 +18,17 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with an input: where, what, what was expected, how to mend it."""
+    """One thing that is wrong with an input: where, what, what was expected, how to mend it.
+
+    ``kind``: a few words that findings of one kind share; by it those of several files can be told together.
+    """
 
     severity: Severity
     where: str
     what: str
     expected: str = ""
     mend: str = ""
+    kind: str = ""
 
     def __str__(self) -> str:
         parts = [f"{self.where}: {self.what}" if self.where else self.what]

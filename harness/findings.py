@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.errors import Finding, Severity
@@ -23,10 +25,10 @@ class Findings:
         count = self._counts[severity, kind] = self._counts.get((severity, kind), 0) + 1
         if severity == "warning":
             where = f"{self.path}:{line}" if line else self.path
-            self._warnings.setdefault(kind, Finding(severity, where, what, expected, mend))
+            self._warnings.setdefault(kind, Finding(severity, where, what, expected, mend, kind))
         elif count <= MAX_SHOWN:
             where = f"{self.path}:{line}" if line else self.path
-            self._listed.append(Finding(severity, where, what, expected, mend))
+            self._listed.append(Finding(severity, where, what, expected, mend, kind))
 
     @property
     def has_errors(self) -> bool:
@@ -43,3 +45,27 @@ class Findings:
     def _counted(self, kind: str, first: Finding) -> Finding:
         others = self._counts["warning", kind] - 1
         return replace(first, what=f"{first.what}, and {others} more of this kind") if others else first
+
+
+_AMOUNT = re.compile(r"^[\d,]+(?: of [\d,]+)?(?= )")
+
+
+def told_together(by_part: Mapping[str, Sequence[Finding]]) -> list[str]:
+    """Findings of a row's parts in few lines: those of one kind stand in one, each part with its count.
+
+    >>> short = [Finding("warning", f"{p}.trec.gz", f"{n} of 80 queries are missing", "", "they score 0", "missing queries")
+    ...          for p, n in (("ar", 57), ("fi", 20))]
+    >>> told_together({"ar": short[:1], "fi": short[1:]})
+    ['missing queries: ar 57 of 80, fi 20 of 80; they score 0']
+    """
+    parts_of: dict[tuple[str, str], list[str]] = {}
+    apart: list[str] = []
+    for part, findings in by_part.items():
+        for finding in findings:
+            if finding.kind:
+                amount = _AMOUNT.match(finding.what)
+                parts_of.setdefault((finding.kind, finding.mend), []).append(f"{part} {amount[0]}" if amount else part)
+            else:
+                apart.append(f"{part}: {finding}")
+    grouped = [f"{kind}: {', '.join(own)}{f'; {mend}' if mend else ''}" for (kind, mend), own in parts_of.items()]
+    return [*grouped, *apart]

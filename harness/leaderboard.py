@@ -181,12 +181,7 @@ def _row(
             )
             for column, value in means.items()
         }
-    warnings = [*manifest.notes]
-    warnings += [f"{part}: {text}" for part, texts in score.context["warnings"].items() for text in texts]
-    for part, found in score.context["ties"].items():
-        worst, best = percent(found["worst"]), percent(found["best"])
-        if worst != best:
-            warnings.append(f"{part}: with ties broken worst and best, {track.primary} lies between {worst} and {best}")
+    warnings = [*manifest.notes, *score.notes, *_tie_note(track.primary, score.context["ties"])]
     return Row(
         system=score.system,
         title=card.title,
@@ -212,6 +207,13 @@ def _row(
         },
         withdrawn=withdrawn,
     )
+
+
+def _tie_note(measure: str, ties: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Between which values the measure lies however ties are broken, where a table would show the difference."""
+    ranges = {part: (percent(found["worst"]), percent(found["best"])) for part, found in ties.items()}
+    told = [f"{part} {worst} to {best}" for part, (worst, best) in ranges.items() if worst != best]
+    return [f"{measure} with ties broken in the worst and in the best way: {', '.join(told)}"] if told else []
 
 
 def best_of(rows: Sequence[Row], measure: str) -> dict[str, float]:

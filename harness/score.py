@@ -19,6 +19,7 @@ from harness.commands import Commands
 from harness.config import checked
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import atomic_write, folder_lock
+from harness.findings import told_together
 from harness.limits import RESULT_BYTES, SCORE_ROWS
 from harness.manifest import Manifest, digest_of, read_manifest, run_file
 from harness.measures import Judged, Measure, judged_shares, parse, score_all
@@ -60,6 +61,13 @@ class ScoreFile:
     def judged(self) -> Mapping[str, Mapping[str, float]]:
         """By part, the means of Judged@k for the cutoffs of the measures from qrels."""
         return dict(self.context.get("judged", {}))
+
+    @property
+    def notes(self) -> list[str]:
+        """What was found in the runs, those of one kind told together; part by part in files of earlier versions."""
+        if "notes" in self.context:
+            return list(self.context["notes"])
+        return [f"{part}: {text}" for part, texts in self.context["warnings"].items() for text in texts]
 
     def mean(self, part: str, measure: str) -> float | None:
         values = self.values.get((part, measure))
@@ -168,7 +176,7 @@ def check_recorded_data(track: Track, manifest: Manifest) -> None:
 
 def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:
     values: dict[tuple[str, str], dict[str, float]] = {}
-    warnings: dict[str, list[str]] = {}
+    found: dict[str, list[Finding]] = {}
     ties: dict[str, dict[str, Any]] = {}
     shares: dict[str, dict[str, float]] = {}
     for part in scored_parts(track, manifest):
@@ -182,18 +190,24 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
         scored = score_all([*measures, *judged_at], judged, rankings)
         values.update({(name, measure.name): scored[measure.name] for measure in measures})
         shares[name] = {share.name: _mean(scored[share.name].values()) for share in judged_at}
-        warnings[name] = [str(finding) for finding in findings]
+        found[name] = findings
         if any(has_ties(ranked) for ranked in run.rankings.values()):
             ties[name] = tie_range(parse(track.primary), judged, run, track.depth)
+    told = {
+        "warnings": {part: [str(finding) for finding in findings] for part, findings in found.items()},
+        "notes": told_together(found),
+        "ties": ties,
+        "judged": shares,
+    }
     # As the file will have it: what is made of the scores has the same bytes whether they were just computed or read.
-    found = json.loads(json.dumps({**context, "warnings": warnings, "ties": ties, "judged": shares}, sort_keys=True))
+    whole = json.loads(json.dumps({**context, **told}, sort_keys=True))
     units = {key: unit for key, unit in units_of(track).items() if key[0] in context["languages"]}
-    return ScoreFile(manifest.tag, values, units, dict(context["languages"]), found)
+    return ScoreFile(manifest.tag, values, units, dict(context["languages"]), whole)
 
 
 def _no_run(part: Part) -> Finding:
     what, mend = "no run, though the card declares the language", "every question scores 0"
-    return Finding("warning", f"part {part.name}", what, f"a run for {part.lang}", mend)
+    return Finding("warning", f"part {part.name}", what, f"a run for {part.lang}", mend, "no run")
 
 
 def judged_part(part: Part) -> Judged:

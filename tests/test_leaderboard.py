@@ -145,7 +145,7 @@ def test_warnings_and_tie_ranges_stand_on_the_row() -> None:
     (row,) = board_of(track_of("fi", "ja"), file).rows
     assert row.warnings == (
         "fi: 2 queries are missing",
-        "fi: with ties broken worst and best, RR lies between 10.0 and 45.6",
+        "RR with ties broken in the worst and in the best way: fi 10.0 to 45.6",
     )
 
 

@@ -131,6 +131,6 @@ def test_another_version_of_a_measure_is_scored_again(
 def test_the_key_is_a_digest_of_all_the_rest(world: World) -> None:
     context = dict(score_system(world.track, world.run(RANKINGS)).context)
     key = context.pop("key")
-    for result in ("warnings", "ties", "judged"):
+    for result in ("warnings", "notes", "ties", "judged"):
         context.pop(result)
     assert key == digest_of(context)
