@@ -105,7 +105,7 @@ def make_hostile(folder: Path) -> None:
     write_collection(data, docs, queries, qrels, answers)
     (folder / "track.toml").write_text(
         'schema_version = 1\nname = "hostile"\nversion = 1\ntitle = "T <script>1</script>"\ndescription = "<img src=x>"\n'
-        'measures = ["Success@1", "R@10t", "RR@10"]\nprimary = "R@10t"\ndepth = 3\nbaseline = "bm25"\n'
+        'measures = ["Success@1", "R@10t", "RR@3"]\nprimary = "R@10t"\ndepth = 3\nbaseline = "bm25"\n'
         'parts = [{name = "ar", dataset = "folder(ar):data", lang = "ar"}, '
         '{name = "fi", dataset = "folder(fi):data", lang = "fi"}]\n'
         "families = {resamples = 1000, all_pairs_resamples = 1000}\n"
