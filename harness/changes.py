@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import JsonValue
+
 from harness.config import Record
 from harness.manifest import Manifest
 from harness.two_values import in_words, leaves
@@ -29,9 +31,6 @@ SUSPICION = (
 )
 """Kinds of fields, from what surely moves a ranking to what hardly can."""
 
-_NOT_COMPARED = {"stages", "peak memory bytes"}
-"""Times and memory are never twice the same, and no cause of anything."""
-
 _KIND_OF_EXECUTION = {
     "device": "device and processor",
     "isolation": "isolation",
@@ -46,8 +45,8 @@ class Change(Record):
 
     kind: str
     field: str
-    recorded: Any
-    now: Any
+    recorded: JsonValue
+    now: JsonValue
 
 
 def changes_between(recorded: Manifest, now: Manifest) -> tuple[Change, ...]:
@@ -62,19 +61,24 @@ def changes_between(recorded: Manifest, now: Manifest) -> tuple[Change, ...]:
 
 
 def _fields(manifest: Manifest) -> Iterator[tuple[tuple[str, str], Any]]:
-    made, platform = manifest.implementation, manifest.platform
-    software = platform.get("software", {})
+    made, platform = manifest.implementation, manifest.platform.model_dump(mode="json", by_alias=True)
+    software = platform["software"]
+    execution = manifest.execution.model_dump(
+        mode="json", by_alias=True, exclude={"stages", "notes", "peak_memory_bytes"}
+    )
+    settings = {**execution.pop("facts"), **execution}
     tables: list[tuple[str, Mapping[str, Any]]] = [
         ("model files and generated text", made.inputs),
         ("declared versions", made.versions or {}),
         ("adapter source", {name: digest for name, digest in made.source.items() if not name.startswith("harness/")}),
         ("harness source", {name: digest for name, digest in made.source.items() if name.startswith("harness/")}),
-        ("card", manifest.card),
-        ("track", manifest.track.model_dump()),
-        ("library versions", {"python": software.get("python", ABSENT), **software.get("libraries", {})}),
-        ("device and processor", platform.get("hardware", {})),
-        ("operating system", platform.get("operating system", {})),
-        ("commit", made.git),
+        ("card", manifest.card.model_dump(mode="json", exclude_defaults=True)),
+        ("track", manifest.track.model_dump(mode="json", exclude={"parts"})),
+        ("library versions", {"python": software["python"], **software["libraries"]}),
+        ("library versions", {"kernel settings": software["kernel settings"]}),
+        ("device and processor", platform["hardware"]),
+        ("operating system", platform["operating system"]),
+        ("commit", made.git.model_dump(exclude_none=True)),
     ]
     for part, record in manifest.data.items():
         for name, value in record.model_dump(exclude={"ranking"}).items():
@@ -82,9 +86,8 @@ def _fields(manifest: Manifest) -> Iterator[tuple[tuple[str, str], Any]]:
     for kind, table in tables:
         for name, value in leaves(table):
             yield (kind, name), value
-    for name, value in manifest.execution.items():
-        if name not in _NOT_COMPARED:
-            yield (_KIND_OF_EXECUTION.get(name, "settings of the run"), name), value
+    for name, value in settings.items():
+        yield (_KIND_OF_EXECUTION.get(name, "settings of the run"), name), value
 
 
 def described(changes: tuple[Change, ...], shown: int = 3) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness.card import Card
+    from harness.provenance import Execution
     from harness.tracks import Part, Track
 
 DEFAULT_RUNS = Path("runs")
@@ -43,13 +44,13 @@ class Commands:
     def score(self) -> str:
         return self._of_track("score")
 
-    def reproduce(self, system: str, card: Mapping[str, Any], execution: Mapping[str, Any]) -> str:
+    def reproduce(self, system: str, card: Card, execution: Execution) -> str:
         """``card`` and ``execution`` are those of the manifest: they tell what the operator has to consent to."""
         from harness.loading import brings_code
 
-        consent = ["--allow-code"] if brings_code(str(card.get("adapter", ""))) else []
-        if "remote code" in execution:
-            consent += ["--trust-remote-code", str(execution["remote code"])]
+        consent = ["--allow-code"] if brings_code(card.adapter) else []
+        if execution.remote_code:
+            consent += ["--trust-remote-code", execution.remote_code]
         return line("reproduce", self.run_folder(system), *self._track_option(), *consent)
 
     def export_predictions(self, system: str, predictions: str, questions: str) -> str:

@@ -56,14 +56,14 @@ def identity_of(manifest: Manifest) -> Identity:
     """That of a recorded run."""
     made = manifest.implementation
     return Identity(
-        adapter=manifest.card.get("adapter", ""),
+        adapter=manifest.card.adapter,
         versions=made.versions,
-        parameters=manifest.card.get("parameters", {}),
+        parameters=dict(manifest.card.parameters),
         inputs=dict(made.inputs),
         files=made.files,
         parts={name: PartIdentity(lang=p.lang, docs=p.docs, queries=p.queries) for name, p in manifest.data.items()},
         depth=manifest.track.depth,
-        seed=manifest.execution.get("seed"),
+        seed=manifest.execution.seed,
         exclude_own_document=manifest.track.exclude_own_document,
     )
 

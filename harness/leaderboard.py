@@ -18,6 +18,7 @@ from harness.figures import percent
 from harness.limits import RESULT_BYTES
 from harness.manifest import Manifest
 from harness.migrations import CURRENT, migrated
+from harness.provenance import Execution, Git, Hardware, Software
 from harness.reading import parse_json, read_bytes
 from harness.reproductions import Reproduced, Reproduction, standing_of
 from harness.score import ScoreFile
@@ -53,6 +54,16 @@ class Cell(Figures):
     p_error: float | None = None
 
 
+class Provenance(Record):
+    """What of a row's manifest stands on its page; ``rankings`` are the digests of its runs by part."""
+
+    git: Git
+    software: Software
+    hardware: Hardware
+    execution: Execution
+    rankings: dict[str, str]
+
+
 class Row(Figures):
     """One system. ``rank`` is null where the macro average is a dash or the row is withdrawn.
 
@@ -78,8 +89,8 @@ class Row(Figures):
     isolation: str
     status: Literal["submitted", "reproduced"]
     reproduced: Reproduced | None
-    card: dict[str, Any]
-    provenance: dict[str, Any]
+    card: Card
+    provenance: Provenance
     withdrawn: Withdrawal | None = None
 
 
@@ -170,7 +181,7 @@ def _row(
 ) -> Row:
     tests = {(t.measure, t.column): t for t in comparison.differences if t.system == score.system}
     intervals = {mean.column: mean.interval for mean in comparison.means if mean.system == score.system}
-    card = checked(Card, manifest.card, f"manifest of {score.system}")
+    card = manifest.card
     cells: dict[str, dict[str, Cell]] = {}
     for measure in track.measures:
         means = {part.name: score.mean(part.name, measure) for part in track.parts}
@@ -194,17 +205,17 @@ def _row(
         judged={part: dict(shares) for part, shares in score.judged.items()},
         warnings=tuple(warnings),
         standings={found.column: found for found in comparison.standings if found.system == score.system},
-        isolation=str(manifest.execution.get("isolation", "none")),
+        isolation=manifest.execution.isolation,
         status="submitted" if reproduced is None else "reproduced",
         reproduced=reproduced,
-        card=card.model_dump(mode="json"),
-        provenance={
-            "git": manifest.implementation.git,
-            "software": manifest.platform.get("software", {}),
-            "hardware": manifest.platform.get("hardware", {}),
-            "execution": manifest.execution,
-            "rankings": {name: record.ranking for name, record in manifest.data.items()},
-        },
+        card=card,
+        provenance=Provenance(
+            git=manifest.implementation.git,
+            software=manifest.platform.software,
+            hardware=manifest.platform.hardware,
+            execution=manifest.execution,
+            rankings={name: record.ranking for name, record in manifest.data.items()},
+        ),
         withdrawn=withdrawn,
     )
 

@@ -7,16 +7,18 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-from pydantic import Field, field_validator
+from pydantic import Field, field_serializer, field_validator
 
+from harness.card import Card
 from harness.config import Name, PartName, Record, checked
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import write_together
 from harness.limits import RECORD_BYTES
 from harness.migrations import CURRENT, migrated
+from harness.provenance import Count, Execution, Git, Platform, Text
 from harness.reading import decoded, parse_yaml, read_bytes
 
 SCHEMA_VERSION = CURRENT["manifest"]
@@ -28,12 +30,12 @@ RUN_FILES = "submitted run files, not made here"
 class PartRecord(Record):
     """One part of the run: what was searched, and the digest of the uncompressed run file."""
 
-    dataset: str
-    lang: str
-    docs: str
-    queries: str
-    query_count: int
-    ranking: str
+    dataset: Text
+    lang: Text
+    docs: Text
+    queries: Text
+    query_count: Count
+    ranking: Text
 
 
 class TrackRecord(Record):
@@ -45,9 +47,24 @@ class TrackRecord(Record):
     name: PartName
     version: int = Field(ge=1)
     depth: int = Field(ge=1)
-    measures: tuple[str, ...] = ()
+    measures: tuple[Text, ...] = ()
     parts: tuple[PartName, ...] | None = None
     exclude_own_document: bool = False
+
+
+class Method(Record):
+    """The card of the row, as it was given; absolute paths are cut to their last names."""
+
+    card: Card
+
+    @field_validator("card", mode="before")
+    @classmethod
+    def _in_todays_schema(cls, card: Any) -> Any:
+        return migrated("card", card, "the card") if isinstance(card, Mapping) else card
+
+    @field_serializer("card")
+    def _as_given(self, card: Card) -> dict[str, Any]:
+        return card.model_dump(mode="json", exclude_defaults=True)
 
 
 class Implementation(Record):
@@ -57,45 +74,37 @@ class Implementation(Record):
     ``source``: digests of the adapter's file and of all files of this project that it imports.
     """
 
-    versions: dict[str, int] | None = None
-    inputs: dict[str, str] = Field(default_factory=dict)
-    files: dict[str, str] = Field(default_factory=dict)
-    git: dict[str, Any] = Field(default_factory=dict)
-    source: dict[str, str] = Field(default_factory=dict)
+    versions: dict[Text, int] | None = None
+    inputs: dict[Text, Text] = Field(default_factory=dict)
+    files: dict[Text, Text] = Field(default_factory=dict)
+    git: Git = Git()
+    source: dict[Text, Text] = Field(default_factory=dict)
 
 
 class Manifest(Record):
     """What produced a run. Two runs are the same where ``harness.identity`` says so, whatever else differs here."""
 
-    schema_version: int
+    schema_version: Literal[2]
     tag: Name
     track: TrackRecord
-    method: dict[str, Any]
+    method: Method
     data: dict[PartName, PartRecord]
     implementation: Implementation
-    platform: dict[str, Any]
-    execution: dict[str, Any]
-
-    @field_validator("method")
-    @classmethod
-    def _has_card(cls, method: dict[str, Any]) -> dict[str, Any]:
-        if not isinstance(method.get("card"), dict):
-            raise ValueError("no table 'card' in it")  # noqa: TRY004  (pydantic reports ValueErrors alone)
-        return method
+    platform: Platform
+    execution: Execution
 
     @property
-    def card(self) -> dict[str, Any]:
-        return migrated("card", self.method["card"], f"manifest of {self.tag}, card")
+    def card(self) -> Card:
+        return self.method.card
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What whoever reads the row should know of how it was made, such as texts that were cut."""
-        noted = self.execution.get("notes", [])
-        return tuple(text for text in noted if isinstance(text, str)) if isinstance(noted, list) else ()
+        return self.execution.notes
 
     @property
     def is_made_here(self) -> bool:
-        return self.execution.get("provenance") != RUN_FILES
+        return self.execution.provenance != RUN_FILES
 
 
 def digest_of(value: Any) -> str:
@@ -125,7 +134,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    return yaml_text(manifest.model_dump(mode="json")).encode("utf-8")
+    return yaml_text(manifest.model_dump(mode="json", by_alias=True, exclude_defaults=True)).encode("utf-8")
 
 
 def yaml_text(content: Mapping[str, Any]) -> str:

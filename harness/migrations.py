@@ -14,7 +14,7 @@ from harness.errors import InvalidInput
 CURRENT: Mapping[str, int] = {
     "card": 1,
     "comparison": 3,
-    "leaderboard": 3,
+    "leaderboard": 4,
     "manifest": 2,
     "reproduction": 1,
     "scores": 1,
@@ -84,6 +84,22 @@ def _comparison_of_version_3(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _board_of_version_4(board: dict[str, Any]) -> dict[str, Any]:
+    """Version 4 says of a run's execution what manifests of version 2 say."""
+    rows = board.get("rows")
+    if not isinstance(rows, list):
+        return board
+    return {**board, "rows": [_row_of_version_4(row) if isinstance(row, dict) else row for row in rows]}
+
+
+def _row_of_version_4(row: dict[str, Any]) -> dict[str, Any]:
+    provenance = row.get("provenance")
+    execution = provenance.get("execution") if isinstance(provenance, dict) else None
+    if not isinstance(provenance, dict) or not isinstance(execution, dict):
+        return row
+    return {**row, "provenance": {**provenance, "execution": _execution_of_version_2(execution)}}
+
+
 def _manifest_of_version_2(manifest: dict[str, Any]) -> dict[str, Any]:
     """Version 2 has no digest of a run's identity, but the fields themselves: versions, and a foreign adapter's files.
 
@@ -92,10 +108,35 @@ def _manifest_of_version_2(manifest: dict[str, Any]) -> dict[str, Any]:
     made = manifest.get("implementation")
     sources = made.get("source") if isinstance(made, dict) else None
     rest = {key: value for key, value in manifest.items() if key != "reuse"}
+    if isinstance(execution := rest.get("execution"), dict):
+        rest["execution"] = _execution_of_version_2(execution)
     if not isinstance(made, dict) or not isinstance(sources, dict):
         return rest
     files = {name: digest for name, digest in sources.items() if str(name).split("/", 1)[0] not in _OURS}
     return {**rest, "implementation": {"versions": None, "files": files, **made}}
+
+
+def _execution_of_version_2(execution: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 keeps what adapters noted of their own apart from what every run says."""
+    known = {key: value for key, value in execution.items() if key in _EXECUTION}
+    facts = {key: value for key, value in execution.items() if key not in _EXECUTION}
+    stages = known.get("stages")
+    if isinstance(stages, list):
+        known["stages"] = [_stage_of_version_2(stage) if isinstance(stage, dict) else stage for stage in stages]
+    return {**known, "facts": facts} if facts else known
+
+
+def _stage_of_version_2(stage: dict[str, Any]) -> dict[str, Any]:
+    facts = {key: value for key, value in stage.items() if key not in _STAGE}
+    known = {key: value for key, value in stage.items() if key in _STAGE}
+    return {**known, "facts": facts} if facts else known
+
+
+_EXECUTION = frozenset({
+    "device", "engine", "isolation", "peak memory bytes", "provenance", "remote code", "seed", "segmentation", "stages",
+    "workers",
+})  # fmt: skip
+_STAGE = frozenset({"name", "seconds", "bytes"})
 
 
 _OURS = ("harness", "systems")
@@ -114,5 +155,6 @@ _STEPS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
     ("comparison", 2): _comparison_of_version_3,
     ("leaderboard", 1): _rows_of_version_2,
     ("leaderboard", 2): _board_of_version_3,
+    ("leaderboard", 3): _board_of_version_4,
     ("manifest", 1): _manifest_of_version_2,
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.card import Card
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.identity import Identity, PartIdentity, compared, identity_of
 from harness.limits import RUN_BYTES
@@ -53,7 +54,7 @@ class Today:
     """
 
     identity: Identity
-    card: Mapping[str, Any]
+    card: Card
     environment: Mapping[str, Any]
     file_digest: Callable[[str], str] | None = None
 
@@ -129,8 +130,8 @@ def _different_parts(track: Track, manifest: Manifest, parts: Mapping[str, PartI
 def _environment(manifest: Manifest, today: Mapping[str, Any]) -> Iterator[str]:
     recorded = {
         "source": manifest.implementation.source,
-        "software": manifest.platform.get("software", {}),
-        "device": manifest.execution.get("device"),
+        "software": manifest.platform.software.model_dump(by_alias=True),
+        "device": manifest.execution.device,
     }
     one, two = dict(leaves(recorded)), dict(leaves(today))
     for name in sorted(one.keys() | two.keys()):
@@ -138,10 +139,8 @@ def _environment(manifest: Manifest, today: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: {in_words(one.get(name), two.get(name))}"
 
 
-def _edited(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> Iterator[str]:
-    for key in recorded.keys() | today.keys():
-        if recorded.get(key) != today.get(key):
-            yield key
+def _edited(recorded: Card, today: Card) -> list[str]:
+    return [name for name in Card.model_fields if getattr(recorded, name) != getattr(today, name)]
 
 
 def check_recorded_files(folder: Path, manifest: Manifest) -> None:

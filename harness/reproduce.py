@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.agreement import ranking_agreement, root_mean_square_error
-from harness.card import Card, LoadedCard, card_names, load_card
+from harness.card import LoadedCard, card_names, load_card
 from harness.changes import changes_between
-from harness.config import checked
 from harness.consent import Consent
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.manifest import Manifest, read_manifest, run_file, without_absolute_paths
@@ -64,7 +63,7 @@ def reproduce(
             context,
             cache=clean / "cache",
             work=clean / "work",
-            seed=int(manifest.execution.get("seed", context.seed)),
+            seed=context.seed if manifest.execution.seed is None else manifest.execution.seed,
         )
         recorded = run_at_hand(track, folder, clean / "recorded")
         again = run_system(track, loaded, clean / "again", own).folder
@@ -99,7 +98,7 @@ def recorded_card(folder: Path, manifest: Manifest, given: Path | None, consent:
     this name that ships with the package; else the current folder. A manifest holds no absolute path, only the last name
     of one: where that is the only difference, the given card's own paths are used.
     """
-    card = checked(Card, manifest.card, f"manifest of {manifest.tag}, card")
+    card = manifest.card
     own = folder / OWN_FILES / "card.toml"
     if given is None and own.is_file():
         given = own
@@ -139,8 +138,8 @@ def _graded(track: Track, recorded: RunAtHand, again: RunAtHand, today: datetime
         parts=parts,
         changes=changes_between(recorded.manifest, again.manifest),
         platform=platform,
-        device=str(execution["device"]),
-        isolation=str(execution["isolation"]),
+        device=execution.device,
+        isolation=execution.isolation,
         git=again.manifest.implementation.git,
     )
 

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import field_validator
-
 from harness.agreement import RankingAgreement
 from harness.changes import Change
-from harness.config import Record, checked
+from harness.config import Name, PartName, Record, checked
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import write_text
 from harness.manifest import Manifest, check_no_links, digest_of, parsed_yaml, yaml_text
 from harness.migrations import CURRENT, migrated
+from harness.provenance import Git, Platform, Text
 from harness.tracks import Tolerance
 
 SCHEMA_VERSION = CURRENT["reproduction"]
@@ -35,31 +34,27 @@ class PartReproduction(Record):
     mean_again: float | None
 
 
+class TrackName(Record):
+    name: PartName
+    version: int
+
+
 class Reproduction(Record):
     """``rankings`` are the digests of the run that was made again, so that a record never vouches for another run."""
 
     schema_version: int
-    track: dict[str, Any]
-    system: str
+    track: TrackName
+    system: Name
     date: datetime.date
     verdict: Verdict
     rankings: dict[str, str]
     tolerance: Tolerance
     parts: dict[str, PartReproduction]
     changes: tuple[Change, ...]
-    platform: dict[str, Any]
-    device: str
-    isolation: str
-    git: dict[str, Any]
-
-    @field_validator("platform")
-    @classmethod
-    def _can_be_told(cls, platform: dict[str, Any]) -> dict[str, Any]:
-        try:
-            _in_words(platform, "cpu")
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a platform as `xdr reproduce` writes it: {error}") from None
-        return platform
+    platform: Platform
+    device: Text
+    isolation: Text
+    git: Git
 
     @property
     def confirms(self) -> bool:
@@ -67,8 +62,8 @@ class Reproduction(Record):
 
     @property
     def platform_in_words(self) -> str:
-        """The device or processor, the operating system, Python and PyTorch: what a reader of a table wants to know."""
-        return _in_words(self.platform, self.device)
+        """See ``Platform.in_words``."""
+        return self.platform.in_words(self.device)
 
 
 _CANNOT_MOVE_A_RANKING = {"isolation", "commit"}
@@ -83,15 +78,6 @@ def hints_of(reproduction: Reproduction) -> list[str]:
         "nothing changed that could move a ranking, and a deterministic system would have given identical ones: either it "
         "draws numbers without the run's seed, or the recorded run did not come from this card"
     ]
-
-
-def _in_words(platform: Mapping[str, Any], device: str) -> str:
-    cpu = platform["hardware"]["cpu"]
-    software, system = platform["software"], platform["operating system"]
-    torch = software["libraries"].get("torch")
-    words = [cpu["model"] if device == "cpu" else device, f"{system['kernel']} {cpu['architecture']}"]
-    words += [f"Python {software['python']}", *([f"PyTorch {torch}"] if torch else [])]
-    return ", ".join(map(str, words))
 
 
 class Reproduced(Record):
@@ -114,7 +100,7 @@ def standing_of(manifest: Manifest, reproductions: Iterable[Reproduction]) -> Re
 
 def write_reproduction(folder: Path, reproduction: Reproduction) -> Path:
     """Write a record into the run's folder; making the same run again on the same day gives the same file."""
-    content = reproduction.model_dump(mode="json")
+    content = reproduction.model_dump(mode="json", by_alias=True)
     path = folder / FOLDER / name_of(content)
     write_text(path, yaml_text(content))
     return path

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from harness.manifest import (
     SCHEMA_VERSION,
     Implementation,
     Manifest,
+    Method,
     PartRecord,
     TrackRecord,
     digest_of,
@@ -33,6 +34,7 @@ from harness.manifest import (
 )
 from harness.platform_info import PeakMemory, describe, git_state
 from harness.process_state import put_back, seed_everything
+from harness.provenance import Execution, Git, Platform, execution_of
 from harness.recorded import Recorded, Today, held_against
 from harness.records import Ranking
 from harness.requirements import installed_versions
@@ -216,10 +218,10 @@ def rewrite_card(run: Prepared, recorded: Recorded) -> None:
     if recorded.manifest is None or not recorded.edited:
         return
     with folder_lock(run.folder):
-        write_manifest(run.folder, recorded.manifest.model_copy(update={"method": {"card": dict(run.today.card)}}))
+        write_manifest(run.folder, recorded.manifest.model_copy(update={"method": Method(card=run.today.card)}))
 
 
-def _manifest(run: Prepared, made: Made, execution: dict[str, object], texts: Mapping[str, bytes]) -> Manifest:
+def _manifest(run: Prepared, made: Made, execution: Execution, texts: Mapping[str, bytes]) -> Manifest:
     identity = run.today.identity
     # Both taken again: what was fetched for the run, or loaded by a name that only the run knew, was not known before.
     inputs, sources = input_digests(made.system), made.adapter.sources()
@@ -227,16 +229,16 @@ def _manifest(run: Prepared, made: Made, execution: dict[str, object], texts: Ma
         schema_version=SCHEMA_VERSION,
         tag=run.name,
         track=track_record(run.track),
-        method={"card": dict(run.today.card)},
+        method=Method(card=run.today.card),
         data={part.name: part_record(part, run.collections[part.name], texts[part.name]) for part in run.parts},
         implementation=Implementation(
             versions=identity.versions,
             inputs={name: digest for name, digest in inputs.items() if digest is not None},
             files=own_files(sources),
-            git=git_state(package_root()),
+            git=Git(**git_state(package_root())),
             source=sources,
         ),
-        platform=describe(),
+        platform=Platform.model_validate(describe()),
         execution=execution,
     )
 
@@ -253,9 +255,9 @@ def track_record(track: Track) -> TrackRecord:
     )
 
 
-def recorded_card(card: Card) -> dict[str, Any]:
+def recorded_card(card: Card) -> Card:
     """A card as manifests have it: what it says itself, and nothing of the machine that it lies on."""
-    return dict(without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True)))
+    return Card.model_validate(without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True)))
 
 
 def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> Prepared:
@@ -429,16 +431,6 @@ def part_record(part: Part, collection: Collection, text: bytes) -> PartRecord:
     )
 
 
-def _execution(context: Context, memory: PeakMemory) -> dict[str, object]:
-    return {
-        "seed": context.seed,
-        "device": context.record.facts.get("device", "cpu"),
-        "engine": context.record.facts.get("engine", "local"),
-        "workers": context.workers,
-        "isolation": context.record.facts.get("isolation", "none"),
-        **{
-            name: value for name, value in context.record.facts.items() if name not in ("device", "engine", "isolation")
-        },
-        "stages": context.record.stages,
-        "peak memory bytes": memory.bytes(),
-    }
+def _execution(context: Context, memory: PeakMemory) -> Execution:
+    noted = context.record
+    return execution_of(noted.facts, noted.stages, context.seed, context.workers, memory.bytes())

@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.card import Card
 from harness.collections.view import Collection, load
 from harness.commands import Commands
-from harness.config import checked
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import atomic_write, folder_lock
 from harness.findings import told_together
@@ -146,8 +144,7 @@ def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str,
 
 def scored_parts(track: Track, manifest: Manifest) -> list[Part]:
     """The parts that were run, and those that the card declares but that have no run: they count 0."""
-    card = checked(Card, manifest.card, f"manifest of {manifest.tag}, card")
-    return [part for part in track.parts if part.name in manifest.data or card.serves(part.lang)]
+    return [part for part in track.parts if part.name in manifest.data or manifest.card.serves(part.lang)]
 
 
 def check_recorded_data(track: Track, manifest: Manifest) -> None:

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness import quantities
 from harness.card import CARD_FILE, Card, LoadedCard, card_names, load_card
@@ -21,6 +20,7 @@ from harness.manifest import (
     SCHEMA_VERSION,
     Implementation,
     Manifest,
+    Method,
     PartRecord,
     read_manifest,
     run_file,
@@ -28,6 +28,7 @@ from harness.manifest import (
 )
 from harness.migrations import migrated
 from harness.own_modules import OURS
+from harness.provenance import Execution, Platform
 from harness.records import Ranking
 from harness.reproduce import OWN_FILES
 from harness.run import part_record, recorded_card, run_folder, run_system, track_record
@@ -43,13 +44,6 @@ from harness.withdrawal import read_withdrawal
 
 MAX_OWN_BYTES = 2_000_000
 """Larger files of a system are not copied beside its runs: they belong where the card can name them."""
-
-_UNKNOWN_PLATFORM: Mapping[str, Any] = {
-    "hardware": {"cpu": {"model": "unknown"}},
-    "operating system": {},
-    "software": {"python": "unknown", "libraries": {"torch": "unknown"}},
-}
-"""Of finished run files: what a page prints of every run's platform."""
 
 
 @dataclass(frozen=True)
@@ -137,11 +131,11 @@ def _write_files(track: Track, card: Card, runs: Mapping[str, Run], digests: Map
         schema_version=SCHEMA_VERSION,
         tag=card.name,
         track=track_record(track),
-        method={"card": recorded_card(card)},
+        method=Method(card=recorded_card(card)),
         data=data,
         implementation=Implementation(inputs=dict(digests)),
-        platform=dict(_UNKNOWN_PLATFORM),
-        execution={"device": "unknown", "isolation": RUN_FILES, "provenance": RUN_FILES, "stages": []},
+        platform=Platform(),
+        execution=Execution(device="unknown", isolation=RUN_FILES, provenance=RUN_FILES),
     )
     write_manifest(folder, manifest)
 
@@ -174,13 +168,13 @@ def _check_card(folder: Path, card: Card) -> None:
     """Before any work: a row of that name must be of this very card."""
     if not folder.exists():
         return
-    dumped = recorded_card(card)
+    now = recorded_card(card)
     try:
         recorded = read_manifest(folder).card
     except InvalidInput:
-        recorded = {}
-    keys = sorted(key for key in recorded.keys() | dumped.keys() if recorded.get(key) != dumped.get(key))
-    if keys:
+        _refuse(folder, "its manifest is not in order")
+        return
+    if keys := [name for name in Card.model_fields if getattr(recorded, name) != getattr(now, name)]:
         _refuse(folder, f"its card differs in {', '.join(keys)}")
 
 

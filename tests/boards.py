@@ -10,9 +10,11 @@ from unittest.mock import patch
 from score_files import scores_of, track_of
 
 from harness.bounds import Reach
+from harness.card import Card
 from harness.compare import compare_systems
 from harness.leaderboard import Leaderboard, build
-from harness.manifest import Implementation, Manifest, PartRecord, TrackRecord
+from harness.manifest import Implementation, Manifest, Method, PartRecord, TrackRecord
+from harness.provenance import Execution, Platform
 from harness.score import ScoreFile
 from harness.tracks import Track
 from harness.withdrawal import Withdrawal
@@ -22,14 +24,14 @@ def manifest_of(score: ScoreFile, title: str = "", keys: Mapping[str, Any] = Map
     card = {"schema_version": 1, "name": score.system, "title": title or score.system, "adapter": "dummy", **keys}
     record = PartRecord(dataset="", lang="", docs="", queries="", query_count=0, ranking="r")
     return Manifest(
-        schema_version=1,
+        schema_version=2,
         tag=score.system,
         track=TrackRecord(name="toy", version=1, depth=1),
-        method={"card": card},
+        method=Method(card=Card.model_validate(card)),
         data=dict.fromkeys(score.parts, record),
         implementation=Implementation(),
-        platform={},
-        execution={"isolation": "bwrap"},
+        platform=Platform(),
+        execution=Execution(device="cpu", isolation="bwrap"),
     )
 
 

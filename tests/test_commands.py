@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from small_track import Terminal, write_track
 
+from harness.card import Card
 from harness.commands import Commands
+from harness.provenance import Execution
 from harness.scaffold import write_scaffold
 from harness.tracks import load_track
 
@@ -95,11 +97,13 @@ def test_a_page_names_no_folder_of_this_machine(tmp_path: Path) -> None:
 
 def test_a_model_that_runs_its_own_code_is_named_where_the_row_is_made_again() -> None:
     commands = Commands(load_track("mini"))
+    card = Card(schema_version=1, name="x", title="X", adapter="dense")
+    execution = Execution(device="cpu", isolation="none")
     trusted = f"o/m@{'0' * 40}"
-    assert commands.reproduce("x", {"adapter": "dense"}, {"remote code": trusted}) == (
+    assert commands.reproduce("x", card, execution.model_copy(update={"remote_code": trusted})) == (
         f"xdr reproduce runs/mini/x --trust-remote-code {trusted}"
     )
-    assert commands.reproduce("x", {"adapter": "dense"}, {}) == "xdr reproduce runs/mini/x"
+    assert commands.reproduce("x", card, execution) == "xdr reproduce runs/mini/x"
 
 
 def test_a_new_system_is_not_written_into_a_folder_of_something_else(xdr: Terminal, tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_an_approximate_index_shares_the_vectors_and_records_its_recall(tmp_path
     card.write_text(card.read_text() + '[parameters.index]\nfactory = "IVF4,Flat"\nnprobe = 1\n')
     run(tmp_path, track, card)
     assert vectors(tmp_path) == before
-    execution = read_manifest(tmp_path / "runs" / "small" / "dense").execution
+    execution = read_manifest(tmp_path / "runs" / "small" / "dense").execution.facts
     assert execution["index"] == {"factory": "IVF4,Flat", "nprobe": 1, "training_passages": 200_000}
     recall = execution["recall against exact search"]
     assert (recall["depth"], recall["queries"]) == (12, len(QUERIES))
@@ -271,13 +271,13 @@ def test_the_manifest_says_how_it_was_computed(tmp_path: Path, track: Path) -> N
     run(tmp_path, track, write_card(tmp_path / "card", store_dtype="float32"), workers=2)
     manifest = read_manifest(tmp_path / "runs" / "small" / "dense")
     execution = manifest.execution
-    assert execution["dtype"] == "float32"
-    assert execution["store dtype"] == "float32"
-    assert execution["token budget"] == 64
-    assert execution["device"] == "cpu"
-    stages = {stage["name"]: stage for stage in execution["stages"]}
+    assert execution.facts["dtype"] == "float32"
+    assert execution.facts["store dtype"] == "float32"
+    assert execution.facts["token budget"] == 64
+    assert execution.device == "cpu"
+    stages = {stage.name: stage for stage in execution.stages}
     assert stages.keys() == {"load model", "encode passages", "encode queries", "search"}
-    assert stages["encode passages"]["bytes"] == len(DOCS) * 16 * 4
+    assert stages["encode passages"].bytes == len(DOCS) * 16 * 4
     assert manifest.implementation.inputs.keys() == {"model"}
     assert str(tmp_path) not in "".join(map(str, (manifest.implementation, manifest.execution, manifest.platform)))
 
@@ -348,9 +348,9 @@ def test_what_was_cut_is_noted_in_the_manifest_told_by_the_command_and_shown_on_
     invoked = CliRunner().invoke(app, ["run", str(track), str(card), "--runs", str(tmp_path / "runs")])
     assert invoked.exit_code == 0, invoked.output
     manifest = read_manifest(tmp_path / "runs" / "small" / "dense")
-    assert manifest.execution["prompts"] == {"query": "sea ", "passage": ""}
-    assert manifest.execution["truncated"]["queries"] == {"fi": len(QUERIES)}
-    assert manifest.execution["kernel"] in ("torch-fused", "torch")
+    assert manifest.execution.prompts == {"query": "sea ", "passage": ""}
+    assert manifest.execution.truncated["queries"] == {"fi": len(QUERIES)}
+    assert manifest.execution.kernel in ("torch-fused", "torch")
     [note] = manifest.notes
     assert note.startswith(f"cut at 4 tokens, questions: {len(QUERIES)} of {len(QUERIES)} fi")
     assert f"warning: dense: {note}" in invoked.output

@@ -61,7 +61,7 @@ def test_two_processes_with_caches_of_their_own_leave_one_whole_run(place: Path)
     folder = place / "runs" / "small" / "mine"
     manifest = read_manifest(folder)
     check_recorded_files(folder, manifest)
-    assert manifest.card["description"] in ("a", "b")
+    assert manifest.card.description in ("a", "b")
 
 
 def test_who_scores_a_run_waits_while_it_is_being_replaced(place: Path) -> None:

@@ -155,7 +155,7 @@ def test_a_row_is_submitted_until_a_record_of_its_very_run_confirms_it() -> None
     software = {"python": "3.11", "libraries": {"torch": "2.4"}}
     fields = {
         "system": "base",
-        "track": {},
+        "track": {"name": "toy", "version": 1},
         "tolerance": {},
         "parts": {},
         "changes": [],

@@ -6,36 +6,46 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.card import Card
 from harness.errors import InvalidInput
 from harness.limits import RECORD_BYTES
 from harness.manifest import (
     FILE_NAME,
     Implementation,
     Manifest,
+    Method,
     PartRecord,
     TrackRecord,
     digest_of,
     read_manifest,
     write_manifest,
 )
+from harness.provenance import Execution, Platform, Software, Stage
 
 PART = PartRecord(dataset="xquad/ar", lang="ar", docs="d" * 64, queries="q" * 64, query_count=2, ranking="r" * 64)
+CARD = Card(
+    schema_version=1,
+    name="mine",
+    title="Ёж",
+    adapter="dummy",
+    parameters={"k1": 0.9, "words": ["yes", "no", "1e3", "null"]},
+)
 MANIFEST = Manifest(
     schema_version=2,
     tag="mine",
     track=TrackRecord(name="mini", version=1, depth=30),
-    method={"card": {"name": "mine", "title": "Ёж", "parameters": {"k1": 0.9, "words": ["yes", "no", "1e3", "null"]}}},
+    method=Method(card=CARD),
     data={"ar": PART},
     implementation=Implementation(versions={"adapter": 1}, source={"systems/dummy.py": "0" * 64}),
-    platform={"software": {"python": "3.11"}},
-    execution={"seed": 42, "stages": [{"name": "search", "seconds": 0.25}]},
+    platform=Platform(software=Software(python="3.11")),
+    execution=Execution(seed=42, device="cpu", isolation="none", stages=(Stage(name="search", seconds=0.25),)),
 )
 
 
 def test_a_manifest_reads_back_as_it_was_written(tmp_path: Path) -> None:
     write_manifest(tmp_path, MANIFEST)
     assert read_manifest(tmp_path) == MANIFEST
-    assert MANIFEST.card["title"] == "Ёж"
+    assert MANIFEST.card.title == "Ёж"
 
 
 def test_writing_twice_gives_equal_bytes_in_the_order_of_the_record(tmp_path: Path) -> None:

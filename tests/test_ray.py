@@ -181,7 +181,7 @@ class TestWhileConnected:
     ) -> None:
         run(tmp_path, track, card)
         assert_same_bytes(tmp_path, local)
-        engines = [read_manifest(home / "runs/small/dense").execution["engine"] for home in (tmp_path, local)]
+        engines = [read_manifest(home / "runs/small/dense").execution.engine for home in (tmp_path, local)]
         assert engines == ["ray", "local"]
         # Every node but that of the command has fetched the model, and keeps it under its digest.
         model = tiny_models.shared().plain

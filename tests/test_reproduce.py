@@ -204,7 +204,8 @@ def test_a_card_in_the_folder_of_the_run_needs_no_naming(home: Path) -> None:
 def test_a_run_of_finished_files_cannot_be_made_again(home: Path) -> None:
     manifest = read_manifest(folder(home))
     write_manifest(
-        folder(home), manifest.model_copy(update={"execution": {**manifest.execution, "provenance": RUN_FILES}})
+        folder(home),
+        manifest.model_copy(update={"execution": manifest.execution.model_copy(update={"provenance": RUN_FILES})}),
     )
     with pytest.raises(InvalidInput, match="nothing that could be run again"):
         again(home)
@@ -230,13 +231,17 @@ def test_run_files_that_are_not_those_of_the_manifest_are_refused(home: Path) ->
 # -- what changed
 
 
+CARD = {"schema_version": 1, "name": "mine", "title": "Mine", "adapter": "bm25"}
+EXECUTION = {"device": "cpu", "isolation": "none", "stages": [{"name": "search"}], "peak memory bytes": 1}
+
+
 def manifest_of(**changes: Any) -> Manifest:
     record = PartRecord(dataset="d", lang="fi", docs="1", queries="2", query_count=3, ranking="r")
     content: dict[str, Any] = {
-        "schema_version": 1,
+        "schema_version": 2,
         "tag": "mine",
         "track": {"name": "toy", "version": 1, "depth": 3},
-        "method": {"card": {"name": "mine", "parameters": {"k1": 0.9}}},
+        "method": {"card": {**CARD, "parameters": {"k1": 0.9}}},
         "data": {"fi": record},
         "implementation": {
             "git": {"commit": "a"},
@@ -249,7 +254,7 @@ def manifest_of(**changes: Any) -> Manifest:
             "operating system": {"release": "1"},
             "software": {"python": "3.11", "libraries": {"torch": "2.4"}},
         },
-        "execution": {"dtype": "float32", "device": "cpu", "isolation": "none", "stages": [1], "peak memory bytes": 1},
+        "execution": {**EXECUTION, "facts": {"dtype": "float32"}},
     }
     return Manifest.model_validate({**content, **changes})
 
@@ -258,7 +263,7 @@ def test_every_kind_of_change_is_named_and_the_likeliest_cause_comes_first() -> 
     record = PartRecord(dataset="d", lang="fi", docs="9", queries="2", query_count=3, ranking="other")
     now = manifest_of(
         track={"name": "toy", "version": 2, "depth": 3},
-        method={"card": {"name": "mine", "parameters": {"k1": 1.2, "b": 0.4}}},
+        method={"card": {**CARD, "parameters": {"k1": 1.2, "b": 0.4}}},
         data={"fi": record},
         implementation={
             "git": {"commit": "b"},
@@ -271,7 +276,7 @@ def test_every_kind_of_change_is_named_and_the_likeliest_cause_comes_first() -> 
             "operating system": {"release": "2"},
             "software": {"python": "3.12", "libraries": {"torch": "2.5", "numpy": "2"}},
         },
-        execution={"dtype": "float16", "device": "cuda", "isolation": "bwrap", "stages": [2], "peak memory bytes": 2},
+        execution={"device": "cuda", "isolation": "bwrap", "facts": {"dtype": "float16"}, "peak memory bytes": 2},
     )
     found = changes_between(manifest_of(), now)
     assert [(change.field, change.recorded, change.now) for change in found] == [

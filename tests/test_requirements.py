@@ -55,8 +55,8 @@ def test_what_was_installed_is_recorded_and_named_when_the_row_is_made_again(hom
         (home / name / "qrels.txt").write_text(f"ar-q0 0 {doc_id} 1\nfi-q0 0 {doc_id} 1\n")
     folder = run_places.run(home).folder
     manifest = read_manifest(folder)
-    assert manifest.card["requires"] == ["numpy>=1", "other; python_version < '3'"]
-    assert manifest.execution["requires"] == {"numpy": np.__version__}
+    assert manifest.card.requires == ("numpy>=1", "other; python_version < '3'")
+    assert manifest.execution.requires == {"numpy": np.__version__}
     options = ["--track", str(home / "track.toml"), "--card", str(home / "card.toml"), "--allow-code"]
     done = xdr("reproduce", str(folder), *options)
     assert done.status == 0, done.err

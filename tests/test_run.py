@@ -56,7 +56,7 @@ def test_a_run_has_a_valid_file_for_every_part_and_a_manifest_that_describes_it(
         assert {len(ranked.doc_ids) for ranked in found.rankings.values()} == {2 if name == "other" else DEPTH}
         assert (manifest.data[name].lang, manifest.data[name].query_count) == (lang, count)
     assert manifest.data["ar"].docs == manifest.data["fi"].docs != manifest.data["other"].docs
-    assert manifest.card["name"] == "mine"
+    assert manifest.card.name == "mine"
     assert not list((home / "work").rglob("*.jsonl")), "the journals are gone"
 
 
@@ -208,7 +208,7 @@ def test_shipped_dummy_runs_the_embedded_track(tmp_path: Path) -> None:
     loaded = load_card("dummy")
     outcome = run_system(load_track("mini"), loaded, tmp_path / "runs", context)
     assert outcome.queries == 560
-    assert read_manifest(outcome.folder).card == {
+    assert read_manifest(outcome.folder).card.model_dump(exclude_defaults=True) == {
         key: value.strip() if key == "description" else value
         for key, value in read_toml(loaded.folder / "dummy.toml").items()
     }
@@ -246,14 +246,13 @@ def test_a_run_notes_nothing_of_the_runs_before_it(home: Path) -> None:
         )
         found[megabytes] = read_manifest(outcome.folder).execution
     heavy, light = found[256], found[0]
-    assert (heavy["isolation"], heavy["of the heavy one"]) == ("bwrap", True)
-    assert light["isolation"] == "none"
-    assert "of the heavy one" not in light
-    assert [stage["name"] for stage in light["stages"]] == ["search"] * 2, "once for each group of passages"
+    assert (heavy.isolation, heavy.facts) == ("bwrap", {"of the heavy one": True})
+    assert (light.isolation, light.facts) == ("none", {})
+    assert [stage.name for stage in light.stages] == ["search"] * 2, "once for each group of passages"
     assert shared.record.facts == {}
     assert shared.record.stages == []
-    if heavy["peak memory bytes"] is not None:
-        assert heavy["peak memory bytes"] - light["peak memory bytes"] > 128 << 20
+    if heavy.peak_memory_bytes is not None and light.peak_memory_bytes is not None:
+        assert heavy.peak_memory_bytes - light.peak_memory_bytes > 128 << 20
 
 
 def test_peak_memory_is_unknown_where_the_kernel_keeps_one_mark_for_all(
@@ -261,4 +260,4 @@ def test_peak_memory_is_unknown_where_the_kernel_keeps_one_mark_for_all(
 ) -> None:
     monkeypatch.setattr("harness.platform_info._CLEAR_REFS", home / "nowhere" / "clear_refs")
     write_card(home)
-    assert read_manifest(run(home).folder).execution["peak memory bytes"] is None
+    assert read_manifest(run(home).folder).execution.peak_memory_bytes is None

@@ -119,7 +119,7 @@ def test_prose_of_a_card_changes_in_place_and_nothing_is_run(home: Path) -> None
     assert (outcome.reused, outcome.edited) == (True, edited)
     assert (bytes_of(folder), (home / "log").read_text()) == (runs, asked)
     card = read_manifest(folder).card
-    assert (card["description"], card["authors"]) == ("Other words.", ["Ada"])
+    assert (card.description, card.authors) == ("Other words.", ("Ada",))
     assert run(home).edited == ()
 
 
@@ -172,7 +172,7 @@ def test_another_seed_is_another_run(home: Path) -> None:
     with pytest.raises(InvalidInput, match="seed: 42 -> 43"):
         run(home, seed=43)
     assert not run(home, seed=43, replacing="another").reused
-    assert read_manifest(home / "runs" / "toy" / "mine").execution["seed"] == 43
+    assert read_manifest(home / "runs" / "toy" / "mine").execution.seed == 43
 
 
 @pytest.mark.parametrize(("changed", "reused"), [("docs", False), ("queries", False), ("nothing", True)])

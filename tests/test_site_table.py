@@ -97,12 +97,12 @@ def test_filters_hide_rows_and_say_how_many_are_left(browser: Any, mini: Pages) 
 
 
 def test_a_filter_by_training_data_keeps_those_that_name_it(browser: Any, mini: Pages) -> None:
-    named = sorted({name for row in mini.board.rows for name in row.card["training_data"]})
+    named = sorted({name for row in mini.board.rows for name in row.card.training_data})
     assert named
     with opened(browser, mini.own / "index.html") as found:
         for name in named:
             found.page.locator("#training").select_option(name)
-            assert order(found.page) == [row.system for row in mini.board.rows if name in row.card["training_data"]]
+            assert order(found.page) == [row.system for row in mini.board.rows if name in row.card.training_data]
 
 
 def table_of(pages: Pages, system: str, reference: str, parts: Sequence[str], measure: str) -> UnitTable:

@@ -143,7 +143,7 @@ def test_every_form_of_run_files_gives_the_same_canonical_row(home: Path, form: 
     assert scores.values["ru", "RR@2"] == {"ru1": 0.5}
     manifest = read_manifest(done.folder)
     assert not manifest.is_made_here
-    assert manifest.execution["isolation"] == RUN_FILES
+    assert manifest.execution.isolation == RUN_FILES
     assert manifest.implementation.inputs.keys() <= {path.name for path in home.iterdir()}
     assert manifest.data["fi"].query_count == 2
     assert not (home / "runs" / ".staging").exists()
@@ -488,6 +488,7 @@ def test_a_card_of_another_name_beside_a_card_toml_that_counts_is_not_mixed_up_w
     write_scaffold("own", home / "own", executable=True)
     text = (home / "own" / "card.toml").read_text().replace('name = "own"', 'name = "second"')
     (home / "own" / "second.toml").write_text(text)
+    (home / "own" / "card.toml").write_text("words = 3\n")  # no card, and so a file that the program may read
     context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
     with pytest.raises(InvalidInput, match=r"would be copied as card\.toml, and the run depends on another card\.toml"):
         submit_system(target(home), str(home / "own" / "second.toml"), context)

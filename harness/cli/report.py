@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +37,7 @@ def report(
         found = {"system": scores.system, "macro": macro, "parts": means, "judged": scores.judged}
         print_json(found)
         return
-    say(f"{manifest.card.get('title', scores.system)} on {track.title}")
+    say(f"{manifest.card.title} on {track.title}")
     say(f"{'':<10}" + "".join(f"{measure:>12}" for measure in track.measures))
     for name, row in ({"macro": macro} | means).items():
         values = (row.get(measure) for measure in track.measures)
@@ -53,5 +52,5 @@ def report(
     for part, texts in scores.context["warnings"].items():
         for text in texts:
             say(f"warning: {part}: {text}")
-    seconds = math.fsum(stage.get("seconds", 0) for stage in manifest.execution.get("stages", []))
-    say(f"device {manifest.execution['device']}, {seconds:.1f} s, isolation {manifest.execution['isolation']}")
+    made = manifest.execution
+    say(f"device {made.device}, {made.seconds:.1f} s, isolation {made.isolation}")

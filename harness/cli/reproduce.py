@@ -52,7 +52,7 @@ def reproduce(
                 raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
             try:
                 manifest = read_manifest(folder)
-                if requirements := manifest.card.get("requires"):
+                if requirements := manifest.card.requires:
                     note(f"{folder.name} requires: {pip_line(requirements)}")
                 loaded = load_track_of(folder, manifest.track.name, track)
                 context = operator.context(consent)
@@ -96,7 +96,7 @@ def _print_one(record: Reproduction, primary: str, counts: Mapping[str, int]) ->
     from harness.changes import described
     from harness.reproductions import hints_of
 
-    say(f"{record.system} on {record.track['name']}: {record.verdict} ({record.platform_in_words})")
+    say(f"{record.system} on {record.track.name}: {record.verdict} ({record.platform_in_words})")
     say(f"{'':<10}{'same rankings':>15}{'RBO':>9}{'tau':>9}{'RMSE':>9}   {primary}")
     for name, part in record.parts.items():
         ranks = part.rankings

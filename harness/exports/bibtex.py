@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib import resources
-from typing import Any
 
 import harness
 from harness.bibtex import Entry, entries_of, harmless_entry, one_entry
+from harness.card import Card
 from harness.leaderboard import Leaderboard
 
 FILE_NAME = "references.bib"
@@ -41,8 +41,8 @@ def _cited(board: Leaderboard) -> Iterator[tuple[Entry, str]]:
     for key in _methods(board):
         yield known[key], ""
     for row in board.rows:
-        if row.card.get("bibtex"):
-            yield harmless_entry(row.card["bibtex"]), row.system
+        if row.card.bibtex:
+            yield harmless_entry(row.card.bibtex), row.system
         for entry in known.values():
             if _names(row.card, entry):
                 yield entry, row.system
@@ -60,11 +60,11 @@ def _methods(board: Leaderboard) -> Iterator[str]:
             yield key
 
 
-def _names(card: dict[str, Any], entry: Entry) -> bool:
+def _names(card: Card, entry: Entry) -> bool:
     """Whether a card is of this work: by its adapter, or by its paper's arXiv or DOI number or title."""
-    if _ADAPTERS.get(card["adapter"]) == entry.key:
+    if _ADAPTERS.get(card.adapter) == entry.key:
         return True
-    paper = card["paper"].lower()
+    paper = card.paper.lower()
     title = entry.fields["title"].replace("{", "").replace("}", "")
     marks = (entry.fields.get("eprint"), entry.fields.get("doi"), title)
     return any(mark and mark.lower() in paper for mark in marks)

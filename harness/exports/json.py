@@ -17,7 +17,7 @@ __all__ = ["FILE_NAME", "SCHEMA_FILE", "SCHEMA_FILE_NAME", "schema", "to_json"]
 
 
 def to_json(board: Leaderboard) -> str:
-    return json_text(board.model_dump(mode="json"))
+    return json_text(board.model_dump(mode="json", by_alias=True))
 
 
 def schema() -> str:

@@ -154,7 +154,7 @@ def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mappi
                     "name": row.system,
                     "title": row.title,
                     "kind": row.kind,
-                    "training": list(row.card["training_data"]),
+                    "training": list(row.card.training_data),
                     "status": row.status,
                     "withdrawn": row.withdrawn is not None,
                 }

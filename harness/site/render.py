@@ -167,12 +167,12 @@ def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any]
 
 def _again(site: Site, row: Row) -> str:
     """The command that makes a row again, or, as a comment of the shell, why there is none."""
-    execution = row.provenance["execution"]
-    if execution.get("provenance") == RUN_FILES:
+    execution = row.provenance.execution
+    if execution.provenance == RUN_FILES:
         return "# nothing: it came as finished run files"
     command = site.commands.reproduce(row.system, row.card, execution)
     is_beside = (site.runs / site.track.name / row.system / OWN_FILES / CARD_FILE).is_file()
-    if brings_code(str(row.card["adapter"])) and not is_beside:
+    if brings_code(row.card.adapter) and not is_beside:
         return f"# its code does not lie beside its runs; from the folder of its card:\n# {command} --card card.toml"
     return command
 
@@ -207,8 +207,7 @@ def _costs(board: Leaderboard, name: str) -> list[tuple[Row, float]]:
     """Rows with a macro average and a cost that their manifest tells."""
     found = []
     for row in board.rows:
-        stages = row.provenance["execution"].get("stages") or []
-        total = math.fsum(float(stage.get(name, 0)) for stage in stages)
+        total = math.fsum(float(getattr(stage, name) or 0) for stage in row.provenance.execution.stages)
         if total > 0 and row.withdrawn is None and row.cells[board.track["primary"]][MACRO].value is not None:
             found.append((row, total))
     return found
