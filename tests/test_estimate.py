@@ -138,8 +138,8 @@ def test_bm25_says_that_its_index_takes_memory_and_no_disk(folder: Path) -> None
     assert amounts_of(found, "disk")["index"] == 0
     assert amounts_of(found, "memory")["index"] > 0
     outcome = run_system(load_track("track.toml"), load_card("bm25"), Path("runs"), context(folder))
-    [index] = [stage for stage in read_manifest(outcome.folder).execution["stages"] if stage["name"] == "index"]
-    assert amounts_of(found, "memory")["index"] == index["bytes"]
+    [index] = [stage for stage in read_manifest(outcome.folder).execution.stages if stage.name == "index"]
+    assert amounts_of(found, "memory")["index"] == index.bytes
     assert amounts_of(found, "time").keys() == {"index", "search"}
 
 
