@@ -77,7 +77,7 @@ class Stage(Record):
     """One stage of a run: seconds, bytes of what it wrote or holds, and whatever else it noted."""
 
     name: Text
-    seconds: Amount = 0.0
+    seconds: Amount
     bytes: Count | None = None
     facts: dict[Text, JsonValue] = Field(default_factory=dict)
 
@@ -163,7 +163,7 @@ def execution_of(
 
 def stage_of(entry: Mapping[str, Any]) -> Stage:
     """A stage from its entry, whatever a foreign adapter added to it."""
-    known: dict[str, Any] = {"name": str(entry.get("name", ""))[:200]}
+    known: dict[str, Any] = {"name": str(entry.get("name", ""))[:200], "seconds": 0.0}
     own: dict[str, JsonValue] = {}
     for name, value in entry.items():
         figure = plain_value(value)
@@ -185,7 +185,7 @@ def _fits(name: str, value: JsonValue) -> bool:
 
 def _is_part_of_stage(name: str, value: JsonValue) -> bool:
     try:
-        Stage.model_validate({"name": "", name: value})
+        Stage.model_validate({"name": "", "seconds": 0.0, name: value})
     except ValidationError:
         return False
     return True

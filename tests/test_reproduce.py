@@ -232,7 +232,12 @@ def test_run_files_that_are_not_those_of_the_manifest_are_refused(home: Path) ->
 
 
 CARD = {"schema_version": 1, "name": "mine", "title": "Mine", "adapter": "bm25"}
-EXECUTION = {"device": "cpu", "isolation": "none", "stages": [{"name": "search"}], "peak memory bytes": 1}
+EXECUTION = {
+    "device": "cpu",
+    "isolation": "none",
+    "stages": [{"name": "search", "seconds": 1.0}],
+    "peak memory bytes": 1,
+}
 
 
 def manifest_of(**changes: Any) -> Manifest:
