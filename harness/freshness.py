@@ -65,7 +65,7 @@ def _stale_ablations(commands: Commands, folder: Path, scores: list[ScoreFile]) 
         return
     own = [found for found in scores if ablations is not None and found.system == ablations.card]
     if ablations is not None and own:
-        recorded = read_manifest(folder / ablations.card).card.get("parameters", {})
+        recorded = read_manifest(folder / ablations.card).card.parameters
         for fault in contradictions(commands.track, ablations, recorded, own[0]):
             yield _finding(path, fault, mend)
 
