@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: leaderboard test lint types format clean
+.PHONY: leaderboard test lint types format plain lowest clean
 
 leaderboard: $(STAMP)
 	$(BIN)/xdr leaderboard mini
@@ -38,6 +38,24 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,ray,segment,train]"
 	touch $(STAMP)
+
+# What a user has who installs no extras: every command runs once.
+plain:
+	rm -rf build/plain && $(PYTHON) -m venv build/plain
+	build/plain/bin/pip install --quiet --constraint constraints.txt torch
+	build/plain/bin/pip install --quiet --constraint constraints.txt .
+	build/plain/bin/python .ci/every_command.py
+
+# The lower bounds of pyproject.toml, all at once: every command, and the tests of what is computed with other libraries.
+LOWEST_TESTS := $(addprefix tests/test_,agreement.py approximate.py bm25.py card.py dense_encoder.py dense_search.py \
+	from_grades.py generate_local.py measures.py provider_measures.py runs.py score.py segmentation.py tracks.py)
+lowest:
+	rm -rf build/lowest && $(PYTHON) -m venv build/lowest
+	$(PYTHON) .ci/lowest.py > build/lowest.txt
+	build/lowest/bin/pip install --quiet --constraint build/lowest.txt torch
+	build/lowest/bin/pip install --quiet --constraint build/lowest.txt . pytest hypothesis jsonschema statsmodels
+	build/lowest/bin/python .ci/every_command.py
+	build/lowest/bin/python -m pytest $(LOWEST_TESTS)
 
 clean:
 	rm -rf $(VENV) build reports/site *.egg-info

@@ -74,6 +74,26 @@ def test_greedy_texts_are_those_of_each_prompt_alone(name: str) -> None:
 
 
 @every_model
+def test_greedy_texts_are_the_likeliest_tokens_one_by_one(name: str) -> None:
+    """Held against the model's own forward pass on growing sequences: no cache, no batch, and no generate of transformers."""
+    import torch
+
+    tokenizer, model = plain(name)
+    ours = opened(name)
+    for doc, own in zip(DOCS[:4], ours(DOCS[:4]).texts, strict=True):
+        prompt = ours.prompt_ids(doc, "Finnish").ids
+        written = [model.config.decoder_start_token_id] if MODELS[name] == "seq2seq" else list(prompt)
+        start = 1 if MODELS[name] == "seq2seq" else len(prompt)
+        while len(written) < start + 7 and (len(written) == start or written[-1] != tokenizer.eos_token_id):
+            given = {"input_ids": torch.tensor([prompt]), "decoder_input_ids": torch.tensor([written])}
+            inputs = given if MODELS[name] == "seq2seq" else {"input_ids": torch.tensor([written])}
+            with torch.inference_mode():
+                written.append(int(model(**inputs).logits[0, -1].argmax()))
+        text = tokenizer.decode(written[start:], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        assert own[0] == (" ".join(text.strip().splitlines()).strip(),)
+
+
+@every_model
 def test_beams_are_those_of_each_prompt_alone(name: str) -> None:
     decoding = {"method": "beam", "beams": 3, "max_output_tokens": 7}
     found = texts(name, DOCS[:4], decoding=decoding, per_language=2)
