@@ -11,6 +11,7 @@ from harness.cli.console import note, print_findings
 from harness.errors import InvalidInput, WrongUsage, errors_of
 
 if TYPE_CHECKING:
+    from harness.runs import Run
     from harness.tracks import Track
 
 
@@ -72,8 +73,16 @@ def _validate_form(file: Path) -> None:
     run, findings = read_run(file)
     print_findings(findings)
     note(
-        f"{file}: in form, {len(run.rankings)} rankings, tag {run.tag}, {len(findings)} warnings; "
+        f"{file}: in form, {_held(run)}, {len(findings)} warnings; "
         "with --track TRACK --part PART its queries and documents are looked up, too"
+    )
+
+
+def _held(run: Run) -> str:
+    return (
+        f"{len(run.rankings)} rankings, tag {run.tag}"
+        if run.rankings
+        else "but without any ranking: every query scores 0"
     )
 
 
@@ -114,6 +123,6 @@ def _validate_files(loaded: Track, path: Path, part: str) -> None:
             note(f"{name}: {len(errors_of(error.findings))} errors in {file}")
             continue
         print_findings(findings)
-        note(f"{name}: valid, {len(run.rankings)} rankings, tag {run.tag}, {len(findings)} warnings")
+        note(f"{name}: valid, {_held(run)}, {len(findings)} warnings")
     if faulty:
         raise typer.Exit(1)

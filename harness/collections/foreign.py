@@ -24,7 +24,7 @@ from harness.records import Doc
 
 def docs(dataset_id: str, handler: Any, read: Callable[[], Iterable[Doc]]) -> StoredDocs:
     """The passages that ``read`` gives, from our file of them if that was written from the same source."""
-    name = _namespace(dataset_id, handler)
+    name = namespace(dataset_id, handler)
     home = cache_home() / "passages" / hashlib.sha256(name.encode()).hexdigest()[:24]
     # How many there are, ir_datasets would say only after it has built a docstore of its own.
     counting = progress.task(f"read the passages of {name}", None, "passages")
@@ -59,7 +59,7 @@ def _line(doc: Doc) -> bytes:
         ) from error
 
 
-def _namespace(dataset_id: str, handler: Any) -> str:
+def namespace(dataset_id: str, handler: Any) -> str:
     """What ir_datasets calls the passages, which several datasets may share; the dataset's own id where it cannot say."""
     try:
         return str(handler.docs_namespace() or dataset_id)
