@@ -81,6 +81,17 @@ def test_a_static_embedding_equals_its_own_encode() -> None:
     np.testing.assert_allclose(vectors, SentenceTransformer(str(path), device="cpu").encode(TEXTS), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["mini-xdr", "mini-zero-shot"])
+def test_shipped_models_give_the_bytes_of_their_own_encode(name: str) -> None:
+    """Their weights are in half precision, in which the library averages them."""
+    from sentence_transformers import SentenceTransformer
+
+    path = Path(__file__).parent.parent / "systems" / "models" / name
+    expected = SentenceTransformer(str(path), device="cpu").encode(TEXTS)
+    assert expected.dtype == np.float16
+    assert encoder_of(path, "model").encode(TEXTS).tobytes() == expected.astype(np.float32).tobytes()
+
+
 @pytest.mark.parametrize("text", [TEXTS[4], "…½…½…½ of the sea", "teating " * 5])
 @pytest.mark.parametrize("max_length", [1, 3, 5])
 def test_a_static_embedding_is_the_mean_of_the_first_tokens(text: str, max_length: int) -> None:

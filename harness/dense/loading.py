@@ -73,8 +73,9 @@ def loaded_model(settings: EncoderSettings) -> Any:
         said = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InvalidInput(f"the model in {name} cannot be loaded: {said:.500}{missing_weights(folder)}") from error
     for module in every_module(model):
-        if not hasattr(module, "model"):
-            # Beside a transformer, whose own tables stay as precise as it keeps them.
+        # A transformer has the dtype already, and keeps some of its tables more precise. Static embeddings are computed with
+        # as they are stored, as the library does it, for every dtype.
+        if not (hasattr(module, "model") or hasattr(module, "embedding")):
             module.to(dtype=_torch_dtype(settings))
     model.eval()
     return model
