@@ -67,10 +67,21 @@ def _seen(text: str) -> str:
 Text = Annotated[str, AfterValidator(_plain)]
 """What people write, on any number of lines: no control characters, and none that turn the direction of what follows."""
 
+# Stripping comes first: pydantic strips nothing after a function, and a lone blank would be a reason.
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
+    AfterValidator(_plain),
+    AfterValidator(_seen),
+]
+"""As ``Text``, of which something can be seen, without blanks around it."""
+
 Line = Annotated[str, AfterValidator(_one_line)]
 """As ``Text``, on one line."""
 
-Title = Annotated[Line, StringConstraints(min_length=1, max_length=200), AfterValidator(_seen)]
+Title = Annotated[
+    str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line), AfterValidator(_seen)
+]
 """As ``Line``, of which something can be seen."""
 
 RecordType = TypeVar("RecordType", bound=BaseModel)

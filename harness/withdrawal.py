@@ -8,11 +8,8 @@ from __future__ import annotations
 import datetime
 import json
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import StringConstraints
-
-from harness.config import Record, Text, checked, read_toml
+from harness.config import Reason, Record, checked, read_toml
 from harness.errors import WrongUsage
 from harness.files import write_text
 
@@ -23,7 +20,7 @@ class Withdrawal(Record):
     """When a row was withdrawn, and why."""
 
     date: datetime.date
-    reason: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+    reason: Reason
 
 
 def read_withdrawal(folder: Path) -> Withdrawal | None:
