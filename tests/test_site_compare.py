@@ -7,9 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from site_pages import Pages, go, opened, settled
-from test_site_table import table_of
+from test_site_table import tables_of
 
-from harness.compare.stratified import macro_t
+from harness.compare.chosen import chosen_pair
+from harness.compare.records import MACRO, read_comparison
 from harness.figures import percent, probability
 from harness.site.environment import signed
 
@@ -39,9 +40,24 @@ def differences(pages: Pages, one: str, two: str, measure: str, parts: list[str]
     }
 
 
+def together(pages: Pages, one: str, two: str, column: str) -> str:
+    """The p adjusted for all pairs, from the comparison's file."""
+    pairs = read_comparison(pages.runs / pages.track.name / "comparison.json").pairs_on(column, pages.track.primary)
+    assert pairs is not None
+    return probability(pairs.p_adjusted(one, two), None if pairs.exact else 1 / (pairs.resamples + 1))
+
+
+def planned(pages: Pages, systems: set[str], column: str) -> str:
+    (other,) = systems - {pages.track.baseline} if pages.track.baseline in systems else {""}
+    cells = [row.cells[pages.track.primary][column] for row in pages.board.rows if row.system == other]
+    family = pages.board.comparison["families"][0 if column == MACRO else 1]
+    return probability(cells[0].p_adjusted if cells else None, family["smallest_adjusted_p"])
+
+
 @pytest.mark.parametrize(
     ("site", "one", "two", "measure"),
     [
+        ("mini", "mini-zero-shot", "mini-xdr", "R@500t"),
         ("mini", "mini-xdr-xqg", "bm25", "R@500t"),
         ("mini", "mini-zero-shot", "mini-xdr", "RR@10"),
         ("parallel", "two", "three", "RR@10"),
@@ -58,15 +74,21 @@ def test_differences_intervals_and_p_are_those_of_python(
         rows = lines(found.page)
         names = {"Macro average": parts} | {name: [part] for name, part in zip(list(rows)[1:], parts, strict=True)}
         for label, chosen in names.items():
-            expected = macro_t(table_of(pages, one, two, chosen, measure))
+            expected = chosen_pair(*tables_of(pages, one, two, chosen, measure), hits=measure != "RR@10")
             means = [
                 sum(pages.score(system).mean(part, measure) or 0 for part in chosen) / len(chosen)
                 for system in (one, two)
             ]
             assert rows[label][:2] == [percent(mean) for mean in means]
             assert rows[label][2] == signed(expected.estimate)
+            assert expected.interval is not None
             assert rows[label][3] == f"{signed(expected.interval[0])} to {signed(expected.interval[1])}"
             assert rows[label][5] == probability(expected.p)
+            if measure != pages.track.primary:
+                assert len(rows[label]) == 6
+                continue
+            column = MACRO if label == "Macro average" else chosen[0]
+            assert rows[label][6:] == [planned(pages, {one, two}, column), together(pages, one, two, column)]
         assert found.troubles == []
 
 

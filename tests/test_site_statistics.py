@@ -13,8 +13,11 @@ from scipy import stats
 from score_files import scores_of
 from site_pages import opened
 
+from harness.compare.chosen import chosen_pair
+from harness.compare.hits import PairedHits
+from harness.compare.intervals import newcombe
 from harness.compare.stratified import macro_t
-from harness.compare.subsets import forms, subset_statistics
+from harness.compare.subsets import SubsetStatistics, forms, subset_statistics
 from harness.compare.units import tabulate
 from harness.errors import InvalidInput
 from harness.figures import percent, probability
@@ -52,9 +55,15 @@ def test_quantiles_of_t_are_scipys(page: Any) -> None:
     assert found == pytest.approx(expected, rel=1e-9)
 
 
-def design(kind: str, words: np.random.Generator) -> list[ScoreFile]:
-    """Four systems on three parts; with ``shared`` topics stand in several parts, with ``clusters`` units hold several."""
-    parts = ("p0", "p1", "p2")
+PARTS = ["p0", "p1", "p2"]
+
+
+def design(kind: str, words: np.random.Generator, rate: float | None = None) -> list[ScoreFile]:
+    """Four systems on three parts; with ``shared`` topics stand in several parts, with ``clusters`` units hold several.
+
+    Scores are hits with the given rate, or quarters.
+    """
+    parts = tuple(PARTS)
     sizes = {part: int(words.integers(2 if kind == "nested" else 4, 14)) for part in parts}
     units: dict[str, str] = {}
     for part, size in sizes.items():
@@ -65,19 +74,49 @@ def design(kind: str, words: np.random.Generator) -> list[ScoreFile]:
     for k in range(4):
         served = parts if k != 3 else parts[:2]
         values: Mapping[str, Mapping[str, float]] = {
-            part: {f"{part}q{i}": float(words.integers(0, 5)) / 4 for i in range(sizes[part])} for part in served
+            part: {
+                f"{part}q{i}": float(words.integers(0, 5)) / 4 if rate is None else float(words.random() < rate)
+                for i in range(sizes[part])
+            }
+            for part in served
         }
         found.append(scores_of(f"s{k}", values, units))
     return found
 
 
-def table_of(one: ScoreFile, two: ScoreFile, parts: list[str]) -> Any:
+def table_of(one: ScoreFile, two: ScoreFile | None, parts: list[str]) -> Any:
+    """Differences of two systems, or the scores of one."""
     rows = [
-        (value - two.values[part, "RR"][query_id], part, one.units[part, query_id][1])
+        (value - (two.values[part, "RR"][query_id] if two else 0), part, one.units[part, query_id][1])
         for part in parts
         for query_id, value in one.values[part, "RR"].items()
     ]
     return tabulate(np.array([row[0] for row in rows]), [row[1] for row in rows], [row[2] for row in rows])
+
+
+def in_page(page: Any, statistics: SubsetStatistics, cross_products: Any, reference: int, test: str) -> Any:
+    """(system, parts, result) of a test of the page's scripts, for all systems and subsets of parts."""
+    patterns = statistics.patterns().items()
+    measure = {
+        "means": packed(statistics.means),
+        "hits": statistics.hits,
+        "topics": statistics.topics.tolist(),
+        "patterns": [[[part for part in range(9) if key >> part & 1], count] for key, count in patterns],
+        "pairs": statistics.pairs_of_parts,
+    }
+    return page.evaluate(
+        """([measure, forms, reference, test]) => {
+            measure.means = xdr.floats64(measure.means);
+            const unpacked = xdr.floats64(forms), all = [];
+            for (let system = 0; system < 4; system++)
+                for (let subset = 1; subset < 8; subset++) {
+                    const parts = [0, 1, 2].filter((part) => subset & (1 << part));
+                    all.push([system, parts, xdr.statistics[test](measure, unpacked, system, reference, parts)]);
+                }
+            return all;
+        }""",
+        [json.loads(json.dumps(measure)), packed(forms(cross_products, reference)), reference, test],
+    )
 
 
 @pytest.mark.parametrize("kind", ["nested", "shared", "nested clusters", "shared clusters"])
@@ -86,31 +125,10 @@ def test_the_stratified_t_test_from_forms_is_pythons(page: Any, kind: str, seed:
     scores = design(kind, np.random.default_rng([seed, len(kind)]))
     parts = ["p0", "p1", "p2"]
     statistics = subset_statistics(scores, parts, "RR")
-    measure = {
-        "means": packed(statistics.means),
-        "topics": statistics.topics.tolist(),
-        "patterns": [
-            [[part for part in range(9) if key >> part & 1], count] for key, count in statistics.patterns().items()
-        ],
-        "pairs": statistics.pairs_of_parts,
-    }
     cross_products = statistics.cross_products()
     compared = 0
     for reference in range(4):
-        own = packed(forms(cross_products, reference))
-        found = page.evaluate(
-            """([measure, forms, reference]) => {
-                measure.means = xdr.floats64(measure.means);
-                const unpacked = xdr.floats64(forms), all = [];
-                for (let system = 0; system < 4; system++)
-                    for (let subset = 1; subset < 8; subset++) {
-                        const parts = [0, 1, 2].filter((part) => subset & (1 << part));
-                        all.push([system, parts, xdr.statistics.macroT(measure, unpacked, system, reference, parts)]);
-                    }
-                return all;
-            }""",
-            [json.loads(json.dumps(measure)), own, reference],
-        )
+        found = in_page(page, statistics, cross_products, reference, "macroT")
         for system, chosen, test in found:
             names = [parts[place] for place in chosen]
             if "p2" in names and 3 in (system, reference):
@@ -127,6 +145,71 @@ def test_the_stratified_t_test_from_forms_is_pythons(page: Any, kind: str, seed:
             assert test["interval"] == pytest.approx(expected.interval, rel=1e-9, abs=1e-12)
             compared += expected.p < 1
     assert compared > 20
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(0, 0), (4, 0), (1, 16), (27, 10), (300, 241), (1200, 1000), (7, 7)])
+def test_mcnemars_p_is_scipys(page: Any, wins: int, losses: int) -> None:
+    found = page.evaluate("([wins, losses]) => xdr.statistics.mcNemar(wins, losses)", [wins, losses])
+    expected = stats.binomtest(wins, wins + losses).pvalue if wins + losses else 1.0
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_newcombes_interval_is_pythons(page: Any) -> None:
+    words = np.random.default_rng(1)
+    tables = [[int(count) for count in words.multinomial(80, words.dirichlet([0.4] * 4))] for _ in range(50)]
+    found = page.evaluate("tables => tables.map((table) => xdr.statistics.newcombe(...table))", tables)
+    for table, limits in zip(tables, found, strict=True):
+        expected = newcombe(PairedHits(*table))
+        assert limits == pytest.approx((expected.lower, expected.upper), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["nested", "shared", "nested clusters", "shared clusters"])
+@pytest.mark.parametrize("measure", ["hits", "rare hits", "graded"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pair_that_a_reader_chose_is_tested_as_in_python(page: Any, kind: str, measure: str, seed: int) -> None:
+    rate = {"hits": 0.5, "rare hits": 0.93, "graded": None}[measure]
+    scores = design(kind, np.random.default_rng([seed, len(kind), len(measure)]), rate)
+    statistics = subset_statistics(scores, PARTS, "RR")
+    assert statistics.hits == (measure != "graded")
+    cross_products = statistics.cross_products()
+    compared = set()
+    for reference in range(4):
+        for system, chosen, test in in_page(page, statistics, cross_products, reference, "chosenPair"):
+            names = [PARTS[place] for place in chosen]
+            if "p2" in names and 3 in (system, reference):
+                assert test is None
+                continue
+            pair = [table_of(scores[place], None, names) for place in (system, reference)]
+            expected = chosen_pair(pair[0], pair[1], statistics.hits)
+            assert test["estimate"] == pytest.approx(expected.estimate, abs=1e-12)
+            assert test["floor"] == expected.floor
+            if expected.p is None:
+                assert test["p"] is None
+            else:
+                assert test["p"] == pytest.approx(expected.p, rel=1e-9)
+                compared.add(expected.p == expected.floor)
+            if expected.interval is None:
+                assert test["interval"] is None
+            else:
+                assert test["interval"] == pytest.approx(expected.interval, rel=1e-8, abs=1e-12)
+    assert False in compared
+
+
+def test_the_p_of_all_pairs_is_found_by_name(page: Any) -> None:
+    from harness.compare.records import Pairs
+
+    systems = ("a", "b", "c", "d")
+    for exact in (False, True):
+        own: dict[str, Any] = {"measure": "RR", "column": "macro", "systems": systems, "resamples": 64, "exact": exact}
+        pairs = Pairs(**own, at_least=(1, 2, 3, 4, 5, 6))
+        for one in (*systems, "gone"):
+            for two in (*systems, "gone"):
+                arguments = [json.loads(pairs.model_dump_json()), one, two]
+                found = page.evaluate("([pairs, one, two]) => xdr.statistics.pairP(pairs, one, two)", arguments)
+                assert found["p"] == pairs.p_adjusted(one, two)
+        assert [pairs.p_adjusted(*pair) for pair in (("a", "d"), ("c", "b"))] == (
+            [3 / 64, 4 / 64] if exact else [4 / 65, 5 / 65]
+        )
 
 
 def test_percentages_are_rounded_as_python_rounds_them(page: Any) -> None:

@@ -38,7 +38,8 @@ class SubsetStatistics:
 
     ``means``: float64, shape (K, L), nan where a system has no scores. ``topics``: int64, shape (L,), the denominators.
     ``units``: names of the G units. ``shares``: float64, shape (L, G, K), what a unit adds to a system's mean on a part
-    (0 where the system has no scores). ``members``: bool, shape (L, G), whether a unit has topics in a part.
+    (0 where the system has no scores). ``members``: bool, shape (L, G), whether a unit has topics in a part. ``hits``: all
+    scores are 0 or 1.
     """
 
     systems: tuple[str, ...]
@@ -49,6 +50,7 @@ class SubsetStatistics:
     shares: NDArray[np.float64]
     sizes: NDArray[np.float64]
     members: NDArray[np.bool_]
+    hits: bool
 
     @property
     def nested(self) -> bool:
@@ -97,6 +99,7 @@ def subset_statistics(scores: Sequence[ScoreFile], parts: Sequence[str], measure
     means = np.full((len(scores), len(parts)), np.nan)
     shares = np.zeros((len(parts), len(units), len(scores)))
     sizes = np.zeros((len(parts), len(units)))
+    hits = True
     for place_of_part, part in enumerate(parts):
         rows = np.array([place[unit_of[part, query_id]] for query_id in queries[part]], dtype=np.int64)
         count = max(1, len(rows))
@@ -106,6 +109,7 @@ def subset_statistics(scores: Sequence[ScoreFile], parts: Sequence[str], measure
             if own:
                 values = np.array([own[query_id] for query_id in queries[part]])
                 means[k, place_of_part] = values.mean()
+                hits &= bool(np.isin(values, (0.0, 1.0)).all())
                 shares[place_of_part, :, k] = np.bincount(rows, weights=values, minlength=len(units)) / count
     return SubsetStatistics(
         systems=tuple(score.system for score in scores),
@@ -116,6 +120,7 @@ def subset_statistics(scores: Sequence[ScoreFile], parts: Sequence[str], measure
         shares=shares,
         sizes=sizes,
         members=sizes > 0,
+        hits=hits,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from harness import progress
 from harness.collections.view import load
 from harness.commands import Commands
+from harness.compare.records import MACRO
 from harness.compare.subsets import (
     MOST_LANGUAGES_FOR_ALL_SUBSETS,
     SubsetStatistics,
@@ -101,6 +102,7 @@ def write_statistics(site: Site, pools: Mapping[str, Pool]) -> None:
             # Float64, systems x parts, nan for a dash; apart, since a page shows one measure.
             write_data(site.folder, f"means/{slug(measure)}", packed(statistics.means))
     _write_board(site, pools, measures)
+    _write_planned(site)
 
 
 def write_questions(site: Site, pools: Mapping[str, Pool]) -> None:
@@ -165,6 +167,31 @@ def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mappi
     )
 
 
+def _write_planned(site: Site) -> None:
+    """What the declared tests say of any pair: by column, adjusted for all pairs, and against the baseline as planned."""
+    comparison, primary = site.board.comparison, site.track.primary
+    write_data(
+        site.folder,
+        "planned",
+        {
+            "pairs": {found["column"]: found for found in comparison["pairs"]},
+            "against": {
+                row.system: {
+                    column: {"p": cell.p_adjusted, "floor": _floor_of(comparison, column)}
+                    for column, cell in row.cells[primary].items()
+                    if cell.p_adjusted is not None
+                }
+                for row in site.board.rows
+            },
+        },
+    )
+
+
+def _floor_of(comparison: Mapping[str, Any], column: str) -> float:
+    name = "macro" if column == MACRO else "per language"
+    return float(next(family["smallest_adjusted_p"] for family in comparison["families"] if family["name"] == name))
+
+
 def _measure_data(site: Site, measure: str, statistics: SubsetStatistics) -> dict[str, Any]:
     """Topics of each part, and units by the parts they stand in."""
     return {
@@ -173,6 +200,7 @@ def _measure_data(site: Site, measure: str, statistics: SubsetStatistics) -> dic
         "page": site.measure_page(measure),
         "budget": site.budgets.get(measure),
         "topics": statistics.topics.tolist(),
+        "hits": bool(statistics.hits),
         "patterns": [[_members(key), count] for key, count in statistics.patterns().items() if key],
         "pairs": statistics.pairs_of_parts,
         # Ceiling and random ranking of each part: the table's foot follows the choice of languages as its body does.

@@ -42,7 +42,8 @@ xdr.pages.compare = function (board) {
     const [a, b] = chosen(current);
     const measure = await xdr.withMeans(xdr.measure(board, current.measure));
     const wantedParts = board.parts.filter((one) => (current.part ? one.name === current.part : one.inMacro));
-    const [packed, one, two, ...questions] = await Promise.all([
+    const [planned, packed, one, two, ...questions] = await Promise.all([
+      xdr.load("planned"),
       xdr.load("forms/" + measure.slug + "/" + board.systems[b].name),
       xdr.load("scores/" + board.systems[a].name),
       xdr.load("scores/" + board.systems[b].name),
@@ -54,7 +55,7 @@ xdr.pages.compare = function (board) {
     measures.value = measure.name;
     part.value = current.part || "";
     search.value = current.find || "";
-    result.replaceChildren(chart(measure, xdr.unpacked(packed, "forms", xdr.floats64), a, b));
+    result.replaceChildren(...chart(measure, xdr.unpacked(packed, "forms", xdr.floats64), a, b, measure.name === board.primary ? planned : null));
     const rows = differing(measure, wantedParts, questions, one, two);
     const upTo = (limit) => {
       showQuestions(current, measure, a, b, rows, limit);
@@ -63,29 +64,54 @@ xdr.pages.compare = function (board) {
     upTo(STEP);
   }
 
-  function chart(measure, forms, a, b) {
+  /* planned: what the declared tests say, of the primary measure alone. */
+  function chart(measure, forms, a, b, planned) {
     const macroParts = board.parts.flatMap((found, place) => (found.inMacro ? [place] : []));
-    const lines = [["Macro average", macroParts], ...board.parts.map((found, place) => [found.language, [place]])].map(([label, parts]) => ({
+    const lines = [["Macro average", macroParts, "macro"], ...board.parts.map((found, place) => [found.language, [place], found.name])].map(([label, parts, column]) => ({
       label,
+      together: a === b || !planned ? { p: null, floor: null } : xdr.statistics.pairP(planned.pairs[column], board.systems[a].name, board.systems[b].name),
+      declared: a === b || !planned ? { p: null, floor: null } : against(planned, a, b, column),
       one: xdr.statistics.macro(measure, a, parts),
       two: xdr.statistics.macro(measure, b, parts),
-      test: a === b ? null : xdr.statistics.macroT(measure, forms, a, b, parts),
+      test: a === b ? null : xdr.statistics.chosenPair(measure, forms, a, b, parts),
     }));
     const limits = lines.flatMap(({ test }) => (test && test.interval ? test.interval.map(Math.abs) : []));
     const most = Math.max(0.1, Math.ceil(10 * Math.max(0, ...limits)) / 10);
-    const head = ["Language", "First", "Second", "Difference", "95% interval", null, "p of t"].map((text) => text === null
+    const head = ["Language", "First", "Second", "Difference", "95% interval", null, "p, this pair alone", ...(planned ? ["p, planned", "p, all pairs"] : [])].map((text) => text === null
       ? element("th", { scope: "col", class: "wide" }, element("span", { class: "axis" }, element("span", {}, "−" + 100 * most), element("span", {}, "second better · first better"), element("span", {}, "+" + 100 * most)))
       : element("th", { scope: "col", class: text === "Language" ? "system" : "" }, text));
-    const rows = lines.map(({ label, one, two, test }) => element("tr", {},
+    const rows = lines.map(({ label, one, two, test, together, declared }) => element("tr", {},
       element("th", { scope: "row", class: "system" }, label),
       element("td", {}, percent(one)), element("td", {}, percent(two)),
       element("td", {}, element("strong", {}, signed(test ? test.estimate : null))),
       element("td", {}, test && test.interval ? signed(test.interval[0]) + " to " + signed(test.interval[1]) : "–"),
       element("td", { class: "wide" }, ...(test && test.interval ? [whisker(test, most)] : [])),
-      element("td", {}, probability(test ? test.p : null))));
-    const table = element("table", {}, element("caption", {}, measure.name + " × 100; intervals and p of paired t tests, stratified on the macro average."),
+      element("td", {}, probability(test ? test.p : null)),
+      ...(planned ? [declared, together].map(({ p, floor }) => element("td", {}, probability(p, floor))) : [])));
+    const table = element("table", {}, element("caption", {}, captionOf(measure, planned)),
       element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));
-    return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Differences by language" }, table);
+    const scroll = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Differences by language" }, table);
+    return [...(planned ? [element("p", { class: "verdict" }, verdict(lines[0]))] : []), scroll];
+  }
+
+  /* The p of a planned test, which there is against the baseline alone. */
+  function against(planned, a, b, column) {
+    const [one, two] = [a, b].map((place) => board.systems[place].name);
+    const other = one === board.baseline ? two : two === board.baseline ? one : null;
+    return (other && planned.against[other] && planned.against[other][column]) || { p: null, floor: null };
+  }
+
+  function verdict({ test, together, declared }) {
+    if (!test || together.p === null) return "No test of all pairs holds these two.";
+    const words = ({ p, floor }) => (p <= board.alpha ? (test.estimate > 0 ? "the first is better" : "the second is better") : "they cannot be told apart") + " (p " + probability(p, floor) + ")";
+    return "On the macro average, with all pairs tested together " + words(together) + (declared.p === null ? "." : "; as a planned comparison with the baseline " + words(declared) + ".");
+  }
+
+  function captionOf(measure, planned) {
+    const how = measure.hits
+      ? "This pair alone: McNemar’s exact test and Newcombe’s interval in one language of independent questions; else the stratified t test, its p never below 2^(1 − k) where only k questions differ."
+      : "This pair alone: paired t tests, stratified on the macro average.";
+    return measure.name + " × 100. " + how + (planned ? " Planned: against the baseline, corrected in its family. All pairs: corrected for every pair of systems." : "");
   }
 
   function whisker(test, most) {

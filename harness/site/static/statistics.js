@@ -1,4 +1,4 @@
-/* The statistics that a reader's choice needs; their formulas are those of harness/compare/subsets.py and stratified.py. */
+/* The statistics that a reader's choice needs; their formulas are those of harness/compare/chosen.py, subsets.py and stratified.py. */
 xdr.statistics = (function () {
   /* ln Gamma by Lanczos' approximation (g = 7, n = 9). */
   const LANCZOS = [
@@ -117,5 +117,77 @@ xdr.statistics = (function () {
     return { estimate, p: tProbability(estimate / error, freedom), interval: [estimate - half, estimate + half], freedom };
   }
 
-  return { tProbability, tQuantile, macro, macroT };
+  /* The exact two-sided p of McNemar's test: the topics that one system alone hits are fair coins. */
+  function mcNemar(wins, losses) {
+    const tosses = wins + losses, fewer = Math.min(wins, losses);
+    if (wins === losses) return 1;
+    let term = Math.exp(logGamma(tosses + 1) - logGamma(fewer + 1) - logGamma(tosses - fewer + 1) - tosses * Math.LN2);
+    let tail = 0;
+    for (let i = fewer; i >= 0; i--) {
+      tail += term;
+      term *= i / (tosses - i + 1);
+    }
+    return Math.min(1, 2 * tail);
+  }
+
+  const Z = 1.959963984540054; /* The normal quantile of a two-sided 95%. */
+
+  function wilson(hits, topics) {
+    const rate = hits / topics, scale = 1 + (Z * Z) / topics;
+    const centre = (rate + (Z * Z) / (2 * topics)) / scale;
+    const half = (Z * Math.sqrt((rate * (1 - rate)) / topics + (Z * Z) / (4 * topics * topics))) / scale;
+    return [hits === 0 ? 0 : centre - half, hits === topics ? 1 : centre + half];
+  }
+
+  /* Newcombe's method 10 for paired hits: numbers hit by both, the first alone, the second alone, neither. */
+  function newcombe(both, first, second, neither) {
+    const topics = both + first + second + neither;
+    const one = (both + first) / topics, two = (both + second) / topics;
+    const [lower1, upper1] = wilson(both + first, topics), [lower2, upper2] = wilson(both + second, topics);
+    const margins = (both + first) * (second + neither) * (both + second) * (first + neither);
+    let numerator = both * neither - first * second;
+    if (numerator > 0) numerator = Math.max(0, numerator - topics / 2);
+    const phi = margins ? numerator / Math.sqrt(margins) : 0;
+    const distance = (x, y) => Math.sqrt(Math.max(0, x * x - 2 * phi * x * y + y * y));
+    return [Math.max(-1, one - two - distance(one - lower1, upper2 - two)), Math.min(1, one - two + distance(upper1 - one, two - lower2))];
+  }
+
+  /* The fourfold table of two systems' hits on one part, out of their means and their form; null where a unit holds several
+     topics of the part. The squares of differences sum to n^2 Q + n d^2, and those of hits are 1. */
+  function fourfold(measure, forms, system, reference, part) {
+    const topics = measure.topics[part], count = measure.topics.length, systems = measure.means.length / count;
+    const units = measure.patterns.reduce((sum, [pattern, number]) => sum + (pattern.includes(part) ? number : 0), 0);
+    const row = measure.pairs.findIndex(([l, m]) => l === part && m === part);
+    if (units !== topics) return null;
+    const hits = [system, reference].map((place) => Math.round(measure.means[place * count + part] * topics));
+    const net = hits[0] - hits[1];
+    const differing = Math.round(topics * topics * forms[row * systems + system] + (net * net) / topics);
+    const first = (differing + net) / 2, second = (differing - net) / 2;
+    return [hits[0] - first, first, second, topics - hits[0] - second];
+  }
+
+  /* A pair that the reader chose; see harness/compare/chosen.py. */
+  function chosenPair(measure, forms, system, reference, parts) {
+    const test = macroT(measure, forms, system, reference, parts);
+    if (!test) return null;
+    const tables = measure.hits ? parts.map((part) => fourfold(measure, forms, system, reference, part)) : [null];
+    const countable = tables.every((found) => found !== null);
+    if (countable && parts.length === 1)
+      return { estimate: test.estimate, p: mcNemar(tables[0][1], tables[0][2]), interval: newcombe(...tables[0]), floor: null };
+    const floor = countable ? Math.min(1, 2 ** (1 - tables.reduce((sum, [, first, second]) => sum + first + second, 0))) : null;
+    const interval = test.interval && test.interval[0] < test.interval[1] ? test.interval : null;
+    return { estimate: test.estimate, p: test.p === null ? null : Math.max(test.p, floor || 0), interval, floor };
+  }
+
+  /* The p of two systems adjusted for all pairs; null where one has no scores in that column. */
+  function pairP(found, one, two) {
+    const names = found ? found.systems : [];
+    const [i, j] = [names.indexOf(one), names.indexOf(two)].sort((x, y) => x - y);
+    if (i < 0 || i === j) return { p: null, floor: null };
+    const place = (i * (2 * names.length - i - 1)) / 2 + j - i - 1;
+    const drawn = found.exact ? 0 : 1;
+    return { p: (found.at_least[place] + drawn) / (found.resamples + drawn), floor: found.exact ? null : 1 / (found.resamples + 1) };
+  }
+
+  return { tProbability, tQuantile, mcNemar, newcombe, macro, macroT, chosenPair, pairP };
 })();

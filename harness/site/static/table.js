@@ -140,7 +140,7 @@ xdr.pages.table = async function (board) {
     notice.hidden = !forms;
     if (forms)
       notice.textContent = "Your choice: macro over " + namesOf(chosen) + ", compared with " +
-        board.systems[reference].title + " by " + (forms.counts ? "the randomization test (B = " + board.resamples.toLocaleString("en") + ")" : "the stratified t test") +
+        board.systems[reference].title + " by " + (forms.counts ? "the randomization test (B = " + board.resamples.toLocaleString("en") + ")" : chosen.length === 1 && measure.hits ? "McNemar’s exact test" : "the stratified t test") +
         ". Exploratory and unadjusted (△ ▽ mark p ≤ " + board.alpha + "); " +
         (reference === baseline ? "the languages’ own marks are the declared, adjusted ones." : "the declared, adjusted marks are against " + board.systems[baseline].title + " and are not shown.");
   }
@@ -167,7 +167,7 @@ xdr.pages.table = async function (board) {
       if (entry.shows === wanted) return;
       entry.shows = wanted;
       const { row, system } = entry;
-      const result = system === reference || board.systems[system].withdrawn ? null : xdr.statistics.macroT(measure, forms, system, reference, chosen);
+      const result = system === reference || board.systems[system].withdrawn ? null : xdr.statistics.chosenPair(measure, forms, system, reference, chosen);
       const p = !result ? null : counts ? (counts[(subset - 1) * board.systems.length + system] + 1) / (board.resamples + 1) : result.p;
       row.cells[0].textContent = macros[system] === null ? "–" : String(1 + ordered.findIndex((found) => found <= macros[system] + 1e-12));
       const cell = row.cells[macroColumn];
