@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -71,6 +72,34 @@ def test_the_guide_to_choosing_parameters_works_as_it_is_written(tmp_path: Path)
     follow("tune.md", tmp_path)
     tuning = read_tuning(tmp_path / "tuning/mini-xdr-xqg.json")
     assert (tuning.rule, len(tuning.points)) == ("best", 4)
+
+
+def test_the_guide_to_training_works_as_it_is_written(tmp_path: Path, imported_data: Path) -> None:
+    pytest.importorskip("sentencepiece", reason="needs the extra `train`: pip install -e .[train]")
+    text = (ROOT / "docs/train.md").read_text("utf-8")
+    for name, content in re.findall(r"^```toml\n# (\S+)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(content)
+    follow("train.md", tmp_path)
+    assert (tmp_path / "runs/mini/my-encoder/fi.trec.gz").is_file()
+    record = json.loads((tmp_path / "my-encoder/training.json").read_text())
+    assert [stage["name"] for stage in record["stages"]] == ["alignment", "questions"]
+
+
+def test_the_guide_to_training_lists_what_there_is() -> None:
+    from harness.train.recipe import LANGUAGES, Recipe
+
+    text = (ROOT / "docs/train.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \|[^|]*\| ([a-z ]+) \|$", text, flags=re.MULTILINE))
+    assert {kind: words.split() for kind, words in rows.items()} == {
+        kind: sorted(own) for kind, own in LANGUAGES.items()
+    }
+    known = {*re.findall(r'"(\w+)": {\n', json.dumps(Recipe.model_json_schema(), indent=1)), "style"}
+    keys = (
+        "tokenizer model stages vocabulary sample dimensions dtype epochs learning_rate batch_size warmup token_dropout"
+    )
+    for key in (*keys.split(), "scale", "between", "weight", "sources", "languages", "kind"):
+        assert key in known
+        assert key in text
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)

@@ -94,7 +94,7 @@ def test_whatever_the_bytes_a_reader_returns_or_says_what_is_wrong(
     target, folder = contract.load(name), tmp_path_factory.mktemp(name)
     seeds = [path.read_bytes() for path in contract.seeds(name)]
 
-    @settings(max_examples=40)
+    @settings(max_examples=getattr(target, "EXAMPLES", 40))
     @given(st.one_of(mutated(seeds), st.binary(max_size=200)))
     def check(data: bytes) -> None:
         contract.hold(target, data, folder)

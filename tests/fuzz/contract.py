@@ -15,6 +15,10 @@ def load(name: str) -> ModuleType:
 
 
 def seeds(name: str) -> list[Path]:
+    """The target's own samples, else those of its folder of the corpus."""
+    if hasattr(target := load(name), "seeds"):
+        own: list[Path] = target.seeds()
+        return own
     return sorted((HERE / "corpus" / name).iterdir())
 
 
