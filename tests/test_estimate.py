@@ -30,7 +30,7 @@ from harness.tracks import load_track
 PASSAGES, QUESTIONS, DIMENSIONS, BLOCK = 50, 6, 16, 16
 TRACK = (
     'schema_version = 1\nname = "small"\nversion = 1\ntitle = "Small"\ndescription = "For tests."\n'
-    'measures = ["RR@10"]\nprimary = "RR@10"\ndepth = 5\nbaseline = "bm25"\nsystems = ["dummy"]\n'
+    'measures = ["RR@5"]\nprimary = "RR@5"\ndepth = 5\nbaseline = "bm25"\nsystems = ["dummy"]\n'
     'parts = [{name = "fi", dataset = "folder(fi):data", lang = "fi"}, '
     '{name = "ru", dataset = "folder(ru):data", lang = "ru"}]\n'
 )

@@ -138,10 +138,10 @@ def test_rows_in_order_are_read(name: str, home: Path) -> None:
     [
         (b"no json", "Expecting value"),
         (b"3", "not a JSON object"),
-        (b"\xff", "can't decode byte 0xff"),
+        (b"\xff", "not UTF-8 at byte 0"),
         (b'{"a": "x"}', "no list of texts 'b'"),
         (b'{"b": []}', "no text 'a'"),
-        (b'{"a": 1, "b": []}', "no text 'a'"),
+        (b'{"a": 1, "b": []}', "'a' is a number; expected a text"),
         (b'{"a": "x", "b": "y"}', "no list of texts 'b'"),
         (b'{"a": "x", "b": [null]}', "no list of texts 'b'"),
         (b'{"a": "x", "a": "x", "b": []}', "the key 'a' stands twice"),
