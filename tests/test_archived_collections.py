@@ -361,3 +361,10 @@ def test_what_ir_datasets_cannot_fetch_is_an_error_with_a_way_out() -> None:
     told = r"cannot read neuclir/1/fa \(no route\).*ir-datasets.com/neuclir.html"
     with pytest.raises(InvalidInput, match=told), foreign.reading("neuclir/1/fa"):
         raise requests.ConnectionError("no route")
+
+
+def test_an_answer_of_a_kind_that_mkqa_does_not_have_is_refused_by_name(home: Path) -> None:
+    row = mkqa_row(6, ("list_of_entities", "Ada Lovelace", []))
+    placed(home / "mkqa/mkqa.jsonl.gz", gzip.compress(json.dumps(row).encode()))
+    with pytest.raises(InvalidInput, match="an answer of the unknown type 'list_of_entities'"):
+        _ = load("mkqa/ja").queries

@@ -230,3 +230,26 @@ def test_leaving_out_the_own_document_is_leaving_out_its_line(scores: dict[str, 
     assert [line.split()[2] for line in format_run([left], "t")] == [line[2] for line in lines if line[2] != "q"][
         :depth
     ]
+
+
+# Words of languages without blanks
+
+
+def test_a_missing_segmenter_is_said_before_the_run_and_stays_with_the_row(
+    xdr: Xdr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from systems import segmentation
+
+    monkeypatch.setattr(segmentation, "_library_segmenter", lambda _: None)
+    for name in ("track.toml", "data/queries.jsonl"):
+        text = Path(name).read_text().replace('lang = "fi"', 'lang = "jpn"').replace("folder(fi)", "folder(ja)")
+        Path(name).write_text(text.replace('"lang": "fi"', '"lang": "ja"').replace("Niilin pituus", "ナイル川 Nile"))
+    ended = xdr("leaderboard", "track.toml")
+    assert ended.status == 0, ended.err
+    said = "texts in ja are cut into character bigrams, not words: the extra `segment` is not installed"
+    before, _, after = ended.err.partition("bm25: 3 queries run")
+    assert f"bm25: {said}; `pip install 'xdr-bench[segment]'`" in before
+    assert f"warning: bm25: {said}" in after
+    row = next(r for r in json.loads(Path("runs/rivers/leaderboard.json").read_text())["rows"] if r["system"] == "bm25")
+    assert said in row["warnings"]
+    assert row["provenance"]["execution"]["segmentation"]["ja"] == "character bigrams"
