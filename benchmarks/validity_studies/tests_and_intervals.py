@@ -31,7 +31,7 @@ class Plan:
     ``tolerance``: how far rates may lie from what they should be; wider where experiments are few.
     """
 
-    experiments: int = 5000
+    experiments: int = 4000
     resamples: int = 1999
     seed: int = 20230723
     tolerance: float = 0.01

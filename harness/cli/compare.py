@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.console import Json, Runs, note, note_corrections, print_json, say
 from harness.commands import DEFAULT_RUNS
-from harness.errors import unknown_name
+from harness.errors import WrongUsage, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from harness.compare.pair_report import PairLine
     from harness.compare.records import Comparison, Family
 
 _TESTS = ("randomization", "t", "wilcoxon", "mcnemar")
@@ -27,15 +29,22 @@ def compare(
             help="randomization, or t, wilcoxon, mcnemar: these are printed, uncorrected, nothing is written."
         ),
     ] = "randomization",
+    pair: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help="Two systems, to be shown by every test that holds them.", metavar="SYSTEM SYSTEM"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Test every system of a track against its baseline and write runs/TRACK/comparison.json."""
+    from harness.compare.pair_report import pair_report
     from harness.figures import probability
     from harness.pipeline import COMPARISON, compare_all, score_all, standing_scores
     from harness.tracks import load_track
 
     if test not in _TESTS:
         raise unknown_name("test", test, _TESTS)
+    if pair and test != "randomization":
+        raise WrongUsage(f"--pair shows the declared tests; it takes no --test {test}")
     loaded = load_track(track)
     scores = score_all(loaded, runs)
     note_corrections(loaded.name, runs, scores)
@@ -47,6 +56,9 @@ def compare(
             say(f"{outcome.system:<28} {outcome.column:<8} p {probability(outcome.p):<9} {outcome.words}")
         return
     comparison = compare_all(loaded, runs, scores)
+    if pair:
+        _show_pair(pair_report(loaded, standing_scores(loaded, runs, scores), comparison, pair), pair, as_json)
+        return
     if as_json:
         print_json(comparison.model_dump(mode="json"))
         return
@@ -55,6 +67,29 @@ def compare(
     for warning in comparison.warnings:
         note(f"warning: {warning}")
     note(f"written to {runs / loaded.name / COMPARISON}")
+
+
+def _show_pair(lines: Iterable[PairLine], pair: tuple[str, str], as_json: bool) -> None:
+    from harness.figures import percent, probability
+
+    found = list(lines)
+    if as_json:
+        print_json([asdict(line) for line in found])
+        return
+    say(f"{pair[0]} less {pair[1]}; p of this pair alone, as planned against the baseline, and of all pairs together")
+    for line in found:
+        limits = (line.interval.lower, line.interval.upper) if line.interval else (None, None)
+        between = " to ".join(percent(limit, signed=True) for limit in limits)
+        own = probability(line.own_p, line.own_floor)
+        planned = probability(line.planned_p, line.planned_floor)
+        together = probability(line.all_pairs_p, line.all_pairs_floor)
+        difference = percent(line.difference, signed=True)
+        say(
+            f"{line.column:<8} {difference:>6}  95% {between:<16}  alone {own:<9}  planned {planned:<9}  all pairs {together}"
+        )
+    note(
+        "a pair picked after looking at the table is not planned: believe the p of all pairs; intervals are of one pair"
+    )
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:
