@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from harness.tracks import load_track
 # The same cases on every machine, and no opinion on how fast that machine is.
 settings.register_profile("deterministic", deadline=None, derandomize=True)
 settings.load_profile("deterministic")
+
+# Tests run the validity studies small, and take their second implementations as references.
+sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
 
 
 IN_ONE_WORKER = frozenset({"tests/test_ray.py"})

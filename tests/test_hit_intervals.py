@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from validity_studies.paired_hits import PairedHits, newcombe
 
 from harness.compare.hit_intervals import hit_difference, hit_rate
-from harness.compare.hits import PairedHits
-from harness.compare.intervals import newcombe, wilson
+from harness.compare.intervals import wilson
 from harness.compare.units import UnitTable, tabulate
 from harness.errors import InvalidInput
 

@@ -12,10 +12,9 @@ import pytest
 from scipy import stats
 from score_files import scores_of
 from site_pages import opened
+from validity_studies.paired_hits import PairedHits, newcombe
 
 from harness.compare.chosen import chosen_pair
-from harness.compare.hits import PairedHits
-from harness.compare.intervals import newcombe
 from harness.compare.stratified import macro_t
 from harness.compare.subsets import SubsetStatistics, forms, subset_statistics
 from harness.compare.units import tabulate

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from randomization_reference import p_values
 from scipy import stats
-
-from harness.compare.all_pairs import all_pairs
-from harness.compare.intervals import bootstrap
-from harness.compare.pairwise import paired_t
-from harness.compare.stratified import macro_t
-from harness.compare.units import tabulate
-
-sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
-
 from validity_studies import boards, pooled_max_t, step_down
 from validity_studies.hits import coverage_near_the_ends, rare_discordance, what_questions_can_show
 from validity_studies.pairs import all_pairs_power, family_wise_error
@@ -36,6 +26,12 @@ from validity_studies.tests_and_intervals import (
     randomization,
     stratified_t,
 )
+
+from harness.compare.all_pairs import all_pairs
+from harness.compare.intervals import bootstrap
+from harness.compare.pairwise import paired_t
+from harness.compare.stratified import macro_t
+from harness.compare.units import tabulate
 
 PLAN = Plan(experiments=500, resamples=199, tolerance=0.04)
 DESIGNS = [

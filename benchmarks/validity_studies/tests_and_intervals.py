@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.compare.hits import PairedHits
-from harness.compare.intervals import Interval, newcombe, resampled_means, tango, wilson
+from harness.compare.intervals import Interval, resampled_means, wilson
 from harness.compare.pairwise import Paired, mcnemar_exact, paired_t, wilcoxon
 from harness.compare.projections import project
 from harness.compare.stratified import macro_t
+from validity_studies.paired_hits import PairedHits, newcombe, tango
 from validity_studies.simulation import Design, Sample, Truth, draw, unit_names
 
 LEVELS = (0.01, 0.05, 0.1)

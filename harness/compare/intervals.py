@@ -1,4 +1,4 @@
-"""Confidence intervals: Wilson, Newcombe and Tango for hits of independent topics, a bootstrap of units for the rest."""
+"""Confidence intervals: Wilson's of a hit rate, and a bootstrap of units."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import special
 
 from harness import progress
-from harness.compare.hits import PairedHits
 from harness.compare.units import UnitTable
 from harness.errors import InvalidInput
 
@@ -48,76 +47,6 @@ def wilson_limits(rate: float, topics: float, z: float) -> tuple[float, float]:
     centre = (rate + z**2 / (2 * topics)) / scale
     half = z * math.sqrt(rate * (1 - rate) / topics + z**2 / (4 * topics**2)) / scale
     return (0.0 if rate == 0 else centre - half), (1.0 if rate == 1 else centre + half)
-
-
-def newcombe(table: PairedHits, level: float = 0.95) -> Interval:
-    """Interval of the difference of two paired hit rates, from Wilson's limits of both.
-
-    Method 10 of Newcombe, Statistics in Medicine 17:2635-2650, 1998: the square-and-add rule with the correlation phi of
-    the fourfold table, whose numerator is reduced by half the number of topics (not below 0) when it is positive.
-    """
-    n = table.topics
-    rates = ((table.both + table.only_first) / n, (table.both + table.only_second) / n)
-    first, second = (wilson(round(rate * n), n, level) for rate in rates)
-    phi = _phi(table)
-
-    def distance(one: float, two: float) -> float:
-        return math.sqrt(max(0.0, one**2 - 2 * phi * one * two + two**2))
-
-    below = distance(rates[0] - first.lower, second.upper - rates[1])
-    above = distance(first.upper - rates[0], rates[1] - second.lower)
-    return Interval(table.difference - below, table.difference + above, "Newcombe 10")
-
-
-def _phi(table: PairedHits) -> float:
-    """Newcombe's corrected correlation; 0 where a margin of the table is empty."""
-    a, b, c, d = table.both, table.only_first, table.only_second, table.neither
-    margins = (a + b) * (c + d) * (a + c) * (b + d)
-    if margins == 0:
-        return 0.0
-    numerator: float = a * d - b * c
-    if numerator > 0:
-        numerator = max(0.0, numerator - table.topics / 2)
-    return numerator / math.sqrt(margins)
-
-
-def tango(table: PairedHits, level: float = 0.95) -> Interval:
-    """Score interval of the difference of two paired hit rates (Tango, Statistics in Medicine 17:891-908, 1998).
-
-    The limits are where the score statistic, with the nuisance rate at its maximum likelihood given the difference,
-    equals the normal quantile.
-    """
-    from scipy import optimize
-
-    z = float(special.ndtri((1 + level) / 2))
-    score = _TangoScore(table)
-    at = table.difference
-
-    def excess(delta: float) -> float:
-        return score(delta) ** 2 - z**2
-
-    # At the observed difference the statistic is 0, at the ends of [-1, 1] it is unbounded, or the limit is that end.
-    inner = 1 - 1e-12
-    lower = -1.0 if at <= -inner or excess(-inner) <= 0 else float(optimize.brentq(excess, -inner, at, xtol=1e-14))
-    upper = 1.0 if at >= inner or excess(inner) <= 0 else float(optimize.brentq(excess, at, inner, xtol=1e-14))
-    return Interval(lower, upper, "Tango")
-
-
-@dataclass(frozen=True)
-class _TangoScore:
-    table: PairedHits
-
-    def __call__(self, delta: float) -> float:
-        n, b, c = self.table.topics, self.table.only_first, self.table.only_second
-        distance = b - c - n * delta
-        if distance == 0:
-            return 0.0
-        # Maximum likelihood of P(only the second hits) given the difference: the larger root of a quadratic.
-        linear = -b - c + (2 * n - b + c) * delta
-        constant = -c * delta * (1 - delta)
-        rate = (math.sqrt(max(0.0, linear**2 - 8 * n * constant)) - linear) / (4 * n)
-        variance = n * (2 * rate + delta * (1 - delta))
-        return distance / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, distance)
 
 
 def bootstrap(table: UnitTable, resamples: int, seed: int, level: float = 0.95) -> Interval:
