@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from recorded import copy_recorded_runs
 from small_track import Terminal, write_track
 
-BM25 = str(Path(__file__).parent.parent / "runs/mini/bm25")
+BM25 = "runs/mini/bm25"
 
 
 @pytest.fixture
@@ -15,6 +16,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
     write_track(tmp_path)
+    copy_recorded_runs(tmp_path)
     return Terminal(monkeypatch, capsys)
 
 

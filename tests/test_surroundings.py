@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
+from recorded import copy_recorded_runs
 
 from harness import platform_info
 from harness.cli.surroundings import lacks_memory
 
 ROOT = Path(__file__).parent.parent
-BM25 = str(ROOT / "runs/mini/bm25")
+BM25 = "runs/mini/bm25"
 XDR = f"{sys.executable} -m harness"
 NO_PASSWD_ENTRY = """
 import pwd
@@ -38,6 +39,12 @@ class Adapter:
             Path("tidied up").touch()
         yield from ()
 """
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> None:
+    """The runs of record in the folder where commands are typed, since they write score files."""
+    copy_recorded_runs(tmp_path)
 
 
 def shell(line: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -123,6 +130,7 @@ def test_what_an_encoding_lacks_is_replaced(titled_in_arabic: Path, encoding: st
 
 
 @pytest.mark.parametrize("arguments", ["list collections", f"report {BM25}", "data list xquad"])
+@pytest.mark.usefixtures("recorded")
 def test_a_user_without_a_home_is_told_what_to_set(arguments: str, tmp_path: Path) -> None:
     (tmp_path / "xdr.py").write_text(NO_PASSWD_ENTRY)
     bare = f"env -i PATH=/usr/bin:/bin PYTHONPATH={ROOT} TMPDIR={tmp_path}"
@@ -131,10 +139,11 @@ def test_a_user_without_a_home_is_told_what_to_set(arguments: str, tmp_path: Pat
     assert "set XDR_HOME to a folder that you may write" in told(done)
     done = shell(f"{bare} XDR_HOME={tmp_path}/kept {sys.executable} xdr.py {arguments}", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) in (["kept", "xdr.py"], ["xdr.py"])
+    assert sorted(path.name for path in tmp_path.iterdir()) in (["kept", "runs", "xdr.py"], ["runs", "xdr.py"])
 
 
 @pytest.mark.parametrize("home", ["/proc/1", "/dev/null", "/nonexistent/\u0627"])
+@pytest.mark.usefixtures("recorded")
 def test_a_home_that_cannot_be_written(home: str, tmp_path: Path) -> None:
     if os.geteuid() == 0 and home.startswith("/nonexistent"):
         pytest.skip("needs a user who cannot make /nonexistent")
@@ -147,6 +156,7 @@ def test_a_home_that_cannot_be_written(home: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mebibytes", [500, 900])
+@pytest.mark.usefixtures("recorded")
 def test_too_little_memory_is_said(mebibytes: int, tmp_path: Path) -> None:
     done = shell(f"ulimit -v {mebibytes * 1024}; {XDR} report {BM25}", tmp_path)
     assert done.returncode == 1
