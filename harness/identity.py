@@ -87,7 +87,8 @@ def input_digests(system: object) -> dict[str, str | None]:
 
 def compared(recorded: Identity, now: Identity) -> Compared:
     """All but the parts, which a track may gain and lose: see ``harness.recorded``."""
-    found = [_said(name, getattr(recorded, name), getattr(now, name)) for name in ("adapter", "depth", "seed")]
+    single = ("adapter", "depth", "exclude_own_document", "seed")
+    found = [_said(name, getattr(recorded, name), getattr(now, name)) for name in single]
     if recorded.versions is not None and now.versions is not None:
         found += _by_key("version of ", recorded.versions, now.versions)
     found += _by_key("parameters.", dict(leaves(recorded.parameters)), dict(leaves(now.parameters)))

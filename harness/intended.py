@@ -94,7 +94,6 @@ def _kept(run: Prepared, recorded: Recorded) -> tuple[str, ...]:
         notes.append(f"not held against its adapter, which cannot be loaded here: {reason}")
     elif recorded.untold:
         notes.append(f"not here, and so not compared: {', '.join(recorded.untold)}")
-    notes += [f"{part} is a dash: {reason}" for part, reason in recorded.lacking]
     if recorded.edited:
         notes.append(
             f"the recorded card is brought up to date in {', '.join(recorded.edited)}; nothing is run for that"

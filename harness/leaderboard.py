@@ -72,6 +72,7 @@ class Row(Figures):
     ``judged``: by part, means of Judged@k for the cutoffs of the measures from qrels.
     ``standings``: its letters and rank interval by column; on the macro average among all systems that have one.
     ``status``: "reproduced" where a record says that this very run was made again; ``reproduced`` is that record's gist.
+    ``lacking``: by part that the track got, or changed, after the run was made, why it is a dash.
     ``withdrawn``: when and why the row was withdrawn; such a row has values, but no test.
     """
 
@@ -84,6 +85,7 @@ class Row(Figures):
     cells: dict[str, dict[str, Cell]]
     micro: dict[str, float | None]
     judged: dict[str, dict[str, float]] = Field(default_factory=dict)
+    lacking: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[str, ...]
     standings: dict[str, Standing]
     isolation: str
@@ -192,7 +194,8 @@ def _row(
             )
             for column, value in means.items()
         }
-    warnings = [*manifest.notes, *score.notes, *_tie_note(track.primary, score.context["ties"])]
+    lacks = [f"{part} is a dash: {reason}" for part, reason in score.lacking.items()]
+    warnings = [*lacks, *manifest.notes, *score.notes, *_tie_note(track.primary, score.context["ties"])]
     return Row(
         system=score.system,
         title=card.title,
@@ -203,6 +206,7 @@ def _row(
         cells=cells,
         micro={measure: _micro(track, score, measure) for measure in track.measures},
         judged={part: dict(shares) for part, shares in score.judged.items()},
+        lacking=dict(score.lacking),
         warnings=tuple(warnings),
         standings={found.column: found for found in comparison.standings if found.system == score.system},
         isolation=manifest.execution.isolation,

@@ -9,16 +9,17 @@ from harness import progress
 from harness.commands import Commands
 from harness.compare import Comparison, compare_systems, write_comparison
 from harness.compare.compare import check_comparable
+from harness.definition import check_recorded_definitions
 from harness.errors import InvalidInput
 from harness.exports import write_leaderboard
-from harness.leaderboard import Leaderboard, build
+from harness.leaderboard import Leaderboard, build, read_leaderboard
 from harness.manifest import FILE_NAME as MANIFEST
 from harness.manifest import read_manifest
 from harness.reproductions import read_reproductions
 from harness.score import ScoreFile, score_system
 from harness.staging import check_whole
 from harness.track_check import check_track
-from harness.tracks import Track
+from harness.tracks import Track, check_same_definition
 from harness.units import unit_warnings
 from harness.withdrawal import Withdrawal, read_withdrawal
 
@@ -30,6 +31,22 @@ def recorded_systems(runs: Path, track: Track) -> list[str]:
     check_whole(runs)
     folder = runs / track.name
     return sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}")) if folder.is_dir() else []
+
+
+def check_definitions(track: Track, runs: Path, but: frozenset[str] = frozenset()) -> None:
+    """Raise ``InvalidInput`` where runs or a table are recorded for another definition under the track's name and version.
+
+    ``but``: systems whose runs are about to be replaced.
+    """
+    check_recorded_definitions(track, runs, but)
+    if but:
+        return
+    try:
+        recorded = Track.model_validate(read_leaderboard(runs / track.name).track)
+    except (InvalidInput, ValueError):
+        return  # none, or one that is damaged: it is made anew
+    where = f"{runs / track.name} holds the table of another definition of track {track.name}, version {track.version}"
+    check_same_definition(recorded, track, where)
 
 
 def score_all(track: Track, runs: Path, systems: Iterable[str] | None = None) -> list[ScoreFile]:

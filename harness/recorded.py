@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.card import Card
+from harness.definition import lacking_parts
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.identity import Identity, PartIdentity, compared, identity_of
 from harness.limits import RUN_BYTES
@@ -80,8 +81,13 @@ def held_against(folder: Path, track: Track, today: Today) -> Recorded:
     if not manifest.is_made_here:
         return Recorded(manifest, differences=("it was submitted as finished run files",))
     recorded = identity_of(manifest)
-    found = compared(recorded, today.beside(recorded))
-    lacking = lacking_parts(track, manifest, today.identity.parts)
+    now = today.beside(recorded)
+    if manifest.track.version != track.version:
+        # What a later version asks in another way makes dashes of an older run, not another run.
+        asked_before = {"depth": recorded.depth, "exclude_own_document": recorded.exclude_own_document}
+        now = now.model_copy(update=asked_before)
+    found = compared(recorded, now)
+    lacking = lacking_parts(track, manifest)
     parts = _different_parts(track, manifest, today.identity.parts)
     return Recorded(
         manifest,
@@ -91,26 +97,6 @@ def held_against(folder: Path, track: Track, today: Today) -> Recorded:
         untold=found.untold,
         lacking=tuple(lacking.items()),
     )
-
-
-def lacking_parts(track: Track, manifest: Manifest, parts: Mapping[str, PartIdentity]) -> dict[str, str]:
-    """Parts that the track has now and had not, or not in this form, when the run was made; why, by part.
-
-    A run never fails a part that it was not asked. Where the version is the same the definition must be, too, and a part
-    that differs is no later one.
-    """
-    if manifest.track.version == track.version and manifest.track.name == track.name:
-        return {}
-    before = f"made for version {manifest.track.version} of the track"
-    known = manifest.track.parts
-    found = {}
-    for name, part in parts.items():
-        record = manifest.data.get(name)
-        if record is None and (known is None or name not in known):
-            found[name] = f"{before}, which had no {name}"
-        elif record is not None and (record.lang, record.docs, record.queries) != (part.lang, part.docs, part.queries):
-            found[name] = f"{before}, whose {name} had other passages or questions"
-    return found
 
 
 def _different_parts(track: Track, manifest: Manifest, parts: Mapping[str, PartIdentity]) -> Iterator[tuple[str, str]]:

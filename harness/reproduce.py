@@ -12,6 +12,7 @@ from harness.agreement import ranking_agreement, root_mean_square_error
 from harness.card import LoadedCard, card_names, load_card
 from harness.changes import changes_between
 from harness.consent import Consent
+from harness.definition import check_definition, lacking_parts
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.manifest import Manifest, read_manifest, run_file, without_absolute_paths
 from harness.own_scores import disagreement
@@ -20,7 +21,7 @@ from harness.reproductions import SCHEMA_VERSION, PartReproduction, Reproduction
 from harness.run import run_system
 from harness.runs import Run, read_run
 from harness.score import FILE_NAME as SCORES
-from harness.score import ScoreFile, check_recorded_data, score_system
+from harness.score import ScoreFile, score_system
 from harness.scratch import scratch_folder
 from harness.system import Context
 from harness.tracks import Track
@@ -56,7 +57,13 @@ def reproduce(
     manifest = read_manifest(folder)
     if not manifest.is_made_here:
         raise InvalidInput(f"{folder} was submitted as finished run files: there is nothing that could be run again")
-    check_recorded_data(track, manifest)
+    check_definition(track, manifest)
+    if lacking := lacking_parts(track, manifest):
+        raise InvalidInput(
+            f"{folder} cannot be made again by version {track.version} of track {track.name}; give the file of the version "
+            "that it was made for with --track",
+            [Finding("error", f"part {name}", reason) for name, reason in lacking.items()],
+        )
     loaded = recorded_card(folder, manifest, card, context.consent)
     with scratch_folder(context.cache, "reproduce-") as clean:
         own = replace(

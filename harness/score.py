@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.collections.view import Collection, load
 from harness.commands import Commands
+from harness.definition import check_definition, lacking_parts
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import atomic_write, folder_lock
 from harness.findings import told_together
@@ -67,6 +68,11 @@ class ScoreFile:
             return list(self.context["notes"])
         return [f"{part}: {text}" for part, texts in self.context["warnings"].items() for text in texts]
 
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """By part that the run was never asked, since the track got it, or changed it, later: why."""
+        return dict(self.context.get("lacking", {}))
+
     def mean(self, part: str, measure: str) -> float | None:
         values = self.values.get((part, measure))
         return float(np.mean(list(values.values()))) if values else None
@@ -115,14 +121,14 @@ def _checked_run(track: Track, folder: Path) -> Iterator[tuple[Manifest, dict[st
         )
     with folder_lock(folder):
         manifest = read_manifest(folder)
-        check_recorded_data(track, manifest)
+        check_definition(track, manifest)
         check_recorded_files(folder, manifest)
         yield manifest, scoring_context(track, folder, manifest)
 
 
 def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Everything that the scores depend on, and a digest of it, from which reuse is decided."""
-    parts = scored_parts(track, manifest)
+    parts, lacking = scored_parts(track, manifest), lacking_parts(track, manifest)
     rankings = {name: record.ranking for name, record in manifest.data.items()}
     context = {
         "schema_version": SCHEMA_VERSION,
@@ -138,37 +144,19 @@ def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str,
         "data": {part.name: load(part.dataset_id).digests.as_dict() for part in parts},
         "rankings": rankings,
         "languages": {part.name: part.lang for part in parts},
+        **({"lacking": lacking} if lacking else {}),
     }
     return {**context, "key": digest_of(context)}
 
 
 def scored_parts(track: Track, manifest: Manifest) -> list[Part]:
-    """The parts that were run, and those that the card declares but that have no run: they count 0."""
-    return [part for part in track.parts if part.name in manifest.data or manifest.card.serves(part.lang)]
+    """The parts that were run, and those that the card declares but that have no run: they count 0.
 
-
-def check_recorded_data(track: Track, manifest: Manifest) -> None:
-    """Raise ``InvalidInput`` when a run was made on other passages or questions than the track has today."""
-    findings = []
-    for name, record in manifest.data.items():
-        if name not in {part.name for part in track.parts}:
-            findings.append(
-                Finding("error", f"part {name}", "not in the track", ", ".join(p.name for p in track.parts))
-            )
-            continue
-        digests = load(track.part(name).dataset_id).digests
-        for kind, recorded, today in (
-            ("docs", record.docs, digests.docs),
-            ("queries", record.queries, digests.queries),
-        ):
-            if recorded != today:
-                findings.append(
-                    Finding(
-                        "error", f"part {name}", f"the run's {kind} digest is {recorded[:16]}...", f"{today[:16]}..."
-                    )
-                )
-    if findings:
-        raise InvalidInput(f"the run of {manifest.tag} is of other data; run it again with `xdr run`", findings)
+    A part that came later, or that has changed since the run was made, is not scored: for this run it is a dash.
+    """
+    lacking = lacking_parts(track, manifest)
+    serves = manifest.card.serves
+    return [p for p in track.parts if p.name not in lacking and (p.name in manifest.data or serves(p.lang))]
 
 
 def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.collections.view import Collection, load
+from harness.definition import check_definition
 from harness.errors import Finding, InvalidInput
 from harness.files import atomic_write
 from harness.findings import Findings
@@ -22,7 +23,7 @@ from harness.manifest import read_manifest, run_file
 from harness.reading import NotText, parse_json, read_bytes
 from harness.records import Query
 from harness.runs import Run, read_run
-from harness.score import check_recorded_data, expected_of, scored_parts
+from harness.score import expected_of, scored_parts
 from harness.tracks import Track
 
 
@@ -52,7 +53,7 @@ def export_predictions(track: Track, folder: Path, target: Path) -> int:
     Raises ``InvalidInput`` when the run is not valid, or is of other data than the track has today.
     """
     manifest = read_manifest(folder)
-    check_recorded_data(track, manifest)
+    check_definition(track, manifest)
 
     def parts() -> Iterator[RankedPart]:
         for part in scored_parts(track, manifest):

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.card import Card
 from harness.collections.view import load
-from harness.manifest import SCHEMA_VERSION, Implementation, Manifest, PartRecord, run_file, write_manifest
+from harness.manifest import SCHEMA_VERSION, Implementation, Manifest, Method, PartRecord, run_file, write_manifest
 from harness.measures import Judged
+from harness.provenance import Execution, Platform
 from harness.records import Ranking
 from harness.run import track_record
 from harness.runs import write_run
@@ -49,18 +51,18 @@ class World:
                 query_count=0,
                 ranking=hashlib.sha256(text).hexdigest(),
             )
-        method = {"card": {"schema_version": 1, "name": name, "title": name, "adapter": "dummy", **card}}
+        own_card = Card(schema_version=1, name=name, title=name, adapter="dummy", **card)
         write_manifest(
             folder,
             Manifest(
                 schema_version=SCHEMA_VERSION,
                 tag=name,
                 track=track_record(self.track),
-                method=method,
+                method=Method(card=own_card),
                 data=data,
                 implementation=Implementation(),
-                platform={},
-                execution={},
+                platform=Platform(),
+                execution=Execution(device="cpu", isolation="none"),
             ),
         )
         return folder

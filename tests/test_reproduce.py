@@ -218,7 +218,7 @@ def test_a_run_of_other_questions_is_refused_before_anything_runs(home: Path) ->
     toml = home / "track.toml"
     toml.write_text(toml.read_text().replace(":data", ":new"))
     (home / "card/adapter.py").write_text("raise RuntimeError")
-    with pytest.raises(InvalidInput, match="is of other data"):
+    with pytest.raises(InvalidInput, match="part fi: queries: "):
         again(home)
 
 

@@ -71,11 +71,12 @@ def test_a_language_that_is_not_declared_is_absent(world: World) -> None:
     assert scores.mean("ja", "RR") is None
 
 
-def test_a_part_that_the_track_does_not_have_is_an_error_that_names_it(world: World) -> None:
+def test_a_part_that_the_track_lost_is_refused_under_its_version_and_left_out_under_the_next(world: World) -> None:
     folder = world.run(RANKINGS)
     only_fi = world.track.model_copy(update={"parts": world.track.parts[:1]})
-    with pytest.raises(InvalidInput, match="part ja: not in the track"):
+    with pytest.raises(InvalidInput, match=r"parts: \['fi', 'ja'\] -> \['fi'\]"):
         score_system(only_fi, folder)
+    assert score_system(only_fi.model_copy(update={"version": 2}), folder).parts == ["fi"]
 
 
 def test_a_run_of_other_passages_or_questions_is_refused(world: World, tmp_path: Path) -> None:
@@ -83,7 +84,12 @@ def test_a_run_of_other_passages_or_questions_is_refused(world: World, tmp_path:
     others = track_of(collection_in(tmp_path / "other", docs={**DOCS, "d4": "no longer empty"}))
     with pytest.raises(InvalidInput) as caught:
         score_system(others, folder)
-    assert ["docs digest" in finding.what for finding in caught.value.findings] == [True, True]
+    assert [(finding.where, finding.what[:5]) for finding in caught.value.findings] == [
+        ("part fi", "docs:"),
+        ("part ja", "docs:"),
+    ]
+    lacking = score_system(others.model_copy(update={"version": 2}), folder).lacking
+    assert lacking["ja"] == "the run was made for version 1 of the track, whose ja had other passages or questions"
 
 
 def test_a_measure_that_the_collection_cannot_serve_is_refused(tmp_path: Path) -> None:

@@ -86,10 +86,10 @@ def test_an_edited_score_file_is_scored_again(world: World) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"measures": ["R@2t", "RR", "nDCG@10"]},
-        {"measures": ["R@2t"]},
+        {"version": 2, "measures": ["R@2t", "RR", "nDCG@10"]},
+        {"version": 2, "measures": ["R@2t"]},
         {"version": 2},
-        {"depth": 2},
+        {"version": 2, "depth": 2},
         {"unit": "relevant passage"},
     ],
 )

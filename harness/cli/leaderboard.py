@@ -61,7 +61,7 @@ def leaderboard(
     from harness.card import load_card
     from harness.intended import Wishes, intentions
     from harness.manifest import FILE_NAME as MANIFEST
-    from harness.pipeline import build_leaderboard, compare_all, score_all
+    from harness.pipeline import build_leaderboard, check_definitions, compare_all, score_all
     from harness.preflight import check_inputs, check_space
     from harness.run import run_folder
     from harness.site import render
@@ -90,6 +90,7 @@ def leaderboard(
     context = operator.context(consent)
     check_inputs(loaded, missing, consent)
     print_findings(check_track(loaded))
+    check_definitions(loaded, runs, but=frozenset(again or ()))
     intended = intentions(loaded, cards, runs, context, Wishes(again or ()))
     operator.consent([one.card for one in intended if one.replacing is not None])
     if dry_run:
@@ -103,6 +104,7 @@ def leaderboard(
         measure_ablations(loaded, runs, context)
     scores = score_all(loaded, runs)
     note_corrections(loaded.name, runs, scores)
+    _say_what_lacks(scores)
     note(f"scored {len(scores)} systems")
     comparison = compare_all(loaded, runs, scores)
     for warning in comparison.warnings:
@@ -113,6 +115,12 @@ def leaderboard(
     if freeze:
         _freeze(freeze, runs / loaded.name, board, comparison, scores)
     say(page)
+
+
+def _say_what_lacks(scores: Sequence[ScoreFile]) -> None:
+    for score in scores:
+        for part, reason in score.lacking.items():
+            note(f"{score.system}: {part} is a dash: {reason}")
 
 
 def _freeze(name: str, folder: Path, board: Leaderboard, comparison: Comparison, scores: Sequence[ScoreFile]) -> None:

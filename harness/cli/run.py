@@ -30,6 +30,7 @@ def run(
     """Run systems on a track. What a killed run had finished is not done again; a recorded run is kept."""
     from harness.card import load_card
     from harness.intended import Wishes, intentions
+    from harness.pipeline import check_definitions
     from harness.preflight import check_space
     from harness.run import run_system
     from harness.track_check import check_track
@@ -42,6 +43,7 @@ def run(
     served = [part for part in loaded_track.parts if any(card.card.serves(part.lang) for card in cards)]
     print_findings(check_track(loaded_track, served))
     wishes = Wishes([card.card.name for card in cards] if again else (), strict)
+    check_definitions(loaded_track, runs, but=frozenset(wishes.again))
     intended = intentions(loaded_track, cards, runs, operator.context(consent), wishes)
     if dry_run:
         show_plans(loaded_track, intended, runs, operator.context(consent), as_json=as_json)

@@ -96,6 +96,11 @@ def _caption(board: Leaderboard, table: Table) -> str:
         for line in table.lines
         if line.withdrawn
     ]
+    sentences += [
+        rf"--, {escaped(line.title)}, {escaped(part)}: {escaped(reason)}."
+        for line in table.lines
+        for part, reason in line.lacking.items()
+    ]
     return " ".join(sentences)
 
 

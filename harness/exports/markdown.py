@@ -28,6 +28,10 @@ def to_markdown(board: Leaderboard) -> str:
                 "",
                 f"Withdrawn on {line.withdrawn.date}: {escaped(line.title)}. {escaped(line.withdrawn.reason)}",
             ]
+        lines += [
+            f"\nNot asked: {escaped(line.title)}, {escaped(part)}: {escaped(reason)}."
+            for part, reason in line.lacking.items()
+        ]
     return "\n".join(lines) + "\n"
 
 

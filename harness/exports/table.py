@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,7 @@ class Line:
     title: str
     entries: tuple[Entry, ...]
     withdrawn: Withdrawal | None
+    lacking: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def table_of(board: Leaderboard) -> Table:
                 for cell in (row.cells[primary][name],)
             ),
             withdrawn=row.withdrawn,
+            lacking=dict(row.lacking),
         )
         for row in board.rows
     )

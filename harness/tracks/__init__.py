@@ -10,9 +10,10 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from harness.config import PartName, Record, Reference, Text, Title, checked, read_toml
-from harness.errors import InvalidInput, WrongUsage, unknown_name
+from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
 from harness.languages import LanguageTag
 from harness.migrations import migrated
+from harness.two_values import in_words
 
 _PATH = re.compile(r"^((?:folder|squad)[^:]*:)(.+)$")
 
@@ -109,6 +110,16 @@ class Track(Record):
             parse(measure)
         return self
 
+    def definition(self) -> dict[str, Any]:
+        """The fields that runs, scores and averages depend on, each part by its name.
+
+        The others are prose, or say how tests are made. Where a dataset that is a path lies is no part of it.
+        """
+        names = ("primary", "depth", "unit", "exclude_own_document")
+        parts = {f"part {part.name}": f"{part.dataset}, {part.lang}" for part in self.parts}
+        averaged = {"macro": sorted(self.macro_parts), "measures": sorted(self.measures)}
+        return {**{name: getattr(self, name) for name in names}, **averaged, **parts}
+
     @property
     def macro_parts(self) -> tuple[str, ...]:
         return self.macro or tuple(part.name for part in self.parts)
@@ -128,6 +139,7 @@ def load_track(name: str) -> Track:
         path = Path(name)
         track = checked(Track, _resolve_paths(migrated("track", read_toml(path), str(path)), path), str(path))
         track._file = path
+        _check_not_another(track, path)
         return track
     if Path(name).is_dir():
         place = Path(name).resolve()
@@ -138,6 +150,30 @@ def load_track(name: str) -> Track:
         raise unknown_name("track", name, track_names(), "or the path of a track's TOML file")
     path = Path(str(resources.files("harness.tracks") / f"{name}.toml"))
     return checked(Track, migrated("track", read_toml(path), f"track {name}"), f"track {name}")
+
+
+NEW_VERSION = "give the changed track another version, or another name, in its file"
+
+
+def check_same_definition(recorded: Track, now: Track, where: str) -> None:
+    """Raise ``InvalidInput`` that names the fields in which two definitions under one name and version differ."""
+    if (recorded.name, recorded.version) != (now.name, now.version):
+        return
+    one, two = recorded.definition(), now.definition()
+    findings = [
+        Finding("error", key, in_words(one.get(key), two.get(key)))
+        for key in dict.fromkeys([*one, *two])
+        if one.get(key) != two.get(key)
+    ]
+    if findings:
+        raise InvalidInput(f"{where}; {NEW_VERSION}", findings)
+
+
+def _check_not_another(track: Track, path: Path) -> None:
+    """A file with the name and version of a shipped track is that track, or it would take over its runs."""
+    if track.name in track_names():
+        where = f"{path} defines another track than the one of this package, {track.name} version {track.version}"
+        check_same_definition(load_track(track.name), track, where)
 
 
 def load_track_of(source: Path, name: str, given: str = "") -> Track:

@@ -36,12 +36,12 @@ def manifest(**changes: Any) -> bytes:
     content: dict[str, Any] = {
         "schema_version": 1,
         "tag": "mine",
-        "track": {},
-        "method": {"card": {}},
+        "track": {"name": "mini", "version": 1, "depth": 1},
+        "method": {"card": {"schema_version": 1, "name": "mine", "title": "t", "adapter": "dummy"}},
         "data": {"ar": part},
         "implementation": {},
         "platform": {},
-        "execution": {},
+        "execution": {"device": "cpu", "isolation": "none"},
         "reuse": {},
     }
     if "part" in changes:
@@ -55,8 +55,8 @@ def card(name: str = "mine", adapter: str = "dummy", more: str = "") -> bytes:
 
 def track(name: str = "mine", part: str = "ar", dataset: str = "d") -> bytes:
     return (
-        f'schema_version = 1\nname = "{name}"\nversion = 1\ntitle = "t"\ndescription = ""\nmeasures = ["RR@10"]\n'
-        f'primary = "RR@10"\ndepth = 1\nbaseline = "b"\n[[parts]]\nname = "{part}"\ndataset = "{dataset}"\nlang = "ar"\n'
+        f'schema_version = 1\nname = "{name}"\nversion = 1\ntitle = "t"\ndescription = ""\nmeasures = ["RR@1"]\n'
+        f'primary = "RR@1"\ndepth = 1\nbaseline = "b"\n[[parts]]\nname = "{part}"\ndataset = "{dataset}"\nlang = "ar"\n'
     ).encode()
 
 
@@ -148,7 +148,7 @@ INPUTS = (
     Hostile("a Python object in YAML", "manifest", lambda: b"a: !!python/object/apply:os.getcwd []", "not a YAML file"),
     Hostile("an impossible date", "manifest", lambda: b"a: 2001-99-99", "is not in order"),
     Hostile("a merge key", "manifest", lambda: b"<<: {a: 1}", "a key that is not a text"),
-    Hostile("no card", "manifest", lambda: manifest(method={}), "no table 'card'"),
+    Hostile("no card", "manifest", lambda: manifest(method={}), "method.card: missing"),
     Hostile("a path as part", "manifest", lambda: manifest(part="../../etc"), "is not in order"),
     Hostile("a path as tag", "manifest", lambda: manifest(tag="../mine"), "is not in order"),
     Hostile("a line end in the tag", "manifest", lambda: manifest(tag="mine\n"), "is not in order"),
@@ -170,7 +170,7 @@ INPUTS = (
     Hostile("no part", "scores", lambda: scores(part=None), "not a score file"),
     Hostile("languages that are a list", "scores", lambda: scores(languages=[1]), "lacks languages"),
     Hostile("changed rows", "scores", lambda: scores(rows="0"), "not as it was written"),
-    Hostile("a platform that is empty", "reproduction", lambda: b"schema_version: 1\nplatform: {}", "not a platform"),
+    Hostile("a platform that is a list", "reproduction", lambda: b"schema_version: 1\nplatform: []", "platform: []"),
     Hostile("an alias", "reproduction", lambda: b"a: &a 1\nb: *a", "an alias"),
     Hostile(
         "1,000,000 reasons", "withdrawal", lambda: b"date = 2026-11-25\nreason = '%s'" % (b"a" * 1_000_000), "reason"
