@@ -162,8 +162,8 @@ def test_a_file_cannot_take_over_the_name_of_a_shipped_track(tmp_path: Path) -> 
     with pytest.raises(InvalidInput, match="defines another track than the one of this package") as caught:
         load_track(str(copied))
     assert "depth: 30 -> 20" in str(caught.value)
-    copied.write_text(own.read_text().replace("depth = 30", "depth = 20").replace("\nversion = 1\n", "\nversion = 2\n"))
-    assert load_track(str(copied)).depth == 20
+    copied.write_text(own.read_text().replace("depth = 30", "depth = 20").replace("\nversion = ", "\nversion = 1"))
+    assert load_track(str(copied)).depth == 20, "another version may be another definition"
 
 
 def test_finished_files_of_an_older_version_are_dashes_too(xdr: Terminal) -> None:
