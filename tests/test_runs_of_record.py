@@ -43,7 +43,7 @@ def test_the_recorded_scores_and_tables_are_those_of_the_runs(recorded_runs: Pat
 
 def instruction_sets(manifest: Manifest) -> set[str]:
     """Those by which kernels for 32-bit floats are chosen; BM25 has none, its rankings are the same everywhere."""
-    named = str(manifest.platform["hardware"]["cpu"]["instruction sets"]).split()
+    named = manifest.platform.hardware.cpu.instruction_sets.split()
     return {name for name in named if not name.endswith(("_vnni", "_bf16"))}
 
 
