@@ -13,6 +13,7 @@ import harness.collections
 from harness.collections import pinned
 from harness.dense.encoder import Encoder
 from harness.dense.loading import EncoderSettings
+from harness.dense.roles import Role
 from harness.errors import InvalidInput, WrongUsage
 from harness.progress import SilentProgress
 from harness.train import overlap, train
@@ -199,7 +200,7 @@ def test_a_training_is_recorded_loads_again_and_repeats_byte_for_byte(data: Path
     assert str(tmp_path) not in written
 
     encoder = Encoder(EncoderSettings(tmp_path / "one", "model", "dot", "float32", "cpu"))
-    vectors = encoder.encode([FINNISH[3], ENGLISH[3]], 64)
+    vectors = encoder.encode([FINNISH[3], ENGLISH[3]], Role("document", max_length=64))
     assert vectors.shape == (2, 8)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=2e-3)
 
