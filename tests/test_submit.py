@@ -471,16 +471,16 @@ def test_all_that_an_adapter_imports_of_its_own_is_copied_and_the_row_made_again
 
 def test_a_source_file_outside_the_folder_of_the_card_is_refused_before_any_work(home: Path) -> None:
     card = own_card(home / "own", name="card.toml").replace("card.toml", "mine.toml")
-    text = (home / "own" / "card.toml").read_text().replace("adapter.py:", "../shared/adapter.py:")
+    text = (home / "own" / "card.toml").read_text().replace("adapter.py:", "../elsewhere/adapter.py:")
     Path(card).write_text(text)
-    (home / "shared").mkdir()
-    (home / "shared" / "adapter.py").write_text(rank_all("import helper"))
-    (home / "shared" / "helper.py").write_text("raise RuntimeError\n")
+    (home / "elsewhere").mkdir()
+    (home / "elsewhere" / "adapter.py").write_text(rank_all("import helper"))
+    (home / "elsewhere" / "helper.py").write_text("raise RuntimeError\n")
     context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
     with pytest.raises(InvalidInput) as caught:
         submit_system(target(home), card, context)
-    assert "../shared/adapter.py: a source file outside the card's folder" in str(caught.value)
-    assert "../shared/helper.py" in str(caught.value)
+    assert "../elsewhere/adapter.py: a source file outside the card's folder" in str(caught.value)
+    assert "../elsewhere/helper.py" in str(caught.value)
     assert not (home / "runs" / "toy").exists()
 
 
