@@ -14,8 +14,9 @@ from harness.errors import Finding, InvalidInput
 from harness.estimate import FIRST_SAMPLE, Estimate, Figure, Kind, spread
 from harness.journal import Journal
 from harness.manifest import run_file
+from harness.prepared import Group, Prepared, prepared, request_depth
 from harness.quantities import size
-from harness.run import Group, Prepared, Replacing, another_run, prepared, request_depth
+from harness.run import Replacing, another_run
 from harness.system import Context, Request, estimate_of
 from harness.tracks import Track
 

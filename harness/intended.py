@@ -8,8 +8,9 @@ from pathlib import Path
 
 from harness.card import LoadedCard
 from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.prepared import Prepared, prepared, run_folder
 from harness.recorded import Recorded
-from harness.run import Prepared, Replacing, prepared, run_folder
+from harness.run import Replacing
 from harness.system import Context, cautions_of
 from harness.tracks import Track
 from harness.withdrawal import read_withdrawal

@@ -28,10 +28,11 @@ from harness.manifest import (
 )
 from harness.migrations import migrated
 from harness.own_modules import OURS
+from harness.prepared import recorded_card, run_folder
 from harness.provenance import Execution, Platform
 from harness.records import Ranking
 from harness.reproduce import OWN_FILES
-from harness.run import part_record, recorded_card, run_folder, run_system, track_record
+from harness.run import part_record, run_system, track_record
 from harness.runs import Run, write_run
 from harness.score import ScoreFile, score_system
 from harness.sources import own_source_files

@@ -22,8 +22,9 @@ from harness.dry_run import Plan, plan_of
 from harness.estimate import spread, timed_on_sample
 from harness.journal import Journal
 from harness.manifest import read_manifest
+from harness.prepared import prepared
 from harness.records import Ranking
-from harness.run import prepared, run_system
+from harness.run import run_system
 from harness.system import Context
 from harness.tracks import load_track
 

@@ -63,7 +63,7 @@ def leaderboard(
     from harness.manifest import FILE_NAME as MANIFEST
     from harness.pipeline import build_leaderboard, check_definitions, compare_all, score_all
     from harness.preflight import check_inputs, check_space
-    from harness.run import run_folder
+    from harness.prepared import run_folder
     from harness.site import render
     from harness.snapshots import check_name
     from harness.track_check import check_track
