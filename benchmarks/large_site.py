@@ -192,7 +192,11 @@ def _row(track: Track, score: ScoreFile, baseline: ScoreFile) -> Row:
             "git": {},
             "software": {"python": "3", "libraries": {"numpy": "2"}},
             "hardware": {"cpu": {"model": "made up"}},
-            "execution": {"stages": [{"name": "search", "seconds": 12.5, "bytes": 1 << 20}]},
+            "execution": {
+                "device": "cpu",
+                "isolation": "none",
+                "stages": [{"name": "search", "seconds": 12.5, "bytes": 1 << 20}],
+            },
             "rankings": dict.fromkeys(score.langs, "0" * 64),
         },
     )

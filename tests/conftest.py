@@ -23,8 +23,8 @@ settings.load_profile("deterministic")
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
 
 
-IN_ONE_WORKER = frozenset({"tests/test_ray.py"})
-"""Files whose tests share processes that take long to start."""
+IN_ONE_WORKER = frozenset({"tests/test_ray.py", "tests/test_one_process.py"})
+"""Files whose tests share what takes long to make."""
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
