@@ -22,13 +22,13 @@ from harness import progress
 from harness.collections.view import load
 from harness.errors import InvalidInput
 from harness.files import atomic_write, cache_home
-from harness.journal import sealed_line, unsealed
-from harness.manifest import digest_of
 from harness.measures import Judged, parse, score_all
 from harness.measures.base import AnswerMeasure, Measure
 from harness.measures.token_recall import span_answers
 from harness.records import Doc, Passages
+from harness.sealed_lines import sealed_line, unsealed
 from harness.tracks import Part, Track
+from harness.yaml_records import digest_of
 
 VERSION = "bounds 3"
 SAMPLES = 10

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from harness.errors import Finding, InvalidInput, reported
-from harness.limits import RECORD_BYTES, REPORTED
+from harness.errors import REPORTED, Finding, InvalidInput, reported
+from harness.limits import RECORD_BYTES
 from harness.reading import decoded, parse_toml, read_bytes
 from harness.visible import is_blank, steers, visible
 

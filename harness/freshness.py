@@ -17,7 +17,7 @@ from harness.exports import FORMATS, WRITTEN
 from harness.exports.json import FILE_NAME as LEADERBOARD
 from harness.leaderboard import Leaderboard, read_leaderboard
 from harness.limits import RESULT_BYTES
-from harness.manifest import digest_of, read_manifest
+from harness.manifest import read_manifest
 from harness.own_scores import TOLERANCE
 from harness.pipeline import COMPARISON, comparison_of, leaderboard_of, recorded_systems
 from harness.reading import parse_json, read_bytes
@@ -25,6 +25,7 @@ from harness.score import FILE_NAME as SCORES
 from harness.score import ScoreFile, read_scores, scores_of_run
 from harness.snapshots import damage_of, snapshots_in
 from harness.tracks import Track
+from harness.yaml_records import digest_of
 
 
 def stale_files(track: Track, runs: Path) -> list[Finding]:

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 from harness.config import Record
 from harness.files import sha256_of_tree
-from harness.manifest import Manifest, without_absolute_paths
+from harness.manifest import Manifest
 from harness.system import Pin, inputs_of
 from harness.two_values import PINNED, in_words, leaves
+from harness.yaml_records import without_absolute_paths
 
 
 class PartIdentity(Record):

@@ -6,20 +6,18 @@ everything from there on is dropped. Scores keep their width: float32 scores com
 
 from __future__ import annotations
 
-import json
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from harness.files import explained_write_errors
 from harness.limits import LINE_BYTES
-from harness.reading import parse_json
 from harness.records import Ranking
+from harness.sealed_lines import sealed_line, unsealed
 
 
 class Journal:
@@ -84,20 +82,6 @@ def _line(ranking: Ranking) -> bytes:
     width = "f4" if scores.dtype == np.float32 else "f8"
     row = [ranking.query_id, list(ranking.doc_ids), width, [float(score) for score in scores]]
     return sealed_line(row)
-
-
-def sealed_line(value: Any) -> bytes:
-    """A line of a journal: CRC-32 and the value as JSON."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return b"%08x %b\n" % (zlib.crc32(body), body)
-
-
-def unsealed(line: bytes) -> Any:
-    """The value of a line. Raises ``ValueError`` when the line was cut off, or its checksum does not fit."""
-    checksum, _, body = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
-        raise ValueError("not a whole line of a journal")
-    return parse_json(body)
 
 
 def _parsed(line: bytes) -> Ranking | None:

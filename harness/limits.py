@@ -19,9 +19,6 @@ RUN_LINE_BYTES = 4096
 FAULTS = 10_000
 """Faults after which a file is read no further: it is another kind of file, and more of the same helps nobody."""
 
-REPORTED = 100
-"""Findings of one record or file of lines that are listed one by one; the others are counted."""
-
 TEXT_BYTES = 1 << 30
 """Generated texts and official predictions, decompressed: 2,100 questions with 100 passages each are a fifth of this."""
 

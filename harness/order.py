@@ -28,3 +28,11 @@ def scores_of(keys: Keys) -> NDArray[np.float32]:
     ordered = (keys >> np.uint64(32)).astype(np.uint32)
     bits = np.where(ordered >> 31, ordered & np.uint32(0x7FFFFFFF), ~ordered)
     return bits.astype(np.uint32).view(np.float32)
+
+
+def top_documents(scores: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
+    """Numbers of the best documents of one query, best first. ``scores``: shape (documents,)."""
+    keys = keys_of(np.ascontiguousarray(scores, dtype=np.float32), np.arange(len(scores)))
+    if depth < len(keys):
+        keys = np.partition(keys, len(keys) - depth)[len(keys) - depth :]
+    return numbers_of(np.sort(keys)[::-1])

@@ -11,16 +11,13 @@ from harness.collections.view import Collection, load
 from harness.errors import InvalidInput, WrongUsage, XdrError
 from harness.identity import Identity, PartIdentity, input_digests, versions_of
 from harness.loading import Adapter
-from harness.manifest import (
-    digest_of,
-    without_absolute_paths,
-)
 from harness.platform_info import describe
 from harness.recorded import Recorded, Today, held_against
 from harness.sources import own_files
 from harness.system import Context, Request, System, check_system
 from harness.tracks import Part, Track
 from harness.withdrawal import read_withdrawal
+from harness.yaml_records import digest_of, without_absolute_paths
 
 
 @dataclass(frozen=True)

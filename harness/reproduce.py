@@ -14,7 +14,7 @@ from harness.changes import changes_between
 from harness.consent import Consent
 from harness.definition import check_definition, lacking_parts
 from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.manifest import Manifest, read_manifest, run_file, without_absolute_paths
+from harness.manifest import Manifest, read_manifest, run_file
 from harness.own_scores import disagreement
 from harness.recorded import check_recorded_files
 from harness.reproductions import SCHEMA_VERSION, PartReproduction, Reproduction, Verdict
@@ -25,6 +25,7 @@ from harness.score import ScoreFile, score_system
 from harness.scratch import scratch_folder
 from harness.system import Context
 from harness.tracks import Track
+from harness.yaml_records import without_absolute_paths
 
 OWN_FILES = "system"
 """The folder of a run that holds the card and the files beside it, where the run was submitted with them."""

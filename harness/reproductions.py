@@ -12,10 +12,11 @@ from harness.changes import Change
 from harness.config import Name, PartName, Record, checked
 from harness.errors import InvalidInput, WrongUsage
 from harness.files import write_text
-from harness.manifest import Manifest, check_no_links, digest_of, parsed_yaml, yaml_text
+from harness.manifest import Manifest, check_no_links
 from harness.migrations import CURRENT, migrated
 from harness.provenance import Git, Platform, Text
 from harness.tracks import Tolerance
+from harness.yaml_records import digest_of, parsed_yaml, yaml_text
 
 SCHEMA_VERSION = CURRENT["reproduction"]
 FOLDER = "reproductions"

@@ -27,7 +27,6 @@ from harness.manifest import (
     TrackRecord,
     manifest_bytes,
     run_file,
-    without_absolute_paths,
     write_manifest,
 )
 from harness.platform_info import PeakMemory, describe, git_state
@@ -41,6 +40,7 @@ from harness.runs import format_run, without_own_document
 from harness.sources import own_files, package_root
 from harness.system import Context, Record, Request
 from harness.tracks import Part, Track
+from harness.yaml_records import without_absolute_paths
 
 
 @dataclass(frozen=True)

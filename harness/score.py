@@ -20,7 +20,7 @@ from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files import atomic_write, folder_lock
 from harness.findings import told_together
 from harness.limits import RESULT_BYTES, SCORE_ROWS
-from harness.manifest import Manifest, digest_of, read_manifest, run_file
+from harness.manifest import Manifest, read_manifest, run_file
 from harness.measures import Judged, Measure, judged_shares, parse, score_all
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.token_recall import TokenRecall, tokens_to_answer
@@ -31,6 +31,7 @@ from harness.recorded import check_recorded_files
 from harness.runs import Expected, Ranked, Run, has_ties, read_run
 from harness.tracks import Part, Track
 from harness.units import units_of
+from harness.yaml_records import digest_of
 
 SCHEMA_VERSION = CURRENT["scores"]
 FILE_NAME = "scores.parquet"

@@ -20,8 +20,8 @@ from typing import NamedTuple
 import xxhash
 
 from harness.files import explained_write_errors
-from harness.journal import sealed_line, unsealed
 from harness.limits import LINE_BYTES
+from harness.sealed_lines import sealed_line, unsealed
 
 JOURNAL = "blocks.journal"
 _LARGEST = (1 << 63) - 1  # what a place in a file can be

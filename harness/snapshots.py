@@ -26,9 +26,10 @@ from harness.identity import identity_of
 from harness.leaderboard import Leaderboard
 from harness.limits import RECORD_BYTES, RESULT_BYTES
 from harness.manifest import FILE_NAME as MANIFEST
-from harness.manifest import digest_of, read_manifest
+from harness.manifest import read_manifest
 from harness.platform_info import describe
 from harness.reading import parse_json, read_bytes
+from harness.yaml_records import digest_of
 
 SCHEMA_VERSION = 1
 FOLDER, FILE_NAME, SUMS, CITATION = "snapshots", "snapshot.json", "SHA256SUMS", "CITATION.cff"

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.card import LoadedCard
-from harness.manifest import digest_of
 from harness.run import run_system
 from harness.score import ScoreFile, score_system
 from harness.system import Context
 from harness.tracks import Track
+from harness.yaml_records import digest_of
 
 
 def varied(base: LoadedCard, changes: Mapping[str, Any], served: tuple[str, ...] = ()) -> LoadedCard:

@@ -17,9 +17,9 @@ from pydantic import Field
 
 from harness import progress
 from harness.config import Record
-from harness.dense.search import top_documents
 from harness.errors import InvalidInput
 from harness.estimate import Estimate, Figure, Timing, timed_on_sample
+from harness.order import top_documents
 from harness.platform_info import peak_memory_bytes
 from harness.records import Doc, Query, Ranking
 from harness.system import Context, Request

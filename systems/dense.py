@@ -49,10 +49,10 @@ from harness.engine import Engine, opened_engine
 from harness.errors import InvalidInput
 from harness.estimate import Estimate, Figure
 from harness.files import exclusive, sha256_of_tree
-from harness.manifest import digest_of
 from harness.platform_info import library_versions
 from harness.records import Doc, Passages, Ranking
 from harness.system import Context, Pin, Request
+from harness.yaml_records import digest_of
 
 _LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
 _QUERIES_PER_PASS = 4 * QUERY_TILE

@@ -10,8 +10,9 @@ from small_track import TRACK, Terminal, bytes_in, write_track
 
 from harness.errors import InvalidInput
 from harness.leaderboard import Leaderboard, read_leaderboard
-from harness.manifest import FILE_NAME, RUN_FILES, parsed_yaml, yaml_text
+from harness.manifest import FILE_NAME, RUN_FILES
 from harness.tracks import load_track
+from harness.yaml_records import parsed_yaml, yaml_text
 
 RUNS = Path("runs/rivers")
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from harness.dense import search
-from harness.dense.search import QUERY_TILE, BestDocuments, Tiles, exact_search, top_documents
+from harness.dense.search import QUERY_TILE, BestDocuments, Tiles, exact_search
 from harness.errors import InvalidInput
-from harness.order import keys_of, numbers_of, scores_of
+from harness.order import keys_of, numbers_of, scores_of, top_documents
+from harness.pair_scores import pair_scores
 
 SMALL = st.integers(-2, 2)
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -122,7 +123,7 @@ def test_the_rounding_of_products_changes_nothing(seed: int, dimensions: int, si
 
     def adversary(queries: np.ndarray, documents: np.ndarray) -> np.ndarray:
         rows, columns = np.divmod(np.arange(len(queries) * len(documents)), len(documents))
-        scores = search.pair_scores(queries, documents, rows, columns).astype(np.float64).reshape(len(queries), -1)
+        scores = pair_scores(queries, documents, rows, columns).astype(np.float64).reshape(len(queries), -1)
         share = dimensions * 2.0**-24
         largest = 2 * share / (1 - share) * np.abs(queries.astype(np.float64)) @ np.abs(documents.astype(np.float64)).T
         wrong = (scores + largest * random.choice([-1, 1], size=largest.shape)).astype(np.float32)

@@ -22,13 +22,14 @@ from harness.consent import NOTHING
 from harness.errors import XdrError
 from harness.exports import FORMATS
 from harness.identity import identity_of
-from harness.manifest import FILE_NAME, Manifest, manifest_bytes, parsed_yaml, read_manifest, yaml_text
+from harness.manifest import FILE_NAME, Manifest, manifest_bytes, read_manifest
 from harness.migrations import migrated
 from harness.pipeline import leaderboard_of
 from harness.reading import parse_yaml
 from harness.reproduce import recorded_card
 from harness.score import ScoreFile, read_scores
 from harness.tracks import Track, load_track
+from harness.yaml_records import parsed_yaml, yaml_text
 
 RUNS = Path("runs/rivers")
 DELETED = object()

@@ -16,11 +16,11 @@ from harness.manifest import (
     Method,
     PartRecord,
     TrackRecord,
-    digest_of,
     read_manifest,
     write_manifest,
 )
 from harness.provenance import Execution, Platform, Software, Stage
+from harness.yaml_records import digest_of
 
 PART = PartRecord(dataset="xquad/ar", lang="ar", docs="d" * 64, queries="q" * 64, query_count=2, ranking="r" * 64)
 CARD = Card(

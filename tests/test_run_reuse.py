@@ -12,8 +12,9 @@ import run_places
 from run_places import bytes_of, run, write_card, write_track
 
 from harness.errors import InvalidInput
-from harness.manifest import FILE_NAME, parsed_yaml, read_manifest, yaml_text
+from harness.manifest import FILE_NAME, read_manifest
 from harness.run import Outcome
+from harness.yaml_records import parsed_yaml, yaml_text
 from systems.bm25 import Bm25
 
 

@@ -12,9 +12,10 @@ from scored_worlds import ANSWERS, QRELS, RANKINGS, World, collection_in, track_
 
 from harness import score as score_module
 from harness.errors import InvalidInput
-from harness.manifest import Manifest, digest_of, run_file
+from harness.manifest import Manifest, run_file
 from harness.score import ScoreFile, score_system
 from harness.tracks import Track
+from harness.yaml_records import digest_of
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ import pytest
 import yaml
 
 from harness.consent import Consent
-from harness.manifest import parsed_yaml
 from harness.reproductions import name_of
 from harness.scaffold import write_scaffold
 from harness.score import read_scores, write_scores
@@ -29,6 +28,7 @@ from harness.submit import Target, submit_system
 from harness.system import Context
 from harness.tracks import load_track
 from harness.withdrawal import Withdrawal, withdraw
+from harness.yaml_records import parsed_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = ROOT / ".github" / "workflows"

@@ -68,7 +68,7 @@ def _arithmetic() -> str:
     import torch
 
     from harness.dense.linear import linear
-    from harness.dense.search import pair_scores
+    from harness.pair_scores import pair_scores
 
     digest = hashlib.sha256()
     threads = torch.get_num_threads()

@@ -19,7 +19,7 @@ from harness.collections.handlers import AnswerStrings, Qrels, Queries
 from harness.collections.pinned import pinned_files
 from harness.collections.squad import RELEVANCE
 from harness.files import cache_home, write_text
-from harness.manifest import digest_of
+from harness.yaml_records import digest_of
 
 LANGUAGES = ("ar", "de", "es", "hi", "ru", "tr", "zh")
 PATTERN = rf"^xquad-oracle/({'|'.join((*LANGUAGES, 'en'))})$"

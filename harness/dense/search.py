@@ -26,6 +26,7 @@ from harness import progress
 from harness.dense.linear import check_precision, linear
 from harness.errors import InvalidInput
 from harness.order import Keys, keys_of, numbers_of, scores_of
+from harness.pair_scores import pair_scores
 
 SEARCH_VERSION = 1
 """Raised when the same vectors give other rankings or scores than before."""
@@ -41,14 +42,6 @@ _UNIT = 2.0**-24
 
 Candidates = tuple[NDArray[np.int64], Keys]
 """Rows of queries and keys of documents, of equal shape."""
-
-
-def top_documents(scores: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
-    """Numbers of the best documents of one query, best first. ``scores``: shape (documents,)."""
-    keys = keys_of(np.ascontiguousarray(scores, dtype=np.float32), np.arange(len(scores)))
-    if depth < len(keys):
-        keys = np.partition(keys, len(keys) - depth)[len(keys) - depth :]
-    return numbers_of(np.sort(keys)[::-1])
 
 
 class BestDocuments:
@@ -221,20 +214,3 @@ def _chosen(
     limits = np.nextafter((least - errors).astype(np.float32), np.float32(-np.inf))
     rows, columns = np.divmod(np.flatnonzero(estimates >= limits[:, None]), max(count, 1))
     return rows, columns
-
-
-def pair_scores(
-    queries: NDArray[np.float32], documents: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """The inner product of ``queries[rows[i]]`` and ``documents[columns[i]]`` for each i, whatever else is asked for.
-
-    One function of faiss's sums up every pair in the same order; which order, its instruction set decides.
-    """
-    import faiss
-
-    scores = np.empty(len(rows), np.float32)
-    # Named, so that they live as long as their memory is used.
-    arrays = [np.ascontiguousarray(values) for values in (queries, rows, documents, columns)]
-    pointers = [faiss.swig_ptr(values) for values in (*arrays, scores)]
-    faiss.pairwise_indexed_inner_product(queries.shape[1], len(rows), *pointers)  # type: ignore[attr-defined]
-    return scores

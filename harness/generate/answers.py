@@ -15,8 +15,8 @@ from typing import Any
 
 from harness.files import atomic_write, explained_write_errors
 from harness.generate.outputs import Output
-from harness.journal import sealed_line, unsealed
 from harness.limits import ANSWER_BYTES
+from harness.sealed_lines import sealed_line, unsealed
 
 FILE_NAME = "answers"
 # JSON may write a byte of an answer with six.

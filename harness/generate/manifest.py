@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.config import Record, checked
-from harness.manifest import parsed_yaml, yaml_text
+from harness.yaml_records import parsed_yaml, yaml_text
 
 MANIFEST = "manifest.yaml"
 

@@ -23,11 +23,11 @@ from harness.generate.manifest import MANIFEST, GenerationManifest, manifest_bes
 from harness.generate.recipe import LoadedRecipe, Operator, Written
 from harness.generate.shards import LOCK, TextShards, clear_traces, differences
 from harness.limits import TEXT_BYTES
-from harness.manifest import digest_of, without_absolute_paths
 from harness.platform_info import library_versions
 from harness.progress import Progress
 from harness.quantities import size
 from harness.records import Doc, Passages
+from harness.yaml_records import digest_of, without_absolute_paths
 
 BLOCK_PASSAGES = 64
 """Passages of a task, in the order of their ids. Part of what fixes the batches, and so the texts: never an option."""

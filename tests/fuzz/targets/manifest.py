@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from harness.manifest import digest_of, read_manifest
+from harness.manifest import read_manifest
+from harness.yaml_records import digest_of
 
 SUFFIX = "manifest.yaml"
 
