@@ -14,8 +14,8 @@ from harness.errors import Finding, InvalidInput
 from harness.estimate import FIRST_SAMPLE, Estimate, Figure, Kind, spread
 from harness.journal import Journal
 from harness.manifest import run_file
+from harness.numbers import size
 from harness.prepared import Group, Prepared, prepared, request_depth
-from harness.quantities import size
 from harness.run import Replacing, another_run
 from harness.system import Context, Request, estimate_of
 from harness.tracks import Track

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from harness.quantities import amount, duration
+from harness.numbers import amount, duration
 
 Kind = Literal["resumed", "work", "time", "disk", "memory"]
 

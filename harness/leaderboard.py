@@ -14,10 +14,10 @@ from harness.card import Card
 from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
 from harness.config import Record, checked
 from harness.errors import InvalidInput, WrongUsage
-from harness.figures import percent
 from harness.limits import RESULT_BYTES
 from harness.manifest import Manifest
 from harness.migrations import CURRENT, migrated
+from harness.numbers import percent
 from harness.provenance import Execution, Git, Hardware, Software
 from harness.reading import parse_json, read_bytes
 from harness.reproductions import Reproduced, Reproduction, standing_of

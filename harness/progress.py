@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from harness.quantities import amount, duration
+from harness.numbers import amount, duration
 
 Clock = Callable[[], float]
 

@@ -25,7 +25,7 @@ from typing import IO, Any, cast
 
 import yaml
 
-from harness import quantities
+from harness import numbers
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.limits import NESTING, WHOLE_NUMBER
 
@@ -57,7 +57,7 @@ def read_lines(path: Path, limit: int, line_limit: int) -> Iterator[tuple[int, b
                 raise too_large(path, limit)
             line = line.removesuffix(b"\n")
             if len(line) > line_limit:
-                place, most = f"{path.name}:{number}", f"at most {quantities.size(line_limit)}"
+                place, most = f"{path.name}:{number}", f"at most {numbers.size(line_limit)}"
                 raise InvalidInput(f"{path} cannot be read", [Finding("error", place, "the line is too long", most)])
             yield number, line
 
@@ -152,7 +152,7 @@ def error_text(error: Exception) -> str:
 
 def too_large(path: Path, limit: int) -> InvalidInput:
     finding = Finding(
-        "error", path.name, "too large", f"at most {quantities.size(limit)}, decompressed", "split or shorten it"
+        "error", path.name, "too large", f"at most {numbers.size(limit)}, decompressed", "split or shorten it"
     )
     return InvalidInput(f"{path} cannot be read", [finding])
 

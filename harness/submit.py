@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import quantities
+from harness import numbers
 from harness.card import CARD_FILE, Card, LoadedCard, card_names, load_card
 from harness.collections.view import load
 from harness.config import checked, read_toml
@@ -211,7 +211,7 @@ def _copy_own_files(loaded: LoadedCard, staged: Path, consent: Consent) -> list[
         size = path.stat().st_size
         name = path.relative_to(folder)
         if size > MAX_OWN_BYTES:
-            left_out.append(f"{name} ({quantities.size(size)}) is not copied: publish it, and let the card name it")
+            left_out.append(f"{name} ({numbers.size(size)}) is not copied: publish it, and let the card name it")
         elif files.setdefault(name, path) != path:
             raise InvalidInput(f"{card} would be copied as {name}, and the run depends on another {name} beside it")
     sources = _own_sources(staged)
@@ -245,7 +245,7 @@ def _check_sources(loaded: LoadedCard, names: Iterable[str]) -> None:
             findings.append(Finding("error", name, "a source file outside the card's folder", "", mend))
         elif (size := (loaded.folder / name).stat().st_size) > MAX_OWN_BYTES:
             findings.append(
-                Finding("error", name, quantities.size(size), f"source files up to {quantities.size(MAX_OWN_BYTES)}")
+                Finding("error", name, numbers.size(size), f"source files up to {numbers.size(MAX_OWN_BYTES)}")
             )
     if findings:
         raise InvalidInput(f"card {loaded.card.name} cannot be submitted: nobody could run it", findings)

@@ -25,8 +25,8 @@ from harness.exports.bibtex import to_bibtex
 from harness.exports.csv import HEADER, to_csv
 from harness.exports.json import SCHEMA_FILE, schema, to_json
 from harness.exports.markdown import to_markdown
-from harness.figures import percent
 from harness.leaderboard import Leaderboard, columns_of, read_leaderboard
+from harness.numbers import percent
 from harness.withdrawal import Withdrawal
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ from test_site_table import tables_of
 
 from harness.compare.chosen import chosen_pair
 from harness.compare.records import MACRO, read_comparison
-from harness.figures import percent, probability
+from harness.numbers import percent, probability
 from harness.site.environment import signed
 
 

@@ -13,8 +13,8 @@ from lxml import html
 from site_pages import HOSTILE_CARD, PAPER, Pages, go, opened, served
 
 from harness.compare.records import MACRO
-from harness.figures import percent
 from harness.leaderboard import columns_of
+from harness.numbers import percent
 from harness.published import load_published
 from harness.site import render
 from harness.site.environment import printed

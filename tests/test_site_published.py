@@ -10,7 +10,7 @@ from site_pages import Pages, go, make, once, opened, pages_in, write_collection
 
 from harness.card import load_card
 from harness.compare.records import MACRO
-from harness.figures import percent
+from harness.numbers import percent
 from harness.published import load_published
 from harness.site.environment import printed
 from harness.tracks import load_track

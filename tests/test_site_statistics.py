@@ -19,7 +19,7 @@ from harness.compare.stratified import macro_t
 from harness.compare.subsets import SubsetStatistics, forms, subset_statistics
 from harness.compare.units import tabulate
 from harness.errors import InvalidInput
-from harness.figures import percent, probability
+from harness.numbers import percent, probability
 from harness.score import ScoreFile
 from harness.site.packing import packed
 

@@ -13,8 +13,8 @@ from harness.compare.chosen import chosen_pair
 from harness.compare.projections import p_values
 from harness.compare.records import MACRO
 from harness.compare.units import UnitTable, tabulate
-from harness.figures import percent, probability
 from harness.languages import language
+from harness.numbers import percent, probability
 
 
 def address(page: Any) -> str:

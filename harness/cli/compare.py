@@ -37,7 +37,7 @@ def compare(
 ) -> None:
     """Test every system of a track against its baseline and write runs/TRACK/comparison.json."""
     from harness.compare.pair_report import pair_report
-    from harness.figures import probability
+    from harness.numbers import probability
     from harness.pipeline import COMPARISON, compare_all, score_all, standing_scores
     from harness.tracks import load_track
 
@@ -70,7 +70,7 @@ def compare(
 
 
 def _show_pair(lines: Iterable[PairLine], pair: tuple[str, str], as_json: bool) -> None:
-    from harness.figures import percent, probability
+    from harness.numbers import percent, probability
 
     found = list(lines)
     if as_json:
@@ -95,7 +95,7 @@ def _show_pair(lines: Iterable[PairLine], pair: tuple[str, str], as_json: bool) 
 def _lines(comparison: Comparison) -> Iterator[str]:
     """How it was tested, and every planned test."""
     from harness.compare.records import MACRO
-    from harness.figures import percent, probability
+    from harness.numbers import percent, probability
 
     yield f"{comparison.test}; unit: {comparison.unit}; B = {comparison.resamples:,}; baseline: {comparison.baseline}"
     smallest: dict[str, float] = {}

@@ -9,7 +9,7 @@ import typer
 
 from harness.cli.console import Json, print_json, say
 from harness.errors import InvalidInput, WrongUsage
-from harness.figures import percent
+from harness.numbers import percent
 
 if TYPE_CHECKING:
     from harness.diff import RunDifference

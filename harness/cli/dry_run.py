@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.console import print_json, say
 from harness.errors import WrongUsage
-from harness.quantities import duration, size
+from harness.numbers import duration, size
 
 if TYPE_CHECKING:
     from harness.dry_run import Disk, Plan, Store

@@ -19,8 +19,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Show one run: scores by language and measure, warnings, and what made it."""
-    from harness.figures import percent
     from harness.manifest import read_manifest
+    from harness.numbers import percent
     from harness.score import score_system
     from harness.tracks import load_track_of
     from harness.withdrawal import read_withdrawal

@@ -11,7 +11,7 @@ from harness import progress
 from harness.cli.console import Json, note, print_error, print_json, say
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage, XdrError
-from harness.figures import percent
+from harness.numbers import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

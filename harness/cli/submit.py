@@ -12,7 +12,7 @@ from harness.cli.console import Runs, note, print_findings, say
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.commands import DEFAULT_RUNS, Commands
 from harness.errors import WrongUsage
-from harness.figures import percent
+from harness.numbers import percent
 
 
 @with_operator_options

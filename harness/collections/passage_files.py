@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from harness.collections.docstore import SourceRecord
 from harness.limits import LINE_BYTES
-from harness.quantities import size
+from harness.numbers import size
 from harness.reading import parse_json
 from harness.records import Doc
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from harness.compare.records import MACRO
-from harness.figures import percent
 from harness.leaderboard import Leaderboard, Row
+from harness.numbers import percent
 
 FOLDER_NAME = "badges"
 Status = Literal["published", "submitted", "reproduced"]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.figures import DASH, percent
 from harness.leaderboard import Cell, Leaderboard, best_of, columns_of, leads
+from harness.numbers import DASH, percent
 from harness.withdrawal import Withdrawal
 
 CORRECTIONS = {

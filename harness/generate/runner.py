@@ -23,9 +23,9 @@ from harness.generate.manifest import MANIFEST, GenerationManifest, manifest_bes
 from harness.generate.recipe import LoadedRecipe, Operator, Written
 from harness.generate.shards import LOCK, TextShards, clear_traces, differences
 from harness.limits import TEXT_BYTES
+from harness.numbers import size
 from harness.platform_info import library_versions
 from harness.progress import Progress
-from harness.quantities import size
 from harness.records import Doc, Passages
 from harness.yaml_records import digest_of, without_absolute_paths
 

@@ -9,10 +9,9 @@ import jinja2
 
 from harness.compare.records import MACRO, Bounds
 from harness.exports.table import mark_of
-from harness.figures import percent, probability
 from harness.languages import language
 from harness.leaderboard import Cell, leads
-from harness.quantities import duration, size
+from harness.numbers import duration, percent, probability, size
 from harness.visible import visible_lines
 
 HEAT_STEPS = 20

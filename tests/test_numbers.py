@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.figures import DASH, percent
+from harness.numbers import DASH, percent
 
 
 def by_hand(hits: int, count: int, digits: int) -> str:
