@@ -27,23 +27,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from differences import Change, Entry, Tree, changes_between, content_of, forked_at, moved, tree_of
 
 from harness.compare import Comparison
-from harness.consent import Consent
+from harness.adapters.consent import Consent
 from harness.errors import XdrError
-from harness.exports.markdown import to_markdown
-from harness.files import cache_home, write_text
-from harness.freshness import stale_tables
-from harness.leaderboard import Leaderboard
-from harness.manifest import FILE_NAME, read_manifest
-from harness.pipeline import build_leaderboard, compare_all, score_all
-from harness.reproduce import OWN_FILES, reproduce
-from harness.reproductions import FOLDER as RECORDS
-from harness.reproductions import write_reproduction
-from harness.row_check import row_findings
-from harness.runs import read_run
-from harness.site import render
-from harness.system import Context
+from harness.leaderboard.exports.markdown import to_markdown
+from harness.files.writing import cache_home, write_text
+from harness.leaderboard.freshness import stale_tables
+from harness.leaderboard.table import Leaderboard
+from harness.runs.manifest import FILE_NAME, read_manifest
+from harness.leaderboard.pipeline import build_leaderboard, compare_all, score_all
+from harness.submissions.reproduce import OWN_FILES, reproduce
+from harness.submissions.reproductions import FOLDER as RECORDS
+from harness.submissions.reproductions import write_reproduction
+from harness.submissions.row_check import row_findings
+from harness.runs.trec import read_run
+from harness.leaderboard.site import render
+from harness.adapters.contract import Context
 from harness.tracks import Track, load_track, track_names
-from harness.withdrawal import FILE_NAME as WITHDRAWN
+from harness.runs.withdrawal import FILE_NAME as WITHDRAWN
 
 RUNS = Path("runs")
 SCORES = "scores.parquet"

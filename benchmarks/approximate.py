@@ -22,6 +22,7 @@ import numpy as np
 from encoding import texts_of
 from figures import give
 
+from harness.compute.platform import cpu_model
 from harness.dense.approximate import ApproximateIndex, approximate_search, built_index
 from harness.dense.encoder import Encoder
 from harness.dense.encoding import Limits, blocks_of, encode_texts
@@ -29,8 +30,7 @@ from harness.dense.loading import EncoderSettings
 from harness.dense.roles import Role
 from harness.dense.search import Tiles, exact_search
 from harness.dense.store import VectorStore
-from harness.platform_info import cpu_model
-from harness.sources import package_root
+from harness.files.package import package_root
 
 WORDS, APART = 100, 20
 INDEXES = (

@@ -21,14 +21,14 @@ import numpy as np
 from encoding import LENGTHS, TOKEN_BUDGET, make_model, texts_of
 from figures import give
 
+from harness.compute.engine import LocalEngine
+from harness.compute.platform import cpu_model
 from harness.dense.encoding import blocks_of
 from harness.dense.fusion import FusionSettings
 from harness.dense.jobs import EncodingJob, TextBlock, ToFuse, encoded_by, opened_model, searched_by
 from harness.dense.loading import EncoderSettings
 from harness.dense.roles import Role
 from harness.dense.store import VectorStore
-from harness.engine import LocalEngine
-from harness.platform_info import cpu_model
 
 QUERIES = 2_110
 DEPTH = 500

@@ -16,7 +16,7 @@ import exact_search
 import store
 from table import Row, print_table
 
-from harness.platform_info import cpu_model, library_versions
+from harness.compute.platform import cpu_model, library_versions
 
 
 def measured(sizes: argparse.Namespace) -> list[dict[str, object]]:

@@ -22,17 +22,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from harness.agreement import ranking_agreement, root_mean_square_error
-from harness.card import LoadedCard, load_card
+from harness.adapters.card import LoadedCard, load_card
+from harness.adapters.contract import Context
 from harness.collections.export import export_collection
-from harness.manifest import read_manifest
-from harness.reproduce import RunAtHand
-from harness.run import run_system
-from harness.score import score_system
-from harness.system import Context
+from harness.runs.execute import run_system
+from harness.runs.manifest import read_manifest
+from harness.runs.score import score_system
+from harness.submissions.agreement import ranking_agreement, root_mean_square_error
+from harness.submissions.reproduce import RunAtHand
 from harness.tracks import Track, load_track
 
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "helpers"))
 import tiny_models
 
 TRACK = load_track("mini")

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.collections.docstore import Indexing, open_docs
-from harness.collections.passage_files import DprTsv
+from harness.collections.formats.passage_files import DprTsv
+from harness.collections.storage.docstore import Indexing, open_docs
 
 BLOCK = 4096
 LOOKUPS = 100_000

@@ -24,7 +24,7 @@ import numpy as np
 from table import Row, print_table
 from timing import shortest
 
-from harness.collections.folder import Folder
+from harness.collections.formats.folder import Folder
 from harness.collections.mini import GENERATED, HOME
 from harness.dense.encoder import Encoder
 from harness.dense.encoding import Limits, encode_texts

@@ -24,7 +24,7 @@ from encoding import texts_of
 from figures import give
 
 from harness.collections.xor_tydi import LANGUAGES
-from harness.platform_info import cpu_model
+from harness.compute.platform import cpu_model
 
 WORDS = 100
 TRACK = """

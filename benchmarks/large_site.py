@@ -22,14 +22,14 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.card import Card
+from harness.adapters.card import Card
 from harness.collections.view import load
 from harness.compare.records import MACRO, Bounds, Standing
-from harness.files import write_text
-from harness.leaderboard import Cell, Column, Leaderboard, Row
-from harness.score import ScoreFile
-from harness.site.evidence import HEAD, Site, pools_of, slug, write_questions
-from harness.site.render import write_pages
+from harness.files.writing import write_text
+from harness.leaderboard.site.evidence import HEAD, Site, pools_of, slug, write_questions
+from harness.leaderboard.site.render import write_pages
+from harness.leaderboard.table import Cell, Column, Leaderboard, Row
+from harness.runs.score import ScoreFile
 from harness.tracks import Track, load_track
 
 LANGUAGES = ("ar", "bn", "de", "en", "es", "fi", "hi", "ja", "ko", "ru", "te", "zh", "fa", "fr", "sw", "th")

@@ -24,12 +24,12 @@ from typing import Any
 import ir_measures
 
 from harness.errors import WrongUsage
-from harness.files import write_text
+from harness.files.writing import write_text
 from harness.measures import Judged, parse, score_all
 from harness.measures.from_qrels import FromQrels
 from harness.measures.names import provider_of
 from harness.records import Query
-from harness.runs import Expected, read_run
+from harness.runs.trec import Expected, read_run
 
 BEGIN, END = "<!-- written by benchmarks/provider_measures.py -->", "<!-- end -->"
 NEAR = 1e-12
@@ -135,7 +135,7 @@ def random_case(seed: int, folder: Path) -> Case:
 
 def cases_of_mini(root: Path, systems: Sequence[str] = ()) -> Iterator[Case]:
     """The recorded runs of the embedded track, of some systems or of all."""
-    from harness.score import judged_part
+    from harness.runs.score import judged_part
     from harness.tracks import load_track
 
     track = load_track("mini")

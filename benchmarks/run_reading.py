@@ -23,7 +23,7 @@ _PREPARE = {
     "ours": f"""
 from pathlib import Path
 import pyarrow.compute, pyarrow.csv
-from harness.runs import Expected, read_run
+from harness.runs.trec import Expected, read_run
 expected = Expected([f"q{{n}}" for n in range(lines // {_DEPTH})], frozenset(map(str, range({_COLLECTION}))), {_DEPTH})
 read = lambda: read_run(Path(path), expected)
 """,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.config import Record
+from harness.adapters.contract import Context, Request
+from harness.files.toml_records import Record
 from harness.records import Ranking
-from harness.system import Context, Request
 
 
 class Sampling:

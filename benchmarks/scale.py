@@ -26,8 +26,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from figures import give
 
+from harness.compute.platform import cpu_model, library_versions
 from harness.dense.encoding import blocks_of
-from harness.platform_info import cpu_model, library_versions
 
 DIMENSIONS = 768
 SHARD_BYTES = 1 << 30

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.files import write_text
+from harness.files.writing import write_text
 
 FULL = 18_200_000
 Figures = dict[str, Any]

@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from table import Row, print_table
 
-from harness.platform_info import cpu_model, library_versions
+from harness.compute.platform import cpu_model, library_versions
 
 SIZES = {
     "token_recall": {"queries": 2_110},

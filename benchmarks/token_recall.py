@@ -33,7 +33,7 @@ from pathlib import Path
 import ir_datasets
 from table import Row, print_table
 
-from harness.collections.folder import Folder
+from harness.collections.formats.folder import Folder
 from harness.collections.handlers import AnswerStrings, Docs, Queries
 from harness.collections.mini import HOME
 from harness.collections.view import Collection
@@ -41,7 +41,7 @@ from harness.collections.xor_tydi import LANGUAGES
 from harness.measures import Judged, parse, score_all
 from harness.records import Answers, Doc, Query
 
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "helpers"))
 from xor_reference import hit, nltk_word_tokenize
 
 QUERIES = 2_110

@@ -22,7 +22,7 @@ from validity_studies.hits import coverage_near_the_ends, rare_discordance, what
 from validity_studies.pairs import all_pairs_power, family_wise_error
 from validity_studies.tests_and_intervals import STUDIES, Plan, Table
 
-from harness.files import write_text
+from harness.files.writing import write_text
 
 ALL = (
     family_wise_error,

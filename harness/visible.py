@@ -1,7 +1,7 @@
 """Text of strangers, made safe to show: what steers a terminal, forges a line or cannot be seen is written as its code.
 
 Ids, titles, fields of cards and answers of servers come from anybody. Whoever prints or renders one passes it through
-``visible``; the commands do so in one place, ``harness.cli.console``, the pages in ``harness.site.environment``.
+``visible``; the commands do so in one place, ``harness.cli.console``, the pages in ``harness.leaderboard.site.environment``.
 """
 
 from __future__ import annotations

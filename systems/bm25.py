@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from harness import progress
-from harness.config import Record
+from harness.adapters.contract import Context, Request
+from harness.adapters.estimate import Estimate, Figure, Timing, timed_on_sample
+from harness.compute.platform import peak_memory_bytes
 from harness.errors import InvalidInput
-from harness.estimate import Estimate, Figure, Timing, timed_on_sample
+from harness.files.toml_records import Record
 from harness.order import top_documents
-from harness.platform_info import peak_memory_bytes
 from harness.records import Doc, Query, Ranking
-from harness.system import Context, Request
 from systems.segmentation import BIGRAMS, SEGMENTATION_VERSION, UNSPACED, Segmenter, without_segmenter
 
 _LARGEST_SAMPLE = 20_000

@@ -3,8 +3,8 @@
     docs.jsonl     {"doc_id": ..., "title": ..., "text": ...}
     queries.jsonl  {"query_id": ..., "text": ..., "lang": ...}
 
-Where bubblewrap works, the command runs as ``harness/sandbox.py`` says: no network, nothing of the machine but the system's
-programs, the files that are part of the run's digests in ``/card``, and the current folder ``/request``, which it may
+Where bubblewrap works, the command runs as ``harness/adapters/box/sandbox.py`` says: no network, nothing of the machine but the
+system's programs, the files that are part of the run's digests in ``/card``, and the current folder ``/request``, which it may
 write. Elsewhere it has its limits and a clean environment only. The manifest says in
 ``isolation`` what was in force: ``bwrap, seccomp, process limit``, say, or ``none``.
 """
@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 from pydantic import Field, ValidationInfo, model_validator
 
-from harness import progress, sandbox
-from harness.config import Record, read_toml
+from harness import progress
+from harness.adapters.box import sandbox
+from harness.adapters.contract import Context, Request
 from harness.errors import InvalidInput
-from harness.files import atomic_write, explained_write_errors
+from harness.files.toml_records import Record, read_toml
+from harness.files.writing import atomic_write, explained_write_errors
 from harness.records import Ranking
-from harness.runs import Expected, Ranked, read_output
-from harness.system import Context, Request
+from harness.runs.trec import Expected, Ranked, read_output
 
 _DOCS, _QUERIES = "docs.jsonl", "queries.jsonl"
 _WEEK_SECONDS = 7 * 24 * 3600

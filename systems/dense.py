@@ -17,8 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
-from harness.config import Record
-from harness.consent import PinnedModel
+from harness.adapters.consent import PinnedModel
+from harness.adapters.contract import Context, Pin, Request
+from harness.adapters.estimate import Estimate, Figure
+from harness.compute.engine import Engine, opened_engine
+from harness.compute.platform import library_versions
 from harness.dense.approximate import (
     INDEX_VERSION,
     RECALL_QUERIES,
@@ -45,14 +48,11 @@ from harness.dense.roles import Role, Use
 from harness.dense.search import QUERY_TILE, SEARCH_VERSION
 from harness.dense.store import NotFinite, VectorStore, rows_left_in
 from harness.dense.truncation import Cut, Truncation, cut_of
-from harness.engine import Engine, opened_engine
 from harness.errors import InvalidInput
-from harness.estimate import Estimate, Figure
-from harness.files import exclusive, sha256_of_tree
-from harness.platform_info import library_versions
+from harness.files.toml_records import Record
+from harness.files.writing import exclusive, sha256_of_tree
+from harness.files.yaml_records import digest_of
 from harness.records import Doc, Passages, Ranking
-from harness.system import Context, Pin, Request
-from harness.yaml_records import digest_of
 
 _LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
 _QUERIES_PER_PASS = 4 * QUERY_TILE

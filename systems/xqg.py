@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from harness.adapters.contract import Context, Pin, Request
+from harness.adapters.estimate import FIRST_SAMPLE, Estimate, Figure, spread
 from harness.dense.fusion import FUSION_VERSION, FusionSettings, check_counts
 from harness.dense.jobs import TextBlock, ToFuse
 from harness.dense.roles import Role
 from harness.dense.store import VectorStore
 from harness.errors import InvalidInput
-from harness.estimate import FIRST_SAMPLE, Estimate, Figure, spread
-from harness.files import sha256_of_file
-from harness.generate.augmented import ChosenTexts
-from harness.generate.texts import Choice, by_document, generated_file, generated_input, read_generated
+from harness.files.writing import sha256_of_file
 from harness.languages import LanguageTag
+from harness.recipes.generate.augmented import ChosenTexts
+from harness.recipes.generate.texts import Choice, by_document, generated_file, generated_input, read_generated
 from harness.records import Doc, Passages
-from harness.system import Context, Pin, Request
 from systems.dense import Dense, Opened
 
 

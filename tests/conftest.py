@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +18,7 @@ from harness.tracks import load_track
 settings.register_profile("deterministic", deadline=None, derandomize=True)
 settings.load_profile("deterministic")
 
-# Tests run the validity studies small, and take their second implementations as references.
-sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
-
-
-IN_ONE_WORKER = frozenset({"tests/test_ray.py", "tests/test_one_process.py"})
+IN_ONE_WORKER = frozenset({"tests/compute/test_ray.py", "tests/adapters/test_one_process.py"})
 """Files whose tests share what takes long to make."""
 
 
@@ -92,7 +87,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def imported_data(real_data: Path, xdr_home: Path) -> Path:
     """The cache after ``xdr data import`` of the real data; returns where the files lie."""
-    from harness.collections.pinned import import_folder
+    from harness.collections.storage.pinned import import_folder
 
     imported = import_folder(real_data)
     assert imported.copied, f"XDR_TEST_DATA={real_data} holds no known data file"

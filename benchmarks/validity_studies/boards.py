@@ -184,9 +184,9 @@ def recorded(runs: Path) -> list[Board]:
     """
     from harness.compare.estimates import table_of
     from harness.compare.records import MACRO
-    from harness.score import read_scores
+    from harness.runs.score import read_scores
     from harness.tracks import load_track
-    from harness.units import units_of
+    from harness.tracks.units import units_of
 
     track = load_track(runs.name)
     # Units as the track declares them today, whatever they were when the scores were recorded.

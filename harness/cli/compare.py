@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import Json, Runs, note, note_corrections, print_json, say
-from harness.commands import DEFAULT_RUNS
 from harness.errors import WrongUsage, unknown_name
+from harness.runs.commands import DEFAULT_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,8 +37,8 @@ def compare(
 ) -> None:
     """Test every system of a track against its baseline and write runs/TRACK/comparison.json."""
     from harness.compare.pair_report import pair_report
+    from harness.leaderboard.pipeline import COMPARISON, compare_all, score_all, standing_scores
     from harness.numbers import probability
-    from harness.pipeline import COMPARISON, compare_all, score_all, standing_scores
     from harness.tracks import load_track
 
     if test not in _TESTS:

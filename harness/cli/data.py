@@ -19,7 +19,7 @@ Names = Annotated[list[str] | None, typer.Argument(help="Files or groups (xquad,
 @app.command("list")
 def list_(names: Names = None, as_json: Json = False) -> None:
     """List the data files that are known, and whether they are in the cache."""
-    from harness.collections import pinned
+    from harness.collections.storage import pinned
 
     rows = [
         {"name": f.name, "state": pinned.state(f), "licence": f.licence, "size": f.size}
@@ -36,7 +36,7 @@ def list_(names: Names = None, as_json: Json = False) -> None:
 @app.command()
 def fetch(names: Names = None) -> None:
     """Download data files into the cache; their hashes are checked."""
-    from harness.collections import pinned
+    from harness.collections.storage import pinned
 
     if not names:
         raise WrongUsage(f"say what to fetch: {', '.join(sorted({f.group for f in pinned.pinned_files().values()}))}")
@@ -58,7 +58,7 @@ def import_(
     folder: Annotated[Path, typer.Argument(help="A folder with copies of the files, under any names.")],
 ) -> None:
     """Copy the known data files found below a folder into the cache, recognised by their hashes."""
-    from harness.collections import pinned
+    from harness.collections.storage import pinned
 
     result = pinned.import_folder(folder)
     for name in result.copied:
@@ -72,7 +72,7 @@ def import_(
 @app.command()
 def verify(names: Names = None) -> None:
     """Check the hashes of all data files in the cache."""
-    from harness.collections import pinned
+    from harness.collections.storage import pinned
 
     states = {file.name: pinned.state(file) for file in pinned.select(names or [])}
     damaged = [name for name, found in states.items() if found == "damaged"]
@@ -105,7 +105,7 @@ def overlap(
     as_json: Json = False,
 ) -> None:
     """List training questions that equal a track's questions or nearly do; exits 1 when there are any."""
-    from harness.overlap import overlap_with_track
+    from harness.recipes.overlap import overlap_with_track
 
     found = overlap_with_track(train_file, track)
     if as_json:

@@ -12,7 +12,7 @@ from harness.errors import InvalidInput, WrongUsage
 from harness.numbers import percent
 
 if TYPE_CHECKING:
-    from harness.diff import RunDifference
+    from harness.submissions.diff import RunDifference
 
 _QUERIES_SHOWN = 10
 
@@ -24,8 +24,8 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Compare two runs of one track: manifests, rankings, scores. Exits 0 when they rank alike, 1 when they do not."""
-    from harness.diff import diff_runs
-    from harness.manifest import read_manifest
+    from harness.runs.manifest import read_manifest
+    from harness.submissions.diff import diff_runs
     from harness.tracks import load_track_of
 
     for folder in (one, two):
@@ -47,8 +47,8 @@ def diff(
 
 
 def _print(found: RunDifference, primary: str) -> None:
-    from harness.agreement import unranked
-    from harness.changes import described
+    from harness.submissions.agreement import unranked
+    from harness.submissions.changes import described
 
     say("manifests, the likeliest cause of different rankings first:")
     for line in described(found.manifest) or ["no differences"]:

@@ -13,10 +13,10 @@ from harness.errors import WrongUsage
 from harness.numbers import duration, size
 
 if TYPE_CHECKING:
-    from harness.dry_run import Disk, Plan, Store
-    from harness.estimate import Figure
-    from harness.intended import Intended
-    from harness.system import Context
+    from harness.adapters.contract import Context
+    from harness.adapters.estimate import Figure
+    from harness.runs.dry_run import Disk, Plan, Store
+    from harness.runs.intended import Intended
     from harness.tracks import Track
 
 DryRun = Annotated[
@@ -34,7 +34,7 @@ def check_options(dry_run: bool, as_json: bool) -> None:
 
 def show_plans(track: Track, intended: Sequence[Intended], runs: Path, context: Context, as_json: bool) -> None:
     """Print the plans. Raises ``InvalidInput``, after that, where a disk cannot hold them."""
-    from harness.dry_run import check_disks, disks, plan_of, stores, totals
+    from harness.runs.dry_run import check_disks, disks, plan_of, stores, totals
 
     plans = [plan_of(track, one.card, runs, context, replacing=one.replacing or "nothing") for one in intended]
     found, kept = disks(plans, context.cache, runs), stores(plans, context)
@@ -80,7 +80,7 @@ def _summed(figures: Sequence[Figure]) -> list[Figure]:
 
 
 def _totals(plans: Sequence[Plan], kept: Sequence[Store], found: Sequence[Disk]) -> Iterator[str]:
-    from harness.dry_run import totals
+    from harness.runs.dry_run import totals
 
     unknown = [plan.system for plan in plans if plan.unknown]
     more = f", and what is unknown of {', '.join(unknown)}" if unknown else ""

@@ -85,8 +85,8 @@ def _check_fits(source: Path, file_format: str) -> None:
 
 
 def _export_run(source: Path, output: Path, track: str, questions: Path | None) -> None:
+    from harness.runs.xor_retrieve import export_predictions, export_questions
     from harness.tracks import load_track_of
-    from harness.xor_retrieve import export_predictions, export_questions
 
     loaded = load_track_of(source, source.resolve().parent.name, track)
     note(f"{output}: {export_predictions(loaded, source, output)} questions")
@@ -95,10 +95,10 @@ def _export_run(source: Path, output: Path, track: str, questions: Path | None) 
 
 
 def _export_leaderboard(source: Path, output: Path | None, file_format: str) -> None:
-    from harness.exports import BADGES, FORMATS, is_own_leaderboard, to_badges
-    from harness.files import write_text
-    from harness.leaderboard import FILE_NAME, read_leaderboard
-    from harness.snapshots import SUMS, damage_of
+    from harness.files.writing import write_text
+    from harness.leaderboard.exports import BADGES, FORMATS, is_own_leaderboard, to_badges
+    from harness.leaderboard.snapshots import SUMS, damage_of
+    from harness.leaderboard.table import FILE_NAME, read_leaderboard
 
     board = read_leaderboard(source)
     if (source / SUMS).is_file():

@@ -31,13 +31,13 @@ def generate(
     operator: Operator,
 ) -> None:
     """Generate texts for passages. What a killed command had finished is kept; the texts do not depend on the options."""
-    from harness.consent import NOTHING
+    from harness.adapters.consent import NOTHING
+    from harness.compute.engine import opened_engine
     from harness.dense.encoder import resolved_device
-    from harness.engine import opened_engine
     from harness.errors import WrongUsage
-    from harness.generate import recipe as recipes
-    from harness.generate.runner import generate as generate_texts
-    from harness.generate.runner import job_of
+    from harness.recipes.generate import recipe as recipes
+    from harness.recipes.generate.runner import generate as generate_texts
+    from harness.recipes.generate.runner import job_of
 
     context = operator.context(NOTHING)
     job = job_of(collection, recipes.load_recipe(recipe), out)

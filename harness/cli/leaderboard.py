@@ -20,15 +20,15 @@ from harness.cli.console import (
 )
 from harness.cli.dry_run import DryRun, DryRunJson, check_options, show_plans
 from harness.cli.operator_options import Operator, with_operator_options
-from harness.commands import DEFAULT_RUNS
 from harness.errors import WrongUsage
+from harness.runs.commands import DEFAULT_RUNS
 
 if TYPE_CHECKING:
+    from harness.adapters.contract import Context
     from harness.compare import Comparison
-    from harness.intended import Intended
-    from harness.leaderboard import Leaderboard
-    from harness.score import ScoreFile
-    from harness.system import Context
+    from harness.leaderboard.table import Leaderboard
+    from harness.runs.intended import Intended
+    from harness.runs.score import ScoreFile
     from harness.tracks import Track
 
 
@@ -58,16 +58,16 @@ def leaderboard(
     operator: Operator,
 ) -> None:
     """Make a track's leaderboard: run what is missing, score, compare, render the pages."""
-    from harness.card import load_card
-    from harness.intended import Wishes, intentions
-    from harness.manifest import FILE_NAME as MANIFEST
-    from harness.pipeline import build_leaderboard, check_definitions, compare_all, score_all
-    from harness.preflight import check_inputs, check_space
-    from harness.prepared import run_folder
-    from harness.site import render
-    from harness.snapshots import check_name
-    from harness.track_check import check_track
+    from harness.adapters.card import load_card
+    from harness.leaderboard.pipeline import build_leaderboard, check_definitions, compare_all, score_all
+    from harness.leaderboard.site import render
+    from harness.leaderboard.snapshots import check_name
+    from harness.runs.intended import Wishes, intentions
+    from harness.runs.manifest import FILE_NAME as MANIFEST
+    from harness.runs.preflight import check_inputs, check_space
+    from harness.runs.prepared import run_folder
     from harness.tracks import load_track
+    from harness.tracks.check import check_track
 
     check_options(dry_run, as_json)
     if dry_run and (ablations or freeze):
@@ -99,7 +99,7 @@ def leaderboard(
     check_space(loaded, intended, runs, context)
     _run(loaded, intended, runs, context)
     if ablations:
-        from harness.ablations import measure_ablations
+        from harness.runs.ablations import measure_ablations
 
         measure_ablations(loaded, runs, context)
     scores = score_all(loaded, runs)
@@ -124,7 +124,7 @@ def _say_what_lacks(scores: Sequence[ScoreFile]) -> None:
 
 
 def _freeze(name: str, folder: Path, board: Leaderboard, comparison: Comparison, scores: Sequence[ScoreFile]) -> None:
-    from harness.snapshots import freeze
+    from harness.leaderboard.snapshots import freeze
 
     keys = {score.system: str(score.context["key"]) for score in scores}
     is_new = freeze(folder, name, board, comparison, keys)
@@ -132,7 +132,7 @@ def _freeze(name: str, folder: Path, board: Leaderboard, comparison: Comparison,
 
 
 def _run(track: Track, intended: Sequence[Intended], runs: Path, context: Context) -> None:
-    from harness.run import run_system
+    from harness.runs.execute import run_system
 
     for one in intended:
         name = one.card.card.name
@@ -152,7 +152,7 @@ def _best(board: Leaderboard, track: Track) -> str:
 
 
 def _check(track: Track, runs: Path) -> None:
-    from harness.freshness import stale_files
+    from harness.leaderboard.freshness import stale_files
 
     findings = stale_files(track, runs)
     print_findings(findings)

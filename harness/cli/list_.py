@@ -10,7 +10,7 @@ from harness.cli.console import Json, print_json, say
 from harness.errors import unknown_name
 
 if TYPE_CHECKING:
-    from harness.published import PublishedResult
+    from harness.leaderboard.published import PublishedResult
 
 _KINDS = ("tracks", "systems", "collections", "adapters", "measures", "published")
 
@@ -47,7 +47,7 @@ def _entries(kind: str) -> list[dict[str, Any]]:
 
         return [{"name": name, "about": load_track(name).title} for name in track_names()]
     if kind == "systems":
-        from harness.card import card_names, load_card
+        from harness.adapters.card import card_names, load_card
 
         return [{"name": name, "about": load_card(name).card.title} for name in card_names()]
     if kind == "collections":
@@ -60,11 +60,11 @@ def _entries(kind: str) -> list[dict[str, Any]]:
         ]
         return [{"name": name, "about": ""} for name in dataset_ids()] + others
     if kind == "adapters":
-        from harness.loading import adapter_names
+        from harness.adapters.loading import adapter_names
 
         return [{"name": name, "about": ""} for name in adapter_names()]
     if kind == "published":
-        from harness.published import load_published
+        from harness.leaderboard.published import load_published
 
         return [_published(result) for result in load_published()]
     return [

@@ -20,8 +20,8 @@ def new(
     ] = False,
 ) -> None:
     """Write a card, an adapter and its contract tests that work as they are, to be changed from there."""
-    from harness.commands import line
-    from harness.scaffold import write_scaffold
+    from harness.adapters.scaffold import write_scaffold
+    from harness.runs.commands import line
 
     target = folder or Path(name)
     if folder is None and target.exists() and not (target.is_dir() and not any(target.iterdir())):

@@ -25,9 +25,9 @@ from harness.cli.console import note
 from harness.errors import WrongUsage
 
 if TYPE_CHECKING:
-    from harness.card import LoadedCard
-    from harness.consent import Consent
-    from harness.system import Context
+    from harness.adapters.card import LoadedCard
+    from harness.adapters.consent import Consent
+    from harness.adapters.contract import Context
 
 Result = TypeVar("Result")
 
@@ -63,8 +63,8 @@ class Operator:
 
     def consent(self, cards: Sequence[LoadedCard] = ()) -> Consent:
         """The operator's consent, held against all cards before the first one runs. Raises ``WrongUsage``."""
-        from harness.consent import consent_of
-        from harness.sandbox import why_not
+        from harness.adapters.box.sandbox import why_not
+        from harness.adapters.consent import consent_of
 
         consent = consent_of(self.allow_code, self.trust_remote_code or ())
         for card in cards:
@@ -76,10 +76,10 @@ class Operator:
 
     def context(self, consent: Consent) -> Context:
         """Where and how systems run. Raises ``WrongUsage`` for an engine or a device that is not there."""
-        from harness.engine import check_engine
-        from harness.files import cache_home
+        from harness.adapters.contract import Context
+        from harness.compute.engine import check_engine
+        from harness.files.writing import cache_home
         from harness.progress import shown
-        from harness.system import Context
 
         check_engine(self.engine)
         _check_device(self.device)

@@ -19,11 +19,11 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Show one run: scores by language and measure, warnings, and what made it."""
-    from harness.manifest import read_manifest
     from harness.numbers import percent
-    from harness.score import score_system
+    from harness.runs.manifest import read_manifest
+    from harness.runs.score import score_system
+    from harness.runs.withdrawal import read_withdrawal
     from harness.tracks import load_track_of
-    from harness.withdrawal import read_withdrawal
 
     if not run.is_dir():
         raise WrongUsage(f"{run} is not a folder; give a run's folder, runs/TRACK/SYSTEM")

@@ -16,7 +16,7 @@ from harness.numbers import percent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.reproductions import Reproduction
+    from harness.submissions.reproductions import Reproduction
 
 
 @with_operator_options
@@ -35,10 +35,10 @@ def reproduce(
 
     The verdict is identical, same scores, equivalent or differs; exits 1 when any run differs or cannot be made.
     """
-    from harness.manifest import read_manifest
-    from harness.reproduce import reproduce as reproduce_run
-    from harness.reproductions import write_reproduction
-    from harness.requirements import pip_line
+    from harness.adapters.requirements import pip_line
+    from harness.runs.manifest import read_manifest
+    from harness.submissions.reproduce import reproduce as reproduce_run
+    from harness.submissions.reproductions import write_reproduction
     from harness.tracks import load_track_of
 
     consent = operator.consent()
@@ -81,8 +81,8 @@ def reproduce(
 
 
 def _folders(folder: Path) -> list[Path]:
-    from harness.manifest import FILE_NAME
-    from harness.staging import check_whole
+    from harness.runs.manifest import FILE_NAME
+    from harness.submissions.staging import check_whole
 
     check_whole(folder.resolve().parent)
     found = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}")) if folder.is_dir() else []
@@ -92,9 +92,9 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _print_one(record: Reproduction, primary: str, counts: Mapping[str, int]) -> None:
-    from harness.agreement import unranked
-    from harness.changes import described
-    from harness.reproductions import hints_of
+    from harness.submissions.agreement import unranked
+    from harness.submissions.changes import described
+    from harness.submissions.reproductions import hints_of
 
     say(f"{record.system} on {record.track.name}: {record.verdict} ({record.platform_in_words})")
     say(f"{'':<10}{'same rankings':>15}{'RBO':>9}{'tau':>9}{'RMSE':>9}   {primary}")

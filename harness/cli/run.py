@@ -9,7 +9,7 @@ import typer
 from harness.cli.console import Runs, note, note_remarks, print_findings
 from harness.cli.dry_run import DryRun, DryRunJson, check_options, show_plans
 from harness.cli.operator_options import Operator, with_operator_options
-from harness.commands import DEFAULT_RUNS
+from harness.runs.commands import DEFAULT_RUNS
 
 
 @with_operator_options
@@ -28,13 +28,13 @@ def run(
     operator: Operator,
 ) -> None:
     """Run systems on a track. What a killed run had finished is not done again; a recorded run is kept."""
-    from harness.card import load_card
-    from harness.intended import Wishes, intentions
-    from harness.pipeline import check_definitions
-    from harness.preflight import check_space
-    from harness.run import run_system
-    from harness.track_check import check_track
+    from harness.adapters.card import load_card
+    from harness.leaderboard.pipeline import check_definitions
+    from harness.runs.execute import run_system
+    from harness.runs.intended import Wishes, intentions
+    from harness.runs.preflight import check_space
     from harness.tracks import load_track
+    from harness.tracks.check import check_track
 
     check_options(dry_run, as_json)
     loaded_track = load_track(track)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import Json, Runs, note, note_corrections, print_findings, print_json
-from harness.commands import DEFAULT_RUNS
+from harness.runs.commands import DEFAULT_RUNS
 
 
 def score(
@@ -17,9 +17,9 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score the runs of a track and write their score files (runs/TRACK/SYSTEM/scores.parquet)."""
-    from harness.pipeline import score_all
-    from harness.track_check import check_track
+    from harness.leaderboard.pipeline import score_all
     from harness.tracks import load_track
+    from harness.tracks.check import check_track
 
     loaded = load_track(track)
     print_findings(check_track(loaded))

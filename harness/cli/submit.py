@@ -10,9 +10,9 @@ import typer
 
 from harness.cli.console import Runs, note, print_findings, say
 from harness.cli.operator_options import Operator, with_operator_options
-from harness.commands import DEFAULT_RUNS, Commands
 from harness.errors import WrongUsage
 from harness.numbers import percent
+from harness.runs.commands import DEFAULT_RUNS, Commands
 
 
 @with_operator_options
@@ -39,11 +39,11 @@ def submit(
     operator: Operator,
 ) -> None:
     """Validate, score and record a system's runs in runs/TRACK/SYSTEM, whole or not at all; says what to commit."""
-    from harness.card import load_card
-    from harness.manifest import read_manifest
-    from harness.submit import Target, submit_files, submit_system
-    from harness.track_check import check_track
+    from harness.adapters.card import load_card
+    from harness.runs.manifest import read_manifest
+    from harness.submissions.submit import Target, submit_files, submit_system
     from harness.tracks import load_track
+    from harness.tracks.check import check_track
 
     target = Target(load_track(track), runs, replace)
     print_findings(check_track(target.track))

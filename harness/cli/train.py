@@ -17,7 +17,7 @@ def train(
     ],
 ) -> None:
     """Train an encoder. Rows that overlap with evaluation questions are dropped and counted; the record says on what."""
-    from harness.train import train as train_recipe
+    from harness.recipes.train import train as train_recipe
 
     record = train_recipe(recipe, output, progress())
     pairs = sum(stage.pairs for stage in record.stages)

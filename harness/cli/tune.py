@@ -26,10 +26,10 @@ def tune(
     operator: Operator,
 ) -> None:
     """Run a card at every point of a grid, choose one by a declared rule, and write the table of scores."""
-    from harness.card import load_card
+    from harness.adapters.card import load_card
+    from harness.submissions.tune import RULES, as_markdown, parse_grid, write_tuning
+    from harness.submissions.tune import tune as tuned
     from harness.tracks import load_track
-    from harness.tune import RULES, as_markdown, parse_grid, write_tuning
-    from harness.tune import tune as tuned
 
     if rule not in RULES:
         raise unknown_name("rule", rule, RULES)

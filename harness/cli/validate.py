@@ -11,7 +11,7 @@ from harness.cli.console import note, print_findings
 from harness.errors import InvalidInput, WrongUsage, errors_of
 
 if TYPE_CHECKING:
-    from harness.runs import Run
+    from harness.runs.trec import Run
     from harness.tracks import Track
 
 
@@ -30,8 +30,8 @@ def validate(
     Of any run file its form; with --track and --part also whether its queries and documents are those of the part.
     Of a recorded row also its manifest, digests, scores and records; of a track's folder, runs/TRACK, all rows.
     """
-    from harness.manifest import FILE_NAME
-    from harness.staging import check_whole
+    from harness.runs.manifest import FILE_NAME
+    from harness.submissions.staging import check_whole
     from harness.tracks import load_track_of
 
     if not path.exists():
@@ -59,7 +59,7 @@ def validate(
 
 
 def _is_of_a_track(file: Path) -> bool:
-    from harness.manifest import FILE_NAME
+    from harness.runs.manifest import FILE_NAME
     from harness.tracks import track_names
 
     row = file.resolve().parent
@@ -68,7 +68,7 @@ def _is_of_a_track(file: Path) -> bool:
 
 def _validate_form(file: Path) -> None:
     """A run file of which nobody says what it is of: columns, numbers, duplicates, tags, ties, order."""
-    from harness.runs import read_run
+    from harness.runs.trec import read_run
 
     run, findings = read_run(file)
     print_findings(findings)
@@ -88,7 +88,7 @@ def _held(run: Run) -> str:
 
 def _is_valid(track: Track, row: Path) -> bool:
     """Whether a recorded row is in order; what is not, and what is worth knowing, is printed."""
-    from harness.row_check import row_findings
+    from harness.submissions.row_check import row_findings
 
     findings = row_findings(track, row)
     print_findings(findings, f"{row.name}: ")
@@ -99,8 +99,8 @@ def _is_valid(track: Track, row: Path) -> bool:
 
 def _validate_files(loaded: Track, path: Path, part: str) -> None:
     """Run files that no manifest describes."""
-    from harness.runs import read_run
-    from harness.score import expected_of, judged_part
+    from harness.runs.score import expected_of, judged_part
+    from harness.runs.trec import read_run
 
     if path.is_file() and not part:
         part = path.name.split(".")[0]

@@ -19,13 +19,13 @@ def withdraw(
     """Withdraw a row: write runs/TRACK/SYSTEM/withdrawn.toml. The row stays in the tables, without rank and tests."""
     import datetime
 
-    from harness.commands import Commands
-    from harness.config import checked
     from harness.errors import InvalidInput, WrongUsage
-    from harness.manifest import read_manifest
+    from harness.files.toml_records import checked
+    from harness.runs.commands import Commands
+    from harness.runs.manifest import read_manifest
+    from harness.runs.withdrawal import Withdrawal
+    from harness.runs.withdrawal import withdraw as write
     from harness.tracks import load_track_of
-    from harness.withdrawal import Withdrawal
-    from harness.withdrawal import withdraw as write
 
     manifest = read_manifest(run)
     loaded = load_track_of(run, manifest.track.name, track)

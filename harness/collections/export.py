@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.collections.view import Collection, load
-from harness.files import atomic_write
+from harness.files.writing import atomic_write
 
 
 def export_collection(dataset_id: str, folder: Path) -> dict[str, int]:

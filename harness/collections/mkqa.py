@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import ir_datasets
 
 from harness.collections import wikipedia
+from harness.collections.formats.json_rows import made_of_rows, text_of
 from harness.collections.handlers import AnswerStrings, Queries
-from harness.collections.pinned import verified_path
-from harness.collections.rows import made_of_rows, text_of
+from harness.collections.storage.pinned import verified_path
 from harness.errors import InvalidInput
 from harness.languages import canonical_language
 from harness.records import Answers, Query

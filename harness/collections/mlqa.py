@@ -13,9 +13,9 @@ from typing import Any
 
 import ir_datasets
 
-from harness.collections.archives import read_member
+from harness.collections.formats.archives import read_member
+from harness.collections.formats.squad import RELEVANCE, SquadFile, distinct, over_pool, parse_squad
 from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
-from harness.collections.squad import RELEVANCE, SquadFile, distinct, over_pool, parse_squad
 
 LANGUAGES = ("ar", "de", "en", "es", "hi", "vi", "zh")
 PATTERN = rf"^mlqa/({'|'.join(LANGUAGES)})(?:/({'|'.join(LANGUAGES)}))?(?:/(dev))?$"

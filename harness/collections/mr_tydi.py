@@ -14,16 +14,16 @@ from typing import Any
 
 import ir_datasets
 
-from harness.collections.archives import open_member, read_member
-from harness.collections.docstore import StoredDocs, open_docs
-from harness.collections.foreign import spool
+from harness.collections.formats.archives import open_member, read_member
+from harness.collections.formats.json_rows import made_of_rows, text_of
+from harness.collections.formats.passage_files import JsonLines
+from harness.collections.formats.qrels import parse_qrels
+from harness.collections.from_ir_datasets import spool
 from harness.collections.handlers import LargeDocs, Qrels, Queries
-from harness.collections.passage_files import JsonLines
-from harness.collections.pinned import data_home, verified_path
-from harness.collections.qrels import parse_qrels
-from harness.collections.rows import made_of_rows, text_of
+from harness.collections.storage.docstore import StoredDocs, open_docs
+from harness.collections.storage.pinned import data_home, verified_path
 from harness.errors import InvalidInput
-from harness.files import exclusive
+from harness.files.writing import exclusive
 from harness.records import Doc, Query
 
 _NAMES = {

@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 
 import ir_datasets
 
-from harness.collections.archives import read_member
+from harness.collections.formats.archives import read_member
 from harness.collections.handlers import Docs, Qrels, Queries
-from harness.collections.pinned import verified_path
+from harness.collections.storage.pinned import verified_path
 from harness.errors import Finding, InvalidInput
 from harness.records import Doc, Query
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import ir_datasets
 
+from harness.collections.formats.squad import RELEVANCE, SquadFile, distinct, over_pool, read_squad
 from harness.collections.handlers import Docs, Qrels, Queries
-from harness.collections.pinned import verified_path
-from harness.collections.squad import RELEVANCE, SquadFile, distinct, over_pool, read_squad
+from harness.collections.storage.pinned import verified_path
 
 LANGUAGES = ("ar", "bn", "en", "fi", "id", "ko", "ru", "sw", "te")
 PATTERN = rf"^tydiqa-goldp/({'|'.join(LANGUAGES)})$"

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from harness import progress
-from harness.collections import editable, foreign
-from harness.collections.digest import digest_of_records
+from harness.collections import editable, from_ir_datasets
 from harness.collections.references import References, look_through
 from harness.errors import Finding, InvalidInput, unknown_name
+from harness.files.record_digest import digest_of_records
 from harness.languages import same_language
 from harness.records import Digests, Doc, Passages, Query
 
@@ -63,7 +63,7 @@ class Collection:
         """Raises ``InvalidInput`` when the dataset has no passages, or they are not on this machine and cannot be fetched."""
         if not self._dataset.has_docs():
             raise InvalidInput(f"{self.dataset_id} has questions but no passages; choose a collection with passages")
-        with foreign.reading(self.dataset_id):
+        with from_ir_datasets.reading(self.dataset_id):
             handler = self._dataset.docs_handler()
         known = _shared_docs.get(handler)
         if known is None:
@@ -77,13 +77,13 @@ class Collection:
             return handler.passages
         if isinstance(handler, handlers.Docs):
             return Docs(handler.docs_iter())
-        return foreign.docs(self.dataset_id, handler, lambda: map(_as_doc, self._dataset.docs_iter()))
+        return from_ir_datasets.docs(self.dataset_id, handler, lambda: map(_as_doc, self._dataset.docs_iter()))
 
     @functools.cached_property
     def queries(self) -> tuple[Query, ...]:
         if not self._dataset.has_queries():
             return ()
-        with foreign.reading(self.dataset_id):
+        with from_ir_datasets.reading(self.dataset_id):
             lang = same_language(self._dataset.queries_lang() or "")
             return tuple(_as_query(query, lang) for query in self._dataset.queries_iter())
 
@@ -124,7 +124,7 @@ class Collection:
         if not self._dataset.has_qrels():
             return None
         by_query: dict[str, dict[str, int]] = {}
-        with foreign.reading(self.dataset_id):
+        with from_ir_datasets.reading(self.dataset_id):
             for qrel in self._dataset.qrels_iter():
                 grades, grade = by_query.setdefault(str(qrel.query_id), {}), int(qrel.relevance)
                 doc_id = str(qrel.doc_id)
@@ -164,7 +164,7 @@ def load(dataset_id: str) -> Collection:
         return _load(dataset_id)
     from harness.collections import make
 
-    with foreign.reading(dataset_id):
+    with from_ir_datasets.reading(dataset_id):
         dataset = _of_its_id(dataset_id, lambda: editable.current(dataset_id, make))
     known = _of_editable.get(dataset_id)
     if known is None or known.dataset is not dataset:
@@ -179,7 +179,7 @@ _of_editable: dict[str, Collection] = {}
 def _load(dataset_id: str) -> Collection:
     import ir_datasets
 
-    with foreign.reading(dataset_id):
+    with from_ir_datasets.reading(dataset_id):
         return Collection(dataset_id, _of_its_id(dataset_id, lambda: ir_datasets.load(dataset_id)))
 
 

@@ -16,12 +16,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.collections.docstore import StoredDocs, open_docs
+from harness.collections.formats.passage_files import DprTsv
 from harness.collections.handlers import LargeDocs
-from harness.collections.passage_files import DprTsv
-from harness.collections.pinned import verified_path
+from harness.collections.storage.docstore import StoredDocs, open_docs
+from harness.collections.storage.pinned import verified_path
 from harness.errors import InvalidInput
-from harness.files import atomic_write, write_text
+from harness.files.writing import atomic_write, write_text
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from typing import Any
 import ir_datasets
 
 from harness.collections import wikipedia
+from harness.collections.formats.json_rows import made_of_rows, text_of, texts_of
 from harness.collections.handlers import AnswerStrings, Queries
-from harness.collections.pinned import data_home, verified_path
-from harness.collections.rows import made_of_rows, text_of, texts_of
+from harness.collections.storage.pinned import data_home, verified_path
 from harness.errors import InvalidInput
 from harness.records import Answers, Query
 

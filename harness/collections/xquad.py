@@ -14,9 +14,9 @@ from typing import Any
 
 import ir_datasets
 
+from harness.collections.formats.squad import RELEVANCE, SquadFile, read_squad
 from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
-from harness.collections.pinned import verified_path
-from harness.collections.squad import RELEVANCE, SquadFile, read_squad
+from harness.collections.storage.pinned import verified_path
 
 LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
 PATTERN = rf"^xquad/({'|'.join(LANGUAGES)})(?:/({'|'.join(LANGUAGES)}))?$"

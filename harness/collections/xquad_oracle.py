@@ -15,11 +15,11 @@ from typing import Any
 import ir_datasets
 
 from harness.collections import xquad
+from harness.collections.formats.squad import RELEVANCE
 from harness.collections.handlers import AnswerStrings, Qrels, Queries
-from harness.collections.pinned import pinned_files
-from harness.collections.squad import RELEVANCE
-from harness.files import cache_home, write_text
-from harness.yaml_records import digest_of
+from harness.collections.storage.pinned import pinned_files
+from harness.files.writing import cache_home, write_text
+from harness.files.yaml_records import digest_of
 
 LANGUAGES = ("ar", "de", "es", "hi", "ru", "tr", "zh")
 PATTERN = rf"^xquad-oracle/({'|'.join((*LANGUAGES, 'en'))})$"

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.config import Record, checked
 from harness.errors import InvalidInput, WrongUsage
-from harness.files import write_text
-from harness.limits import RESULT_BYTES
-from harness.migrations import CURRENT, migrated
-from harness.reading import parse_json, read_bytes
+from harness.files.limits import RESULT_BYTES
+from harness.files.migrations import CURRENT, migrated
+from harness.files.reading import parse_json, read_bytes
+from harness.files.toml_records import Record, checked
+from harness.files.writing import write_text
 
 SCHEMA_VERSION = CURRENT["comparison"]
 MACRO = "macro"

@@ -20,14 +20,14 @@ import xxhash
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.config import Record
+from harness.compute.platform import library_versions
 from harness.dense.search import BestDocuments, Tiles, exact_search
 from harness.dense.store import VectorStore
 from harness.errors import InvalidInput
-from harness.files import atomic_write, explained_write_errors, write_text
+from harness.files.toml_records import Record
+from harness.files.writing import atomic_write, explained_write_errors, write_text
+from harness.files.yaml_records import digest_of
 from harness.order import keys_of
-from harness.platform_info import library_versions
-from harness.yaml_records import digest_of
 
 SHARD_BLOCKS = 256
 """Blocks of the store in one index, 1,048,576 passages at most: it bounds memory, and as graphs end with a shard, it

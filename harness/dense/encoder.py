@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.dense.linear import check_precision, use_onednn
+from harness.adapters.contract import Pin
+from harness.compute.linear import check_precision, use_onednn
 from harness.dense.loading import (
     EncoderSettings,
     declared_length,
@@ -40,7 +41,6 @@ from harness.dense.roles import (
     similarity_of,
 )
 from harness.errors import InvalidInput, XdrError
-from harness.system import Pin
 
 Files = tuple[tuple[str, int, int], ...]
 """Names, sizes and times of change."""

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.adapters.estimate import FIRST_SAMPLE, Figure, spread, timed_on_sample
+from harness.compute.platform import peak_memory_bytes
 from harness.dense.encoder import Encoder
 from harness.dense.encoding import BLOCK_ROWS
 from harness.dense.jobs import EncodingJob, TextBlock
 from harness.dense.roles import Role
 from harness.dense.search import QUERY_TILE, Tiles, exact_search
 from harness.dense.store import as_float32
-from harness.estimate import FIRST_SAMPLE, Figure, spread, timed_on_sample
-from harness.platform_info import peak_memory_bytes
 from harness.records import Doc, Passages
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.config import Record
 from harness.errors import InvalidInput
+from harness.files.toml_records import Record
 
 FUSION_VERSION = 1
 """Raised when the same vectors and settings give other fused vectors than before."""

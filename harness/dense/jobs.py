@@ -1,4 +1,4 @@
-"""Encoding, fusing and searching as jobs, whose tasks any engine computes to the same bytes (``harness.engine``).
+"""Encoding, fusing and searching as jobs, whose tasks any engine computes to the same bytes (``harness.compute.engine``).
 
 A task carries the texts or the vectors that it is about; what is shared by all, the model's files, belongs to the job. The
 driver alone writes the vectors and merges what was found, in the order of the tasks.
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.compute.engine import Engine
 from harness.dense.encoder import Encoder, loaded_encoder
 from harness.dense.encoding import Encoded, Limits, blocks_of, encode_block, encode_texts, joined
 from harness.dense.fusion import FusionSettings, fuse
@@ -22,7 +23,6 @@ from harness.dense.roles import Role, Use
 from harness.dense.search import BestDocuments, Candidates, Tiles, exact_search
 from harness.dense.store import VectorStore, as_float32
 from harness.dense.truncation import NOTHING_CUT, Cut, cut_of
-from harness.engine import Engine
 from harness.order import keys_of
 
 

@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from harness.errors import Finding, InvalidInput
-from harness.limits import MODEL_FILES, MODEL_JSON_BYTES
-from harness.reading import read_bytes
+from harness.files.limits import MODEL_FILES, MODEL_JSON_BYTES
+from harness.files.reading import read_bytes
 
 _PICKLES = frozenset(
     {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".msgpack", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import progress
-from harness.dense.linear import check_precision, linear
+from harness.compute.linear import check_precision, linear
+from harness.compute.pair_scores import pair_scores
 from harness.errors import InvalidInput
 from harness.order import Keys, keys_of, numbers_of, scores_of
-from harness.pair_scores import pair_scores
 
 SEARCH_VERSION = 1
 """Raised when the same vectors give other rankings or scores than before."""

@@ -1,4 +1,4 @@
-"""A store of vectors: whole blocks of them in shard files, each with its hash, resumable after kill -9 (``harness.shards``).
+"""A store of vectors: whole blocks in shard files, each with its hash, resumable after kill -9 (``harness.files.shards``).
 
 store.json    what the vectors are (key, dimensions, dtype); written first
 """
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import InvalidInput
-from harness.files import explained_write_errors, write_text
-from harness.shards import Block, Shards, items_noted_in
+from harness.files.shards import Block, Shards, items_noted_in
+from harness.files.writing import explained_write_errors, write_text
 
 SCHEMA_VERSION = 3
 _NO_COUNTS: Mapping[str, int] = {}

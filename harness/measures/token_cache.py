@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from harness.files import cache_home
+from harness.files.writing import cache_home
+from harness.files.yaml_records import digest_of
 from harness.measures.tokens import tokenizer_version, word_tokenize
 from harness.records import Doc
-from harness.yaml_records import digest_of
 
 _TABLE = "CREATE TABLE IF NOT EXISTS passages (doc_id BLOB PRIMARY KEY, joined BLOB, checksum BLOB) WITHOUT ROWID"
 # Damage may turn one type into another; as bytes, whatever is there can be held against its checksum.

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from harness.config import PartName, Record, Reference, Text, Title, checked, read_toml
 from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
+from harness.files.migrations import migrated
+from harness.files.toml_records import PartName, Record, Reference, Text, Title, checked, read_toml
+from harness.files.two_values import in_words
 from harness.languages import LanguageTag
-from harness.migrations import migrated
-from harness.two_values import in_words
 
 _PATH = re.compile(r"^((?:folder|squad)[^:]*:)(.+)$")
 
@@ -73,7 +73,7 @@ class Track(Record):
     )
     baseline: str
     unit: Literal["topic", "relevant passage"] = Field(
-        default="topic", description="what is flipped and resampled as one, see harness/units.py"
+        default="topic", description="what is flipped and resampled as one, see harness/tracks/units.py"
     )
     systems: tuple[str, ...] = Field(default=(), description="cards that `xdr leaderboard` runs")
     published: Literal["dev", "test"] | None = Field(

@@ -70,7 +70,7 @@ def parquet(columns: dict[str, list[Any]], context: Any) -> bytes:
 
 
 def scores(value: Any = 0.5, part: Any = "ar", **changes: Any) -> bytes:
-    from harness.yaml_records import digest_of
+    from harness.files.yaml_records import digest_of
 
     row = (part, "ar", "q", "q", "q", "RR@10", value)
     names = ("part", "lang", "query_id", "topic", "unit", "measure", "value")

@@ -13,9 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from harness.files import write_text
-from harness.limits import shown
-from harness.platform_info import cpu_model, describe
+from harness.compute.platform import cpu_model, describe
+from harness.files.limits import shown
+from harness.files.writing import write_text
 
 from .hostile import MEMORY_BYTES, SECONDS
 from .place import COMMANDS
@@ -53,15 +53,15 @@ journal already changed.
 """
 
 TOGETHER = """
-Two processes at once (`tests/test_faults.py`): of two `xdr run` with one cache the second says that another is at work and
+Two processes at once (`tests/cli/test_faults.py`): of two `xdr run` with one cache the second says that another is at work and
 exits 1; with caches of their own both complete, and the folder holds one of the two runs whole; `xdr score` waits while a run
 is being replaced.
 
 ## Hostile inputs
 
 Each is given to its reader in a process of its own. All have to end in an error that says what is wrong, within {seconds} s and
-{memory}. The bounds themselves, with their reasons, are in `harness/limits.py`; memory is highest for a run that is not in
-order and has the most lines that are read at all. The table has the {largest} that took most memory, of {count} inputs
+{memory}. The bounds themselves, with their reasons, are in `harness/files/limits.py`; memory is highest for a run that is not
+in order and has the most lines that are read at all. The table has the {largest} that took most memory, of {count} inputs
 ({refused} refused with a message); `tests/faults/hostile.py` has all of them.
 
 | input | reader | file | seconds | peak memory |
@@ -73,7 +73,7 @@ FUZZING = """
 
 Coverage-guided (atheris {atheris}, libFuzzer), from the small corpora in `tests/fuzz/corpus`, one target a reader in
 `tests/fuzz/targets`, `nice -n 19`. An input that takes more than 10 s or 2 GiB, or ends in anything but a result or an error
-that is meant for the user, is a failure. The hypothesis tests in `tests/test_hostile_inputs.py` check the
+that is meant for the user, is a failure. The hypothesis tests in `tests/files/test_hostile_inputs.py` check the
 same contract on every `make test`.
 
 | reader | seconds | executions | slowest input, s | peak memory | outcome |
@@ -89,13 +89,13 @@ readers stand as measured before, `augmented` and `jsonl` before the last of the
 
 - `leaderboard` after a kill: of the first 75 kills, 22 kept the promise; after the others, and after two of three full disks,
   leaderboard.json and the pages of systems had other bytes, since entries stood in another order where score files were read
-  again, not computed (`tests/test_score.py`).
+  again, not computed (`tests/runs/test_score.py`).
 - A score file of 2.6 KB whose row group claims 130,023,356,030 rows took more than 2 GiB; found by fuzzing after 433,957
   executions. What a group claims is now held against the rows of the file before it is read; the input is in
   `tests/fuzz/corpus/scores`.
 - A `shards.json` with a path out of its folder: an index could be written beside a file outside
-  (`tests/test_augmented_texts.py`). Half a character in a question of XOR-TyDi, MKQA or ir_datasets, which no page can hold
-  (`tests/test_published_rows.py`). Both were found by reading, not by a trial.
+  (`tests/recipes/test_augmented_texts.py`). Half a character in a question of XOR-TyDi, MKQA or ir_datasets, which no page can
+  hold (`tests/leaderboard/test_published_rows.py`). Both were found by reading, not by a trial.
 """
 
 LIBRARIES = ("numpy", "pyarrow", "pydantic", "pyyaml")

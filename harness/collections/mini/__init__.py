@@ -12,7 +12,7 @@ from typing import Any
 
 import ir_datasets
 
-from harness.collections.folder import Folder
+from harness.collections.formats.folder import Folder
 from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
 
 LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")

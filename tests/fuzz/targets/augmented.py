@@ -1,7 +1,7 @@
 import shutil
 from pathlib import Path
 
-from harness.generate.augmented import read_augmented
+from harness.recipes.generate.augmented import read_augmented
 
 SUFFIX = ".jsonl"
 

@@ -1,7 +1,7 @@
 import zlib
 from pathlib import Path
 
-from harness.shards import Shards
+from harness.files.shards import Shards
 
 SUFFIX = "blocks.journal"
 

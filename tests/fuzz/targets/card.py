@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from harness.card import load_card
-from harness.yaml_records import digest_of, without_absolute_paths
+from harness.adapters.card import load_card
+from harness.files.yaml_records import digest_of, without_absolute_paths
 
 SUFFIX = ".toml"
 

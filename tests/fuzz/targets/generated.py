@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.generate.texts import Choice, by_document, read_generated
+from harness.recipes.generate.texts import Choice, by_document, read_generated
 
 SUFFIX = ".jsonl"
 

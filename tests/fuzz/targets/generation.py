@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.generate.manifest import read_manifest, written_manifest
+from harness.recipes.generate.manifest import read_manifest, written_manifest
 
 SUFFIX = ".yaml"
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.journal import Journal
+from harness.runs.journal import Journal
 
 SUFFIX = ".jsonl"
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.collections.folder import Folder
+from harness.collections.formats.folder import Folder
 from harness.collections.view import Docs, digest_of_records
 
 SUFFIX = "docs.jsonl"

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.leaderboard import read_leaderboard
+from harness.leaderboard.table import read_leaderboard
 
 SUFFIX = "leaderboard.json"
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from harness.manifest import read_manifest
-from harness.yaml_records import digest_of
+from harness.files.yaml_records import digest_of
+from harness.runs.manifest import read_manifest
 
 SUFFIX = "manifest.yaml"
 

@@ -1,8 +1,8 @@
 import shutil
 from pathlib import Path
 
-from harness.collections.docstore import open_docs
-from harness.collections.passage_files import DprTsv, JsonLines
+from harness.collections.formats.passage_files import DprTsv, JsonLines
+from harness.collections.storage.docstore import open_docs
 
 SUFFIX = ".passages"
 

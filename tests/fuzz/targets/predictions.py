@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from harness.records import Query
-from harness.xor_retrieve import read_predictions
+from harness.runs.xor_retrieve import read_predictions
 
 SUFFIX = ".json"
 

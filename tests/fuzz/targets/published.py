@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.published import audit, read_source
+from harness.leaderboard.published import audit, read_source
 
 SUFFIX = ".toml"
 

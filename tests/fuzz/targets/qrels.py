@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.collections.qrels import read_qrels
+from harness.collections.formats.qrels import read_qrels
 
 SUFFIX = ".txt"
 

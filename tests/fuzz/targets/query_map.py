@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from harness.collections.view import load
-from harness.submitted_files import read_query_map
+from harness.submissions.submitted_files import read_query_map
 
 SUFFIX = ".tsv"
 

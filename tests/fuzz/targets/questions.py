@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.overlap import read_questions
+from harness.recipes.overlap import read_questions
 
 SUFFIX = ".jsonl"
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from harness.generate.recipe import load_recipe
-from harness.yaml_records import digest_of
+from harness.files.yaml_records import digest_of
+from harness.recipes.generate.recipe import load_recipe
 
 SUFFIX = ".toml"
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.reproductions import read_reproduction
+from harness.submissions.reproductions import read_reproduction
 
 SUFFIX = ".yaml"
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.runs import Expected, read_run
+from harness.runs.trec import Expected, read_run
 
 SUFFIX = ".trec"
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.collections.squad import read_squad
+from harness.collections.formats.squad import read_squad
 from harness.collections.view import Docs, digest_of_records
 
 SUFFIX = ".json"

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.snapshots import damage_of
+from harness.leaderboard.snapshots import damage_of
 
 SUFFIX = "SHA256SUMS"
 

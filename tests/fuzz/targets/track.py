@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from harness.files.yaml_records import digest_of
 from harness.tracks import load_track
-from harness.yaml_records import digest_of
 
 SUFFIX = ".toml"
 

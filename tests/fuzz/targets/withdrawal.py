@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.withdrawal import read_withdrawal
+from harness.runs.withdrawal import read_withdrawal
 
 SUFFIX = "withdrawn.toml"
 

@@ -1,0 +1,1 @@
+"""Systems: the contract, cards, loading, consent, sandbox, conformance tests and the scaffold."""

@@ -1,0 +1,134 @@
+"""The System contract, and what a system is given: a request and a context."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from harness.adapters.consent import NOTHING, Consent
+from harness.adapters.estimate import Estimate
+from harness.errors import InvalidInput
+from harness.progress import Progress, SilentProgress
+from harness.records import Passages, Query, Ranking
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to search. The queries of all parts that share these passages come together; their ids are unique here.
+
+    There are no answers and no relevance judgements in it, and there never will be.
+    """
+
+    docs: Passages
+    queries: tuple[Query, ...]
+    depth: int
+
+
+@dataclass
+class Record:
+    """What a run notes for its manifest: seconds and bytes of each stage, and facts such as the isolation it had."""
+
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, *remarks: str) -> None:
+        """Add to what whoever reads the row should know; the same remark once."""
+        self.facts["notes"] = list(dict.fromkeys([*self.facts.get("notes", ()), *remarks]))
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time a stage; the block may add figures, such as ``stage["bytes"]``, to the entry that it is given."""
+        entry: dict[str, Any] = {"name": name}
+        start = time.perf_counter()
+        yield entry
+        entry["seconds"] = round(time.perf_counter() - start, 3)
+        self.stages.append(entry)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where and how a system runs; nothing in it may change the scores, except the seed and the device.
+
+    ``finished`` holds the ids of queries whose rankings a killed run has already recorded: a system may leave them out,
+    but must not let that alter the results of the others.
+    """
+
+    cache: Path
+    work: Path
+    device: str = "cpu"
+    seed: int = 42
+    workers: int = 1
+    memory_bytes: int = 4 << 30
+    shard_bytes: int = 1 << 30
+    engine: str = "local"
+    progress: Progress = field(default_factory=SilentProgress)
+    record: Record = field(default_factory=Record)
+    finished: frozenset[str] = frozenset()
+    consent: Consent = NOTHING
+
+
+@dataclass(frozen=True)
+class Pin:
+    """An input that is fixed wherever it lies, and known where it does not: by the SHA-256 of a published file, or by the
+    commit of a model. What is made from it, such as a cache, is never hashed. Empty where no digest was published or seen yet.
+    """
+
+    digest: str
+
+
+@runtime_checkable
+class System(Protocol):
+    """What an adapter implements. It is made as ``Adapter(parameters)`` from its card's checked parameters.
+
+    An adapter is made to be asked what it is, and most often only for that: making it opens no model. Optional members:
+
+    - ``Parameters``, a pydantic model of the card's ``[parameters]``;
+    - ``version``, a whole number, raised when the same parameters, inputs and data give other rankings than before, and
+      ``versions``, a mapping of such numbers by name, of what it shares with others. An adapter without a version, and one
+      that is loaded from a file, is identified by its own files;
+    - ``inputs() -> Mapping[str, Path | Pin]``, the model files and generated texts that the results depend on, whether or not
+      they are on this machine; their digests identify the run;
+    - ``missing() -> Iterable[str]``, what a search needs and is not on this machine, each thing with how to get it;
+    - ``cautions(languages) -> Iterable[str]``, what to know before it searches questions in these languages, such as words
+      that will be cut in a makeshift way because a package is not installed;
+    - ``prepare(docs, context)``, called once before ``search``;
+    - ``estimate(request, context, timed) -> Estimate``, what the search will take (``harness.adapters.estimate``): disk space
+      always, and, where ``timed``, times and memory from a sample. It writes nothing.
+    """
+
+    def search(self, request: Request, context: Context) -> Iterator[Ranking]:
+        """Yield one ranking for every query of the request, at most ``depth`` passages each, in any order."""
+        ...
+
+
+def estimate_of(system: System, request: Request, context: Context, *, timed: bool) -> Estimate | None:
+    """What the system says a search will take; None where it does not say."""
+    stated = getattr(system, "estimate", None)
+    return stated(request, context, timed) if callable(stated) else None
+
+
+def inputs_of(system: object) -> Mapping[str, Path | Pin]:
+    declared = getattr(system, "inputs", None)
+    return declared() if callable(declared) else {}
+
+
+def missing_of(system: object) -> list[str]:
+    """What the system says that a search needs and is not here."""
+    stated = getattr(system, "missing", None)
+    return list(stated()) if callable(stated) else []
+
+
+def cautions_of(system: object, languages: Collection[str]) -> tuple[str, ...]:
+    """What the system says that should be known before it searches questions in these languages."""
+    stated = getattr(system, "cautions", None)
+    return tuple(stated(languages)) if callable(stated) else ()
+
+
+def check_system(system: object) -> None:
+    """Raises ``InvalidInput`` where the system misses something that a search needs."""
+    if missing := missing_of(system):
+        raise InvalidInput("\n".join(missing))

@@ -1,0 +1,1 @@
+"""Where collections lie: pinned files, docstores, ir_datasets."""

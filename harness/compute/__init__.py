@@ -1,0 +1,1 @@
+"""What computes: the platform, engines of one and of many machines, kernels."""

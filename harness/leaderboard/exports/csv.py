@@ -1,0 +1,32 @@
+"""The leaderboard as CSV: all measures, full precision, one line per system, measure and column."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from harness.leaderboard.table import Leaderboard, columns_of
+
+FILE_NAME = "leaderboard.csv"
+HEADER = ("rank", "system", "measure", "column", "value", "difference", "p", "p_adjusted", "significant", "withdrawn")
+
+
+def to_csv(board: Leaderboard) -> str:
+    """The column ``micro`` is the mean over queries; ``withdrawn`` is the date on which a row was withdrawn."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(HEADER)
+    for row in board.rows:
+        withdrawn = row.withdrawn.date.isoformat() if row.withdrawn else None
+        for measure, cells in row.cells.items():
+            for column in columns_of(board):
+                cell = cells[column]
+                fields = (cell.value, cell.difference, cell.p, cell.p_adjusted, cell.significant)
+                writer.writerow(_filled(row.rank, row.system, measure, column, *fields, withdrawn))
+            micro = row.micro[measure]
+            writer.writerow(_filled(row.rank, row.system, measure, "micro", micro, None, None, None, None, withdrawn))
+    return buffer.getvalue()
+
+
+def _filled(*fields: object) -> list[object]:
+    return ["" if field is None else field for field in fields]

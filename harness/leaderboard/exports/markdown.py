@@ -1,0 +1,56 @@
+"""The leaderboard as a Markdown table: the primary measure times 100, marked where the declared family decided."""
+
+from __future__ import annotations
+
+import re
+
+from harness.leaderboard.exports.table import Entry, Line, table_of
+from harness.leaderboard.table import Leaderboard
+from harness.visible import visible
+
+FILE_NAME = "leaderboard.md"
+_LINKING = re.compile(r"@|#|\bGH-|\bwww(?=\.)|\b[a-z]+:(?=//)|\b(?:mailto|xmpp):", re.IGNORECASE)
+_MARKS = {"": "", "better": "▲", "worse": "▼"}
+
+
+def to_markdown(board: Leaderboard) -> str:
+    table, tests = table_of(board), board.comparison
+    lines = [f"| | {table.measure} | {' | '.join(table.columns)} |", "|---:|:---|" + "---:|" * len(table.columns)]
+    lines += [f"| {line.rank} | {_title(line)} | {' | '.join(map(_shown, line.entries))} |" for line in table.lines]
+    lines += [
+        "",
+        f"▲ better, ▼ worse than {tests['baseline']}: {tests['test']}, unit: {tests['unit']}, "
+        f"alpha = {tests['alpha']}; families: {'; '.join(table.families)}.",
+    ]
+    for line in table.lines:
+        if line.withdrawn:
+            lines += [
+                "",
+                f"Withdrawn on {line.withdrawn.date}: {escaped(line.title)}. {escaped(line.withdrawn.reason)}",
+            ]
+        lines += [
+            f"\nNot asked: {escaped(line.title)}, {escaped(part)}: {escaped(reason)}."
+            for part, reason in line.lacking.items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """The text on one line, as Markdown that shows just these characters, also inside a table.
+
+    Nobody is mentioned by it, and nothing linked: GitHub makes links of names after @, of numbers after # and of addresses,
+    whether a backslash is before them or not, but not across a comment.
+
+    >>> print(escaped("@org/team: *see* https://evil.example #1"))
+    @<!-- -->org/team: \\*see\\* https:<!-- -->//evil.example #<!-- -->1
+    """
+    marked = re.sub(r"([\\`*_\[\]<>|~&$])", r"\\\1", visible(" ".join(text.split())))
+    return _LINKING.sub(r"\g<0><!-- -->", marked)
+
+
+def _title(line: Line) -> str:
+    return f"~~{escaped(line.title)}~~ (withdrawn)" if line.withdrawn else escaped(line.title)
+
+
+def _shown(entry: Entry) -> str:
+    return entry.text + _MARKS[entry.mark]

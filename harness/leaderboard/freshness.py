@@ -1,0 +1,154 @@
+"""Are the committed scores and tables those of the committed runs? Everything is computed again, nothing is written."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.compare.records import Comparison, comparison_text
+from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.files.limits import RESULT_BYTES
+from harness.files.reading import parse_json, read_bytes
+from harness.files.yaml_records import digest_of
+from harness.leaderboard.exports import FORMATS, WRITTEN
+from harness.leaderboard.exports.json import FILE_NAME as LEADERBOARD
+from harness.leaderboard.pipeline import COMPARISON, comparison_of, leaderboard_of, recorded_systems
+from harness.leaderboard.snapshots import damage_of, snapshots_in
+from harness.leaderboard.table import Leaderboard, read_leaderboard
+from harness.runs.ablations import FILE_NAME as ABLATIONS
+from harness.runs.ablations import contradictions, read_ablations
+from harness.runs.commands import Commands
+from harness.runs.manifest import read_manifest
+from harness.runs.own_scores import TOLERANCE
+from harness.runs.score import FILE_NAME as SCORES
+from harness.runs.score import ScoreFile, read_scores, scores_of_run
+from harness.tracks import Track
+
+
+def stale_files(track: Track, runs: Path) -> list[Finding]:
+    """One finding for every file that is missing, or is not what the recorded runs give today.
+
+    Looks at scores.parquet of every run, at comparison.json and leaderboard.json, .csv and .md, at ablations.json as far as
+    it is held by itself and by the runs of record, and at the checksums of all snapshots. Runs are not made again: that is
+    `xdr run`'s.
+    """
+    commands = Commands(track, runs)
+    folder = runs / track.name
+    systems = recorded_systems(runs, track)
+    if not systems:
+        raise InvalidInput(f"no runs of track {track.name} in {folder}; `{commands.leaderboard()}` makes them")
+    findings: list[Finding] = []
+    scores: list[ScoreFile] = []
+    for name in systems:
+        try:
+            scores.append(scores_of_run(track, folder / name))
+        except (InvalidInput, WrongUsage) as error:
+            findings.append(_finding(folder / name, error.message, _mend_run(commands, name)))
+            findings += getattr(error, "findings", ())
+            continue
+        findings += _stale_scores(commands, folder / name / SCORES, scores[-1])
+    if len(scores) == len(systems):
+        comparison = comparison_of(track, runs, scores)
+        findings += stale_tables(track, folder, comparison, leaderboard_of(track, runs, scores, comparison))
+    findings += _stale_ablations(commands, folder, scores)
+    return findings + [fault for snapshot in snapshots_in(folder) for fault in damage_of(snapshot)]
+
+
+def _stale_ablations(commands: Commands, folder: Path, scores: list[ScoreFile]) -> Iterator[Finding]:
+    path, mend = folder / ABLATIONS, f"make them again: `{commands.leaderboard('--ablations')}`"
+    try:
+        ablations = read_ablations(folder)
+    except InvalidInput as error:
+        yield _finding(path, error.message, mend)
+        return
+    own = [found for found in scores if ablations is not None and found.system == ablations.card]
+    if ablations is not None and own:
+        recorded = read_manifest(folder / ablations.card).card.parameters
+        for fault in contradictions(commands.track, ablations, recorded, own[0]):
+            yield _finding(path, fault, mend)
+
+
+def _mend_run(commands: Commands, name: str) -> str:
+    command = commands.run_again(name)
+    return f"run it again: `{command}`" if command else "restore its files, or withdraw the row"
+
+
+def _stale_scores(commands: Commands, path: Path, today: ScoreFile) -> Iterator[Finding]:
+    mend = f"score it again: `{commands.score()}`"
+    if not path.is_file():
+        yield _finding(path, "missing", mend)
+        return
+    try:
+        recorded = read_scores(path)
+    except InvalidInput as error:
+        yield _finding(path, error.message, mend)
+        return
+    if (
+        digest_of(recorded.context) != digest_of(today.context)
+        or recorded.values != today.values
+        or recorded.units != today.units
+    ):
+        yield _finding(path, "not the scores of the run beside it", mend)
+
+
+def stale_tables(track: Track, folder: Path, comparison: Comparison, board: Leaderboard) -> Iterator[Finding]:
+    """One finding for every table in ``folder`` that is missing, or is not that of this comparison and leaderboard."""
+    mend = f"make it again: `{Commands(track, folder.parent).leaderboard()}`"
+    for name, today in ((COMPARISON, comparison_text(comparison)), (LEADERBOARD, FORMATS["json"].text_of(board))):
+        if fault := _json_fault(folder / name, today):
+            yield _finding(folder / name, fault, mend)
+    try:
+        recorded = read_leaderboard(folder)
+    except InvalidInput:
+        recorded = board
+    for form in (FORMATS[name] for name in WRITTEN if name != "json"):
+        if fault := _text_fault(folder / form.file_name, form.text_of(recorded)):
+            yield _finding(folder / form.file_name, fault, mend)
+
+
+def _json_fault(path: Path, today: str) -> str:
+    try:
+        return _difference(parse_json(read_bytes(path, RESULT_BYTES)), json.loads(today))
+    except WrongUsage:
+        return "missing"
+    except (InvalidInput, ValueError) as error:
+        return f"cannot be read: {error}"
+
+
+def _text_fault(path: Path, expected: str) -> str:
+    if not path.is_file():
+        return "missing"
+    return "" if path.read_bytes() == expected.encode() else f"not the table of {LEADERBOARD}"
+
+
+def _difference(recorded: Any, today: Any, place: str = "") -> str:
+    """The first place in which two JSON values differ, in words; empty where they agree."""
+    if isinstance(recorded, Mapping) and isinstance(today, Mapping):
+        for key in sorted({*recorded, *today}):
+            where = f"{place}.{key}" if place else key
+            if key not in recorded or key not in today:
+                return f"{where} is {'not in the file' if key in today else 'in the file, but no more in the table'}"
+            if found := _difference(recorded[key], today[key], where):
+                return found
+        return ""
+    if isinstance(recorded, list) and isinstance(today, list) and len(recorded) == len(today):
+        pairs = enumerate(zip(recorded, today, strict=True))
+        return next((found for i, pair in pairs if (found := _difference(*pair, f"{place}[{i}]"))), "")
+    if isinstance(recorded, float) and isinstance(today, float):
+        same = math.isclose(recorded, today, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    else:
+        same = type(recorded) is type(today) and recorded == today
+    return "" if same else f"{place} is {_short(recorded)}, today {_short(today)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return f"a list of {len(value)}" if isinstance(value, list) else "an object"
+    return f"{value!r:.60}"
+
+
+def _finding(path: Path, what: str, mend: str) -> Finding:
+    return Finding("error", str(path), what, "", mend)

@@ -1,0 +1,82 @@
+"""Jinja2 with autoescaping, and the few filters that turn records into text."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal
+
+import jinja2
+
+from harness.compare.records import MACRO, Bounds
+from harness.languages import language
+from harness.leaderboard.exports.table import mark_of
+from harness.leaderboard.table import Cell, leads
+from harness.numbers import duration, percent, probability, size
+from harness.visible import visible_lines
+
+HEAT_STEPS = 20
+
+
+def make_environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("harness.leaderboard.site"),
+        autoescape=True,
+        finalize=_shown,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        language=language,
+        interval=interval,
+        percent=percent,
+        signed=signed,
+        probability=probability,
+        own_p=own_p,
+        heat=heat,
+        leads=leads,
+        mark_of=mark_of,
+        printed=printed,
+        size=size,
+        duration=duration,
+        MACRO=MACRO,
+    )
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints, unless it is markup that was made of such values already."""
+    return visible_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def signed(value: float | None, digits: int = 1) -> str:
+    """A difference in [-1, 1] times 100 with its sign; a dash for none."""
+    return percent(value, digits, signed=True).replace("-", "−")
+
+
+def own_p(cell: Cell) -> str:
+    """A cell's p before correction; at the floor of its draws only a bound."""
+    return probability(cell.p, 1 / (cell.resamples + 1) if cell.resamples else None)
+
+
+def interval(bounds: Bounds | None, form: Literal["plain", "signed"] = "plain") -> str:
+    """Limits in [-1, 1] times 100; a dash for none."""
+    if bounds is None:
+        return "–"
+    shown = signed if form == "signed" else percent
+    return f"{shown(bounds.lower)} to {shown(bounds.upper)}"
+
+
+def printed(value: Decimal | None, decimals: int) -> str:
+    """A published value with the decimals of its source; a dash for none."""
+    return "–" if value is None else f"{value:.{decimals}f}"
+
+
+def heat(value: float | None) -> str:
+    """Class of a cell's shade."""
+    return "" if value is None else f"h{max(0, min(HEAT_STEPS, round(HEAT_STEPS * value)))}"
+
+
+def heat_rules() -> str:
+    """One rule per shade: a page under a strict content security policy can have no style attributes."""
+    return "".join(f".h{i}{{--heat:{round(62 * i / HEAT_STEPS)}%}}" for i in range(HEAT_STEPS + 1))

@@ -1,0 +1,274 @@
+"""What the pages' scripts load when a reader asks for it: questions, scores by system, rankings' heads, passages, forms."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import progress
+from harness.collections.view import load
+from harness.compare.records import MACRO
+from harness.compare.subsets import (
+    MOST_LANGUAGES_FOR_ALL_SUBSETS,
+    SubsetStatistics,
+    forms,
+    randomization_counts,
+    subset_statistics,
+)
+from harness.languages import language
+from harness.leaderboard.site.packing import packed, packed_numbers, packed_scores, write_data
+from harness.leaderboard.site.pools import FILE_PASSAGES, Pool
+from harness.leaderboard.table import Leaderboard
+from harness.measures import parse
+from harness.measures.token_recall import TokenRecall
+from harness.progress import Advance
+from harness.runs.commands import Commands
+from harness.runs.manifest import run_file
+from harness.runs.score import ScoreFile
+from harness.runs.trec import read_run
+from harness.tracks import Part, Track
+
+HEAD = 10
+BOUNDS = {"ceiling": "Ceiling", "random": "Random ranking"}
+"""What stands in a table's foot, in its order: fields of a leaderboard's column, and their names for people."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a track's pages are made of; ``scores`` stand in the order of the board's rows, ``folder`` is the track's own."""
+
+    track: Track
+    board: Leaderboard
+    scores: tuple[ScoreFile, ...]
+    runs: Path
+    folder: Path
+
+    @property
+    def commands(self) -> Commands:
+        return Commands(self.track, self.runs, public=True)
+
+    @property
+    def budgets(self) -> dict[str, int]:
+        """Token budget of each measure that has one."""
+        measures = [parse(name) for name in self.track.measures]
+        return {measure.name: measure.budget for measure in measures if isinstance(measure, TokenRecall)}
+
+    def score(self, system: str) -> ScoreFile:
+        return self._by_name[system]
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, ScoreFile]:
+        return {score.system: score for score in self.scores}
+
+    def heads(self, system: str, part: str) -> Mapping[str, Sequence[str]]:
+        """The first passages of each of the system's rankings, by query id."""
+        file = run_file(self.runs / self.track.name / system, part)
+        # A language that a card declares but was not run has no file: it counts 0.
+        rankings = read_run(file)[0].rankings if file.is_file() else {}
+        return {query_id: ranked.doc_ids[:HEAD] for query_id, ranked in rankings.items()}
+
+    def measure_page(self, measure: str) -> str:
+        """File name of a measure's table: the primary one's is the track's own page."""
+        return "index.html" if measure == self.track.primary else f"measure-{slug(measure)}.html"
+
+
+def slug(measure: str) -> str:
+    """A measure's name as part of a file name, different for different names.
+
+    >>> slug("R@500t"), slug("nDCG(dcg='exp-log2')@10")
+    ('R-at-500t', 'nDCG_28dcg_3D_27exp-log2_27_29-at-10')
+    """
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "-@") else f"_{ord(c):02X}" for c in measure)
+    return safe.replace("@", "-at-")
+
+
+def write_statistics(site: Site, pools: Mapping[str, Pool]) -> None:
+    """Write what the tables' scripts need: the board, and the forms of every measure."""
+    parts = [part.name for part in site.track.parts]
+    measures = []
+    total = len(site.track.measures) * len(site.scores)
+    with progress.task("compute the pages' statistics", total, "tables") as advance:
+        for measure in site.track.measures:
+            # One measure at a time: the shares of units are by far the largest arrays of the site.
+            statistics = subset_statistics(site.scores, parts, measure)
+            _write_forms(site, measure, statistics, advance)
+            measures.append(_measure_data(site, measure, statistics))
+            # Float64, systems x parts, nan for a dash; apart, since a page shows one measure.
+            write_data(site.folder, f"means/{slug(measure)}", packed(statistics.means))
+    _write_board(site, pools, measures)
+    _write_planned(site)
+
+
+def write_questions(site: Site, pools: Mapping[str, Pool]) -> None:
+    """Write what belongs to single questions: their texts, every system's scores and rankings' heads, passages."""
+    for part in site.track.parts:
+        _write_questions(site, part, pools[part.name])
+    with progress.task("write the pages' scores", len(site.scores), "systems") as advance:
+        for score in site.scores:
+            _write_scores(site, score, pools)
+            advance(1)
+    for pool in {pool.name: pool for pool in pools.values()}.values():
+        pool.write(site.folder, with_tokens=bool(site.budgets))
+
+
+def pools_of(track: Track) -> dict[str, Pool]:
+    """One pool for all parts that search the same passages."""
+    by_digest: dict[str, Pool] = {}
+    pools = {}
+    for part in track.parts:
+        collection = load(part.dataset_id)
+        digest = collection.digests.docs
+        pools[part.name] = by_digest.setdefault(digest, Pool(str(len(by_digest)), collection.docs))
+    return pools
+
+
+def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mapping[str, Any]]) -> None:
+    """Names of all that other data files hold, in their order, and what is tested with any choice of languages."""
+    write_data(
+        site.folder,
+        "board",
+        {
+            "track": site.track.title,
+            "primary": site.track.primary,
+            "baseline": site.track.baseline,
+            "alpha": site.track.families.alpha,
+            "resamples": site.track.families.resamples,
+            "measures": measures,
+            "parts": [
+                {
+                    "name": part.name,
+                    "language": language(part.lang).name,
+                    "code": part.lang,
+                    "direction": language(part.lang).direction,
+                    "pool": pools[part.name].name,
+                    "inMacro": part.name in site.track.macro_parts,
+                }
+                for part in site.track.parts
+            ],
+            "systems": [
+                {
+                    "name": row.system,
+                    "title": row.title,
+                    "kind": row.kind,
+                    "training": list(row.card.training_data),
+                    "status": row.status,
+                    "withdrawn": row.withdrawn is not None,
+                }
+                for row in site.board.rows
+            ],
+            "filePassages": FILE_PASSAGES,
+        },
+    )
+
+
+def _write_planned(site: Site) -> None:
+    """What the declared tests say of any pair: by column, adjusted for all pairs, and against the baseline as planned."""
+    comparison, primary = site.board.comparison, site.track.primary
+    write_data(
+        site.folder,
+        "planned",
+        {
+            "pairs": {found["column"]: found for found in comparison["pairs"]},
+            "against": {
+                row.system: {
+                    column: {"p": cell.p_adjusted, "floor": _floor_of(comparison, column)}
+                    for column, cell in row.cells[primary].items()
+                    if cell.p_adjusted is not None
+                }
+                for row in site.board.rows
+            },
+        },
+    )
+
+
+def _floor_of(comparison: Mapping[str, Any], column: str) -> float:
+    name = "macro" if column == MACRO else "per language"
+    return float(next(family["smallest_adjusted_p"] for family in comparison["families"] if family["name"] == name))
+
+
+def _measure_data(site: Site, measure: str, statistics: SubsetStatistics) -> dict[str, Any]:
+    """Topics of each part, and units by the parts they stand in."""
+    return {
+        "name": measure,
+        "slug": slug(measure),
+        "page": site.measure_page(measure),
+        "budget": site.budgets.get(measure),
+        "topics": statistics.topics.tolist(),
+        "hits": bool(statistics.hits),
+        "patterns": [[_members(key), count] for key, count in statistics.patterns().items() if key],
+        "pairs": statistics.pairs_of_parts,
+        # Ceiling and random ranking of each part: the table's foot follows the choice of languages as its body does.
+        "bounds": [[getattr(column, kind)[measure] for column in site.board.columns] for kind in BOUNDS],
+    }
+
+
+def _members(bits: int) -> list[int]:
+    return [place for place in range(bits.bit_length()) if bits >> place & 1]
+
+
+def _write_questions(site: Site, part: Part, pool: Pool) -> None:
+    collection = load(part.dataset_id)
+    qrels, answers = collection.qrels or {}, collection.answers or {}
+    relevant = [
+        [doc_id for doc_id, grade in sorted(qrels.get(query.query_id, {}).items()) if grade > 0]
+        for query in collection.queries
+    ]
+    write_data(
+        site.folder,
+        f"questions/{part.name}",
+        {
+            "ids": [query.query_id for query in collection.queries],
+            "texts": [query.text for query in collection.queries],
+            "answers": [list(answers.get(query.query_id, ())) for query in collection.queries],
+            "relevant": [pool.numbers_of(doc_ids) for doc_ids in relevant],
+        },
+    )
+
+
+def _write_scores(site: Site, score: ScoreFile, pools: Mapping[str, Pool]) -> None:
+    parts: dict[str, Any] = {}
+    for part in site.track.parts:
+        if part.name not in score.langs:
+            continue
+        query_ids = [query.query_id for query in load(part.dataset_id).queries]
+        parts[part.name] = {
+            "scores": [_scores_of(score, part.name, measure, query_ids) for measure in site.track.measures],
+            **_heads(site.heads(score.system, part.name), query_ids, pools[part.name]),
+        }
+    write_data(site.folder, f"scores/{score.system}", parts)
+
+
+def _scores_of(score: ScoreFile, part: str, measure: str, query_ids: Sequence[str]) -> dict[str, Any]:
+    """Scores in the order of the questions; questions outside the denominator are listed, and have 0 here."""
+    own = score.values.get((part, measure), {})
+    found = packed_scores(np.array([own.get(query_id, 0.0) for query_id in query_ids]))
+    if len(own) == len(query_ids):
+        return found
+    return {**found, "unscored": [place for place, query_id in enumerate(query_ids) if query_id not in own]}
+
+
+def _heads(heads: Mapping[str, Sequence[str]], query_ids: Sequence[str], pool: Pool) -> dict[str, Any]:
+    """The first passages of every ranking, one after the other, and how many each ranking has of them."""
+    ordered = [heads.get(query_id, ()) for query_id in query_ids]
+    numbers = pool.numbers_of(list(itertools.chain.from_iterable(ordered)))
+    lengths = np.array([len(head) for head in ordered], dtype=np.int64)
+    return {"lengths": packed_numbers(lengths), "heads": packed_numbers(np.array(numbers, dtype=np.int64))}
+
+
+def _write_forms(site: Site, measure: str, statistics: SubsetStatistics, advance: Advance) -> None:
+    """For every system as the reference the forms of all others; for the baseline the randomization test of all subsets."""
+    cross_products = statistics.cross_products()
+    families = site.track.families
+    for place, system in enumerate(statistics.systems):
+        value: dict[str, Any] = {"forms": packed(forms(cross_products, place))}
+        if system == site.track.baseline and len(statistics.parts) <= MOST_LANGUAGES_FOR_ALL_SUBSETS:
+            counts = randomization_counts(statistics, place, families.resamples, families.seed)
+            value["counts"] = packed(counts)
+        write_data(site.folder, f"forms/{slug(measure)}/{system}", value)
+        advance(1)

@@ -1,0 +1,265 @@
+"""Leaderboard data in, pages out. Reads score files, runs and collections; loads no system and no model."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from harness import progress
+from harness.adapters.card import CARD_FILE
+from harness.adapters.loading import brings_code
+from harness.compare.records import MACRO, Bounds
+from harness.errors import InvalidInput
+from harness.files.writing import folder_lock, write_text
+from harness.leaderboard.exports import BADGES, FORMATS, to_badges
+from harness.leaderboard.published import DENOMINATORS, PublishedResult, load_published
+from harness.leaderboard.site.charts import Axis, axis_of, line_chart, scatter_chart
+from harness.leaderboard.site.checks import checks_of, first_checks
+from harness.leaderboard.site.definitions import definition
+from harness.leaderboard.site.environment import heat_rules, make_environment
+from harness.leaderboard.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
+from harness.leaderboard.site.pools import Pool
+from harness.leaderboard.site.questions import most_different
+from harness.leaderboard.table import Leaderboard, Row, best_of, columns_of, read_leaderboard
+from harness.runs.ablations import MeasuredFigure, read_ablations
+from harness.runs.commands import line
+from harness.runs.manifest import FILE_NAME as MANIFEST
+from harness.runs.manifest import RUN_FILES
+from harness.runs.score import ScoreFile
+from harness.submissions.reproduce import OWN_FILES
+from harness.tracks import Track, track_names
+
+SCRIPTS = ("data.js", "statistics.js", "table.js", "compare.js", "question.js", "start.js")
+
+Write = Callable[..., None]
+
+
+def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: Path, reports: Path) -> Path:
+    """Write the track's pages and the index of all tracks; returns the path of the track's page.
+
+    Waits while another process renders into the same folder: each takes away the pages that it does not write itself.
+    """
+    by_name = {score.system: score for score in scores}
+    ordered = tuple(by_name[row.system] for row in board.rows)
+    site = Site(track, board, ordered, runs, reports / track.name)
+    pools = pools_of(track)
+    with folder_lock(reports):
+        _remove_old_pages(site.folder)
+        write_pages(site, pools)
+        write_questions(site, pools)
+    return site.folder / "index.html"
+
+
+def write_pages(site: Site, pools: Mapping[str, Pool]) -> None:
+    """Write all that does not belong to single questions: pages, styles, scripts, and the statistics that tables need."""
+    reports = site.folder.parent
+    write_statistics(site, pools)
+    _write_assets(reports)
+    environment = make_environment()
+
+    def write(template: str, path: Path, depth: int, **values: Any) -> None:
+        write_text(path, environment.get_template(template).render(root="../" * depth, **values), durable=False)
+
+    _write_track(site, write)
+    _write_index(site, reports, write)
+
+
+def _remove_old_pages(folder: Path) -> None:
+    """Pages of systems, parts or measures that are gone must not stay; a folder that is not ours is left as it is."""
+    if (folder / "data" / "board.js").is_file():
+        for name in ("data", "languages", "systems", "against", "evidence", "exports"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for page in folder.glob("*.html"):
+            page.unlink()
+
+
+def _write_assets(reports: Path) -> None:
+    static = resources.files("harness.leaderboard.site").joinpath("static")
+    style = static.joinpath("style.css").read_text("utf-8") + heat_rules() + "\n"
+    write_text(reports / "assets" / "style.css", style)
+    scripts = (static.joinpath(name).read_text("utf-8") for name in SCRIPTS)
+    write_text(reports / "assets" / "xdr.js", "\n".join(scripts))
+
+
+def _write_track(site: Site, write: Write) -> None:
+    board, track, folder = site.board, site.track, site.folder
+    ablations = read_ablations(site.runs / track.name)
+    shared: dict[str, Any] = {
+        "board": board,
+        "track": board.track,
+        "columns": columns_of(board),
+        "by_name": {column.part: column for column in board.columns},
+        "rows": {row.system: row for row in board.rows},
+        "exports": [(name, exported.file_name) for name, exported in FORMATS.items()],
+        "measure_pages": [(name, site.measure_page(name)) for name in track.measures],
+        "has_ablations": ablations is not None,
+        "checks": first_checks(site),
+        "again": [site.commands.leaderboard()],
+        "here": "",
+    }
+    for measure in track.measures:
+        page = folder / site.measure_page(measure)
+        extra: dict[str, Any] = {
+            "measure": measure,
+            "measure_slug": slug(measure),
+            "best": best_of(board.rows, measure),
+            "bounds": _bounds_rows(board, measure),
+        }
+        write("track.html", page, 1, **{**shared, "here": "results"}, **extra)
+    axis = _axis([row.cells[track.primary][MACRO].interval for row in board.rows])
+    write("standings.html", folder / "standings.html", 1, **{**shared, "here": "standings"}, standings_axis=axis)
+    for column in board.columns:
+        axis = _axis([row.cells[track.primary][column.part].interval for row in board.rows])
+        ranked = sorted(board.rows, key=lambda row: _place(row, track.primary, column.part))
+        page = folder / "languages" / f"{column.part}.html"
+        methods = {found.method for row in ranked if (found := row.cells[track.primary][column.part].interval)}
+        own = {"here": column.part, "checks": first_checks(site, column.part)}
+        extra = {"column": column, "axis": axis, "ranked": ranked, "intervals": ", ".join(sorted(methods))}
+        write("language.html", page, 2, **{**shared, **own}, **extra)
+    with progress.task("write the systems' pages", len(board.rows), "systems") as advance:
+        for row, score in zip(board.rows, site.scores, strict=True):
+            _write_system(site, row, score, shared, write)
+            advance(1)
+    _write_exports(site)
+    write("compare.html", folder / "compare.html", 1, **{**shared, "here": "compare"})
+    write("question.html", folder / "question.html", 1, **shared)
+    costs = {
+        name: [(row.title, cost, _macro(row, track.primary)) for row, cost in _costs(board, name)] for name in COSTS
+    }
+    charts = {name: (points, scatter_chart(points)) for name, points in costs.items() if points}
+    write("cost.html", folder / "cost.html", 1, **{**shared, "here": "cost"}, charts=charts, cost_titles=COSTS)
+    definitions = {name: definition(name) for name in track.measures}
+    extra = {"contexts": _contexts(site), "definitions": definitions}
+    write("methods.html", folder / "methods.html", 1, **{**shared, "here": "methods"}, **extra)
+    if track.published:
+        ours = dict.fromkeys(track.measures, board.rows)
+        part_of = {column.lang: column.part for column in board.columns}
+        extra = {**_published(track.published), "ours": ours, "part_of": part_of}
+        write("published.html", folder / "published.html", 1, **{**shared, "here": "published"}, **extra)
+    if ablations is not None:
+        figures = [(figure, line_chart(_series_of(figure))) for figure in ablations.figures]
+        again = {"again": [site.commands.leaderboard("--ablations")]}
+        extra = {"ablations": ablations, "charts": figures}
+        write("ablations.html", folder / "ablations.html", 1, **{**shared, "here": "ablations", **again}, **extra)
+
+
+def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any], write: Write) -> None:
+    track = site.track
+    own = {
+        "again": [_again(site, row)],
+        "checks": checks_of(site, score),
+    }
+    manifest = site.runs / track.name / row.system / MANIFEST
+    write_text(site.folder / "evidence" / row.system / MANIFEST, manifest.read_text("utf-8"), durable=False)
+    cells = row.cells[track.primary]
+    axis = _axis([cell.interval for cell in cells.values()])
+    write("system.html", site.folder / "systems" / f"{row.system}.html", 2, **{**shared, **own}, row=row, axis=axis)
+    if not row.is_baseline and row.withdrawn is None:
+        axis = _axis([cell.difference_interval for cell in cells.values()], around_zero=True)
+        extremes = most_different(site, row.system)
+        page = site.folder / "against" / f"{row.system}.html"
+        write("against.html", page, 2, **{**shared, **own}, row=row, axis=axis, extremes=extremes)
+
+
+def _again(site: Site, row: Row) -> str:
+    """The command that makes a row again, or, as a comment of the shell, why there is none."""
+    execution = row.provenance.execution
+    if execution.provenance == RUN_FILES:
+        return "# nothing: it came as finished run files"
+    command = site.commands.reproduce(row.system, row.card, execution)
+    is_beside = (site.runs / site.track.name / row.system / OWN_FILES / CARD_FILE).is_file()
+    if brings_code(row.card.adapter) and not is_beside:
+        return f"# its code does not lie beside its runs; from the folder of its card:\n# {command} --card card.toml"
+    return command
+
+
+def _write_exports(site: Site) -> None:
+    for exported in FORMATS.values():
+        write_text(site.folder / "exports" / exported.file_name, exported.text_of(site.board))
+    for name, text in to_badges(site.board).items():
+        write_text(site.folder / "exports" / BADGES / name, text)
+
+
+def _axis(intervals: Sequence[Bounds | None], around_zero: bool = False) -> Axis:
+    return axis_of([(found.lower, found.upper) for found in intervals if found], around_zero)
+
+
+def _place(row: Row, measure: str, part: str) -> tuple[bool, bool, float, str]:
+    value = row.cells[measure][part].value
+    return row.withdrawn is not None, value is None, -(value or 0.0), row.system
+
+
+def _macro(row: Row, measure: str) -> float:
+    return row.cells[measure][MACRO].value or 0.0
+
+
+COSTS = {
+    "seconds": "Seconds for the whole run, on the machine of the run",
+    "bytes": "Bytes of the index",
+}
+
+
+def _costs(board: Leaderboard, name: str) -> list[tuple[Row, float]]:
+    """Rows with a macro average and a cost that their manifest tells."""
+    found = []
+    for row in board.rows:
+        total = math.fsum(float(getattr(stage, name) or 0) for stage in row.provenance.execution.stages)
+        if total > 0 and row.withdrawn is None and row.cells[board.track["primary"]][MACRO].value is not None:
+            found.append((row, total))
+    return found
+
+
+def _contexts(site: Site) -> dict[str, Any]:
+    """Versions of the measures, and digests of the data, as the scores have them."""
+    data = {part: digests for score in site.scores for part, digests in score.context["data"].items()}
+    return {"measures": site.scores[0].context["measures"], "data": data}
+
+
+def _bounds_rows(board: Leaderboard, measure: str) -> list[tuple[str, dict[str, float]]]:
+    """Ceiling and random score of every column; that of the macro average is the mean over its parts."""
+    rows = []
+    for key, label in BOUNDS.items():
+        values = {column.part: getattr(column, key)[measure] for column in board.columns}
+        inside = [values[column.part] for column in board.columns if column.in_macro]
+        rows.append((label, {MACRO: math.fsum(inside) / len(inside), **values}))
+    return rows
+
+
+def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[tuple[str, float]]]]:
+    return [(series.label, [(point.x, point.macro) for point in series.points]) for series in figure.series]
+
+
+def _write_index(site: Site, reports: Path, write: Write) -> None:
+    tracks = _all_tracks(site.runs, reports, site.board)
+    # Where the file of another track lies, only those know who made its pages.
+    names = [str(board.track["name"]) for board in tracks]
+    again = [line("leaderboard", name) for name in names if name != site.track.name and name in track_names()]
+    write("index.html", reports / "index.html", 0, tracks=tracks, again=[site.commands.leaderboard(), *again])
+    write("published.html", reports / "published.html", 0, ours={}, part_of={}, **_published())
+
+
+def _published(split: str | None = None) -> dict[str, Any]:
+    """Published results by split and measure, the highest average first; of one split where it is named."""
+    results = [result for result in load_published() if split in (None, result.row.split)]
+    groups: dict[tuple[str, str], list[PublishedResult]] = {}
+    for result in results:
+        groups.setdefault((result.row.split, result.row.measure), []).append(result)
+    for group in groups.values():
+        group.sort(key=lambda result: (-(result.row.average or 0), result.label))
+    sources = {result.name: result.source for result in results}
+    return {"groups": groups, "sources": sources.values(), "denominators": DENOMINATORS["dev"]}
+
+
+def _all_tracks(runs: Path, reports: Path, current: Leaderboard) -> list[Leaderboard]:
+    found = {current.track["name"]: current}
+    for path in sorted(runs.glob("*/leaderboard.json")):
+        if path.parent.name not in found and (reports / path.parent.name / "index.html").is_file():
+            try:
+                found[path.parent.name] = read_leaderboard(path.parent)
+            except InvalidInput:
+                continue
+    return [found[name] for name in sorted(found)]

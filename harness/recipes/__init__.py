@@ -1,0 +1,1 @@
+"""What is made from a recipe before any run: generated text and trained models."""

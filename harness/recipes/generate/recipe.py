@@ -1,0 +1,121 @@
+"""Recipes of generation: one TOML file says with what, and how, texts are generated for passages."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+from pydantic import Field, model_validator
+
+from harness.errors import Finding, InvalidInput, unknown_name
+from harness.files.toml_records import Name, Record, checked, read_toml
+from harness.recipes.generate.outputs import OutputRecipe
+from harness.recipes.generate.prompts import Prompt, names_of
+from harness.records import Doc
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What the operator of the command chooses. Nothing in it changes a text, except the device and what a server is.
+
+    ``server``: base address of an OpenAI-compatible server; ``key_variable``: the environment variable that holds its key;
+    ``answers``: the file that keeps its answers until they are in finished blocks.
+    """
+
+    device: str = "cpu"
+    workers: int = 1
+    memory_bytes: int = 4 << 30
+    server: str = ""
+    key_variable: str = ""
+    timeout_seconds: float = 120
+    answers: Path | None = None
+
+
+class Written(NamedTuple):
+    """Texts of a block: passage by passage, in each language of the recipe, in its order; and what was counted."""
+
+    texts: tuple[tuple[tuple[str, ...], ...], ...]
+    counts: Counter[str]
+
+
+class Source(Protocol):
+    """Picklable, a job of an engine (``harness.compute.engine``): its tasks are blocks of passages."""
+
+    def provenance(self) -> Mapping[str, Any]:
+        """What the texts depend on beside recipe and passages: digest of the model, device, versions of libraries."""
+        ...
+
+    @property
+    def files(self) -> Mapping[str, Path]: ...
+
+    def opened(self, files: Mapping[str, Path]) -> Callable[[Sequence[Doc]], Written]: ...
+
+
+class Recipe(Record):
+    """What every kind of source has; ``harness.recipes.generate.kinds`` lists the kinds, each with its own keys.
+
+    ``seed``: with the passage's id, the language and the number of a text, all that its random draws depend on.
+    """
+
+    schema_version: Literal[1]
+    kind: str
+    name: Name
+    title: str = Field(min_length=1, max_length=200)
+    languages: tuple[str, ...] = Field(min_length=1)
+    language_names: dict[str, str] = Field(default_factory=dict, description="English names that the harness lacks")
+    per_language: int = Field(ge=1, le=1000, description="texts per passage and language")
+    prompt: str = Field(min_length=1, max_length=100_000)
+    seed: int = Field(default=42, ge=0, lt=2**32)
+    outputs: OutputRecipe = OutputRecipe()
+
+    @model_validator(mode="after")
+    def _prompt_and_languages(self) -> Recipe:
+        Prompt(self.prompt)
+        if len(set(self.languages)) < len(self.languages):
+            raise ValueError("a language stands twice in `languages`")
+        names_of(self.languages, self.language_names)
+        return self
+
+    @abstractmethod
+    def source(self, folder: Path, operator: Operator) -> Source:
+        """Where the texts come from; relative paths start from ``folder``. Raises as soon as something is missing."""
+        raise NotImplementedError
+
+    def names(self) -> dict[str, str]:
+        """English names by language code."""
+        return names_of(self.languages, self.language_names)
+
+
+@dataclass(frozen=True)
+class LoadedRecipe:
+    recipe: Recipe
+    folder: Path
+
+
+def recipe_names() -> list[str]:
+    folder = resources.files("systems").joinpath("generators")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(name: str) -> LoadedRecipe:
+    """A recipe by the name it ships under, or by its path. Raises ``WrongUsage`` or ``InvalidInput`` with all faults."""
+    from harness.recipes.generate.kinds import kinds
+
+    if name.endswith(".toml"):
+        path = Path(name)
+    elif name in recipe_names():
+        path = Path(str(resources.files("systems").joinpath("generators", f"{name}.toml")))
+    else:
+        raise unknown_name("recipe", name, recipe_names(), "or the path of a recipe's TOML file")
+    data = read_toml(path)
+    kind = data.get("kind")
+    if not isinstance(kind, str) or kind not in kinds():
+        what = f"{kind!r:.80}" if "kind" in data else "missing"
+        finding = Finding("error", f"{path}: kind", what, f"one of {', '.join(kinds())}")
+        raise InvalidInput(f"{path} is not in order", [finding])
+    return LoadedRecipe(checked(kinds()[kind], data, str(path)), path.parent)

@@ -1,0 +1,56 @@
+"""Training questions that are, or nearly are, questions of a track."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.collections.text_similarity import near_duplicates
+from harness.collections.view import load
+from harness.errors import InvalidInput
+from harness.files.limits import COLLECTION_BYTES
+from harness.files.reading import NotText, decoded, parse_json, read_bytes
+from harness.tracks import load_track
+
+
+class Overlap(NamedTuple):
+    line: int
+    text: str
+    part: str
+    query_id: str
+    similarity: float
+
+
+def overlap_with_track(train_file: Path, track_name: str) -> list[Overlap]:
+    """Lines of a training file whose question is one of the track's, or is that of it but for a few letters.
+
+    The rule is that of ``harness.collections.text_similarity.near_duplicates``, as in training.
+    """
+    track = load_track(track_name)
+    lines = read_questions(train_file)
+    questions = [(part.name, query) for part in track.parts for query in load(part.dataset_id).queries]
+    pairs = near_duplicates([text for _, text in lines], [query.text for _, query in questions])
+    return [
+        Overlap(lines[i][0], lines[i][1], questions[j][0], questions[j][1].query_id, round(similarity, 4))
+        for i, j, similarity in sorted(pairs)
+    ]
+
+
+def read_questions(path: Path) -> list[tuple[int, str]]:
+    """Line numbers and questions of a text file, or of JSON lines with a key ``question``, ``query`` or ``text``."""
+    try:
+        content = decoded(read_bytes(path, COLLECTION_BYTES))
+    except NotText as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+    lines = [(number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
+    if not path.suffix.startswith(".json"):
+        return lines
+    questions = []
+    for number, line in lines:
+        try:
+            row = parse_json(line)
+            text = next(row[key] for key in ("question", "query", "text") if isinstance(row.get(key), str))
+        except (ValueError, AttributeError, StopIteration):
+            raise InvalidInput(f"{path}:{number}: no JSON object with a text `question`, `query` or `text`") from None
+        questions.append((number, text))
+    return questions

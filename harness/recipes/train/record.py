@@ -1,0 +1,74 @@
+"""The training record: training.json beside the model, all that is needed to make it again and to trust it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from harness.files.toml_records import Record
+from harness.files.writing import write_text
+from harness.recipes.train.data import Pair
+from harness.recipes.train.recipe import Recipe
+
+FILE_NAME = "training.json"
+LIBRARIES = (
+    "accelerate", "datasets", "numpy", "sentence-transformers", "sentencepiece", "tokenizers", "torch", "transformers",
+)  # fmt: skip
+
+
+class RowCount(Record):
+    """Rows of one file and language: ``used`` in training, and ``dropped`` because they are evaluation questions.
+
+    A row that two sources read is counted once.
+    """
+
+    file: str
+    lang: str
+    used: int
+    dropped: int
+
+
+class StageRecord(Record):
+    name: str
+    pairs: int
+    steps: int
+    seconds: float
+    mean_loss: float
+
+
+class Overlap(Record):
+    """What training rows were compared with."""
+
+    collections: tuple[str, ...]
+    not_on_this_machine: tuple[str, ...]
+    questions: int
+
+
+class TrainingRecord(Record):
+    """``files`` are those read, with their SHA-256; ``model_files`` those written, this record and the card excepted."""
+
+    schema_version: Literal[1]
+    recipe: Recipe
+    seed: int
+    threads: int
+    files: dict[str, str]
+    overlap: Overlap
+    rows: tuple[RowCount, ...]
+    stages: tuple[StageRecord, ...]
+    seconds: float
+    libraries: dict[str, str]
+    model_files: dict[str, str]
+
+
+def row_counts(used: Iterable[Pair], dropped: Iterable[Pair]) -> tuple[RowCount, ...]:
+    counts = [Counter((pair.file, pair.lang) for pair in dict.fromkeys(pairs)) for pairs in (used, dropped)]
+    return tuple(
+        RowCount(file=file, lang=lang, used=counts[0][file, lang], dropped=counts[1][file, lang])
+        for file, lang in sorted(set(counts[0]) | set(counts[1]))
+    )
+
+
+def write_record(record: TrainingRecord, folder: Path) -> None:
+    write_text(folder / FILE_NAME, record.model_dump_json(indent=1) + "\n")

@@ -1,0 +1,1 @@
+"""What lies in runs/TRACK/SYSTEM: runs, manifests, scores."""

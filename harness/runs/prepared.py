@@ -1,0 +1,169 @@
+"""A card and a track as a run that could be made: system, data, and all that the run depends on. Nothing is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.adapters.card import Card, LoadedCard
+from harness.adapters.contract import Context, Request, System, check_system
+from harness.adapters.loading import Adapter
+from harness.adapters.source_files import own_files
+from harness.collections.view import Collection, load
+from harness.compute.platform import describe
+from harness.errors import InvalidInput, WrongUsage, XdrError
+from harness.files.yaml_records import digest_of, without_absolute_paths
+from harness.runs.identity import Identity, PartIdentity, input_digests, versions_of
+from harness.runs.recorded import Recorded, Today, held_against
+from harness.runs.withdrawal import read_withdrawal
+from harness.tracks import Part, Track
+
+
+@dataclass(frozen=True)
+class Made:
+    """A system with the adapter that made it, and the digests of the sources that are known before it has run."""
+
+    adapter: Adapter
+    system: System
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A system and a track, with all that a run depends on, before anything is computed or written.
+
+    ``trouble``: why the system cannot be made here; a recorded run is shown all the same.
+    """
+
+    trouble: XdrError | None
+    made: Made | None
+    track: Track
+    parts: tuple[Part, ...]
+    collections: Mapping[str, Collection]
+    today: Today
+    folder: Path
+    work: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def ready(self) -> Made:
+        """The system, which misses nothing. Raises ``InvalidInput`` or ``WrongUsage`` where it cannot search here."""
+        if self.made is None:
+            raise self.trouble or InvalidInput(f"system {self.name} cannot be made")
+        with self.made.adapter.guarded(f"system {self.name}"):
+            check_system(self.made.system)
+        return self.made
+
+    @property
+    def queries(self) -> int:
+        return sum(len(collection.queries) for collection in self.collections.values())
+
+    def recorded(self) -> Recorded:
+        return held_against(self.folder, self.track, self.today)
+
+    def check_not_withdrawn(self) -> None:
+        if withdrawal := read_withdrawal(self.folder):
+            raise WrongUsage(
+                f"{self.folder} was withdrawn on {withdrawal.date} and stays as it is; a corrected system is a new row: "
+                "give its card another name"
+            )
+
+    def groups(self) -> list[Group]:
+        return list(_groups(self.parts, self.collections))
+
+    def journal(self, group: Group) -> Path:
+        return self.work / f"rankings-{group.docs_digest[:16]}.jsonl"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parts that share their passages, so that one request serves them all."""
+
+    docs_digest: str
+    parts: tuple[tuple[Part, Collection], ...]
+
+    def request(self, depth: int) -> Request:
+        queries = tuple(
+            query._replace(query_id=f"{part.name}/{query.query_id}", lang=query.lang or part.lang)
+            for part, collection in self.parts
+            for query in collection.queries
+        )
+        return Request(self.parts[0][1].docs, queries, depth)
+
+
+def request_depth(track: Track) -> int:
+    """What a system is asked for: one passage more where the question's own may be among them, and is left out then."""
+    return track.depth + track.exclude_own_document
+
+
+def run_folder(runs: Path, track: Track, system_name: str) -> Path:
+    return runs / track.name / system_name
+
+
+def recorded_card(card: Card) -> Card:
+    """A card as manifests have it: what it says itself, and nothing of the machine that it lies on."""
+    return Card.model_validate(without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True)))
+
+
+def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> Prepared:
+    """Raises ``WrongUsage`` where the system serves none of the track's languages, ``InvalidInput`` where data are missing."""
+    card = loaded.card
+    parts = tuple(part for part in track.parts if card.serves(part.lang))
+    if not parts:
+        raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
+    collections = {part.name: load(part.dataset_id) for part in parts}
+    made, trouble = _made(loaded, context)
+    identity = Identity(
+        adapter=card.adapter,
+        versions=made and versions_of(made.system),
+        parameters=without_absolute_paths(card.model_dump(mode="json")["parameters"]),
+        inputs=made and _input_digests(card.name, made),
+        files=made and own_files(made.sources),
+        parts={part.name: _part_identity(part, collections[part.name]) for part in parts},
+        depth=track.depth,
+        seed=context.seed,
+        exclude_own_document=track.exclude_own_document,
+    )
+    sources = dict(made.sources) if made else {}
+    environment = {"source": sources, "software": describe()["software"], "device": context.device}
+    key = digest_of([identity.model_dump(mode="json"), environment])
+    modules = made.adapter.modules if made else None
+    return Prepared(
+        trouble,
+        made,
+        track,
+        parts,
+        collections,
+        Today(identity, recorded_card(card), environment, modules.digest_of if modules else None),
+        run_folder(runs, track, card.name),
+        context.work / track.name / f"{card.name}-{key[:16]}",
+    )
+
+
+def _made(loaded: LoadedCard, context: Context) -> tuple[Made | None, XdrError | None]:
+    try:
+        adapter = loaded.adapter(context.consent)
+        system = loaded.made_by(adapter)
+        return Made(adapter, system, adapter.sources()), None
+    except XdrError as error:
+        return None, error
+
+
+def _input_digests(name: str, made: Made) -> dict[str, str | None]:
+    with made.adapter.guarded(f"system {name}"):
+        return input_digests(made.system)
+
+
+def _part_identity(part: Part, collection: Collection) -> PartIdentity:
+    return PartIdentity(lang=part.lang, docs=collection.digests.docs, queries=collection.digests.queries)
+
+
+def _groups(parts: Sequence[Part], collections: Mapping[str, Collection]) -> Iterator[Group]:
+    by_docs: dict[str, list[tuple[Part, Collection]]] = {}
+    for part in parts:
+        by_docs.setdefault(collections[part.name].docs.digest, []).append((part, collections[part.name]))
+    for digest, members in by_docs.items():
+        yield Group(digest, tuple(members))

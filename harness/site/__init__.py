@@ -1,7 +1,0 @@
-"""The leaderboard as static pages: no server, no script, no other host; what was measured, with its evidence."""
-
-from __future__ import annotations
-
-from harness.site.render import render
-
-__all__ = ["render"]

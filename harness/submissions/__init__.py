@@ -1,0 +1,1 @@
+"""Rows of others: taking them in, making them again, comparing runs."""

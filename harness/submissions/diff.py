@@ -1,0 +1,112 @@
+"""Two runs of one track in, all that differs out: manifests, rankings, scores by language and by query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import Finding, InvalidInput
+from harness.files.scratch import scratch_folder
+from harness.files.toml_records import Record
+from harness.files.writing import cache_home
+from harness.submissions.agreement import RankingAgreement, ranking_agreement, root_mean_square_error
+from harness.submissions.changes import Change, changes_between
+from harness.submissions.reproduce import RunAtHand, run_at_hand
+from harness.tracks import Track
+
+
+class QueryDifference(Record):
+    """One query's value of one measure in either run."""
+
+    part: str
+    measure: str
+    query_id: str
+    one: float
+    two: float
+
+
+class MeanDifference(Record):
+    """A part's mean of one measure in either run, and the RMSE of the per-query values."""
+
+    part: str
+    measure: str
+    one: float
+    two: float
+    rmse: float
+
+
+class RunDifference(Record):
+    """``rankings`` by part, and ``counts`` of its questions; ``queries`` holds the values that differ, largest first."""
+
+    one: str
+    two: str
+    parts_of_one_alone: tuple[str, ...]
+    parts_of_two_alone: tuple[str, ...]
+    manifest: tuple[Change, ...]
+    rankings: dict[str, RankingAgreement]
+    counts: dict[str, int]
+    means: tuple[MeanDifference, ...]
+    queries: tuple[QueryDifference, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the two runs rank alike, whatever their manifests say."""
+        same = all(found.identical == found.queries for found in self.rankings.values())
+        return same and not self.queries and not self.parts_of_one_alone and not self.parts_of_two_alone
+
+
+def diff_runs(track: Track, one: Path, two: Path) -> RunDifference:
+    """Compare two runs of the track, cut at its depth. Raises ``InvalidInput`` when a run is not in order or of other data.
+
+    Parts that only one of them has are named, and not compared.
+    """
+    with scratch_folder(cache_home(), "diff-") as scratch:
+        first, second = (run_at_hand(track, folder, scratch / side) for folder, side in ((one, "1"), (two, "2")))
+        _check_comparable(first, second)
+        shared = [part for part in first.scores.parts if part in second.scores.parts]
+        return RunDifference(
+            one=str(one),
+            two=str(two),
+            parts_of_one_alone=tuple(part for part in first.scores.parts if part not in shared),
+            parts_of_two_alone=tuple(part for part in second.scores.parts if part not in shared),
+            manifest=changes_between(first.manifest, second.manifest),
+            rankings={part: ranking_agreement(first.part(part), second.part(part), track.depth) for part in shared},
+            counts={part: first.manifest.data[part].query_count for part in shared if part in first.manifest.data},
+            means=_means(track, first, second, shared),
+            queries=_queries(first, second, shared),
+        )
+
+
+def _check_comparable(one: RunAtHand, two: RunAtHand) -> None:
+    """Raise ``InvalidInput`` that names every field in which the two are not of the same track and data."""
+    first, second = one.manifest.track, two.manifest.track
+    findings = [
+        Finding("error", f"track.{name}", f"{getattr(first, name)} and {getattr(second, name)}", "the same in both")
+        for name in ("name", "version", "depth")
+        if getattr(first, name) != getattr(second, name)
+    ]
+    if findings:
+        raise InvalidInput("only two runs of one track, in one version, can be compared", findings)
+
+
+def _means(track: Track, one: RunAtHand, two: RunAtHand, parts: list[str]) -> tuple[MeanDifference, ...]:
+    found = []
+    for measure in track.measures:
+        for part in parts:
+            first, second = one.scores.mean(part, measure), two.scores.mean(part, measure)
+            if first is not None and second is not None:
+                error = root_mean_square_error(one.scores.values[part, measure], two.scores.values[part, measure])
+                found.append(MeanDifference(part=part, measure=measure, one=first, two=second, rmse=error))
+    return tuple(found)
+
+
+def _queries(one: RunAtHand, two: RunAtHand, parts: list[str]) -> tuple[QueryDifference, ...]:
+    found = [
+        QueryDifference(
+            part=part, measure=measure, query_id=query_id, one=value, two=two.scores.values[part, measure][query_id]
+        )
+        for (part, measure), values in one.scores.values.items()
+        if part in parts
+        for query_id, value in values.items()
+        if value != two.scores.values[part, measure][query_id]
+    ]
+    return tuple(sorted(found, key=lambda q: (-abs(q.two - q.one), q.measure, q.part, q.query_id)))

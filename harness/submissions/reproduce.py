@@ -1,0 +1,180 @@
+"""A recorded run in, the same card run again in a clean place, and a graded verdict on how the two agree."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.adapters.card import LoadedCard, card_names, load_card
+from harness.adapters.consent import Consent
+from harness.adapters.contract import Context
+from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.files.scratch import scratch_folder
+from harness.files.yaml_records import without_absolute_paths
+from harness.runs.definition import check_definition, lacking_parts
+from harness.runs.execute import run_system
+from harness.runs.manifest import Manifest, read_manifest, run_file
+from harness.runs.own_scores import disagreement
+from harness.runs.recorded import check_recorded_files
+from harness.runs.score import FILE_NAME as SCORES
+from harness.runs.score import ScoreFile, score_system
+from harness.runs.trec import Run, read_run
+from harness.submissions.agreement import ranking_agreement, root_mean_square_error
+from harness.submissions.changes import changes_between
+from harness.submissions.reproductions import SCHEMA_VERSION, PartReproduction, Reproduction, Verdict
+from harness.tracks import Track
+
+OWN_FILES = "system"
+"""The folder of a run that holds the card and the files beside it, where the run was submitted with them."""
+
+
+@dataclass(frozen=True)
+class RunAtHand:
+    """One system's runs of a track as files, what its manifest says, and its scores."""
+
+    folder: Path
+    manifest: Manifest
+    scores: ScoreFile
+
+    def part(self, name: str) -> Run:
+        """The part's run, without any ranking where the part was not run."""
+        path = run_file(self.folder, name)
+        return read_run(path)[0] if name in self.manifest.data else Run(self.manifest.tag, {})
+
+
+def reproduce(
+    track: Track, folder: Path, context: Context, *, card: Path | None = None, today: datetime.date | None = None
+) -> Reproduction:
+    """Run the card that is recorded in ``folder`` again and compare; writes nothing that stays.
+
+    The seed is the recorded one, device and engine are the context's. Vectors, journals and runs go into a new
+    folder below the context's cache, which is deleted at the end. Files that the card names are looked for as
+    ``recorded_card`` says. Raises ``InvalidInput`` when the recorded files are not in order, are of other data than the
+    track has, or came as finished run files; ``WrongUsage`` when the card's own files cannot be found.
+    """
+    manifest = read_manifest(folder)
+    if not manifest.is_made_here:
+        raise InvalidInput(f"{folder} was submitted as finished run files: there is nothing that could be run again")
+    check_definition(track, manifest)
+    if lacking := lacking_parts(track, manifest):
+        raise InvalidInput(
+            f"{folder} cannot be made again by version {track.version} of track {track.name}; give the file of the version "
+            "that it was made for with --track",
+            [Finding("error", f"part {name}", reason) for name, reason in lacking.items()],
+        )
+    loaded = recorded_card(folder, manifest, card, context.consent)
+    with scratch_folder(context.cache, "reproduce-") as clean:
+        own = replace(
+            context,
+            cache=clean / "cache",
+            work=clean / "work",
+            seed=context.seed if manifest.execution.seed is None else manifest.execution.seed,
+        )
+        recorded = run_at_hand(track, folder, clean / "recorded")
+        again = run_system(track, loaded, clean / "again", own).folder
+        return _graded(track, recorded, RunAtHand(again, read_manifest(again), score_system(track, again)), today)
+
+
+def run_at_hand(track: Track, folder: Path, scratch: Path) -> RunAtHand:
+    """A run with its scores, from a copy in ``scratch``: whoever only looks at a run changes nothing in its folder.
+
+    Raises ``InvalidInput`` when the run is not the one that its manifest describes, or the scores beside it are not its.
+    """
+    manifest = read_manifest(folder)
+    check_recorded_files(folder, manifest)
+    copy = scratch / folder.resolve().name
+    copy.mkdir(parents=True)
+    for path in folder.iterdir():
+        if path.is_file():
+            shutil.copyfile(path, copy / path.name)
+    scores = score_system(track, copy)
+    if (folder / SCORES).exists() and (reason := disagreement(folder / SCORES, scores)):
+        raise InvalidInput(
+            f"{folder / SCORES} does not hold the scores of the run beside it: {reason}; "
+            f"`xdr score {track.name} {manifest.tag}` makes it again"
+        )
+    return RunAtHand(copy, manifest, scores)
+
+
+def recorded_card(folder: Path, manifest: Manifest, given: Path | None, consent: Consent) -> LoadedCard:
+    """The card as it was recorded, with the folder that its relative paths start from.
+
+    That is the folder of the card file that was given; else the run's own folder ``system``; else that of the card of
+    this name that ships with the package; else the current folder. A manifest holds no absolute path, only the last name
+    of one: where that is the only difference, the given card's own paths are used.
+    """
+    card = manifest.card
+    own = folder / OWN_FILES / "card.toml"
+    if given is None and own.is_file():
+        given = own
+    if given is not None:
+        loaded = load_card(str(given) if given.suffix == ".toml" else str(given / "card.toml"))
+    elif card.name in card_names():
+        loaded = load_card(card.name)
+    else:
+        loaded = LoadedCard(card, Path())
+    if without_absolute_paths(loaded.card.model_dump(mode="json")) != card.model_dump(mode="json"):
+        loaded = LoadedCard(card, loaded.folder)
+    loaded.require(consent)
+    try:
+        loaded.adapter_class(consent)
+    except WrongUsage as error:
+        raise WrongUsage(
+            f"{error}\nthe recorded card names its adapter relative to its own folder: "
+            f"give that folder's card with --card PATH/card.toml"
+        ) from error
+    return loaded
+
+
+def _graded(track: Track, recorded: RunAtHand, again: RunAtHand, today: datetime.date | None) -> Reproduction:
+    if missing := recorded.manifest.data.keys() ^ again.manifest.data.keys():
+        findings = [Finding("error", f"part {part}", "only one of the two runs has it") for part in sorted(missing)]
+        raise InvalidInput(f"the card of {recorded.manifest.tag} now gives other parts than are recorded", findings)
+    parts = {name: _part(track, recorded, again, name) for name in recorded.manifest.data}
+    platform, execution = again.manifest.platform, again.manifest.execution
+    return Reproduction(
+        schema_version=SCHEMA_VERSION,
+        track={"name": track.name, "version": track.version},
+        system=recorded.manifest.tag,
+        date=today or datetime.datetime.now(datetime.UTC).date(),
+        verdict=_verdict(track, parts, recorded.scores, again.scores),
+        rankings={name: record.ranking for name, record in recorded.manifest.data.items()},
+        tolerance=track.tolerance,
+        parts=parts,
+        changes=changes_between(recorded.manifest, again.manifest),
+        platform=platform,
+        device=execution.device,
+        isolation=execution.isolation,
+        git=again.manifest.implementation.git,
+    )
+
+
+def _part(track: Track, recorded: RunAtHand, again: RunAtHand, name: str) -> PartReproduction:
+    one, two = (run.scores.values for run in (recorded, again))
+    return PartReproduction(
+        rankings=ranking_agreement(recorded.part(name), again.part(name), track.depth),
+        rmse={
+            measure: root_mean_square_error(one.get((name, measure), {}), two.get((name, measure), {}))
+            for measure in track.measures
+        },
+        mean_recorded=recorded.scores.mean(name, track.primary),
+        mean_again=again.scores.mean(name, track.primary),
+    )
+
+
+def _verdict(track: Track, parts: Mapping[str, PartReproduction], recorded: ScoreFile, again: ScoreFile) -> Verdict:
+    if all(part.rankings.identical == part.rankings.queries for part in parts.values()):
+        return "identical"
+    if recorded.values == again.values:
+        return "same scores"
+    granted = track.tolerance
+    within = all(
+        part.rankings.rank_biased_overlap >= granted.rank_biased_overlap
+        and part.rankings.kendall_tau >= granted.kendall_tau
+        and part.rmse[track.primary] <= granted.rmse
+        for part in parts.values()
+    )
+    return "equivalent" if within else "differs"

@@ -1,0 +1,263 @@
+"""A card, and an adapter or finished run files in; a complete row of the runs of record out, or nothing at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import numbers
+from harness.adapters.card import CARD_FILE, Card, LoadedCard, card_names, load_card
+from harness.adapters.consent import Consent
+from harness.adapters.contract import Context, inputs_of
+from harness.adapters.own_modules import OURS
+from harness.adapters.source_files import own_source_files
+from harness.collections.view import load
+from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.files.migrations import migrated
+from harness.files.toml_records import checked, read_toml
+from harness.files.writing import sha256_of_file, sha256_of_tree
+from harness.records import Ranking
+from harness.runs.execute import part_record, run_system, track_record
+from harness.runs.manifest import (
+    RUN_FILES,
+    SCHEMA_VERSION,
+    Implementation,
+    Manifest,
+    Method,
+    PartRecord,
+    read_manifest,
+    run_file,
+    write_manifest,
+)
+from harness.runs.prepared import recorded_card, run_folder
+from harness.runs.provenance import Execution, Platform
+from harness.runs.score import ScoreFile, score_system
+from harness.runs.trec import Run, write_run
+from harness.runs.withdrawal import FILE_NAME as WITHDRAWN
+from harness.runs.withdrawal import read_withdrawal
+from harness.submissions.reproduce import OWN_FILES
+from harness.submissions.staging import put_in_place, staged_row
+from harness.submissions.submitted_files import read_submitted
+from harness.tracks import Track
+
+MAX_OWN_BYTES = 2_000_000
+"""Larger files of a system are not copied beside its runs: they belong where the card can name them."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Where the row lies; whether it was there already, byte for byte the same ranking; its scores; what to know."""
+
+    folder: Path
+    unchanged: bool
+    scores: ScoreFile
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a submission goes, and whether a different row of that name may be replaced."""
+
+    track: Track
+    runs: Path
+    replace: bool = False
+
+
+def submit_system(target: Target, card: str, context: Context) -> Submission:
+    """Run a card's adapter on the track and take the run in, with the card and its small files beside it.
+
+    Raises ``WrongUsage`` when a different row of that name exists and may not be replaced, ``InvalidInput`` when its adapter
+    imports files that cannot be submitted with the card.
+    """
+    loaded = load_card(card)
+    _check_sources(loaded, _static_sources(loaded, context.consent))
+
+    def made(folder: Path) -> list[str]:
+        notes = run_system(target.track, loaded, folder.parent.parent, context).notes
+        return [*notes, *([] if card in card_names() else _copy_own_files(loaded, folder, context.consent))]
+
+    return _taken_in(target, loaded.card, made)
+
+
+def submit_files(target: Target, card: Path, files: Sequence[Path], query_map: Path | None = None) -> Submission:
+    """Validate finished run files and take them in. The card's ``adapter`` may be left out: nothing is run.
+
+    Raises ``InvalidInput`` with all problems of the card and of the files; ``WrongUsage`` as ``submit_system`` does.
+    """
+    found, troubles = _card_of_files(card / CARD_FILE if card.is_dir() else card)
+    runs: dict[str, Run] = {}
+    warnings: list[str] = []
+    try:
+        runs, findings = read_submitted(target.track, files, query_map, found)
+        warnings = [str(finding) for finding in findings]
+    except InvalidInput as error:
+        troubles += error.findings
+    if troubles or found is None:
+        raise InvalidInput(f"{card} cannot be submitted with these files", troubles)
+    if not runs:
+        raise InvalidInput(f"the files hold no ranking of any query of track {target.track.name}")
+    digests = {path.name: sha256_of_file(path) for path in files if path.is_file()}
+
+    def made(folder: Path) -> list[str]:
+        _write_files(target.track, found, runs, digests, folder)
+        return warnings
+
+    return _taken_in(target, found, made)
+
+
+def _card_of_files(path: Path) -> tuple[Card | None, list[Finding]]:
+    content = migrated("card", read_toml(path), str(path))
+    try:
+        return checked(Card, {"adapter": "none", **content}, str(path)), []
+    except InvalidInput as error:
+        return None, list(error.findings)
+
+
+def _write_files(track: Track, card: Card, runs: Mapping[str, Run], digests: Mapping[str, str], folder: Path) -> None:
+    """Write canonical run files (queries in the part's order, the card's name as tag, cut at the depth) and a manifest."""
+    data: dict[str, PartRecord] = {}
+    for name, run in runs.items():
+        part = track.part(name)
+        collection = load(part.dataset_id)
+        rankings = (
+            Ranking(query.query_id, ranked.doc_ids[: track.depth], ranked.scores[: track.depth])
+            for query in collection.queries
+            if (ranked := run.rankings.get(query.query_id)) is not None
+        )
+        data[name] = part_record(part, collection, write_run(run_file(folder, name), rankings, card.name))
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        tag=card.name,
+        track=track_record(track),
+        method=Method(card=recorded_card(card)),
+        data=data,
+        implementation=Implementation(inputs=dict(digests)),
+        platform=Platform(),
+        execution=Execution(device="unknown", isolation=RUN_FILES, provenance=RUN_FILES),
+    )
+    write_manifest(folder, manifest)
+
+
+def _taken_in(target: Target, card: Card, made: Callable[[Path], list[str]]) -> Submission:
+    """Let ``made`` write the row into a staging folder, score it there, and move it into place as a whole."""
+    folder = run_folder(target.runs, target.track, card.name)
+    with staged_row(target.runs, target.track.name, card.name) as staged:
+        if not target.replace:
+            _check_card(folder, card)
+        warnings = made(staged.row)
+        scores = score_system(target.track, staged.row)
+        if not target.replace and folder.exists():
+            _check_rankings(folder, read_manifest(staged.row))
+            if _own_files(folder) == _own_files(staged.row):
+                return Submission(folder, True, scores, tuple(warnings))
+        put_in_place(staged)
+    return Submission(folder, False, scores, (*warnings, *_still_withdrawn(folder)))
+
+
+def _still_withdrawn(folder: Path) -> Iterator[str]:
+    if withdrawal := read_withdrawal(folder):
+        yield (
+            f"the row stays withdrawn ({withdrawal.date}: {withdrawal.reason}); if this run mends that, "
+            f"remove {folder / WITHDRAWN} and say so where you publish it"
+        )
+
+
+def _check_card(folder: Path, card: Card) -> None:
+    """Before any work: a row of that name must be of this very card."""
+    if not folder.exists():
+        return
+    now = recorded_card(card)
+    try:
+        recorded = read_manifest(folder).card
+    except InvalidInput:
+        _refuse(folder, "its manifest is not in order")
+        return
+    if keys := [name for name in Card.model_fields if getattr(recorded, name) != getattr(now, name)]:
+        _refuse(folder, f"its card differs in {', '.join(keys)}")
+
+
+def _check_rankings(folder: Path, new: Manifest) -> None:
+    recorded = read_manifest(folder)
+    parts = sorted(
+        part for part in recorded.data.keys() | new.data.keys() if recorded.data.get(part) != new.data.get(part)
+    )
+    if parts:
+        _refuse(folder, f"its runs differ on {', '.join(parts)}")
+
+
+def _own_files(folder: Path) -> str:
+    own = folder / OWN_FILES
+    return sha256_of_tree(own) if own.is_dir() else ""
+
+
+def _refuse(folder: Path, reason: str) -> None:
+    raise WrongUsage(f"{folder} exists and is another row: {reason}; change the name in the card, or use --replace")
+
+
+def _copy_own_files(loaded: LoadedCard, staged: Path, consent: Consent) -> list[str]:
+    """Copy the card and what lies around it that the run depends on; returns what was not copied, and why.
+
+    Raises ``InvalidInput`` where a source file of the adapter cannot stand at the same place below the card's copy.
+    """
+    folder, card = _absolute(loaded.folder), loaded.path or loaded.folder / CARD_FILE
+    files = {Path(CARD_FILE): _absolute(card)}
+    left_out = []
+    for path in _inputs(loaded, consent):
+        if not path.is_relative_to(folder):
+            continue
+        size = path.stat().st_size
+        name = path.relative_to(folder)
+        if size > MAX_OWN_BYTES:
+            left_out.append(f"{name} ({numbers.size(size)}) is not copied: publish it, and let the card name it")
+        elif files.setdefault(name, path) != path:
+            raise InvalidInput(f"{card} would be copied as {name}, and the run depends on another {name} beside it")
+    sources = _own_sources(staged)
+    _check_sources(loaded, sources)
+    files |= {Path(name): folder / name for name in sources}
+    for name, path in sorted(files.items()):
+        target = staged / OWN_FILES / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    return left_out
+
+
+def _own_sources(staged: Path) -> list[str]:
+    """Names of the adapter's own files that the run was made by; ``..`` in them leads out of the card's folder."""
+    sources = read_manifest(staged).implementation.source
+    return [name for name in sources if name.partition("/")[0] not in OURS]
+
+
+def _static_sources(loaded: LoadedCard, consent: Consent) -> list[str]:
+    """What can be known of them before the run."""
+    modules = loaded.adapter(consent).modules
+    return [modules.name_of(path) for path in own_source_files(modules)] if modules is not None else []
+
+
+def _check_sources(loaded: LoadedCard, names: Iterable[str]) -> None:
+    """Raise ``InvalidInput`` where a source file of the adapter could not be submitted with the card."""
+    findings = []
+    for name in names:
+        if name.startswith("../"):
+            mend = f"move it below {loaded.folder}, so that it is submitted with the card"
+            findings.append(Finding("error", name, "a source file outside the card's folder", "", mend))
+        elif (size := (loaded.folder / name).stat().st_size) > MAX_OWN_BYTES:
+            findings.append(
+                Finding("error", name, numbers.size(size), f"source files up to {numbers.size(MAX_OWN_BYTES)}")
+            )
+    if findings:
+        raise InvalidInput(f"card {loaded.card.name} cannot be submitted: nobody could run it", findings)
+
+
+def _inputs(loaded: LoadedCard, consent: Consent) -> Iterator[Path]:
+    inputs = inputs_of(loaded.system(consent)).values()
+    for path in (place for place in inputs if isinstance(place, Path)):
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (_absolute(file) for file in files if file.is_file())
+
+
+def _absolute(path: Path) -> Path:
+    """Links are not followed: what is copied is the file that they lead to, under the name that the card knows."""
+    return Path(os.path.abspath(path))  # noqa: PTH100

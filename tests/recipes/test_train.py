@@ -1,0 +1,233 @@
+"""Training by recipe: checked recipes, dropped evaluation questions, grouped batches, and a tiny training end to end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import harness.collections
+from harness.collections.storage import pinned
+from harness.dense.encoder import Encoder
+from harness.dense.loading import EncoderSettings
+from harness.dense.roles import Role
+from harness.errors import InvalidInput, WrongUsage
+from harness.progress import SilentProgress
+from harness.recipes.train import overlap, train
+from harness.recipes.train.batches import GroupedBatches
+from harness.recipes.train.data import Pair, Side, files_of, read_pairs
+from harness.recipes.train.overlap import Questions
+from harness.recipes.train.recipe import LANGUAGES, SourceRecipe, load_recipe
+from harness.recipes.train.romanize import normalizer, romanized
+
+RECIPE = """
+schema_version = 1
+name = "tiny"
+title = "A tiny encoder"
+seed = 7
+
+[tokenizer]
+vocabulary = 120
+style = "sounds"
+sources = [{ kind = "questions-parallel", languages = ["fi"] }]
+
+[model]
+dimensions = 8
+
+[[stages]]
+name = "questions"
+epochs = 3
+batch_size = 16
+learning_rate = 0.1
+token_dropout = 0.1
+sources = [{ kind = "questions-parallel", languages = ["fi"], weight = 2 }]
+"""
+CITIES = (
+    "Helsinki",
+    "Turku",
+    "Oulu",
+    "Vaasa",
+    "Kuopio",
+    "Lahti",
+    "Kotka",
+    "Pori",
+    "Rauma",
+    "Espoo",
+    "Vantaa",
+    "Tampere",
+)
+FINNISH = [f"Missä maassa sijaitsee {city} ja milloin {city} perustettiin?" for city in CITIES]
+ENGLISH = [f"In which country is {city} and when was {city} founded?" for city in CITIES]
+FI_FILE = "xor-tydi/questions-parallel/fi-en/fi.txt"
+EN_FILE = "xor-tydi/questions-parallel/fi-en/en.txt"
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache with one small parallel file, pinned without a hash; one of its questions is an evaluation question."""
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
+    files = {name: pinned.PinnedFile(name, "CC0") for name in (FI_FILE, EN_FILE)}
+    monkeypatch.setattr(pinned, "pinned_files", lambda: files)
+    home = tmp_path / "home" / "data"
+    for name, lines in ((FI_FILE, FINNISH), (EN_FILE, ENGLISH)):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("\n".join(lines) + "\n", "utf-8")
+    questions = Questions([f"  {FINNISH[0].upper()} ", "In which country is Turku, and when was Turku founded"])
+    monkeypatch.setattr(overlap, "evaluation_questions", lambda: questions)
+    return home
+
+
+def recipe_file(folder: Path, text: str = RECIPE) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_a_misspelt_key_is_found_and_the_right_one_named(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, RECIPE.replace("learning_rate", "learning_rat").replace("dimensions", "dimension"))
+    with pytest.raises(InvalidInput) as error:
+        load_recipe(path)
+    assert "did you mean 'learning_rate'?" in str(error.value)
+    assert "did you mean 'dimensions'?" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('kind = "questions-parallel"', 'kind = "xquad"', "questions-parallel"),
+        ("epochs = 3", "epochs = 0", "greater than or equal to 1"),
+        ("[model]", "[[stages]]\nname = 'questions'\nepochs = 1\nlearning_rate = 1\n"
+         "sources = [{ kind = 'ntrex' }]\n[model]", "same name"),
+    ],
+)  # fmt: skip
+def test_faulty_recipes_are_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        load_recipe(recipe_file(tmp_path, RECIPE.replace(old, new)))
+    assert said in str(error.value)
+
+
+def test_the_committed_recipes_are_in_order_and_share_everything_but_the_last_stage() -> None:
+    folder = Path(__file__).parents[2] / "systems" / "recipes"
+    zero_shot, xdr = (load_recipe(folder / f"mini-{name}.toml") for name in ("zero-shot", "xdr"))
+    assert (zero_shot.tokenizer, zero_shot.model, zero_shot.seed) == (xdr.tokenizer, xdr.model, xdr.seed)
+    assert zero_shot.stages[:-1] == xdr.stages[:-1]
+    kinds = {source.kind for stage in zero_shot.stages for source in stage.sources}
+    assert kinds == {"ntrex", "tatoeba", "tydi-questions", "tydi-sentences"}
+    read = [file for stage in xdr.stages for source in stage.sources for file in files_of(source)]
+    assert not [file for file in read if "dev" in file or file.startswith(("xquad", "paws-x"))]
+
+
+def test_unknown_languages_and_missing_recipes_are_named(tmp_path: Path) -> None:
+    used = 'kind = "questions-parallel", languages = ["fi"]'
+    for kind in LANGUAGES:
+        for stranger in ("xx", "finnish", "en" if not kind.startswith("tydi") else "fi"):
+            faulty = RECIPE.replace(used, f'kind = "{kind}", languages = ["{stranger}"]')
+            with pytest.raises(InvalidInput, match=f"source {kind}: no language {stranger}; known: "):
+                load_recipe(recipe_file(tmp_path, faulty))
+    with pytest.raises(WrongUsage, match="no file"):
+        train(tmp_path / "absent.toml", tmp_path / "out", SilentProgress())
+
+
+def test_files_of_different_lengths_are_refused(data: Path) -> None:
+    (data / EN_FILE).write_text("one line\n", "utf-8")
+    with pytest.raises(InvalidInput, match="not aligned"):
+        read_pairs(SourceRecipe(kind="questions-parallel", languages=("fi",)), 1)
+
+
+def pair(anchor: str, positive: str, lang: str = "ko", compared: bool = True) -> Pair:
+    return Pair(Side(anchor, lang), Side(positive, "en", compared), "file", anchor)
+
+
+def test_rows_that_are_evaluation_questions_on_either_compared_side_are_dropped() -> None:
+    questions = Questions(["세종대왕은 언제 태어났는가?", "When was the great king Sejong of Joseon born?"])
+    equal = pair("세종대왕은  언제 태어났는가", "unrelated words here")
+    similar = pair("다른 질문", "When was the great king Sejong of Joseon born")
+    passage = pair("또 다른 질문", "When was the great king Sejong of Joseon born?", compared=False)
+    free = pair("한글은 누가 만들었는가?", "Who made the Korean alphabet?")
+    elsewhere = pair("When was the great king Sejong of Joseon born??", "labelled with a wrong language", lang="fi")
+    good, dropped = overlap.kept([equal, similar, passage, free, elsewhere], questions)
+    assert good == [passage, free]
+    assert dropped == [equal, similar, elsewhere]
+
+
+def test_evaluation_questions_leave_out_training_splits_and_name_what_is_absent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        harness.collections, "dataset_ids", lambda: ["xdr-mini/te/dev", "xor-tydi/train/te", "xquad/el"]
+    )
+    monkeypatch.setattr(pinned, "state", lambda file: "absent")
+    questions = overlap.evaluation_questions()
+    assert questions.collections == ["xdr-mini/te/dev"]
+    assert questions.absent == ["xquad/el"]
+    assert questions.texts == [query.text for query in harness.collections.load("xdr-mini/te/dev").queries]
+
+
+def test_pairs_of_one_group_never_share_a_batch() -> None:
+    groups = [str(i % 7) for i in range(60)]
+    batches = GroupedBatches([groups, ["a", "b", "c"]], [1, 2], batch_size=5, seed=1)
+    first, second = list(batches), list(batches)
+    assert len(first) == len(second) == len(batches)
+    assert first != second
+    rows = [*groups, "a", "b", "c"]
+    for batch in first:
+        assert len({rows[i] for i in batch}) == len(batch)
+        assert len({i < 60 for i in batch}) == 1
+    assert [list(b) for b in GroupedBatches([groups, ["a", "b", "c"]], [1, 2], 5, 1)] == first
+    assert sorted(i for batch in first for i in batch if i >= 60) == [60, 60, 61, 61, 62, 62]
+
+
+def test_names_in_many_scripts_become_alike() -> None:
+    sounds = normalizer("sounds")
+    spellings = ["Broncos", "Бронкос", "ब्रोंकोस", "బ్రోంకోస్", "Brónkos"]
+    assert {sounds.normalize_str(name) for name in spellings} == {"bronkos"}
+    assert [romanized(c) for c in "ж각シ٣龙"] == ["zh", "gag", "shi", "3", "龙"]
+    assert normalizer("plain").normalize_str("Бронкос") == "бронкос"
+
+
+def test_a_training_is_recorded_loads_again_and_repeats_byte_for_byte(data: Path, tmp_path: Path) -> None:
+    record = train(recipe_file(tmp_path), tmp_path / "one", SilentProgress())
+    counted = [row.model_dump() for row in record.rows]
+    assert counted == [{"file": FI_FILE, "lang": "fi", "used": len(CITIES) - 2, "dropped": 2}]
+    assert record.files == {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in (FI_FILE, EN_FILE)}
+    for name, digest in record.model_files.items():
+        assert hashlib.sha256((tmp_path / "one" / name).read_bytes()).hexdigest() == digest
+    written = (tmp_path / "one" / "training.json").read_text("utf-8")
+    assert json.loads(written)["schema_version"] == 1
+    assert str(tmp_path) not in written
+
+    encoder = Encoder(EncoderSettings(tmp_path / "one", "model", "dot", "float32", "cpu"))
+    vectors = encoder.encode([FINNISH[3], ENGLISH[3]], Role("document", max_length=64))
+    assert vectors.shape == (2, 8)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=2e-3)
+
+    (tmp_path / "one" / "README.md").write_text("kept", "utf-8")
+    again = train(recipe_file(tmp_path), tmp_path / "one", SilentProgress())
+    assert again.model_files == record.model_files
+    assert (tmp_path / "one" / "README.md").read_text("utf-8") == "kept"
+
+
+def test_a_folder_with_other_things_is_not_written_into(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("", "utf-8")
+    with pytest.raises(WrongUsage, match="not empty"):
+        train(recipe_file(tmp_path), tmp_path / "out", SilentProgress())
+
+
+def test_too_small_a_vocabulary_is_explained(data: Path, tmp_path: Path) -> None:
+    characters = [f"{chr(0x4E00 + 2 * i)}{chr(0x4E01 + 2 * i)}\n" for i in range(len(CITIES) * 8)]
+    (data / FI_FILE).write_text("".join(characters), "utf-8")
+    (data / EN_FILE).write_text("".join(f"{word}\n" for word in ENGLISH * 8), "utf-8")
+    with pytest.raises(InvalidInput, match="their characters alone are 196 pieces; give more than that"):
+        train(recipe_file(tmp_path), tmp_path / "out", SilentProgress())
+
+
+def test_a_stage_whose_rows_were_all_dropped_is_refused(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlap, "evaluation_questions", lambda: Questions(FINNISH[:-1]))
+    with pytest.raises(InvalidInput, match="no pairs"):
+        train(recipe_file(tmp_path), tmp_path / "out", SilentProgress())

@@ -1,0 +1,67 @@
+"""The committed runs are those that today's cards, data and models give."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from recorded import copy_recorded_runs
+
+from harness.adapters.card import load_card
+from harness.adapters.contract import Context
+from harness.leaderboard.freshness import stale_files
+from harness.leaderboard.pipeline import recorded_systems
+from harness.runs.execute import run_system
+from harness.runs.manifest import Manifest, read_manifest
+from harness.runs.score import read_scores, score_system
+from harness.tracks import load_track
+
+TRACK = load_track("mini")
+
+
+@pytest.fixture(scope="module")
+def recorded_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_recorded_runs(tmp_path_factory.mktemp("recorded"))
+
+
+def test_every_row_of_the_embedded_track_has_its_run(recorded_runs: Path) -> None:
+    assert set(recorded_systems(recorded_runs, TRACK)) >= set(TRACK.systems)
+
+
+@pytest.mark.parametrize("name", TRACK.systems)
+def test_no_recorded_run_is_stale(tmp_path: Path, recorded_runs: Path, name: str) -> None:
+    shutil.copytree(recorded_runs / "mini" / name, tmp_path / "mini" / name)
+    context = Context(cache=tmp_path / "cache", work=tmp_path / "work")
+    assert run_system(TRACK, load_card(name), tmp_path, context, strict=False).reused
+
+
+def test_the_recorded_scores_and_tables_are_those_of_the_runs(recorded_runs: Path) -> None:
+    """What `xdr leaderboard mini --check` says: all of it is computed again from the run files."""
+    assert stale_files(TRACK, recorded_runs) == []
+
+
+def instruction_sets(manifest: Manifest) -> set[str]:
+    """Those by which kernels for 32-bit floats are chosen; BM25 has none, its rankings are the same everywhere."""
+    named = manifest.platform.hardware.cpu.instruction_sets.split()
+    return {name for name in named if not name.endswith(("_vnni", "_bf16"))}
+
+
+@pytest.mark.parametrize("name", ["bm25", "mini-xdr-xqg"])
+def test_a_row_can_be_made_again(tmp_path: Path, recorded_runs: Path, name: str) -> None:
+    """The same ranking on a processor with the recorded instruction sets; elsewhere scores within the track's tolerance."""
+    context = Context(cache=tmp_path / "cache", work=tmp_path / "work", workers=2)
+    outcome = run_system(TRACK, load_card(name), tmp_path / "runs", context)
+    recorded, again = read_manifest(recorded_runs / "mini" / name), read_manifest(outcome.folder)
+    same_machine = instruction_sets(recorded) == instruction_sets(again) or name == "bm25"
+    if same_machine:
+        assert {part: record.ranking for part, record in again.data.items()} == {
+            part: record.ranking for part, record in recorded.data.items()
+        }
+    scores, before = score_system(TRACK, outcome.folder), read_scores(recorded_runs / "mini" / name / "scores.parquet")
+    for part in TRACK.parts:
+        one, two = (found.values[part.name, TRACK.primary] for found in (scores, before))
+        rmse = (sum((one[query] - two[query]) ** 2 for query in one) / len(one)) ** 0.5
+        assert rmse <= 0.15, f"{part.name}: more than a question or two of 80 changed sides"
+    if not same_machine:
+        pytest.skip("scores agree; rankings cannot be compared: another processor adds floats in another order")
