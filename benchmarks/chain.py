@@ -21,7 +21,7 @@ import numpy as np
 from encoding import LENGTHS, TOKEN_BUDGET, make_model, texts_of
 from figures import give
 
-from harness.compute.engine import LocalEngine
+from harness.compute.jobs import LocalEngine
 from harness.compute.platform import cpu_model
 from harness.dense.encoding import blocks_of
 from harness.dense.fusion import FusionSettings

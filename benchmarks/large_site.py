@@ -29,7 +29,7 @@ from harness.files.writing import write_text
 from harness.leaderboard.site.evidence import HEAD, Site, pools_of, slug, write_questions
 from harness.leaderboard.site.render import write_pages
 from harness.leaderboard.table import Cell, Column, Leaderboard, Row
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Track, load_track
 
 LANGUAGES = ("ar", "bn", "de", "en", "es", "fi", "hi", "ja", "ko", "ru", "te", "zh", "fa", "fr", "sw", "th")

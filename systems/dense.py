@@ -20,7 +20,8 @@ from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 from harness.adapters.consent import PinnedModel
 from harness.adapters.contract import Context, Pin, Request
 from harness.adapters.estimate import Estimate, Figure
-from harness.compute.engine import Engine, opened_engine
+from harness.compute.engine import opened_engine
+from harness.compute.jobs import Engine
 from harness.compute.platform import library_versions
 from harness.dense.approximate import (
     INDEX_VERSION,

@@ -184,7 +184,7 @@ def recorded(runs: Path) -> list[Board]:
     """
     from harness.compare.estimates import table_of
     from harness.compare.records import MACRO
-    from harness.runs.score import read_scores
+    from harness.runs.score_file import read_scores
     from harness.tracks import load_track
     from harness.tracks.units import units_of
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.errors import Finding
     from harness.progress import Progress
-    from harness.runs.score import ScoreFile
+    from harness.runs.score_file import ScoreFile
 
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of runs.", metavar="DIR")]
 Reports = Annotated[Path, typer.Option("--reports", help="Folder for the rendered site.", metavar="DIR")]

@@ -35,18 +35,17 @@ def generate(
     from harness.compute.engine import opened_engine
     from harness.dense.encoder import resolved_device
     from harness.errors import WrongUsage
-    from harness.recipes.generate import recipe as recipes
+    from harness.recipes.generate.load import load_recipe
+    from harness.recipes.generate.recipe import Operator as Chosen
     from harness.recipes.generate.runner import generate as generate_texts
     from harness.recipes.generate.runner import job_of
 
     context = operator.context(NOTHING)
-    job = job_of(collection, recipes.load_recipe(recipe), out)
+    job = job_of(collection, load_recipe(recipe), out)
     if job.loaded.recipe.kind == "server" and operator.engine != "local":
         raise WrongUsage("a server does the work of such a recipe, and is asked from this machine: leave out --engine")
     with opened_engine(operator.engine, operator.workers, resolved_device(operator.device)) as engine:
-        chosen = recipes.Operator(
-            operator.device, engine.threads, context.memory_bytes, server, api_key_variable, timeout
-        )
+        chosen = Chosen(operator.device, engine.threads, context.memory_bytes, server, api_key_variable, timeout)
         found = generate_texts(job, chosen, context.shard_bytes, context.progress, engine)
     texts = sum(count for name, count in found.manifest.counts.items() if name.startswith("texts in "))
     if found.reused:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harness.compare import Comparison
     from harness.leaderboard.table import Leaderboard
     from harness.runs.intended import Intended
-    from harness.runs.score import ScoreFile
+    from harness.runs.score_file import ScoreFile
     from harness.tracks import Track
 
 

@@ -15,7 +15,7 @@ from harness.compare.projections import p_values
 from harness.compare.records import MACRO, SCHEMA_VERSION, Comparison, Difference, Family
 from harness.compare.standings import standings_of
 from harness.errors import Finding, InvalidInput
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
 

@@ -13,7 +13,7 @@ from harness.compare.records import MACRO, Bounds, Difference, Mean
 from harness.compare.stratified import macro_t
 from harness.compare.units import UnitTable, tabulate
 from harness.errors import InvalidInput
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
 

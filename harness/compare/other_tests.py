@@ -12,7 +12,7 @@ from harness.compare.records import MACRO
 from harness.compare.stratified import macro_t
 from harness.compare.units import tabulate
 from harness.errors import InvalidInput
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
 OtherTest = Literal["t", "wilcoxon", "mcnemar"]

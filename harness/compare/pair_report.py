@@ -11,7 +11,7 @@ from harness.compare.intervals import Interval
 from harness.compare.projections import p_values
 from harness.compare.records import MACRO, Comparison
 from harness.errors import WrongUsage, unknown_name
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
 

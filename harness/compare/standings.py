@@ -13,7 +13,7 @@ from harness.compare.letters import letters, rank_intervals
 from harness.compare.monte_carlo import MOST_TIMES
 from harness.compare.records import MACRO, Family, Pairs, Standing
 from harness.compare.units import UnitTable
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.projections import project
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 
 MOST_LANGUAGES_FOR_ALL_SUBSETS = 8
 _RELATIVE_TOLERANCE = 1e-12

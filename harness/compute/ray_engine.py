@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.compute.engine import Job, Result, Task
+from harness.compute.jobs import Job, Result, Task
 from harness.compute.ray_files import FileServer, Sent, members_of, placed
 from harness.compute.ray_nodes import differences, facts_of_node
 from harness.errors import Finding, InvalidInput, WrongUsage, XdrError

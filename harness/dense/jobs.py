@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compute.engine import Engine
+from harness.compute.jobs import Engine
 from harness.dense.encoder import Encoder, loaded_encoder
 from harness.dense.encoding import Encoded, Limits, blocks_of, encode_block, encode_texts, joined
 from harness.dense.fusion import FusionSettings, fuse

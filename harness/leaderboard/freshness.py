@@ -23,8 +23,9 @@ from harness.runs.ablations import contradictions, read_ablations
 from harness.runs.commands import Commands
 from harness.runs.manifest import read_manifest
 from harness.runs.own_scores import TOLERANCE
-from harness.runs.score import FILE_NAME as SCORES
-from harness.runs.score import ScoreFile, read_scores, scores_of_run
+from harness.runs.score import scores_of_run
+from harness.runs.score_file import FILE_NAME as SCORES
+from harness.runs.score_file import ScoreFile, read_scores
 from harness.tracks import Track
 
 

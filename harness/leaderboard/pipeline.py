@@ -15,7 +15,8 @@ from harness.runs.commands import Commands
 from harness.runs.definition import check_recorded_definitions
 from harness.runs.manifest import FILE_NAME as MANIFEST
 from harness.runs.manifest import read_manifest
-from harness.runs.score import ScoreFile, score_system
+from harness.runs.score import score_system
+from harness.runs.score_file import ScoreFile
 from harness.runs.withdrawal import Withdrawal, read_withdrawal
 from harness.submissions.reproductions import read_reproductions
 from harness.submissions.staging import check_whole

@@ -20,7 +20,7 @@ from harness.leaderboard.bounds import Reach, bounds_of
 from harness.numbers import percent
 from harness.runs.manifest import Manifest
 from harness.runs.provenance import Execution, Git, Hardware, Software
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.runs.withdrawal import Withdrawal
 from harness.submissions.reproductions import Reproduced, Reproduction, standing_of
 from harness.tracks import Track

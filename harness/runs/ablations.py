@@ -24,7 +24,7 @@ from harness.files.reading import parse_json, read_bytes
 from harness.files.toml_records import Record, checked, read_toml
 from harness.files.writing import write_text
 from harness.runs.own_scores import TOLERANCE
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.runs.variations import merged, scores_of, varied
 from harness.tracks import Track
 

@@ -10,13 +10,11 @@ import contextlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.writing import cache_home, sha256_of_file, write_text
-
-if TYPE_CHECKING:
-    from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile, read_scores
 
 TOLERANCE = 1e-9
 """Relative; libraries and processors differ in the last digits of sums and logarithms, and no reader sees those."""
@@ -46,8 +44,6 @@ def disagreement(path: Path, today: ScoreFile) -> str:
     Compared are the numbers, which queries have them, and how these are grouped for tests, whatever the file says that it
     is of.
     """
-    from harness.runs.score import read_scores
-
     try:
         return _difference(read_scores(path), today)
     except (InvalidInput, WrongUsage):
@@ -56,8 +52,6 @@ def disagreement(path: Path, today: ScoreFile) -> str:
 
 def is_of_other_inputs(path: Path, key: str) -> bool:
     """Whether the file says itself that it is of another run, track or version: then it is old, and need not be named."""
-    from harness.runs.score import read_scores
-
     try:
         return bool(read_scores(path).context["key"] != key)
     except (InvalidInput, WrongUsage):

@@ -9,7 +9,8 @@ from harness.adapters.card import LoadedCard
 from harness.adapters.contract import Context
 from harness.files.yaml_records import digest_of
 from harness.runs.execute import run_system
-from harness.runs.score import ScoreFile, score_system
+from harness.runs.score import score_system
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
 

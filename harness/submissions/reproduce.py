@@ -19,8 +19,9 @@ from harness.runs.execute import run_system
 from harness.runs.manifest import Manifest, read_manifest, run_file
 from harness.runs.own_scores import disagreement
 from harness.runs.recorded import check_recorded_files
-from harness.runs.score import FILE_NAME as SCORES
-from harness.runs.score import ScoreFile, score_system
+from harness.runs.score import score_system
+from harness.runs.score_file import FILE_NAME as SCORES
+from harness.runs.score_file import ScoreFile
 from harness.runs.trec import Run, read_run
 from harness.submissions.agreement import ranking_agreement, root_mean_square_error
 from harness.submissions.changes import changes_between

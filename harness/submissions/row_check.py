@@ -10,8 +10,9 @@ from harness.runs.manifest import FILE_NAME as MANIFEST
 from harness.runs.manifest import read_manifest, run_file
 from harness.runs.own_scores import disagreement
 from harness.runs.recorded import check_recorded_files
-from harness.runs.score import FILE_NAME as SCORES
-from harness.runs.score import ScoreFile, expected_of, judged_part, scores_of_run
+from harness.runs.score import expected_of, judged_part, scores_of_run
+from harness.runs.score_file import FILE_NAME as SCORES
+from harness.runs.score_file import ScoreFile
 from harness.runs.trec import read_run
 from harness.runs.withdrawal import read_withdrawal
 from harness.submissions.reproductions import read_reproductions

@@ -34,7 +34,8 @@ from harness.runs.manifest import (
 )
 from harness.runs.prepared import recorded_card, run_folder
 from harness.runs.provenance import Execution, Platform
-from harness.runs.score import ScoreFile, score_system
+from harness.runs.score import score_system
+from harness.runs.score_file import ScoreFile
 from harness.runs.trec import Run, write_run
 from harness.runs.withdrawal import FILE_NAME as WITHDRAWN
 from harness.runs.withdrawal import read_withdrawal

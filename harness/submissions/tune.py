@@ -27,7 +27,7 @@ from harness.files.reading import parse_json, read_bytes
 from harness.files.toml_records import Record, checked
 from harness.files.writing import write_text
 from harness.measures import parse
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.runs.variations import scores_of, varied
 from harness.tracks import Track, load_track, track_names
 

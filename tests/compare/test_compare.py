@@ -16,7 +16,7 @@ from score_files import scores_of, track_of
 from harness.compare import Comparison, compare_systems, read_comparison, write_comparison
 from harness.compare.records import MACRO, Difference
 from harness.errors import InvalidInput
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
 Values = Mapping[str, Mapping[str, float]]

@@ -13,7 +13,7 @@ from score_files import scores_of
 
 from harness.compare.projections import p_values
 from harness.compare.subsets import forms, randomization_counts, subset_statistics
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 
 PARTS = ("p0", "p1", "p2")
 Value = st.sampled_from([0.0, 0.25, 0.5, 1.0])

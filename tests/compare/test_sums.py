@@ -12,7 +12,7 @@ from recorded import copy_recorded_runs
 
 from harness.leaderboard.exports import FORMATS, WRITTEN
 from harness.leaderboard.pipeline import comparison_of, leaderboard_of
-from harness.runs.score import read_scores
+from harness.runs.score_file import read_scores
 from harness.tracks import load_track
 
 TRACK = load_track("mini")

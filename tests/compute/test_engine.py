@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.compute.engine import LocalEngine, opened_engine
+from harness.compute.engine import opened_engine
+from harness.compute.jobs import LocalEngine
 from harness.errors import WrongUsage
 
 

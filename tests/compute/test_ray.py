@@ -21,7 +21,8 @@ import harness.compute.ray_engine
 import systems.dense
 from harness.adapters.card import load_card
 from harness.adapters.contract import Context, SilentProgress
-from harness.compute.engine import Engine, LocalEngine, opened_engine
+from harness.compute.engine import opened_engine
+from harness.compute.jobs import Engine, LocalEngine
 from harness.dense import encoding
 from harness.dense.jobs import EncodingJob, opened_model
 from harness.dense.loading import EncoderSettings
@@ -29,7 +30,8 @@ from harness.dense.roles import PASSAGES
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.writing import sha256_of_tree
 from harness.recipes.generate import runner
-from harness.recipes.generate.recipe import Operator, load_recipe
+from harness.recipes.generate.load import load_recipe
+from harness.recipes.generate.recipe import Operator
 from harness.runs.execute import run_system
 from harness.runs.manifest import read_manifest
 from harness.tracks import load_track

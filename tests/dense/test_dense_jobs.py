@@ -9,7 +9,7 @@ import pytest
 import tiny_models
 from engines import SendingEngine
 
-from harness.compute.engine import Engine, LocalEngine
+from harness.compute.jobs import Engine, LocalEngine
 from harness.dense import encoding
 from harness.dense.encoder import Encoder
 from harness.dense.encoding import Limits, encode_texts

@@ -19,7 +19,8 @@ from harness.files.reading import parse_json, parse_toml, parse_yaml, read_bytes
 from harness.files.writing import gzip_bytes
 from harness.runs.execute import run_system
 from harness.runs.manifest import read_manifest, run_file
-from harness.runs.score import read_scores, score_system
+from harness.runs.score import score_system
+from harness.runs.score_file import read_scores
 from harness.runs.trec import read_run
 from harness.tracks import load_track
 from tests.faults import hostile

@@ -17,7 +17,7 @@ from harness.errors import InvalidInput
 from harness.files.migrations import CURRENT, migrated
 from harness.leaderboard.table import Leaderboard, read_leaderboard
 from harness.runs.manifest import Manifest, read_manifest
-from harness.runs.score import ScoreFile, read_scores
+from harness.runs.score_file import ScoreFile, read_scores
 from harness.submissions.reproductions import Reproduction, read_reproduction
 from harness.tracks import Track, load_track
 

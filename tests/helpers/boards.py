@@ -15,7 +15,7 @@ from harness.leaderboard.bounds import Reach
 from harness.leaderboard.table import Leaderboard, build
 from harness.runs.manifest import Implementation, Manifest, Method, PartRecord, TrackRecord
 from harness.runs.provenance import Execution, Platform
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.runs.withdrawal import Withdrawal
 from harness.tracks import Track
 

@@ -23,7 +23,7 @@ from harness.leaderboard.pipeline import build_leaderboard, compare_all, score_a
 from harness.leaderboard.site import render
 from harness.leaderboard.table import Leaderboard, read_leaderboard
 from harness.runs.execute import run_system
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Track, load_track
 
 ROOT = Path(__file__).parents[2]

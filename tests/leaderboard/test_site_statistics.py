@@ -21,7 +21,7 @@ from harness.compare.units import tabulate
 from harness.errors import InvalidInput
 from harness.leaderboard.site.packing import packed
 from harness.numbers import percent, probability
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 
 STATIC = Path(__file__).parents[2] / "harness" / "leaderboard" / "site" / "static"
 

@@ -20,7 +20,7 @@ from harness.errors import InvalidInput, WrongUsage
 from harness.files.writing import write_new_folder
 from harness.leaderboard.pipeline import recorded_systems
 from harness.leaderboard.snapshots import damage_of
-from harness.runs.score import read_scores, write_scores
+from harness.runs.score_file import read_scores, write_scores
 from harness.runs.withdrawal import Withdrawal, read_withdrawal, withdraw
 from harness.tracks import load_track
 from harness.visible import is_blank, steers

@@ -16,12 +16,12 @@ import tiny_generators
 import tiny_models
 from small_track import Terminal, bytes_in, write_track
 
-from harness.compute.engine import LocalEngine
+from harness.compute.jobs import LocalEngine
 from harness.errors import InvalidInput, WrongUsage
 from harness.recipes.generate import runner
+from harness.recipes.generate.load import load_recipe, recipe_names
 from harness.recipes.generate.manifest import read_manifest
 from harness.recipes.generate.outputs import Output, OutputRecipe, cleaned
-from harness.recipes.generate.recipe import load_recipe, recipe_names
 from harness.recipes.generate.texts import read_generated
 
 RECIPE = """schema_version = 1
@@ -103,7 +103,8 @@ PROGRAM = """
 import sys, time
 from pathlib import Path
 from harness.recipes.generate import runner
-from harness.recipes.generate.recipe import Operator, load_recipe
+from harness.recipes.generate.recipe import Operator
+from harness.recipes.generate.load import load_recipe
 from harness.recipes.generate.text_shards import TextShards
 from harness.adapters.contract import SilentProgress
 runner.BLOCK_PASSAGES = 3

@@ -16,7 +16,7 @@ from scipy import stats
 from tiny_generators import DOCS as ALL_DOCS
 
 from harness.errors import InvalidInput
-from harness.recipes.generate.kinds import kinds
+from harness.recipes.generate.load import kinds
 from harness.recipes.generate.local import LocalModel
 from harness.recipes.generate.recipe import Operator, Written
 from harness.recipes.generate.sampling import gumbel, key_of

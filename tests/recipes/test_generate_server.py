@@ -23,7 +23,7 @@ from tiny_generators import DOCS
 from harness.errors import InvalidInput, WrongUsage
 from harness.recipes.generate import server
 from harness.recipes.generate.answers import Answers
-from harness.recipes.generate.kinds import kinds
+from harness.recipes.generate.load import kinds
 from harness.recipes.generate.outputs import Output
 from harness.recipes.generate.recipe import Operator, Written
 

@@ -26,7 +26,7 @@ from harness.leaderboard.exports import FORMATS
 from harness.leaderboard.pipeline import leaderboard_of
 from harness.runs.identity import identity_of
 from harness.runs.manifest import FILE_NAME, Manifest, manifest_bytes, read_manifest
-from harness.runs.score import ScoreFile, read_scores
+from harness.runs.score_file import ScoreFile, read_scores
 from harness.submissions.changes import changes_between, described
 from harness.submissions.reproduce import recorded_card
 from harness.tracks import Track, load_track

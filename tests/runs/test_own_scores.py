@@ -16,7 +16,8 @@ from small_track import Terminal, write_track
 from harness.errors import InvalidInput
 from harness.files.writing import cache_home
 from harness.runs.own_scores import disagreement, is_own
-from harness.runs.score import FILE_NAME, ScoreFile, read_scores, score_system, write_scores
+from harness.runs.score import score_system
+from harness.runs.score_file import FILE_NAME, ScoreFile, read_scores, write_scores
 from harness.submissions.reproduce import run_at_hand
 from harness.submissions.row_check import score_file_findings
 

@@ -14,7 +14,8 @@ from harness.leaderboard.freshness import stale_files
 from harness.leaderboard.pipeline import recorded_systems
 from harness.runs.execute import run_system
 from harness.runs.manifest import Manifest, read_manifest
-from harness.runs.score import read_scores, score_system
+from harness.runs.score import score_system
+from harness.runs.score_file import read_scores
 from harness.tracks import load_track
 
 TRACK = load_track("mini")

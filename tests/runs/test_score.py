@@ -10,7 +10,8 @@ import pytest
 from scored_worlds import ANSWERS, DOCS, QRELS, RANKINGS, World, collection_in, track_of
 
 from harness.errors import InvalidInput
-from harness.runs.score import FILE_NAME, read_scores, score_system, write_scores
+from harness.runs.score import score_system
+from harness.runs.score_file import FILE_NAME, read_scores, write_scores
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from harness.errors import InvalidInput
 from harness.files.yaml_records import digest_of
 from harness.runs import score as score_module
 from harness.runs.manifest import Manifest, run_file
-from harness.runs.score import ScoreFile, score_system
+from harness.runs.score import score_system
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
 

@@ -24,7 +24,7 @@ from harness.adapters.contract import Context
 from harness.adapters.scaffold import write_scaffold
 from harness.files.yaml_records import parsed_yaml
 from harness.leaderboard.site import render
-from harness.runs.score import read_scores, write_scores
+from harness.runs.score_file import read_scores, write_scores
 from harness.runs.withdrawal import Withdrawal, withdraw
 from harness.submissions.reproductions import name_of
 from harness.submissions.submit import Target, submit_system

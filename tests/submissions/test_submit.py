@@ -22,7 +22,7 @@ from harness.files.writing import folder_lock
 from harness.leaderboard.pipeline import build_leaderboard, compare_all, recorded_systems, score_all
 from harness.leaderboard.site import render
 from harness.runs.manifest import RUN_FILES, read_manifest
-from harness.runs.score import read_scores
+from harness.runs.score_file import read_scores
 from harness.runs.trec import read_run
 from harness.runs.withdrawal import Withdrawal, read_withdrawal, withdraw
 from harness.submissions import staging

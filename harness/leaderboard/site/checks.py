@@ -9,7 +9,7 @@ from typing import NamedTuple
 from harness.leaderboard.site.evidence import Site
 from harness.measures import parse
 from harness.measures.from_qrels import OfJudgements
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.tracks import Part
 
 OFFICIAL_BUDGETS = frozenset({2000, 5000})

@@ -30,7 +30,7 @@ from harness.measures.token_recall import TokenRecall
 from harness.progress import Advance
 from harness.runs.commands import Commands
 from harness.runs.manifest import run_file
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.runs.trec import read_run
 from harness.tracks import Part, Track
 

@@ -29,7 +29,7 @@ from harness.runs.ablations import MeasuredFigure, read_ablations
 from harness.runs.commands import line
 from harness.runs.manifest import FILE_NAME as MANIFEST
 from harness.runs.manifest import RUN_FILES
-from harness.runs.score import ScoreFile
+from harness.runs.score_file import ScoreFile
 from harness.submissions.reproduce import OWN_FILES
 from harness.tracks import Track, track_names
 

@@ -6,14 +6,12 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import Field, model_validator
 
-from harness.errors import Finding, InvalidInput, unknown_name
-from harness.files.toml_records import Name, Record, checked, read_toml
+from harness.files.toml_records import Name, Record
 from harness.recipes.generate.outputs import OutputRecipe
 from harness.recipes.generate.prompts import Prompt, names_of
 from harness.records import Doc
@@ -57,7 +55,7 @@ class Source(Protocol):
 
 
 class Recipe(Record):
-    """What every kind of source has; ``harness.recipes.generate.kinds`` lists the kinds, each with its own keys.
+    """What every kind of source has; ``harness.recipes.generate.load`` lists the kinds, each with its own keys.
 
     ``seed``: with the passage's id, the language and the number of a text, all that its random draws depend on.
     """
@@ -89,33 +87,3 @@ class Recipe(Record):
     def names(self) -> dict[str, str]:
         """English names by language code."""
         return names_of(self.languages, self.language_names)
-
-
-@dataclass(frozen=True)
-class LoadedRecipe:
-    recipe: Recipe
-    folder: Path
-
-
-def recipe_names() -> list[str]:
-    folder = resources.files("systems").joinpath("generators")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-
-
-def load_recipe(name: str) -> LoadedRecipe:
-    """A recipe by the name it ships under, or by its path. Raises ``WrongUsage`` or ``InvalidInput`` with all faults."""
-    from harness.recipes.generate.kinds import kinds
-
-    if name.endswith(".toml"):
-        path = Path(name)
-    elif name in recipe_names():
-        path = Path(str(resources.files("systems").joinpath("generators", f"{name}.toml")))
-    else:
-        raise unknown_name("recipe", name, recipe_names(), "or the path of a recipe's TOML file")
-    data = read_toml(path)
-    kind = data.get("kind")
-    if not isinstance(kind, str) or kind not in kinds():
-        what = f"{kind!r:.80}" if "kind" in data else "missing"
-        finding = Finding("error", f"{path}: kind", what, f"one of {', '.join(kinds())}")
-        raise InvalidInput(f"{path} is not in order", [finding])
-    return LoadedRecipe(checked(kinds()[kind], data, str(path)), path.parent)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.collections.view import load
-from harness.compute.engine import Engine, LocalEngine
+from harness.compute.jobs import Engine, LocalEngine
 from harness.compute.platform import library_versions
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.limits import TEXT_BYTES
@@ -24,6 +24,7 @@ from harness.files.yaml_records import digest_of, without_absolute_paths
 from harness.numbers import size
 from harness.progress import Progress
 from harness.recipes.generate.answers import FILE_NAME as ANSWERS
+from harness.recipes.generate.load import LoadedRecipe
 from harness.recipes.generate.manifest import (
     MANIFEST,
     GenerationManifest,
@@ -31,7 +32,7 @@ from harness.recipes.generate.manifest import (
     read_manifest,
     written_manifest,
 )
-from harness.recipes.generate.recipe import LoadedRecipe, Operator, Written
+from harness.recipes.generate.recipe import Operator, Written
 from harness.recipes.generate.text_shards import LOCK, TextShards, clear_traces, differences
 from harness.records import Doc, Passages
 

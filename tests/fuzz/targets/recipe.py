@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from harness.files.yaml_records import digest_of
-from harness.recipes.generate.recipe import load_recipe
+from harness.recipes.generate.load import load_recipe
 
 SUFFIX = ".toml"
 

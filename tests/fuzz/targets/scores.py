@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.runs.score import read_scores
+from harness.runs.score_file import read_scores
 
 SUFFIX = ".parquet"
 
