@@ -1,0 +1,32 @@
+"""ARCHITECTURE.md tells of the rooms that there are, in the order that the import rule has."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+
+
+def described_rooms() -> list[str]:
+    rows = re.findall(r"^\| (`[a-z]+/`|leaves) \|", TEXT, flags=re.MULTILINE)
+    return [name.strip("`/") for name in rows]
+
+
+def test_every_room_is_described_in_the_order_of_the_import_rule() -> None:
+    rule = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
+    layers = [name.strip().removeprefix("harness.") for layer in rule["layers"] for name in layer.split(":")]
+    rooms = [name for name in layers if (ROOT / "harness" / name).is_dir()]
+    assert described_rooms() == [*rooms, "leaves"]
+    assert {path.name for path in (ROOT / "harness").iterdir() if (path / "__init__.py").is_file()} == set(rooms)
+    leaves = {path.stem for path in (ROOT / "harness").glob("*.py")} - {"__init__", "__main__"}
+    row = next(line for line in TEXT.splitlines() if line.startswith("| leaves |"))
+    assert set(re.findall(r"`([a-z]+)`", row)) == leaves == set(layers) - set(rooms)
+
+
+def test_where_to_begin_is_there() -> None:
+    files = re.findall(r"\| `([a-z_/]+\.py)` \|$", TEXT, flags=re.MULTILINE)
+    assert len(files) == len(described_rooms()) - 1
+    assert [name for name in files if not (ROOT / "harness" / name).is_file()] == []
