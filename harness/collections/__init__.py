@@ -17,12 +17,12 @@ __all__ = ["Collection", "dataset_ids", "load", "register_all"]
 
 # Modules by the beginning of their ids; they are imported when the first such id is loaded.
 _MODULES = {
-    "folder": "folder",
+    "folder": "formats.folder",
     "mkqa": "mkqa",
     "mlqa/": "mlqa",
     "mr-tydi-v1.1/": "mr_tydi",
     "paws-x/": "paws_x",
-    "squad": "squad",
+    "squad": "formats.squad",
     "tydiqa-goldp/": "tydiqa_goldp",
     "xdr-mini/": "mini",
     "xor-tydi-dpr-2018/": "xor_tydi",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from guides import commands_of
 from recorded import copy_recorded_runs
+from small_track import Terminal
 
 from harness.submissions.reproductions import read_reproductions
 from harness.submissions.tune import read_tuning
@@ -20,42 +23,49 @@ ROOT = Path(__file__).parents[2]
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def follow(guide: str, folder: Path) -> None:
-    """Type all commands of a guide in a folder that holds the runs of record, as one would at a terminal."""
-    copy_recorded_runs(folder)
-    commands = commands_of(ROOT / "docs" / guide)
-    assert len(commands) >= 3
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    for command in commands:
-        done = subprocess.run(
-            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+@pytest.fixture
+def follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], None]:
+    """Type all commands of a guide in a folder that holds the runs of record, as one would at a terminal.
+
+    Those of ``xdr`` run in this process: starting and importing anew is what tests/submissions/test_submitting_places.py does.
+    """
+    copy_recorded_runs(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    xdr = Terminal(monkeypatch, capsys)
+
+    def type_all(guide: str) -> None:
+        commands = commands_of(ROOT / "docs" / guide)
+        assert len(commands) >= 3
+        for command in commands:
+            program, *words = shlex.split(command)
+            if program == "xdr" and "&&" not in words:
+                ended = xdr(*words)
+                assert ended.status == 0, f"{command}\n{ended.out}\n{ended.err}"
+            else:
+                done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+                assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+    return type_all
 
 
-def test_the_guide_to_submitting_works_as_it_is_written(tmp_path: Path) -> None:
-    follow("submit.md", tmp_path)
-    page = (tmp_path / "reports/mini/index.html").read_text("utf-8")
-    assert "my-system" in page
-    assert "my-program" in page
-    assert {"my-system", "my-runs"} <= {path.name for path in (tmp_path / "runs/mini").iterdir()}
-
-
-def test_the_guide_to_reproduction_works_as_it_is_written(tmp_path: Path) -> None:
-    follow("reproduce.md", tmp_path)
+def test_the_guide_to_reproduction_works_as_it_is_written(tmp_path: Path, follow: Callable[[str], None]) -> None:
+    follow("reproduce.md")
     assert read_reproductions(tmp_path / "runs/mini/bm25")[-1].confirms
     assert (tmp_path / "again/mini/bm25/manifest.yaml").is_file()
 
 
-def test_the_guide_to_exports_works_as_it_is_written(tmp_path: Path) -> None:
-    follow("exports.md", tmp_path)
+def test_the_guide_to_exports_works_as_it_is_written(tmp_path: Path, follow: Callable[[str], None]) -> None:
+    follow("exports.md")
     assert "mini zero-shot" in (tmp_path / "table.tex").read_text("ascii")
     assert (tmp_path / "table.csv").read_bytes() == (tmp_path / "runs/mini/leaderboard.csv").read_bytes()
     assert (tmp_path / "badges/bm25.svg").is_file()
 
 
-def test_the_guide_to_snapshots_works_as_it_is_written(tmp_path: Path) -> None:
-    follow("snapshots.md", tmp_path)
+def test_the_guide_to_snapshots_works_as_it_is_written(tmp_path: Path, follow: Callable[[str], None]) -> None:
+    follow("snapshots.md")
     frozen, today = (
         (tmp_path / folder / "leaderboard.md").read_text("utf-8")
         for folder in ("runs/mini/snapshots/2026-11", "runs/mini")
@@ -64,18 +74,20 @@ def test_the_guide_to_snapshots_works_as_it_is_written(tmp_path: Path) -> None:
     assert "~~mini xDR + shuffled queries~~ (withdrawn)" in today
 
 
-def test_the_guide_to_choosing_parameters_works_as_it_is_written(tmp_path: Path) -> None:
-    follow("tune.md", tmp_path)
+def test_the_guide_to_choosing_parameters_works_as_it_is_written(tmp_path: Path, follow: Callable[[str], None]) -> None:
+    follow("tune.md")
     tuning = read_tuning(tmp_path / "tuning/mini-xdr-xqg.json")
     assert (tuning.rule, len(tuning.points)) == ("best", 4)
 
 
-def test_the_guide_to_training_works_as_it_is_written(tmp_path: Path, imported_data: Path) -> None:
+def test_the_guide_to_training_works_as_it_is_written(
+    tmp_path: Path, follow: Callable[[str], None], imported_data: Path
+) -> None:
     pytest.importorskip("sentencepiece", reason="needs the extra `train`: pip install -e .[train]")
     text = (ROOT / "docs/train.md").read_text("utf-8")
     for name, content in re.findall(r"^```toml\n# (\S+)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
         (tmp_path / name).write_text(content)
-    follow("train.md", tmp_path)
+    follow("train.md")
     assert (tmp_path / "runs/mini/my-encoder/fi.trec.gz").is_file()
     record = json.loads((tmp_path / "my-encoder/training.json").read_text())
     assert [stage["name"] for stage in record["stages"]] == ["alignment", "questions"]

@@ -1,7 +1,4 @@
-"""The guide to submitting is true where people stand: in a clone, and with the wheel in an empty folder.
-
-That it is true elsewhere, beside the runs of record, tests/cli/test_docs.py shows.
-"""
+"""The guide to submitting is true where people stand: in a clone, and with the wheel in an empty folder."""
 
 from __future__ import annotations
 
@@ -59,6 +56,10 @@ def test_the_guide_is_true_in_a_clone_which_stays_in_order(clone: Path, tmp_path
     for command in commands_of(GUIDE):
         done = shell(command, clone, programs, clone)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    page = (clone / "reports/mini/index.html").read_text("utf-8")
+    assert "my-system" in page
+    assert "my-program" in page
+    assert {"my-system", "my-runs"} <= {path.name for path in (clone / "runs/mini").iterdir()}
     where = shell("python -c 'import harness; print(harness.__file__)'", clone, programs, clone)
     assert where.stdout.startswith(str(clone))
     status = shell("git status --porcelain", clone, programs, clone).stdout.splitlines()
