@@ -3,7 +3,7 @@
 Importing this package makes its collections loadable by name: ``ir_datasets.load("xquad/ar")``.
 """
 
-from harness.collections.ir_datasets_hook import register_collections_when_ir_datasets_is_loaded
+from harness.registration import register_collections_when_ir_datasets_is_loaded
 
 __version__ = "0.1.0"
 
