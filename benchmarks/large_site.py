@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 
 from harness.adapters.card import Card
-from harness.collections.view import load
 from harness.compare.records import MACRO, Bounds, Standing
 from harness.files.writing import write_text
 from harness.leaderboard.site.evidence import HEAD, Site, pools_of, slug, write_questions
@@ -53,7 +52,7 @@ class SyntheticSite(Site):
     """A site whose rankings' heads are drawn instead of read."""
 
     def heads(self, system: str, part: str) -> Mapping[str, Sequence[str]]:
-        collection = load(self.track.part(part).dataset_id)
+        collection = self.track.part(part).collection
         ids = collection.docs.ids
         words = np.random.default_rng([self.track.parts.index(self.track.part(part)), int(system[-3:])])
         drawn = words.integers(0, len(ids), (len(collection.queries), HEAD)).tolist()
@@ -90,7 +89,7 @@ def make_track(folder: Path, size: Size) -> Track:
 def make_scores(track: Track, size: Size) -> list[ScoreFile]:
     """Systems of rising skill; hits and misses for the recalls, reciprocal ranks for the rest."""
     words = np.random.default_rng(11)
-    query_ids = {part.name: [query.query_id for query in load(part.dataset_id).queries] for part in track.parts}
+    query_ids = {part.name: [query.query_id for query in part.collection.queries] for part in track.parts}
     units = {(part, query_id): (query_id, query_id) for part, ids in query_ids.items() for query_id in ids}
     found = []
     for place, system in enumerate(size.names):
@@ -101,7 +100,7 @@ def make_scores(track: Track, size: Size) -> list[ScoreFile]:
             for measure, drawn in zip(track.measures, [*hits[:-1].astype(float), reciprocal], strict=True):
                 values[part, measure] = dict(zip(ids, drawn.tolist(), strict=True))
         rankings = dict.fromkeys(query_ids, "0" * 64)
-        data = {part: load(track.part(part).dataset_id).digests.as_dict() for part in query_ids}
+        data = {part: track.part(part).collection.digests.as_dict() for part in query_ids}
         context = {"measures": dict.fromkeys(track.measures, "1"), "data": data, "rankings": rankings, "ties": {}}
         found.append(ScoreFile(system, values, units, {part.name: part.lang for part in track.parts}, context))
     return found

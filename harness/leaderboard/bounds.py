@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import progress
-from harness.collections.view import load
 from harness.errors import InvalidInput
 from harness.files.sealed_lines import sealed_line, unsealed
 from harness.files.writing import atomic_write, cache_home
@@ -45,7 +44,7 @@ class Reach(NamedTuple):
 
 def bounds_of(track: Track) -> dict[str, dict[str, Reach]]:
     """Bounds by part and measure."""
-    parts = {part.name: Judged(load(part.dataset_id)) for part in track.parts}
+    parts = {part.name: Judged(part.collection) for part in track.parts}
     measures = [parse(name) for name in track.measures]
     files = {name: _file(track, part, measures) for name, part in zip(parts, track.parts, strict=True)}
     found = {name: kept for name, path in files.items() if (kept := _kept(path, track.measures)) is not None}
@@ -200,7 +199,7 @@ def _as_bytes(text: str) -> bytes:
 
 def _file(track: Track, part: Part, measures: Sequence[Measure]) -> Path:
     versions = {measure.name: measure.version for measure in measures}
-    depends_on = [VERSION, load(part.dataset_id).digests.as_dict(), versions, track.depth, SAMPLES, _KEY]
+    depends_on = [VERSION, part.collection.digests.as_dict(), versions, track.depth, SAMPLES, _KEY]
     if track.exclude_own_document:
         depends_on.append("without the query's own document")
     return cache_home() / "bounds" / digest_of(depends_on)[:32]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.collections.text_similarity import near_duplicates
-from harness.collections.view import load
 from harness.errors import InvalidInput
 from harness.files.limits import COLLECTION_BYTES
 from harness.files.reading import NotText, decoded, parse_json, read_bytes
@@ -28,7 +27,7 @@ def overlap_with_track(train_file: Path, track_name: str) -> list[Overlap]:
     """
     track = load_track(track_name)
     lines = read_questions(train_file)
-    questions = [(part.name, query) for part in track.parts for query in load(part.dataset_id).queries]
+    questions = [(part.name, query) for part in track.parts for query in part.collection.queries]
     pairs = near_duplicates([text for _, text in lines], [query.text for _, query in questions])
     return [
         Overlap(lines[i][0], lines[i][1], questions[j][0], questions[j][1].query_id, round(similarity, 4))

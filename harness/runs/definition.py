@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.collections.view import load
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files.two_values import in_words
 from harness.runs.manifest import FILE_NAME as MANIFEST
@@ -27,7 +26,7 @@ class Asked(NamedTuple):
 
 
 def asked_by(part: Part) -> Asked:
-    digests = load(part.dataset_id).digests
+    digests = part.collection.digests
     return Asked(part.lang, digests.docs, digests.queries)
 
 

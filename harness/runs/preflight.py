@@ -9,7 +9,6 @@ from pathlib import Path
 from harness.adapters.card import LoadedCard
 from harness.adapters.consent import NOTHING, Consent
 from harness.adapters.contract import Context, missing_of
-from harness.collections import load
 from harness.errors import Finding, InvalidInput
 from harness.records import Passages, Query
 from harness.runs.dry_run import check_disks, disks, plan_of
@@ -62,11 +61,11 @@ def check_space(track: Track, intended: Iterable[Intended], runs: Path, context:
 
 
 def _docs(part: Part) -> Passages:
-    return load(part.dataset_id).docs
+    return part.collection.docs
 
 
 def _queries(part: Part) -> tuple[Query, ...]:
-    return load(part.dataset_id).queries
+    return part.collection.queries
 
 
 def _troubles(need: Callable[[], object]) -> list[str]:

@@ -10,7 +10,7 @@ from harness.adapters.card import Card, LoadedCard
 from harness.adapters.contract import Context, Request, System, check_system
 from harness.adapters.loading import Adapter
 from harness.adapters.source_files import own_files
-from harness.collections.view import Collection, load
+from harness.collections.view import Collection
 from harness.compute.platform import describe
 from harness.errors import InvalidInput, WrongUsage, XdrError
 from harness.files.yaml_records import digest_of, without_absolute_paths
@@ -114,7 +114,7 @@ def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> 
     parts = tuple(part for part in track.parts if card.serves(part.lang))
     if not parts:
         raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
-    collections = {part.name: load(part.dataset_id) for part in parts}
+    collections = {part.name: part.collection for part in parts}
     made, trouble = _made(loaded, context)
     identity = Identity(
         adapter=card.adapter,

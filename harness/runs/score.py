@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.collections.view import Collection, load
+from harness.collections.view import Collection
 from harness.errors import Finding, InvalidInput
 from harness.files.findings import told_together
 from harness.files.writing import folder_lock
@@ -87,7 +87,7 @@ def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str,
             **({"exclude_own_document": True} if track.exclude_own_document else {}),
         },
         "measures": {name: parse(name).version for name in track.measures},
-        "data": {part.name: load(part.dataset_id).digests.as_dict() for part in parts},
+        "data": {part.name: part.collection.digests.as_dict() for part in parts},
         "rankings": rankings,
         "languages": {part.name: part.lang for part in parts},
         **({"lacking": lacking} if lacking else {}),
@@ -142,7 +142,7 @@ def _no_run(part: Part) -> Finding:
 
 
 def judged_part(part: Part) -> Judged:
-    return Judged(load(part.dataset_id))
+    return Judged(part.collection)
 
 
 def expected_of(collection: Collection, track: Track) -> Expected:

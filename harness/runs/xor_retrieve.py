@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.collections.view import Collection, load
+from harness.collections.view import Collection
 from harness.errors import Finding, InvalidInput
 from harness.files.findings import Findings
 from harness.files.limits import TEXT_BYTES
@@ -57,7 +57,7 @@ def export_predictions(track: Track, folder: Path, target: Path) -> int:
 
     def parts() -> Iterator[RankedPart]:
         for part in scored_parts(track, manifest):
-            collection, run = load(part.dataset_id), Run(manifest.tag, {})
+            collection, run = part.collection, Run(manifest.tag, {})
             if part.name in manifest.data:
                 run, _ = read_run(run_file(folder, part.name), expected_of(collection, track))
             yield RankedPart(collection, run, part.lang, track.depth)
@@ -74,7 +74,7 @@ def export_questions(track: Track, target: Path) -> int:
     written: set[str] = set()
     with atomic_write(target) as file:
         for part in track.parts:
-            collection = load(part.dataset_id)
+            collection = part.collection
             for query in collection.queries:
                 answers = (collection.answers or {}).get(query.query_id, ())
                 if not answers:

@@ -14,7 +14,6 @@ from harness.adapters.consent import Consent
 from harness.adapters.contract import Context, inputs_of
 from harness.adapters.own_modules import OURS
 from harness.adapters.source_files import own_source_files
-from harness.collections.view import load
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files.migrations import migrated
 from harness.files.toml_records import checked, read_toml
@@ -122,7 +121,7 @@ def _write_files(track: Track, card: Card, runs: Mapping[str, Run], digests: Map
     data: dict[str, PartRecord] = {}
     for name, run in runs.items():
         part = track.part(name)
-        collection = load(part.dataset_id)
+        collection = part.collection
         rankings = (
             Ranking(query.query_id, ranked.doc_ids[: track.depth], ranked.scores[: track.depth])
             for query in collection.queries

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.adapters.card import Card
-from harness.collections.view import Collection, load
+from harness.collections.view import Collection
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files.findings import Findings
 from harness.files.limits import RESULT_BYTES, RUN_BYTES, RUN_LINE_BYTES
@@ -71,7 +71,7 @@ def read_submitted(
     Raises ``InvalidInput`` with every problem of every file; ``WrongUsage`` where a file is not there. With a card, parts
     whose language it does not declare are errors, and declared parts without any ranking are warnings.
     """
-    reading = _Reading(track, {part.name: load(part.dataset_id) for part in track.parts})
+    reading = _Reading(track, {part.name: part.collection for part in track.parts})
     for path in _expanded(files, track):
         own_part = path.name.split(".")[0]
         try:

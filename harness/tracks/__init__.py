@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -15,20 +16,45 @@ from harness.files.toml_records import PartName, Record, Reference, Text, Title,
 from harness.files.two_values import in_words
 from harness.languages import LanguageTag
 
+if TYPE_CHECKING:
+    from harness.collections.view import Collection
+
 _PATH = re.compile(r"^((?:folder|squad)[^:]*:)(.+)$")
 
 
 class Part(Record):
-    """One query language of a track: a dataset, as ir_datasets names it, and the language of its questions."""
+    """One query language of a track: a dataset, as ir_datasets names it, and the language of its questions.
+
+    Where the part was made of a collection that is at hand, ``dataset`` is that collection's name, and nothing is looked up.
+    """
 
     name: PartName
     dataset: Reference
     lang: LanguageTag
     location: str = Field(default="", description="the dataset id to load, where a relative path was resolved")
+    _at_hand: Collection | None = PrivateAttr(default=None)
+
+    @classmethod
+    def of(cls, collection: Collection, name: str, lang: str) -> Part:
+        """A part of a collection that is at hand. Raises ``InvalidInput`` for a name or language that parts cannot have."""
+        part = checked(cls, {"name": name, "dataset": collection.dataset_id, "lang": lang}, f"part {name}")
+        part._at_hand = collection
+        return part
 
     @property
     def dataset_id(self) -> str:
         return self.location or self.dataset
+
+    @property
+    def collection(self) -> Collection:
+        """Its passages, questions, judgements and answers, each read when it is first asked for.
+
+        The same object each time, unless files that a person may edit have changed. Raises ``WrongUsage`` where no dataset
+        of this id is known.
+        """
+        from harness.collections.view import load
+
+        return self._at_hand or load(self.dataset_id)
 
 
 class Tolerance(Record):
@@ -82,6 +108,20 @@ class Track(Record):
     families: Families = Families()
     tolerance: Tolerance = Tolerance()
     _file: Path | None = PrivateAttr(default=None)
+
+    @classmethod
+    def of(cls, name: str, parts: Sequence[Part], measures: Sequence[str], **fields: Any) -> Track:
+        """A track of parts that are at hand, such as those of ``Part.of``; ``fields``: all others that a track's file has.
+
+        Without them it is version 1, its primary measure is the first one, and its depth the largest of the measures'
+        cutoffs, at least 100. Raises ``InvalidInput`` that names all that a track's file could not say either.
+        """
+        from harness.measures import parse
+
+        cutoffs = [getattr(parse(measure), "cutoff", None) or 0 for measure in measures]
+        usual = {"schema_version": 1, "version": 1, "title": name, "description": "", "primary": measures[0]}
+        given = {"name": name, "parts": tuple(parts), "measures": tuple(measures), "depth": max(100, *cutoffs)}
+        return checked(cls, {**usual, **given, **fields}, f"track {name}")
 
     @property
     def file(self) -> Path | None:

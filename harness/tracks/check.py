@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from harness.collections.view import Collection, load
+from harness.collections.view import Collection
 from harness.errors import Finding, InvalidInput, errors_of
 from harness.measures import Judged, parse
 from harness.tracks import Part, Track
@@ -29,7 +29,7 @@ def check_track(track: Track, parts: Sequence[Part] | None = None) -> list[Findi
 
 
 def _of_part(track: Track, part: Part) -> Iterator[Finding]:
-    where, collection = f"part {part.name}", load(part.dataset_id)
+    where, collection = f"part {part.name}", part.collection
     yield from (Finding(found.severity, where, found.what, found.expected, found.mend) for found in collection.remarks)
     if not collection.queries:
         yield Finding("error", where, f"{part.dataset} has no questions", "some to ask")
@@ -73,7 +73,7 @@ def _measures(track: Track, collection: Collection, where: str) -> Iterator[Find
 
 def _depth(track: Track, parts: Sequence[Part]) -> Iterator[Finding]:
     """A depth that holds all passages that there are is never too small."""
-    passages = max((len(load(part.dataset_id).docs) for part in parts), default=0)
+    passages = max((len(part.collection.docs) for part in parts), default=0)
     for measure in map(parse, track.measures):
         cutoff = getattr(measure, "cutoff", None)
         if cutoff is not None and track.depth < min(cutoff, passages):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.collections.view import Collection, load
+from harness.collections.view import Collection
 from harness.tracks import Track
 
 Units = dict[tuple[str, str], tuple[str, str]]
@@ -22,7 +22,7 @@ def units_of(track: Track) -> Units:
     queries that share a topic or a relevant passage, directly or through others, in any part; it is named by the first of its
     passages (by its topic, where nothing is relevant to any of its queries). Ids mean the same in all parts.
     """
-    collections = {part.name: load(part.dataset_id) for part in track.parts}
+    collections = {part.name: part.collection for part in track.parts}
     topics = {(name, query.query_id): query.topic for name, found in collections.items() for query in found.queries}
     if track.unit == "topic":
         return {key: (topic, topic) for key, topic in topics.items()}
@@ -40,7 +40,7 @@ def unit_warnings(track: Track) -> tuple[str, ...]:
         return ()
     found = []
     if track.unit == "topic":
-        collections = {part.name: load(part.dataset_id) for part in track.parts}
+        collections = {part.name: part.collection for part in track.parts}
         found += _shared_passages(units, collections)
     if (count := len(set(units.values()))) < _FEW_UNITS:
         found.append(

@@ -12,7 +12,6 @@ import pytest
 from small_track import Terminal, write_track
 
 from harness.adapters.estimate import Figure
-from harness.collections.view import load
 from harness.compute.platform import git_state
 from harness.leaderboard.exports import write_leaderboard
 from harness.leaderboard.site.questions import SHOWN, most_different
@@ -86,7 +85,7 @@ def test_of_memory_the_largest_part_counts_and_of_all_else_the_sum() -> None:
 
 def test_where_many_questions_differ_as_much_all_parts_take_turns() -> None:
     track = load_track("mini")
-    ids = {part.name: [query.query_id for query in load(part.dataset_id).queries] for part in track.parts}
+    ids = {part.name: [query.query_id for query in part.collection.queries] for part in track.parts}
     scores = {
         name: SimpleNamespace(values={(p, track.primary): dict.fromkeys(ids[p], value) for p in ids})
         for name, value in (("own", 1.0), (track.baseline, 0.0))

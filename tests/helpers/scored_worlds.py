@@ -42,7 +42,7 @@ class World:
         for part, own in rankings.items():
             rows = [Ranking(q, list(ids), np.arange(len(ids), 0, -1, dtype=np.float32)) for q, ids in own.items()]
             text = write_run(run_file(folder, part), rows, name)
-            digests = load(self.track.part(part).dataset_id).digests
+            digests = self.track.part(part).collection.digests
             data[part] = PartRecord(
                 dataset=part,
                 lang=part,

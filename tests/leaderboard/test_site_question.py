@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from site_pages import HOSTILE, HOSTILE_ID, LONG, Pages, go, opened, settled
 
-from harness.collections.view import load
 from harness.measures.tokens import word_tokenize
 from harness.runs.manifest import run_file
 from harness.runs.trec import read_run
@@ -40,7 +39,7 @@ def test_the_question_stands_in_its_language_and_direction_with_its_answers(brow
 
 
 def test_both_systems_first_ten_are_shown_and_what_is_relevant_is_named(browser: Any, mini: Pages) -> None:
-    collection = load(mini.track.part("fi").dataset_id)
+    collection = mini.track.part("fi").collection
     query = collection.queries[3]
     relevant = (collection.qrels or {})[query.query_id]
     with opened(browser, "about:blank") as found:
@@ -79,7 +78,7 @@ def test_the_token_budget_ends_after_exactly_so_many_tokens(
 ) -> None:
     pages: Pages = request.getfixturevalue(site)
     budget = int(measure[2:-1])
-    collection = load(pages.track.part(part).dataset_id)
+    collection = pages.track.part(part).collection
     query_id = collection.queries[0].query_id
     with opened(browser, "about:blank") as found:
         open_question(found.page, pages, part=part, a=system, b="bm25", q=query_id, measure=measure)
@@ -107,7 +106,7 @@ def test_a_measure_without_a_budget_cuts_nothing(browser: Any, mini: Pages) -> N
 
 
 def test_next_and_previous_walk_through_the_questions_by_keyboard(browser: Any, mini: Pages) -> None:
-    queries = load(mini.track.part("ko").dataset_id).queries
+    queries = mini.track.part("ko").collection.queries
     with opened(browser, "about:blank") as found:
         page = found.page
         open_question(page, mini, part="ko", a="bm25", b="mini-xdr", q=queries[0].query_id)
@@ -135,7 +134,7 @@ def test_a_system_that_does_not_serve_the_language_says_so(browser: Any, hostile
 def test_choosing_another_system_keeps_the_question(browser: Any, mini: Pages) -> None:
     with opened(browser, "about:blank") as found:
         page = found.page
-        query_id = load(mini.track.part("te").dataset_id).queries[5].query_id
+        query_id = mini.track.part("te").collection.queries[5].query_id
         open_question(page, mini, part="te", a="bm25", b="mini-xdr", q=query_id)
         page.locator("#a").focus()
         page.locator("#a").select_option("mini-xdr-xqg")

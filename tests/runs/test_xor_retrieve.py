@@ -120,7 +120,7 @@ def test_a_run_on_mini_scores_as_the_official_procedure_says(tmp_path: Path, tok
     assert export_predictions(track, outcome.folder, target) == 560
     official: list[OfficialPrediction] = json.loads(target.read_text("ascii"))
     assert max(len(entry["ctxs"]) for entry in official) == track.depth
-    gold = {n: list(t) for part in track.parts for n, t in (load(part.dataset_id).answers or {}).items()}
+    gold = {n: list(t) for part in track.parts for n, t in (part.collection.answers or {}).items()}
     scores = score_system(track, outcome.folder)
     for measure, budget in (("R@500t", 500), ("R@2kt", 2000)):
         percent, _ = evaluate(official, gold, budget, tokenize)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.adapters.card import card_names, load_card
-from harness.collections import dataset_ids, load
+from harness.collections import dataset_ids
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.toml_records import checked
 from harness.tracks import Track, load_track, track_names
@@ -111,7 +111,7 @@ def test_a_relative_dataset_starts_from_the_track_file(
     (part,) = load_track(path).parts
     assert part.dataset == f"{kind}:data", "what a manifest records has no absolute path"
     assert part.dataset_id == f"{kind}:{tmp_path.resolve()}/data"
-    assert [query.query_id for query in load(part.dataset_id).queries] == ["q1"]
+    assert [query.query_id for query in part.collection.queries] == ["q1"]
 
 
 def test_an_absolute_dataset_stays(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from harness import progress
-from harness.collections.view import load
 from harness.compare.records import MACRO
 from harness.compare.subsets import (
     MOST_LANGUAGES_FOR_ALL_SUBSETS,
@@ -122,7 +121,7 @@ def pools_of(track: Track) -> dict[str, Pool]:
     by_digest: dict[str, Pool] = {}
     pools = {}
     for part in track.parts:
-        collection = load(part.dataset_id)
+        collection = part.collection
         digest = collection.digests.docs
         pools[part.name] = by_digest.setdefault(digest, Pool(str(len(by_digest)), collection.docs))
     return pools
@@ -213,7 +212,7 @@ def _members(bits: int) -> list[int]:
 
 
 def _write_questions(site: Site, part: Part, pool: Pool) -> None:
-    collection = load(part.dataset_id)
+    collection = part.collection
     qrels, answers = collection.qrels or {}, collection.answers or {}
     relevant = [
         [doc_id for doc_id, grade in sorted(qrels.get(query.query_id, {}).items()) if grade > 0]
@@ -236,7 +235,7 @@ def _write_scores(site: Site, score: ScoreFile, pools: Mapping[str, Pool]) -> No
     for part in site.track.parts:
         if part.name not in score.langs:
             continue
-        query_ids = [query.query_id for query in load(part.dataset_id).queries]
+        query_ids = [query.query_id for query in part.collection.queries]
         parts[part.name] = {
             "scores": [_scores_of(score, part.name, measure, query_ids) for measure in site.track.measures],
             **_heads(site.heads(score.system, part.name), query_ids, pools[part.name]),

@@ -6,7 +6,6 @@ import heapq
 from collections import Counter
 from typing import NamedTuple
 
-from harness.collections.view import load
 from harness.leaderboard.site.evidence import Site
 from harness.tracks import Part
 
@@ -73,7 +72,7 @@ def _first(site: Site, kept: list[tuple[float, int, Part, str]], system: str) ->
             part.name,
             part.lang,
             query_id,
-            load(part.dataset_id).query(query_id).text,
+            part.collection.query(query_id).text,
             own.values[part.name, primary][query_id],
             theirs.values[part.name, primary][query_id],
         )
