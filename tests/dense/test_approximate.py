@@ -25,8 +25,7 @@ ROWS, BLOCK = 1200, 100
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VectorStore:
-    monkeypatch.setattr("os.fsync", lambda _: None)
+def store(tmp_path: Path) -> VectorStore:
     # Whole numbers: all sums are exact, and there are ties.
     vectors = np.random.default_rng(0).integers(-3, 4, (ROWS, DIMENSIONS)).astype(np.float32)
     store = VectorStore(tmp_path / "store", {}, DIMENSIONS, "float16")

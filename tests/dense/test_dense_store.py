@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,6 @@ from harness.errors import InvalidInput
 
 DIMENSIONS = 3
 SIZES = [4, 1, 5, 4, 2]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_waiting_for_the_disk() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda _: None)
-        yield
 
 
 def blocks_of(dtype: str = "float16", seed: int = 0) -> list[np.ndarray]:

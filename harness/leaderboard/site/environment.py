@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -17,7 +18,9 @@ from harness.visible import visible_lines
 HEAT_STEPS = 20
 
 
-def make_environment() -> jinja2.Environment:
+@functools.cache
+def templates() -> jinja2.Environment:
+    """The templates, parsed once a process: that takes as long as all else of a small track."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.leaderboard.site"),
         autoescape=True,

@@ -20,7 +20,7 @@ from harness.leaderboard.published import DENOMINATORS, PublishedResult, load_pu
 from harness.leaderboard.site.charts import Axis, axis_of, line_chart, scatter_chart
 from harness.leaderboard.site.checks import checks_of, first_checks
 from harness.leaderboard.site.definitions import definition
-from harness.leaderboard.site.environment import heat_rules, make_environment
+from harness.leaderboard.site.environment import heat_rules, templates
 from harness.leaderboard.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
 from harness.leaderboard.site.pools import Pool
 from harness.leaderboard.site.questions import most_different
@@ -59,7 +59,7 @@ def write_pages(site: Site, pools: Mapping[str, Pool]) -> None:
     reports = site.folder.parent
     write_statistics(site, pools)
     _write_assets(reports)
-    environment = make_environment()
+    environment = templates()
 
     def write(template: str, path: Path, depth: int, **values: Any) -> None:
         write_text(path, environment.get_template(template).render(root="../" * depth, **values), durable=False)
