@@ -32,7 +32,7 @@ from typing import Any
 
 from harness.files.writing import sha256_of_file
 
-OURS = frozenset({"harness", "systems"})
+OURS = frozenset({"harness", "systems", "xdr_bench"})
 """Packages that are this project's wherever an adapter lies."""
 
 _PREFIX = "xdr_adapter_"

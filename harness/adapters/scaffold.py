@@ -40,13 +40,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.files.toml_records import Record
-from harness.records import Ranking
-from harness.adapters.contract import Context, Request
+from xdr_bench import CardParameters, Context, Ranking, Request
 
 
 class Adapter:
-    class Parameters(Record):
+    class Parameters(CardParameters):
         """The keys of the card's [parameters]."""
 
         title_weight: float = 2.0
@@ -75,9 +73,7 @@ _TESTS = '''\
 
 from pathlib import Path
 
-from harness.adapters.card import load_card
-from harness.adapters.consent import Consent
-from harness.adapters.conformance import conformance_tests
+from xdr_bench import Consent, conformance_tests, load_card
 
 CARD = load_card(str(Path(__file__).with_name("card.toml")))
 TestConformance = conformance_tests(lambda: CARD.system(Consent(code=True)))  # it runs the adapter beside it

@@ -15,11 +15,13 @@ from harness.adapters.own_modules import OURS, OwnModules
 from harness.files.package import package_root
 from harness.files.writing import sha256_of_file
 
+_FACE = "xdr_bench"
+
 
 def source_digests(start: Path) -> dict[str, str]:
     """SHA-256 by name of an installed adapter's file ``start`` and of all project files that it imports, directly or not.
 
-    Beside the packages ``harness`` and ``systems``, the package that ``start`` belongs to counts, and for a file outside any
+    Beside the packages of this project, the package that ``start`` belongs to counts, and for a file outside any
     package the modules in its folder. Names are those of modules as paths, wherever the installation lies.
     """
     home = _home(start)
@@ -90,6 +92,8 @@ def _name_of(path: Path, home: Path) -> str:
 
 
 def _imported_files(path: Path, start: Path, home: Path) -> Iterator[Path]:
+    if path == _face():
+        return  # what is used of it was followed by name
     own = start.relative_to(home).parts[0] if start.parent != home else ""
     package = path.parent.relative_to(home).parts if path.is_relative_to(home) else ()
     for name in _imported_names(path.read_bytes(), package):
@@ -116,7 +120,21 @@ def _files_of(base: Path, name: str) -> Iterator[Path]:
 # Nothing is added to this package while it runs.
 @functools.cache
 def _our_files(name: str) -> tuple[Path, ...]:
-    return tuple(_files_of(package_root(), name))
+    package, _, member = name.partition(".")
+    home = _homes().get(member) if package == _FACE else None
+    return (*_files_of(package_root(), name), *(_our_files(home) if home else ()))
+
+
+def _face() -> Path:
+    return package_root() / _FACE / "__init__.py"
+
+
+@functools.cache
+def _homes() -> dict[str, str]:
+    """The module behind each name of the public package, which imports them for type checkers, and otherwise when asked."""
+    nodes = ast.walk(ast.parse(_face().read_bytes()))
+    found = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {alias.asname or alias.name: node.module for node in found for alias in node.names if node.module}
 
 
 # By content: a leaderboard asks about the same hundred files for every system, before and after its disk check.
@@ -126,9 +144,14 @@ def _imported_names(source: bytes, package: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _names_in(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    aliases = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    faces = {alias.asname or alias.name for alias in aliases if alias.name == _FACE}
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in faces:
+            yield f"{_FACE}.{node.attr}"
         elif isinstance(node, ast.ImportFrom):
             beginning = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*beginning, *([node.module] if node.module else [])])

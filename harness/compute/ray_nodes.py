@@ -58,7 +58,9 @@ def _short(value: str) -> str:
 def _source_digest() -> str:
     digest = hashlib.sha256()
     root = package_root()
-    for path in sorted(path for package in ("harness", "systems") for path in (root / package).rglob("*.py")):
+    for path in sorted(
+        path for package in ("harness", "systems", "xdr_bench") for path in (root / package).rglob("*.py")
+    ):
         digest.update(f"{path.relative_to(root).as_posix()}\0{sha256_of_file(path)}\n".encode())
     return digest.hexdigest()
 

@@ -17,7 +17,8 @@ def described_rooms() -> list[str]:
 
 def test_every_room_is_described_in_the_order_of_the_import_rule() -> None:
     rule = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
-    layers = [name.strip().removeprefix("harness.") for layer in rule["layers"] for name in layer.split(":")]
+    names = [name.strip() for layer in rule["layers"] for name in layer.split(":")]
+    layers = [name.removeprefix("harness.") for name in names if name.startswith("harness.")]
     rooms = [name for name in layers if (ROOT / "harness" / name).is_dir()]
     assert described_rooms() == [*rooms, "leaves"]
     assert {path.name for path in (ROOT / "harness").iterdir() if (path / "__init__.py").is_file()} == set(rooms)

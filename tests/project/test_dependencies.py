@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-FILES = sorted(path for folder in ("harness", "systems") for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(path for folder in ("harness", "systems", "xdr_bench") for path in (ROOT / folder).rglob("*.py"))
 # Each of these looks for the libraries of its extra itself, and says which extra is missing.
 ROOMS = {"harness/recipes/train/": "train", "harness/compute/": "ray", "systems/segmentation.py": "segment"}
 # Imported by a dependency that does not say so, or only where it is installed.
@@ -51,7 +51,7 @@ def imports(tree: ast.AST, in_function: bool = False) -> Iterator[tuple[str, boo
 def foreign() -> dict[str, list[tuple[str, bool]]]:
     """By file, the distributions that it imports, and whether within a function."""
     known = metadata.packages_distributions()
-    ours = {"harness", "systems", *sys.stdlib_module_names}
+    ours = {"harness", "systems", "xdr_bench", *sys.stdlib_module_names}
     return {
         path.relative_to(ROOT).as_posix(): [
             (plain(known.get(name, [name])[0]), inside)

@@ -98,6 +98,7 @@ def test_a_row_is_submitted_and_made_again_with_the_wheel_in_an_empty_folder(clo
     for command in commands:
         done = shell(command, empty, installed / "bin", installed)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert all((installed / name / "py.typed").is_file() for name in ("harness", "xdr_bench"))
     where = shell("python -c 'import harness; print(harness.__file__)'", empty, installed / "bin", installed)
     assert where.stdout.startswith(str(installed))
     check_own_row(empty, installed / "bin", installed)
