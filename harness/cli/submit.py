@@ -63,6 +63,9 @@ def submit(
     if done.unchanged:
         note(f"{done.folder} is this very row already; nothing was changed")
         return
+    if done.edited:
+        note(f"{done.folder}: the recorded card was brought up to date ({', '.join(done.edited)}); nothing was run")
+        return
     commands = Commands(target.track, runs)
     if files:
         again = "nothing: run files alone cannot be made again"

@@ -31,7 +31,7 @@ from harness.runs.manifest import (
     run_file,
     write_manifest,
 )
-from harness.runs.prepared import recorded_card, run_folder
+from harness.runs.prepared import prepared, recorded_card, run_folder
 from harness.runs.provenance import Execution, Platform
 from harness.runs.score import score_system
 from harness.runs.score_file import ScoreFile
@@ -39,9 +39,13 @@ from harness.runs.trec import Run, write_run
 from harness.runs.withdrawal import FILE_NAME as WITHDRAWN
 from harness.runs.withdrawal import read_withdrawal
 from harness.submissions.reproduce import OWN_FILES
+from harness.submissions.reproductions import FOLDER as REPRODUCTIONS
 from harness.submissions.staging import put_in_place, staged_row
 from harness.submissions.submitted_files import read_submitted
 from harness.tracks import Track
+
+IDENTIFYING = ("adapter", "parameters", "languages")
+"""Keys of a card that decide what is run; all others are prose."""
 
 MAX_OWN_BYTES = 2_000_000
 """Larger files of a system are not copied beside its runs: they belong where the card can name them."""
@@ -49,12 +53,16 @@ MAX_OWN_BYTES = 2_000_000
 
 @dataclass(frozen=True)
 class Submission:
-    """Where the row lies; whether it was there already, byte for byte the same ranking; its scores; what to know."""
+    """Where the row lies; whether it was there already, byte for byte the same ranking; its scores; what to know.
+
+    ``edited``: keys of the recorded card whose prose was brought up to date, without a run.
+    """
 
     folder: Path
     unchanged: bool
     scores: ScoreFile
     warnings: tuple[str, ...]
+    edited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,17 +77,42 @@ class Target:
 def submit_system(target: Target, card: str, context: Context) -> Submission:
     """Run a card's adapter on the track and take the run in, with the card and its small files beside it.
 
+    Where the row is recorded and only the card's prose has changed since, the recorded card is brought up to date and
+    nothing is run.
+
     Raises ``WrongUsage`` when a different row of that name exists and may not be replaced, ``InvalidInput`` when its adapter
     imports files that cannot be submitted with the card.
     """
     loaded = load_card(card)
     _check_sources(loaded, _static_sources(loaded, context.consent))
+    if not target.replace and (edited := _edited(target, loaded, context)):
+        return edited
 
     def made(folder: Path) -> list[str]:
         notes = run_system(target.track, loaded, folder.parent.parent, context).notes
         return [*notes, *([] if card in card_names() else _copy_own_files(loaded, folder, context.consent))]
 
     return _taken_in(target, loaded.card, made)
+
+
+def _edited(target: Target, loaded: LoadedCard, context: Context) -> Submission | None:
+    """The recorded row with today's prose, where that is all that differs."""
+    run = prepared(target.track, loaded, target.runs, context)
+    recorded = run.recorded()
+    if recorded.manifest is None or not recorded.edited or recorded.why_another(strict=False):
+        return None
+    own = run.folder / OWN_FILES / CARD_FILE
+    if loaded.path is not None and loaded.card.name not in card_names() and not own.is_file():
+        return None  # the row lacks its system, and is completed as any new one
+    run.check_not_withdrawn()
+    with staged_row(target.runs, target.track.name, run.name) as staged:
+        shutil.copytree(run.folder, staged.row, ignore=shutil.ignore_patterns(REPRODUCTIONS, WITHDRAWN))
+        write_manifest(staged.row, recorded.manifest.model_copy(update={"method": Method(card=run.today.card)}))
+        if loaded.path is not None and own.is_file():
+            shutil.copy(loaded.path, staged.row / OWN_FILES / CARD_FILE)
+        scores = score_system(target.track, staged.row)
+        put_in_place(staged)
+    return Submission(run.folder, False, scores, (), recorded.edited)
 
 
 def submit_files(target: Target, card: Path, files: Sequence[Path], query_map: Path | None = None) -> Submission:
@@ -151,7 +184,7 @@ def _taken_in(target: Target, card: Card, made: Callable[[Path], list[str]]) -> 
         scores = score_system(target.track, staged.row)
         if not target.replace and folder.exists():
             _check_rankings(folder, read_manifest(staged.row))
-            if _own_files(folder) == _own_files(staged.row):
+            if _is_as_recorded(folder, staged.row):
                 return Submission(folder, True, scores, tuple(warnings))
         put_in_place(staged)
     return Submission(folder, False, scores, (*warnings, *_still_withdrawn(folder)))
@@ -175,8 +208,12 @@ def _check_card(folder: Path, card: Card) -> None:
     except InvalidInput:
         _refuse(folder, "its manifest is not in order")
         return
-    if keys := [name for name in Card.model_fields if getattr(recorded, name) != getattr(now, name)]:
+    if keys := [name for name in IDENTIFYING if getattr(recorded, name) != getattr(now, name)]:
         _refuse(folder, f"its card differs in {', '.join(keys)}")
+
+
+def _is_as_recorded(folder: Path, row: Path) -> bool:
+    return _own_files(folder) == _own_files(row) and read_manifest(folder).card == read_manifest(row).card
 
 
 def _check_rankings(folder: Path, new: Manifest) -> None:

@@ -257,9 +257,10 @@ def test_the_same_row_again_changes_nothing_and_another_one_needs_leave(home: Pa
     (home / "fi.txt").write_text(text_of("fi1"))
     with pytest.raises(WrongUsage, match="its runs differ on fi"):
         submit(home, "fi.txt", "ru.trec.gz")
-    (home / "card.toml").write_text(CARD + 'licence = "MIT"\n')
-    with pytest.raises(WrongUsage, match="its card differs in licence"):
+    (home / "card.toml").write_text(CARD + 'languages = ["fi"]\n')
+    with pytest.raises(InvalidInput, match="among its .languages"):
         submit(home, "fi.txt", "ru.trec.gz")
+    (home / "card.toml").write_text(CARD)
     assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
     assert not submit(home, "fi.txt", "ru.trec.gz", replace=True).unchanged
     assert list(read_run(folder / "fi.trec.gz")[0].rankings) == ["fi1"]
