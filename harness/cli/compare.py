@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import Json, Runs, note, note_corrections, print_json, say
+from harness.cli.tables import say_table
 from harness.errors import WrongUsage, unknown_name
 from harness.runs.commands import DEFAULT_RUNS
 
@@ -77,16 +78,15 @@ def _show_pair(lines: Iterable[PairLine], pair: tuple[str, str], as_json: bool) 
         print_json([asdict(line) for line in found])
         return
     say(f"{pair[0]} less {pair[1]}; p of this pair alone, as planned against the baseline, and of all pairs together")
+    rows = []
     for line in found:
         limits = (line.interval.lower, line.interval.upper) if line.interval else (None, None)
         between = " to ".join(percent(limit, signed=True) for limit in limits)
         own = probability(line.own_p, line.own_floor)
         planned = probability(line.planned_p, line.planned_floor)
         together = probability(line.all_pairs_p, line.all_pairs_floor)
-        difference = percent(line.difference, signed=True)
-        say(
-            f"{line.column:<8} {difference:>6}  95% {between:<16}  alone {own:<9}  planned {planned:<9}  all pairs {together}"
-        )
+        rows.append([line.column, percent(line.difference, signed=True), between, own, planned, together])
+    say_table(["", "difference", "95%", "p alone", "p planned", "p of all pairs"], rows)
     note(
         "a pair picked after looking at the table is not planned: believe the p of all pairs; intervals are of one pair"
     )

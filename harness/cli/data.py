@@ -86,14 +86,23 @@ def verify(names: Names = None) -> None:
 
 @app.command()
 def export(
-    dataset: Annotated[str, typer.Argument(help="A dataset id, such as xquad/ar.")],
+    dataset: Annotated[
+        str, typer.Argument(help="A dataset id, such as xquad/ar; or a track, for a folder of each of its parts.")
+    ],
     folder: Annotated[Path, typer.Argument(help="Where to write docs.jsonl, queries.jsonl, qrels.txt, answers.jsonl.")],
 ) -> None:
     """Write a collection as a folder of plain files, for other tools and for checks without this one."""
     from harness.collections.export import export_collection
+    from harness.tracks import load_track, track_names
 
-    for name, count in export_collection(dataset, folder).items():
-        note(f"{folder / name}: {count} lines")
+    places = {folder: dataset}
+    if dataset in track_names() or dataset.endswith(".toml"):
+        places = {folder / part.name: part.dataset_id for part in load_track(dataset).parts}
+        if taken := [place for place in places if place.exists()]:
+            raise WrongUsage(f"{', '.join(map(str, taken))} exists already; choose another folder")
+    for place, name in places.items():
+        for file, count in export_collection(name, place).items():
+            note(f"{place / file}: {count} lines")
 
 
 @app.command()

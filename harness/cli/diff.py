@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import Json, print_json, say
+from harness.cli.tables import say_table
 from harness.errors import InvalidInput, WrongUsage
-from harness.numbers import percent
+from harness.numbers import DASH, percent, probability
 
 if TYPE_CHECKING:
     from harness.submissions.diff import RunDifference
@@ -58,18 +59,32 @@ def _print(found: RunDifference, primary: str) -> None:
             say(f"only in {path}: {', '.join(parts)}")
     depths = next(iter(found.rankings.values())).overlap if found.rankings else {}
     say("rankings:")
-    say(f"  {'':<8}{'same':>9}{'RBO':>9}{'tau':>9}" + "".join(f"{f'overlap {k}':>13}" for k in depths))
-    for part, ranks in found.rankings.items():
-        figures = f"{f'{ranks.identical}/{ranks.queries}':>9}{ranks.rank_biased_overlap:>9.4f}{ranks.kendall_tau:>9.4f}"
-        say(f"  {part:<8}{figures}" + "".join(f"{ranks.overlap[k]:>13.4f}" for k in depths))
+    compared = [
+        [
+            part,
+            f"{ranks.identical}/{ranks.queries}",
+            *(f"{value:.4f}" for value in (ranks.rank_biased_overlap, ranks.kendall_tau, *ranks.overlap.values())),
+        ]
+        for part, ranks in found.rankings.items()
+    ]
+    say_table(["", "same", "RBO", "tau", *(f"overlap {depth}" for depth in depths)], compared)
     for line in unranked(found.rankings, found.counts):
         say(f"  {line}")
-    say("scores:")
-    for mean in found.means:
-        values = (
-            f"{percent(mean.one, 2):>8} -> {percent(mean.two, 2):>6}  ({percent(mean.two - mean.one, 2, signed=True)})"
-        )
-        say(f"  {mean.measure:<12}{mean.part:<8}{values}  RMSE {mean.rmse:.4f}")
+    say("scores, and the difference with its 95% interval and p, of this pair alone:")
+    rows = [
+        [
+            mean.measure,
+            mean.part,
+            percent(mean.one, 2),
+            percent(mean.two, 2),
+            percent(mean.two - mean.one, 2, signed=True),
+            " to ".join(percent(limit, signed=True) for limit in mean.interval) if mean.interval else DASH,
+            probability(mean.p),
+            f"{mean.rmse:.4f}",
+        ]
+        for mean in found.means
+    ]
+    say_table(["", "", "first", "second", "difference", "95%", "p", "RMSE"], rows, names=2)
     own = [query for query in found.queries if query.measure == primary]
     say(f"queries whose {primary} differs: {len(own)}")
     for query in own[:_QUERIES_SHOWN]:

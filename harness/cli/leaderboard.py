@@ -59,9 +59,11 @@ def leaderboard(
 ) -> None:
     """Make a track's leaderboard: run what is missing, score, compare, render the pages."""
     from harness.adapters.card import load_card
+    from harness.cli.board import show_board
     from harness.leaderboard.pipeline import build_leaderboard, check_definitions, compare_all, score_all
     from harness.leaderboard.site import render
     from harness.leaderboard.snapshots import check_name
+    from harness.leaderboard.twins import twins
     from harness.runs.intended import Wishes, intentions
     from harness.runs.manifest import FILE_NAME as MANIFEST
     from harness.runs.preflight import check_inputs, check_space
@@ -103,24 +105,24 @@ def leaderboard(
 
         measure_ablations(loaded, runs, context)
     scores = score_all(loaded, runs)
-    note_corrections(loaded.name, runs, scores)
-    _say_what_lacks(scores)
-    note(f"scored {len(scores)} systems")
+    _note_scored(loaded, runs, scores)
     comparison = compare_all(loaded, runs, scores)
-    for warning in comparison.warnings:
-        note(f"warning: {warning}")
     board = build_leaderboard(loaded, runs, scores, comparison)
     page = render(loaded, board, scores, runs, reports)
+    note(*(f"warning: {text}" for text in (*comparison.warnings, *twins(scores, board, runs / loaded.name))))
+    show_board(board, {card.card.name for card in cards[len(loaded.systems) :]})
     note(_best(board, loaded))
     if freeze:
         _freeze(freeze, runs / loaded.name, board, comparison, scores)
     say(page)
 
 
-def _say_what_lacks(scores: Sequence[ScoreFile]) -> None:
+def _note_scored(track: Track, runs: Path, scores: Sequence[ScoreFile]) -> None:
+    note_corrections(track.name, runs, scores)
     for score in scores:
         for part, reason in score.lacking.items():
             note(f"{score.system}: {part} is a dash: {reason}")
+    note(f"scored {len(scores)} systems")
 
 
 def _freeze(name: str, folder: Path, board: Leaderboard, comparison: Comparison, scores: Sequence[ScoreFile]) -> None:

@@ -1,32 +1,43 @@
-"""``xdr report``: one run on the terminal."""
+"""``xdr report``: one run, or a whole track, on the terminal."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import Json, note_corrections, print_json, say
+from harness.cli.console import Json, Runs, note_corrections, print_json, say
+from harness.cli.tables import say_table
 from harness.errors import WrongUsage
+from harness.runs.commands import DEFAULT_RUNS
+
+if TYPE_CHECKING:
+    from harness.tracks import Track
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run's folder: runs/TRACK/SYSTEM.")],
+    run: Annotated[
+        Path, typer.Argument(help="A run's folder, runs/TRACK/SYSTEM; or a track's, runs/TRACK, or its name.")
+    ],
     track_name: Annotated[
         str, typer.Option("--track", help="The track's TOML file, where the name does not tell.")
     ] = "",
+    runs: Runs = DEFAULT_RUNS,
     as_json: Json = False,
 ) -> None:
-    """Show one run: scores by language and measure, warnings, and what made it."""
+    """Show one run: scores by language and measure, warnings, and what made it. Of a track, the table of its recorded runs."""
     from harness.numbers import percent
     from harness.runs.manifest import read_manifest
     from harness.runs.score import score_system
     from harness.runs.withdrawal import read_withdrawal
     from harness.tracks import load_track_of
 
+    if (folder := _folder_of_track(run, runs)) is not None:
+        _report_track(load_track_of(folder, folder.resolve().name, track_name), folder.parent, as_json)
+        return
     if not run.is_dir():
-        raise WrongUsage(f"{run} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
+        raise WrongUsage(f"{run} is neither a folder nor a track's name; give a run's folder, runs/TRACK/SYSTEM")
     manifest = read_manifest(run)
     track = load_track_of(run, manifest.track.name, track_name)
     scores = score_system(track, run)
@@ -38,10 +49,11 @@ def report(
         print_json(found)
         return
     say(f"{manifest.card.title} on {track.title}")
-    say(f"{'':<10}" + "".join(f"{measure:>12}" for measure in track.measures))
-    for name, row in ({"macro": macro} | means).items():
-        values = (row.get(measure) for measure in track.measures)
-        say(f"{name:<10}" + "".join(f"{percent(v):>12}" for v in values))
+    lines = [
+        [name, *(percent(row.get(measure)) for measure in track.measures)]
+        for name, row in ({"macro": macro} | means).items()
+    ]
+    say_table(["", *track.measures], lines)
     for part, shares in scores.judged.items():
         if shares:
             say(f"{part}: " + ", ".join(f"{name} {percent(share)}" for name, share in shares.items()))
@@ -54,3 +66,29 @@ def report(
             say(f"warning: {part}: {text}")
     made = manifest.execution
     say(f"device {made.device}, {made.seconds:.1f} s, isolation {made.isolation}")
+
+
+def _folder_of_track(path: Path, runs: Path) -> Path | None:
+    """runs/TRACK, where ``path`` is that folder or names the track; None where it is something else."""
+    from harness.runs.manifest import FILE_NAME
+    from harness.tracks import track_names
+
+    folder = runs / path if not path.exists() and str(path) in track_names() else path
+    if (folder / FILE_NAME).exists() or not folder.is_dir():
+        return None if folder == path else folder
+    return folder if any(folder.glob(f"*/{FILE_NAME}")) else None
+
+
+def _report_track(track: Track, runs: Path, as_json: bool) -> None:
+    """The table of the recorded runs. Nothing is run, and no table is written."""
+    from harness.cli.board import show_board
+    from harness.leaderboard.pipeline import comparison_of, leaderboard_of, score_all
+
+    scores = score_all(track, runs)
+    note_corrections(track.name, runs, scores)
+    board = leaderboard_of(track, runs, scores, comparison_of(track, runs, scores))
+    if as_json:
+        print_json(board.model_dump(mode="json"))
+        return
+    say(track.title)
+    show_board(board)

@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.console import note, print_findings
 from harness.errors import InvalidInput, WrongUsage, errors_of
+from harness.runs.commands import DEFAULT_RUNS
 
 if TYPE_CHECKING:
     from harness.runs.trec import Run
@@ -19,7 +20,7 @@ def validate(
     path: Annotated[
         Path,
         typer.Argument(
-            help="A run's folder (runs/TRACK/SYSTEM), a track's (runs/TRACK), or any run file in TREC's format."
+            help="A run's folder (runs/TRACK/SYSTEM), a track's (runs/TRACK) or its name, or any run file in TREC's format."
         ),
     ],
     track: Annotated[str, typer.Option(help="Track, where the path does not tell.")] = "",
@@ -32,8 +33,10 @@ def validate(
     """
     from harness.runs.manifest import FILE_NAME
     from harness.submissions.staging import check_whole
-    from harness.tracks import load_track_of
+    from harness.tracks import load_track_of, track_names
 
+    if not path.exists() and str(path) in track_names() and (DEFAULT_RUNS / path).is_dir():
+        path = DEFAULT_RUNS / path
     if not path.exists():
         raise WrongUsage(f"no file or folder {path}")
     rows = sorted(row.parent for row in path.glob(f"*/{FILE_NAME}"))

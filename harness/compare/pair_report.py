@@ -10,6 +10,7 @@ from harness.compare.exact import exact_p
 from harness.compare.intervals import Interval
 from harness.compare.projections import p_values
 from harness.compare.records import MACRO, Comparison
+from harness.compare.units import UnitTable
 from harness.errors import WrongUsage, unknown_name
 from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
@@ -49,12 +50,7 @@ def pair_report(
         table, _ = table_of(track, first, second, column, track.primary)
         if table is None:
             continue
-        shares = table.contributions()
-        own, floor = exact_p(shares), None
-        if own is None:
-            families = track.families
-            own = float(p_values(shares[:, None], table.units, families.resamples, families.seed)[0])
-            floor = 1 / (families.resamples + 1)
+        own, floor = own_p(track, table)
         planned, planned_floor = _planned(comparison, pair, column)
         together = comparison.pairs_on(column, track.primary)
         yield PairLine(
@@ -68,6 +64,20 @@ def pair_report(
             all_pairs_p=together.p_adjusted(*pair) if together else None,
             all_pairs_floor=1 / (together.resamples + 1) if together and not together.exact else None,
         )
+
+
+def own_p(track: Track, differences: UnitTable) -> tuple[float, float | None]:
+    """The randomization test of one pair alone, corrected for nothing; and the smallest p that draws could have given, None
+
+    where the p-value is exact.
+    """
+    shares = differences.contributions()
+    exact = exact_p(shares)
+    if exact is not None:
+        return exact, None
+    families = track.families
+    p = float(p_values(shares[:, None], differences.units, families.resamples, families.seed)[0])
+    return p, 1 / (families.resamples + 1)
 
 
 def _planned(comparison: Comparison, pair: tuple[str, str], column: str) -> tuple[float | None, float | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -154,6 +155,11 @@ def build(
         rank = ranked[-1].rank if previous is not None and value == previous else place
         ranked.append(row.model_copy(update={"rank": rank}))
         previous = value
+    titles = Counter(row.title for row in ranked)
+    ranked = [
+        row.model_copy(update={"title": f"{row.title} ({row.system})"}) if titles[row.title] > 1 else row
+        for row in ranked
+    ]
     bounds = bounds_of(track)
     return Leaderboard(
         schema_version=SCHEMA_VERSION,

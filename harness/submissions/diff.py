@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from harness.compare.estimates import difference_interval, table_of
+from harness.compare.pair_report import own_p
+from harness.compare.records import MACRO
 from harness.errors import Finding, InvalidInput
 from harness.files.scratch import scratch_folder
 from harness.files.toml_records import Record
@@ -25,13 +29,19 @@ class QueryDifference(Record):
 
 
 class MeanDifference(Record):
-    """A part's mean of one measure in either run, and the RMSE of the per-query values."""
+    """A part's mean, or the macro average, of one measure in either run, and the RMSE of the per-query values.
+
+    ``interval`` (95%) and ``p`` are of the second less the first, of this pair alone (``harness.compare.pair_report``); null
+    where there is no error to judge by.
+    """
 
     part: str
     measure: str
     one: float
     two: float
     rmse: float
+    interval: tuple[float, float] | None = None
+    p: float | None = None
 
 
 class RunDifference(Record):
@@ -91,12 +101,35 @@ def _check_comparable(one: RunAtHand, two: RunAtHand) -> None:
 def _means(track: Track, one: RunAtHand, two: RunAtHand, parts: list[str]) -> tuple[MeanDifference, ...]:
     found = []
     for measure in track.measures:
-        for part in parts:
-            first, second = one.scores.mean(part, measure), two.scores.mean(part, measure)
-            if first is not None and second is not None:
-                error = root_mean_square_error(one.scores.values[part, measure], two.scores.values[part, measure])
-                found.append(MeanDifference(part=part, measure=measure, one=first, two=second, rmse=error))
+        for column in (MACRO, *parts):
+            differences, _ = table_of(track, two.scores, one.scores, column, measure)
+            if differences is None:
+                continue
+            names = track.macro_parts if column == MACRO else (column,)
+            values = [_values(side, names, measure) for side in (one, two)]
+            interval = difference_interval(track, two.scores, one.scores, column, measure)
+            found.append(
+                MeanDifference(
+                    part=column,
+                    measure=measure,
+                    one=_mean(one, names, measure),
+                    two=_mean(two, names, measure),
+                    rmse=root_mean_square_error(*values),
+                    interval=(interval.lower, interval.upper) if interval else None,
+                    p=own_p(track, differences)[0],
+                )
+            )
     return tuple(found)
+
+
+def _mean(run: RunAtHand, parts: Sequence[str], measure: str) -> float:
+    mean = run.scores.macro(parts, measure)
+    assert mean is not None  # there are differences
+    return mean
+
+
+def _values(run: RunAtHand, parts: Sequence[str], measure: str) -> dict[str, float]:
+    return {f"{part}/{query}": value for part in parts for query, value in run.scores.values[part, measure].items()}
 
 
 def _queries(one: RunAtHand, two: RunAtHand, parts: list[str]) -> tuple[QueryDifference, ...]:

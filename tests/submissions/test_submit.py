@@ -258,7 +258,7 @@ def test_the_same_row_again_changes_nothing_and_another_one_needs_leave(home: Pa
     with pytest.raises(WrongUsage, match="its runs differ on fi"):
         submit(home, "fi.txt", "ru.trec.gz")
     (home / "card.toml").write_text(CARD + 'languages = ["fi"]\n')
-    with pytest.raises(InvalidInput, match="among its .languages"):
+    with pytest.raises(InvalidInput, match=r"among its .languages"):
         submit(home, "fi.txt", "ru.trec.gz")
     (home / "card.toml").write_text(CARD)
     assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before

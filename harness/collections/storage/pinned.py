@@ -6,6 +6,7 @@ for a year is not trusted because it lay there.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import io
@@ -15,6 +16,7 @@ import tomllib
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -104,6 +106,17 @@ def expected_hash(file: PinnedFile) -> str:
 
 
 _verified: dict[Path, tuple[int, int]] = {}
+_may_fetch: ContextVar[bool] = ContextVar("may_fetch", default=True)
+
+
+@contextlib.contextmanager
+def nothing_fetched() -> Iterator[None]:
+    """Within, what is not in the cache is an error at once: for commands that tell what is there."""
+    token = _may_fetch.set(False)
+    try:
+        yield
+    finally:
+        _may_fetch.reset(token)
 
 
 def verified_path(name: str) -> Path:
@@ -115,6 +128,11 @@ def verified_path(name: str) -> Path:
     if not file.path.is_file():
         if file.size:
             raise absent_large_file(file)
+        if not _may_fetch.get():
+            raise InvalidInput(
+                f"files of {file.group} are not in the cache; `xdr data fetch {file.group}` downloads them, "
+                "`xdr data import DIR` takes them from a folder"
+            )
         fetch(file)
     stamp = _stamp(file)
     if _verified.get(file.path) != stamp and not (file.size and _known_stamp(file) == stamp):
