@@ -76,6 +76,15 @@ def errors_of(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.severity == "error"]
 
 
+def closest(name: str, known: Iterable[str]) -> str:
+    """The known names that look most like a misspelt one, in words; empty where none does.
+
+    >>> closest("xqad", ["xquad", "mini"]), closest("nothing", ["mini"])
+    ("'xquad'", '')
+    """
+    return " or ".join(map(repr, difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)))
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> WrongUsage:
     """Error for a misspelt name, with the closest known ones.
 
@@ -83,10 +92,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> 
     unknown track 'xqad'; did you mean 'xquad'?
     """
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    close = closest(name, known)
     message = f"unknown {kind} {name!r}"
     if close:
-        message += "; did you mean " + " or ".join(repr(match) for match in close) + "?"
+        message += f"; did you mean {close}?"
     elif known:
         shown = known[:20]
         message += f"; known: {', '.join(shown)}" + (f" and {len(known) - 20} more" if len(known) > 20 else "")

@@ -91,7 +91,7 @@ class LoadedCard:
     def require(self, consent: Consent) -> None:
         """Raises ``WrongUsage`` when the card would run code of its own and the operator did not consent to that."""
         if (code := self.own_code()) is not None:
-            consent.require_code(self.card.name, code)
+            consent.require_code(f"card {self.card.name}", code)
 
     def adapter(self, consent: Consent = NOTHING) -> Adapter:
         """The adapter, one of the card's own files read anew each time; raises as ``require`` and ``load_adapter`` do."""

@@ -1,4 +1,4 @@
-"""What the operator of a command lets cards and models bring along: code is run only if he said so on the command line."""
+"""What the operator of a command lets cards, tracks and models bring along: code runs only if they say so there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class PinnedModel:
 
 @dataclass(frozen=True)
 class Consent:
-    """``code``: Python adapters and executables of cards may run. ``models``: those whose own Python code may run.
+    """``code``: Python adapters and executables of cards, and measures of tracks, may run. ``models``: those whose own
+    Python code may run.
 
     Nothing in a card, a model or a run can give it.
     """
@@ -32,11 +33,11 @@ class Consent:
     code: bool = False
     models: frozenset[PinnedModel] = frozenset()
 
-    def require_code(self, card: str, code: str) -> None:
-        """Raises ``WrongUsage`` unless the operator consented to run ``code`` of the card of that name."""
+    def require_code(self, who: str, code: str) -> None:
+        """Raises ``WrongUsage`` unless the operator consented to run ``code`` of ``who``, a card or a track."""
         if not self.code:
             raise WrongUsage(
-                f"card {card} brings code of its own: {code}. Read it, and if you trust it, add --allow-code "
+                f"{who} brings code of its own: {code}. Read it, and if you trust it, add --allow-code "
                 "to this command; docs/security.md says what that code could do"
             )
 

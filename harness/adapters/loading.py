@@ -1,4 +1,4 @@
-"""The class that a card's ``adapter`` names: an installed one, or one in a Python file, which is loaded alone.
+"""The class that a card's ``adapter`` names, or a track's measure: an installed one, or one in a Python file, loaded alone.
 
 A file adapter and the modules beside it become a package of their own, under a name that no other load has. Inside of it
 ``import helper`` means the ``helper.py`` beside it, when it is loaded and when a function runs later, and nowhere else:
@@ -92,7 +92,7 @@ def load_adapter(adapter: str, folder: Path) -> Adapter:
     Raises ``WrongUsage`` where there is none of that name, ``InvalidInput`` where its file cannot be imported.
     """
     if ":" in adapter:
-        return _class_in_file(adapter, folder)
+        return Adapter(*class_in_file("adapter", adapter, folder))
     if is_executable(adapter, folder):
         adapter = COMMAND
     elif "/" in adapter:
@@ -105,25 +105,29 @@ def load_adapter(adapter: str, folder: Path) -> Adapter:
     raise unknown_name("adapter", adapter, adapter_names(), "or path/file.py:Class, or an executable like ./search.sh")
 
 
-def _class_in_file(adapter: str, folder: Path) -> Adapter:
-    file, _, name = adapter.rpartition(":")
+def class_in_file(what: str, reference: str, folder: Path) -> tuple[type[Any], OwnModules]:
+    """The class that ``file.py:Class`` means, relative to ``folder``, and the modules that it was loaded with.
+
+    ``what`` it is to be, for messages. Raises ``WrongUsage`` where there is none, ``InvalidInput`` where it cannot be imported.
+    """
+    file, _, name = reference.rpartition(":")
     path = folder / file
     if not path.is_file():
-        raise WrongUsage(f"adapter {adapter!r}: no file {path}")
+        raise WrongUsage(f"{what} {reference!r}: no file {path}")
     if path.suffix != ".py":
-        raise WrongUsage(f"adapter {adapter!r}: {path} is not a Python file")
+        raise WrongUsage(f"{what} {reference!r}: {path} is not a Python file")
     modules = OwnModules(path, folder)
     try:
         module = modules.load()
     except XdrError:
         raise
     except (Exception, SystemExit) as error:
-        raise InvalidInput(f"adapter {adapter!r}: {path} cannot be imported: {described(error, modules)}") from error
+        raise InvalidInput(f"{what} {reference!r}: {path} cannot be imported: {described(error, modules)}") from error
     found = getattr(module, name, None)
     if not inspect.isclass(found):
         classes = [n for n, value in vars(module).items() if inspect.isclass(value) and _is_own(value, modules)]
         raise unknown_name(f"class in {path}", name, classes)
-    return Adapter(found, modules)
+    return found, modules
 
 
 def _is_own(kind: type[Any], modules: OwnModules) -> bool:

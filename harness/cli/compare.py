@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import Json, Runs, note, note_corrections, print_json, say
+from harness.cli.console import AllowCode, Json, Runs, note, note_corrections, print_json, say
 from harness.cli.tables import say_table
 from harness.errors import WrongUsage, unknown_name
 from harness.runs.commands import DEFAULT_RUNS
@@ -35,8 +35,10 @@ def compare(
         typer.Option(help="Two systems, to be shown by every test that holds them.", metavar="SYSTEM SYSTEM"),
     ] = None,
     as_json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Test every system of a track against its baseline and write runs/TRACK/comparison.json."""
+    from harness.adapters.consent import Consent
     from harness.compare.pair_report import pair_report
     from harness.leaderboard.pipeline import COMPARISON, compare_all, score_all, standing_scores
     from harness.numbers import probability
@@ -46,7 +48,7 @@ def compare(
         raise unknown_name("test", test, _TESTS)
     if pair and test != "randomization":
         raise WrongUsage(f"--pair shows the declared tests; it takes no --test {test}")
-    loaded = load_track(track)
+    loaded = load_track(track, Consent(allow_code))
     scores = score_all(loaded, runs)
     note_corrections(loaded.name, runs, scores)
     if test != "randomization":

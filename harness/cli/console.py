@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of runs.", metavar="DIR")]
 Reports = Annotated[Path, typer.Option("--reports", help="Folder for the rendered site.", metavar="DIR")]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="Run the Python code that the track brings.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 DEFAULT_REPORTS = Path("reports")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import Json, print_json, say
+from harness.cli.console import AllowCode, Json, print_json, say
 from harness.cli.tables import say_table
 from harness.errors import InvalidInput, WrongUsage
 from harness.numbers import DASH, percent, probability
@@ -23,8 +23,10 @@ def diff(
     two: Annotated[Path, typer.Argument(help="Another run of the same track.")],
     track: Annotated[str, typer.Option(help="The track's TOML file, where the name does not tell.")] = "",
     as_json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Compare two runs of one track: manifests, rankings, scores. Exits 0 when they rank alike, 1 when they do not."""
+    from harness.adapters.consent import Consent
     from harness.runs.manifest import read_manifest
     from harness.submissions.diff import diff_runs
     from harness.tracks import load_track_of
@@ -37,7 +39,7 @@ def diff(
         raise InvalidInput(
             f"{one} is a run of track {names[0]}, {two} of track {names[1]}: their scores cannot be compared"
         )
-    loaded = load_track_of(one, names[0], track)
+    loaded = load_track_of(one, names[0], track, Consent(allow_code))
     found = diff_runs(loaded, one, two)
     if as_json:
         print_json(found.model_dump(mode="json"))

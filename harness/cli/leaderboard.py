@@ -74,7 +74,7 @@ def leaderboard(
     check_options(dry_run, as_json)
     if dry_run and (ablations or freeze):
         raise WrongUsage("--dry-run tells what the systems would take; it takes no --ablations and no --freeze")
-    loaded = load_track(track)
+    loaded = load_track(track, operator.consent())
     if check:
         if systems or ablations or freeze or dry_run:
             raise WrongUsage(

@@ -50,7 +50,7 @@ class Operator:
         "local"
     )
     allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Run the Python adapters and programs that cards bring.")
+        bool, typer.Option("--allow-code", help="Run the Python code and programs that cards and tracks bring.")
     ] = False
     trust_remote_code: Annotated[
         list[str] | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import Json, Runs, note_corrections, print_json, say
+from harness.cli.console import AllowCode, Json, Runs, note_corrections, print_json, say
 from harness.cli.tables import say_table
 from harness.errors import WrongUsage
 from harness.runs.commands import DEFAULT_RUNS
@@ -25,8 +25,10 @@ def report(
     ] = "",
     runs: Runs = DEFAULT_RUNS,
     as_json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Show one run: scores by language and measure, warnings, and what made it. Of a track, the table of its recorded runs."""
+    from harness.adapters.consent import Consent
     from harness.numbers import percent
     from harness.runs.manifest import read_manifest
     from harness.runs.score import score_system
@@ -34,12 +36,14 @@ def report(
     from harness.tracks import load_track_of
 
     if (folder := _folder_of_track(run, runs)) is not None:
-        _report_track(load_track_of(folder, folder.resolve().name, track_name), folder.parent, as_json)
+        _report_track(
+            load_track_of(folder, folder.resolve().name, track_name, Consent(allow_code)), folder.parent, as_json
+        )
         return
     if not run.is_dir():
         raise WrongUsage(f"{run} is neither a folder nor a track's name; give a run's folder, runs/TRACK/SYSTEM")
     manifest = read_manifest(run)
-    track = load_track_of(run, manifest.track.name, track_name)
+    track = load_track_of(run, manifest.track.name, track_name, Consent(allow_code))
     scores = score_system(track, run)
     note_corrections(run.parent.name, run.parent.parent, [scores])
     means = {part: {measure: scores.mean(part, measure) for measure in track.measures} for part in scores.parts}

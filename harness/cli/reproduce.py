@@ -54,7 +54,7 @@ def reproduce(
                 manifest = read_manifest(folder)
                 if requirements := manifest.card.requires:
                     note(f"{folder.name} requires: {pip_line(requirements)}")
-                loaded = load_track_of(folder, manifest.track.name, track)
+                loaded = load_track_of(folder, manifest.track.name, track, consent)
                 context = operator.context(consent)
                 record = reproduce_run(loaded, folder, context, card=card)
             except XdrError as error:

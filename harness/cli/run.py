@@ -37,7 +37,7 @@ def run(
     from harness.tracks.check import check_track
 
     check_options(dry_run, as_json)
-    loaded_track = load_track(track)
+    loaded_track = load_track(track, operator.consent())
     cards = [load_card(name) for name in systems]
     consent = operator.consent(cards)
     served = [part for part in loaded_track.parts if any(card.card.serves(part.lang) for card in cards)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import Json, Runs, note, note_corrections, print_findings, print_json
+from harness.cli.console import AllowCode, Json, Runs, note, note_corrections, print_findings, print_json
 from harness.runs.commands import DEFAULT_RUNS
 
 
@@ -15,13 +15,15 @@ def score(
     systems: Annotated[list[str] | None, typer.Argument(help="Systems with runs; all if left out.")] = None,
     runs: Runs = DEFAULT_RUNS,
     as_json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Score the runs of a track and write their score files (runs/TRACK/SYSTEM/scores.parquet)."""
+    from harness.adapters.consent import Consent
     from harness.leaderboard.pipeline import score_all
     from harness.tracks import load_track
     from harness.tracks.check import check_track
 
-    loaded = load_track(track)
+    loaded = load_track(track, Consent(allow_code))
     print_findings(check_track(loaded))
     scores = score_all(loaded, runs, systems or None)
     note_corrections(loaded.name, runs, scores)

@@ -45,7 +45,7 @@ def submit(
     from harness.tracks import load_track
     from harness.tracks.check import check_track
 
-    target = Target(load_track(track), runs, replace)
+    target = Target(load_track(track, operator.consent()), runs, replace)
     print_findings(check_track(target.track))
     if files:
         done = submit_files(target, Path(card), files, query_map)

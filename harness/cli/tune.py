@@ -34,7 +34,7 @@ def tune(
     if rule not in RULES:
         raise unknown_name("rule", rule, RULES)
     values = parse_grid(grid)
-    loaded, development = load_card(card), load_track(track)
+    loaded, development = load_card(card), load_track(track, operator.consent())
     path = out or Path("tuning") / f"{loaded.card.name}.json"
     if path.is_dir():
         raise WrongUsage(f"{path} is a folder; --out names a file")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import note, print_findings
+from harness.cli.console import AllowCode, note, print_findings
 from harness.errors import InvalidInput, WrongUsage, errors_of
 from harness.runs.commands import DEFAULT_RUNS
 
@@ -25,12 +25,14 @@ def validate(
     ],
     track: Annotated[str, typer.Option(help="Track, where the path does not tell.")] = "",
     part: Annotated[str, typer.Option(help="Part, for one run file.")] = "",
+    allow_code: AllowCode = False,
 ) -> None:
     """Check run files: all errors and warnings at once, with line numbers. Exits 1 when there are errors.
 
     Of any run file its form; with --track and --part also whether its queries and documents are those of the part.
     Of a recorded row also its manifest, digests, scores and records; of a track's folder, runs/TRACK, all rows.
     """
+    from harness.adapters.consent import Consent
     from harness.runs.manifest import FILE_NAME
     from harness.submissions.staging import check_whole
     from harness.tracks import load_track_of, track_names
@@ -42,7 +44,7 @@ def validate(
     rows = sorted(row.parent for row in path.glob(f"*/{FILE_NAME}"))
     if rows and not part and not (path / FILE_NAME).exists():
         check_whole(path.resolve().parent)
-        loaded = load_track_of(path, path.resolve().name, track)
+        loaded = load_track_of(path, path.resolve().name, track, Consent(allow_code))
         faulty = [row for row in rows if not _is_valid(loaded, row)]
         note(f"{len(rows) - len(faulty)} of {len(rows)} rows are valid")
         if faulty:
@@ -53,7 +55,7 @@ def validate(
         return
     # A run file in a recorded row is of that row's track.
     folder = path.resolve().parent if path.is_file() else path.resolve()
-    loaded = load_track_of(path, folder.parent.name, track)
+    loaded = load_track_of(path, folder.parent.name, track, Consent(allow_code))
     if (path / FILE_NAME).exists() and not part:
         if not _is_valid(loaded, path):
             raise typer.Exit(1)

@@ -23,6 +23,22 @@ from harness.collections.storage.pinned import data_home, verified_path
 from harness.errors import InvalidInput
 from harness.records import Answers, Query
 
+BIBTEX = """
+@inproceedings{asai2021xorqa,
+  author = {Asai, Akari and Kasai, Jungo and Clark, Jonathan H. and Lee, Kenton and Choi, Eunsol and Hajishirzi, Hannaneh},
+  title = {{XOR} {QA}: Cross-lingual Open-Retrieval Question Answering},
+  booktitle = {Proceedings of the 2021 Conference of the North American Chapter of the Association for Computational Linguistics: Human Language Technologies},
+  year = {2021},
+  eprint = {2010.11856},
+  archiveprefix = {arXiv}
+}
+"""  # noqa: E501
+LICENCE = "CC BY-SA 4.0"
+DENOMINATORS = {
+    # Questions of xor_dev_retrieve_eng_span_v1_1.jsonl with an answer besides yes and no. The answers of the test
+    # questions are not public.
+    "dev": {"ar": 309, "bn": 304, "fi": 314, "ja": 241, "ko": 285, "ru": 237, "te": 238},
+}
 LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
 PATTERN = rf"^(xor-tydi|xor-tydi-dpr-2018)/(train|dev)(?:/({'|'.join(LANGUAGES)}))?$"
 _DUMPS = {"xor-tydi": "2019-02-01", "xor-tydi-dpr-2018": "dpr-2018"}

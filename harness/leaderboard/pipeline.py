@@ -43,7 +43,7 @@ def check_definitions(track: Track, runs: Path, but: frozenset[str] = frozenset(
     if but:
         return
     try:
-        recorded = Track.model_validate(read_leaderboard(runs / track.name).track)
+        recorded = Track.recorded(read_leaderboard(runs / track.name).track)
     except (InvalidInput, ValueError):
         return  # none, or one that is damaged: it is made anew
     where = f"{runs / track.name} holds the table of another definition of track {track.name}, version {track.version}"

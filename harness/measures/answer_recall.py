@@ -16,24 +16,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
+from typing import ClassVar
 
-from harness.measures.base import Judged, Rankings
-from harness.measures.token_recall import span_answers
+from harness.measures.base import Judged, Measure, Rankings
+from harness.measures.of_answers import OfAnswers, span_answers
 
 _NAME = re.compile(r"AnswerRecall@([1-9][0-9]*)", re.ASCII)
 
 
 @dataclass(frozen=True)
-class AnswerRecall:
+class AnswerRecall(OfAnswers):
     name: str
     cutoff: int
 
-    @staticmethod
-    def parse(name: str) -> AnswerRecall | None:
+    forms: ClassVar[Mapping[str, str]] = {"AnswerRecall@<k>": "an answer in the first k passages, as DPR counts it"}
+
+    @classmethod
+    def parse(cls, name: str) -> AnswerRecall | None:
         match = _NAME.fullmatch(name)
         return AnswerRecall(name, int(match[1])) if match else None
 
@@ -42,12 +45,12 @@ class AnswerRecall:
         # What is a letter, and what a character is made of, are matters of the Unicode tables of these two.
         return f"answer recall 1, regex {metadata.version('regex')}, Unicode {unicodedata.unidata_version}"
 
-    def applies_to(self, judged: Judged) -> bool:
-        return judged.collection.answers is not None
+    @property
+    def definition(self) -> str:
+        return f"Does one of the first {self.cutoff} passages hold the tokens of an answer? (DPR's accuracy@k)"
 
-    def scored_queries(self, judged: Judged) -> tuple[str, ...]:
-        answers = judged.collection.answers or {}
-        return tuple(query_id for query_id in judged.query_ids if span_answers(answers.get(query_id, ())))
+    def is_never_below(self, other: Measure) -> bool:
+        return isinstance(other, AnswerRecall) and self.cutoff >= other.cutoff
 
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
         answers = judged.collection.answers or {}
@@ -62,7 +65,6 @@ class AnswerRecall:
         return padded_tokens(text)
 
     def is_hit_by(self, answers: Iterable[str], text: str) -> bool:
-        """Whether one passage, ranked first, makes a hit."""
         return has_answer(answers, text)
 
 

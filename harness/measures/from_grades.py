@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.measures.base import Judged, Rankings
+from harness.measures.base import Judged, Measure, Rankings
 from harness.measures.from_qrels import OfJudgements
 from harness.measures.names import parsed
 
@@ -133,6 +133,8 @@ _FORMULAS: dict[str, Callable[[Graded, int, int | None], Values]] = {
     "nDCG": ndcg,
     "Judged": judged_share,
 }
+_GROWING = frozenset({"R", "Success", "RR", "AP"})
+"""Those that more ranks can only add to."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,8 @@ class FromGrades(OfJudgements):
     rel: int
     cutoff: int | None
 
-    @staticmethod
-    def parse(name: str) -> FromGrades | None:
+    @classmethod
+    def parse(cls, name: str) -> FromGrades | None:
         measure: Any = parsed(name)
         if measure is None or measure.NAME not in _FORMULAS:
             return None
@@ -159,6 +161,16 @@ class FromGrades(OfJudgements):
     @property
     def version(self) -> str:
         return f"from grades {_VERSION}, as trec_eval"
+
+    def helps(self, grade: int) -> float:
+        # Judged asks whether there is a judgement, whatever it says.
+        return 1.0 if self.formula == "Judged" else grade if grade >= self.rel else 0.0
+
+    def is_never_below(self, other: Measure) -> bool:
+        if not isinstance(other, FromGrades) or self.formula not in _GROWING:
+            return False
+        deeper = self.cutoff is None or (other.cutoff is not None and self.cutoff >= other.cutoff)
+        return deeper and (self.formula, self.rel) == (other.formula, other.rel)
 
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
         return self.score_together([self], judged, rankings)[self.name]

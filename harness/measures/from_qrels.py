@@ -13,11 +13,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.errors import Finding, InvalidInput, WrongUsage, reported
-from harness.measures.base import Judged, Rankings
-from harness.measures.names import parsed, provider_of
+from harness.measures.base import Judged, Measure, Rankings
+from harness.measures.names import description, parsed, provider_of, trec_eval_option
 
 Grades = Mapping[str, int]
 
@@ -26,8 +26,22 @@ _LOWEST_GRADES = {"pytrec_eval": -1}
 _HIGHEST_GRADES = {"pytrec_eval": 100_000, "gdeval": 4}
 
 
-class OfJudgements:
+class OfJudgements(Measure):
     """What all measures from qrels share: a query with judgements is scored, whatever they are."""
+
+    forms: ClassVar[Mapping[str, str]] = {
+        "RR@10, nDCG@10, Success@1, R@100, AP, ...": "everything that ir-measures knows, and can be computed here"
+    }
+
+    @property
+    def definition(self) -> str:
+        """ir-measures' own description."""
+        return description(self.name)
+
+    @property
+    def known_as(self) -> Mapping[str, str]:
+        option = trec_eval_option(self.name)
+        return {"ir_measures": self.name, **({"trec_eval": option} if option else {})}
 
     def applies_to(self, judged: Judged) -> bool:
         return judged.collection.qrels is not None
@@ -36,6 +50,20 @@ class OfJudgements:
         qrels = judged.collection.qrels or {}
         return tuple(query_id for query_id in judged.query_ids if query_id in qrels)
 
+    def helps(self, grade: int) -> float:
+        """What a passage of that grade does for a ranking."""
+        return grade
+
+    def helpfulness(self, judged: Judged, query_id: str, doc_id: str) -> float:
+        grade = (judged.collection.qrels or {}).get(query_id, {}).get(doc_id)
+        return 0.0 if grade is None else self.helps(grade)
+
+    def best_ranking(self, judged: Judged, query_id: str) -> list[str]:
+        """Judged passages that are not in the collection are beyond the best of systems, and stay in the denominators."""
+        grades = (judged.collection.qrels or {}).get(query_id, {})
+        keys = ((-self.helps(grade), doc_id) for doc_id, grade in grades.items() if doc_id in judged.docs)
+        return [doc_id for _, doc_id in sorted(key for key in keys if key[0] < 0)]
+
 
 @dataclass(frozen=True)
 class FromQrels(OfJudgements):
@@ -43,27 +71,32 @@ class FromQrels(OfJudgements):
 
     name: str
     provider: str
+    cutoff: int | None = None
+    lowest: float = -math.inf
+    highest: float = math.inf
 
-    @staticmethod
-    def parse(name: str) -> FromQrels | None:
+    @classmethod
+    def parse(cls, name: str) -> FromQrels | None:
         """None for a name that ir-measures does not know, or that nothing computes rightly here (``names.refusal``)."""
         measure = parsed(name)
         try:
-            return None if measure is None else FromQrels(name, provider_of(measure).NAME)
+            if measure is None:
+                return None
+            cutoff = measure.params.get("cutoff")
+            return FromQrels(name, provider_of(measure).NAME, None if cutoff is None else int(cutoff))
         except WrongUsage:
             return None
-
-    @property
-    def cutoff(self) -> int | None:
-        """The deepest rank that the measure looks at, where its name says one."""
-        found = parsed(self.name).params.get("cutoff")
-        return int(found) if found is not None else None
 
     @property
     def version(self) -> str:
         return (
             f"from qrels 3, ir-measures {metadata.version('ir-measures')}, {self.provider}{_library_of(self.provider)}"
         )
+
+    def helps(self, grade: int) -> float:
+        parameters = parsed(self.name).params
+        gain = parameters.get("gains", {}).get(grade, grade)
+        return float(gain) if gain >= parameters.get("rel", 1) else 0.0
 
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
         """Raises ``InvalidInput`` for grades that the provider cannot take, and when its values are not those asked for."""

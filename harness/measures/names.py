@@ -5,6 +5,8 @@ A provider is used where the tests hold its values against ir-measures on the ra
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +56,7 @@ _VALUES: dict[str, Callable[[Any], str | None]] = {
 }
 
 
+@functools.lru_cache(maxsize=1000)
 def parsed(name: str) -> Any:
     """ir-measures' object for a name; None for a name that it does not know, or not with these parameters."""
     import ir_measures
@@ -115,3 +118,33 @@ def refusal(name: str) -> str | None:
     except WrongUsage as error:
         return error.message
     return None
+
+
+def description(name: str) -> str:
+    """ir-measures' own description of one of its measures, in a sentence or two."""
+    import ir_measures
+
+    described = type(ir_measures.parse_measure(name))
+    return " ".join((getattr(described, "SHORT_DESC", None) or described.__doc__ or "").split("\n\n")[0].split())
+
+
+_TREC_EVAL = {"RR": "recip_rank", "P": "P", "R": "recall", "Success": "success", "AP": "map", "nDCG": "ndcg"}
+_TREC_EVAL_CUT = {"P": "P", "R": "recall", "Success": "success", "nDCG": "ndcg_cut", "AP": "map_cut"}
+_WITHOUT_PARAMETERS = re.compile(r"([A-Za-z]+)(?:@([0-9]+))?")
+
+
+def trec_eval_option(measure: str) -> str:
+    """trec_eval's options for a measure of ir-measures; empty where there are none. -c counts missing queries as 0.
+
+    >>> trec_eval_option("RR@10"), trec_eval_option("nDCG@10"), trec_eval_option("RBP")
+    ('-c -M 10 -m recip_rank', '-c -m ndcg_cut.10', '')
+    """
+    match = _WITHOUT_PARAMETERS.fullmatch(measure)
+    if match is None:
+        return ""
+    name, cutoff = match[1], match[2]
+    if name == "RR" and cutoff:
+        return f"-c -M {cutoff} -m recip_rank"
+    if cutoff:
+        return f"-c -m {_TREC_EVAL_CUT[name]}.{cutoff}" if name in _TREC_EVAL_CUT else ""
+    return f"-c -m {_TREC_EVAL[name]}" if name in _TREC_EVAL else ""

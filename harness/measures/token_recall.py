@@ -12,27 +12,33 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness import progress
-from harness.measures.base import Judged, Rankings
+from harness.measures.base import Judged, Measure, Rankings
+from harness.measures.of_answers import OfAnswers, span_answers
 from harness.measures.token_cache import Passage, token_cache, tokenized
 from harness.measures.tokens import tokenizer_version
 from harness.measures.untokenized import can_stand_in_tokens, fewest_tokens, most_tokens, outline, reduced
 from harness.records import Doc
 
 _NAME = re.compile(r"R@([1-9][0-9]*)(k?)t", re.ASCII)
-_YES_NO = frozenset({"yes", "no"})
+_OFFICIAL_BUDGETS = (2000, 5000)
 
 
 @dataclass(frozen=True)
-class TokenRecall:
+class TokenRecall(OfAnswers):
     name: str
-    budget: int
+    token_budget: int
 
-    @staticmethod
-    def parse(name: str) -> TokenRecall | None:
+    forms: ClassVar[Mapping[str, str]] = {
+        "R@<n>t, R@<n>kt": "recall in the first n (thousand) tokens: R@2kt, R@5kt, R@500t"
+    }
+
+    @classmethod
+    def parse(cls, name: str) -> TokenRecall | None:
         match = _NAME.fullmatch(name)
         return TokenRecall(name, int(match[1]) * (1000 if match[2] else 1)) if match else None
 
@@ -40,12 +46,25 @@ class TokenRecall:
     def version(self) -> str:
         return f"token recall 1, {tokenizer_version()}"
 
-    def applies_to(self, judged: Judged) -> bool:
-        return judged.collection.answers is not None
+    @property
+    def definition(self) -> str:
+        return (
+            f"Is an answer a substring of the first {self.token_budget:,} tokens of the ranking's passages? "
+            "Titles do not count; questions whose answers are all yes or no are not scored (XOR-Retrieve)."
+        )
 
-    def scored_queries(self, judged: Judged) -> tuple[str, ...]:
-        answers = judged.collection.answers or {}
-        return tuple(query_id for query_id in judged.query_ids if span_answers(answers.get(query_id, ())))
+    @property
+    def bibtex(self) -> str:
+        from harness.collections.xor_tydi import BIBTEX
+
+        return BIBTEX
+
+    @property
+    def known_as(self) -> Mapping[str, str]:
+        return {"xor-retrieve": self.name} if self.token_budget in _OFFICIAL_BUDGETS else {}
+
+    def is_never_below(self, other: Measure) -> bool:
+        return isinstance(other, TokenRecall) and self.token_budget >= other.token_budget
 
     def score(self, judged: Judged, rankings: Rankings) -> dict[str, float]:
         return self.score_together([self], judged, rankings)[self.name]
@@ -57,7 +76,7 @@ class TokenRecall:
         """Values of several budgets from one walk through each ranking, by name."""
         answers = judged.collection.answers or {}
         docs = judged.docs
-        budgets = [measure.budget for measure in measures]
+        budgets = [measure.token_budget for measure in measures]
         values: dict[str, dict[str, float]] = {measure.name: {} for measure in measures}
         query_ids = measures[0].scored_queries(judged)
         names = ", ".join(values)
@@ -76,13 +95,12 @@ class TokenRecall:
         return reduced(text)
 
     def is_hit_by(self, answers: Sequence[str], text: str) -> bool:
-        """Whether one passage, ranked first, makes a hit."""
-        return tokens_to_answer(answers, text) <= self.budget
+        return tokens_to_answer(answers, text) <= self.token_budget
 
-
-def span_answers(answers: Iterable[str]) -> tuple[str, ...]:
-    """The answers that can be found in a passage: all but "yes" and "no"."""
-    return tuple(answer for answer in answers if answer not in _YES_NO)
+    def helpfulness(self, judged: Judged, query_id: str, doc_id: str) -> float:
+        """The earlier an answer stands in a passage, the more of the budget is left for those before it."""
+        answers = (judged.collection.answers or {}).get(query_id, ())
+        return 1 / tokens_to_answer(answers, judged.docs.get(doc_id).text)
 
 
 def tokens_to_answer(answers: Iterable[str], text: str) -> float:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 DEFAULT_RUNS = Path("runs")
 
 
+def _consent(brings_code: bool) -> list[str]:
+    return ["--allow-code"] if brings_code else []
+
+
 @dataclass(frozen=True)
 class Commands:
     """Commands about one track's runs in a folder; ``public``: they stand on a page, which tells nothing of this machine."""
@@ -37,7 +41,7 @@ class Commands:
 
         own = self.runs / self.track.name / system / "system"
         if (own / CARD_FILE).is_file():
-            consent = ["--allow-code"] if brings_code(load_card(str(own)).card.adapter) else []
+            consent = _consent(brings_code(load_card(str(own)).card.adapter) and not self.track.brings_code)
             return self._of_track("run", self._shown(own), "--again", *consent)
         return self._of_track("run", system, "--again") if system in card_names() else ""
 
@@ -48,7 +52,7 @@ class Commands:
         """``card`` and ``execution`` are those of the manifest: they tell what the operator has to consent to."""
         from harness.adapters.loading import brings_code
 
-        consent = ["--allow-code"] if brings_code(card.adapter) else []
+        consent = _consent(brings_code(card.adapter) or self.track.brings_code)
         if execution.remote_code:
             consent += ["--trust-remote-code", execution.remote_code]
         return line("reproduce", self.run_folder(system), *self._track_option(), *consent)
@@ -64,7 +68,7 @@ class Commands:
 
     def _of_track(self, command: str, *words: str) -> str:
         where = [] if self.runs == DEFAULT_RUNS else ["--runs", self._shown(self.runs)]
-        return line(command, self._track(), *words, *where)
+        return line(command, self._track(), *words, *where, *_consent(self.track.brings_code))
 
     def _track(self) -> str:
         return self._shown(self.track.file) if self.track.file else self.track.name

@@ -16,9 +16,7 @@ from harness.errors import Finding, InvalidInput
 from harness.files.findings import told_together
 from harness.files.writing import folder_lock
 from harness.files.yaml_records import digest_of
-from harness.measures import Judged, Measure, judged_shares, parse, score_all
-from harness.measures.answer_recall import AnswerRecall
-from harness.measures.token_recall import TokenRecall, tokens_to_answer
+from harness.measures import Judged, Measure, judged_shares, score_all
 from harness.runs.commands import Commands
 from harness.runs.definition import check_definition, lacking_parts
 from harness.runs.manifest import Manifest, read_manifest, run_file
@@ -86,7 +84,7 @@ def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str,
             "unit": track.unit,
             **({"exclude_own_document": True} if track.exclude_own_document else {}),
         },
-        "measures": {name: parse(name).version for name in track.measures},
+        "measures": track.measure_versions(),
         "data": {part.name: part.collection.digests.as_dict() for part in parts},
         "rankings": rankings,
         "languages": {part.name: part.lang for part in parts},
@@ -123,7 +121,7 @@ def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str,
         shares[name] = {share.name: _mean(scored[share.name].values()) for share in judged_at}
         found[name] = findings
         if any(has_ties(ranked) for ranked in run.rankings.values()):
-            ties[name] = tie_range(parse(track.primary), judged, run, track.depth)
+            ties[name] = tie_range(track.measure(track.primary), judged, run, track.depth)
     told = {
         "warnings": {part: [str(finding) for finding in findings] for part, findings in found.items()},
         "notes": told_together(found),
@@ -153,7 +151,7 @@ def expected_of(collection: Collection, track: Track) -> Expected:
 
 def measures_of(track: Track, judged: Judged) -> list[Measure]:
     """The track's measures. Raises ``InvalidInput`` when the collection lacks what one of them needs."""
-    measures = [parse(name) for name in track.measures]
+    measures = [track.measure(name) for name in track.measures]
     lacking = [measure.name for measure in measures if not measure.applies_to(judged)]
     if lacking:
         raise InvalidInput(f"{judged.collection.dataset_id} lacks the judgements or answers for {', '.join(lacking)}")
@@ -167,7 +165,7 @@ def tie_range(measure: Measure, judged: Judged, run: Run, depth: int) -> dict[st
     for name, sign, extreme in (("worst", 1, min), ("best", -1, max)):
         rankings = {}
         for query_id, ranked in run.rankings.items():
-            keys = [sign * helpfulness(judged, measure, query_id, doc_id) for doc_id in ranked.doc_ids]
+            keys = [sign * measure.helpfulness(judged, query_id, doc_id) for doc_id in ranked.doc_ids]
             rankings[query_id] = _rearranged(ranked, keys)[:depth]
         values = measure.score(judged, rankings)
         # Answers that span passages escape the rearrangement; the fixed order bounds it then.
@@ -179,15 +177,6 @@ def _rearranged(ranked: Ranked, keys: Sequence[float]) -> tuple[str, ...]:
     """The ranking with equal scores ordered by ascending key."""
     rows = zip(ranked.scores.tolist(), keys, ranked.doc_ids, strict=True)
     return tuple(doc for _, _, doc in sorted(rows, key=lambda row: (-row[0], row[1])))
-
-
-def helpfulness(judged: Judged, measure: Measure, query_id: str, doc_id: str) -> float:
-    """Orders passages by what they do for a query's score: by grade, or by how early in them an answer stands."""
-    if isinstance(measure, TokenRecall):
-        return -tokens_to_answer((judged.collection.answers or {}).get(query_id, ()), judged.docs.get(doc_id).text)
-    if isinstance(measure, AnswerRecall):
-        return measure.is_hit_by((judged.collection.answers or {}).get(query_id, ()), judged.docs.get(doc_id).text)
-    return (judged.collection.qrels or {}).get(query_id, {}).get(doc_id, 0)
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -26,7 +26,6 @@ from harness.files.limits import RESULT_BYTES
 from harness.files.reading import parse_json, read_bytes
 from harness.files.toml_records import Record, checked
 from harness.files.writing import write_text
-from harness.measures import parse
 from harness.runs.score_file import ScoreFile
 from harness.runs.variations import scores_of, varied
 from harness.tracks import Track, load_track, track_names
@@ -163,7 +162,7 @@ def check_development(card: LoadedCard, track: Track) -> None:
 
 def _with_measure(track: Track, measure: str) -> Track:
     """The track with the measure that decides as its primary one."""
-    parse(measure)
+    track.measure(measure)
     measures = track.measures if measure in track.measures else (*track.measures, measure)
     return track.model_copy(update={"measures": measures, "primary": measure})
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
+from harness.adapters.consent import NOTHING, Consent
 from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
 from harness.files.migrations import migrated
 from harness.files.toml_records import PartName, Record, Reference, Text, Title, checked, read_toml
 from harness.files.two_values import in_words
 from harness.languages import LanguageTag
+from harness.measures import Measure, identity, parse
+from harness.tracks import own_measures
+from harness.tracks.own_measures import OwnMeasures
 
 if TYPE_CHECKING:
     from harness.collections.view import Collection
@@ -108,6 +112,8 @@ class Track(Record):
     families: Families = Families()
     tolerance: Tolerance = Tolerance()
     _file: Path | None = PrivateAttr(default=None)
+    _own: OwnMeasures | None = PrivateAttr(default=None)
+    _loaded: dict[str, own_measures.Loaded] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def of(cls, name: str, parts: Sequence[Part], measures: Sequence[str], **fields: Any) -> Track:
@@ -116,12 +122,18 @@ class Track(Record):
         Without them it is version 1, its primary measure is the first one, and its depth the largest of the measures'
         cutoffs, at least 100. Raises ``InvalidInput`` that names all that a track's file could not say either.
         """
-        from harness.measures import parse
-
-        cutoffs = [getattr(parse(measure), "cutoff", None) or 0 for measure in measures]
+        cutoffs = [parse(measure).cutoff or 0 for measure in measures]
         usual = {"schema_version": 1, "version": 1, "title": name, "description": "", "primary": measures[0]}
         given = {"name": name, "parts": tuple(parts), "measures": tuple(measures), "depth": max(100, *cutoffs)}
         return checked(cls, {**usual, **given, **fields}, f"track {name}")
+
+    @classmethod
+    def recorded(cls, data: Mapping[str, Any]) -> Track:
+        """A track as it stands in a record: what its measures are is not asked, nor whether they are still installed.
+
+        Raises ``ValueError`` where it is no track.
+        """
+        return cls.model_validate(data, context={"recorded": True})
 
     @property
     def file(self) -> Path | None:
@@ -129,7 +141,7 @@ class Track(Record):
         return self._file
 
     @model_validator(mode="after")
-    def _consistent(self) -> Track:
+    def _consistent(self, info: ValidationInfo) -> Track:
         names = [part.name for part in self.parts]
         if len(set(names)) < len(names):
             raise ValueError("two parts have the same name")
@@ -144,11 +156,37 @@ class Track(Record):
                 raise ValueError(f"{key} names one twice")
         if self.primary not in self.measures:
             raise ValueError(f"primary {self.primary!r} is not among the measures")
-        from harness.measures import parse
-
+        context = info.context or {}
+        self._own = context.get("own measures")
+        own = self._own.files if self._own is not None else {}
         for measure in self.measures:
-            parse(measure)
+            if measure not in own and not context.get("recorded"):
+                parse(measure)
         return self
+
+    @property
+    def brings_code(self) -> bool:
+        """Whether some of its measures are in Python files beside it, which the operator has to consent to."""
+        return self._own is not None and bool(self._own.files)
+
+    def measure(self, name: str) -> Measure:
+        """One of its measures, or any other that has a name here.
+
+        Raises ``WrongUsage`` where it is the track's own code, and the operator did not consent to that.
+        """
+        if self._own is None or name not in self._own.files:
+            return parse(name)
+        if name not in self._loaded:
+            self._loaded[name] = self._own.load(name)
+        return self._loaded[name].measure
+
+    def measure_versions(self) -> dict[str, str]:
+        """By name, what the values of each measure depend on."""
+        measures = {name: self.measure(name) for name in self.measures}
+        return {
+            name: own_measures.identity(self._loaded[name]) if name in self._loaded else identity(measure)
+            for name, measure in measures.items()
+        }
 
     def definition(self) -> dict[str, Any]:
         """The fields that runs, scores and averages depend on, each part by its name.
@@ -173,11 +211,14 @@ def track_names() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def load_track(name: str) -> Track:
-    """A track by its name, or from a TOML file by its path. Raises ``WrongUsage`` or ``InvalidInput``."""
+def load_track(name: str, consent: Consent = NOTHING) -> Track:
+    """A track by its name, or from a TOML file by its path. Raises ``WrongUsage`` or ``InvalidInput``.
+
+    ``consent``: without it the track can be looked at, and not scored where it brings measures of its own.
+    """
     if name.endswith(".toml"):
         path = Path(name)
-        track = checked(Track, _resolve_paths(migrated("track", read_toml(path), str(path)), path), str(path))
+        track = _read(path, str(path), consent)
         track._file = path
         _check_not_another(track, path)
         return track
@@ -189,7 +230,28 @@ def load_track(name: str) -> Track:
     if name not in track_names():
         raise unknown_name("track", name, track_names(), "or the path of a track's TOML file")
     path = Path(str(resources.files("harness.tracks") / f"{name}.toml"))
-    return checked(Track, migrated("track", read_toml(path), f"track {name}"), f"track {name}")
+    return _read(path, f"track {name}", consent)
+
+
+def _read(path: Path, where: str, consent: Consent) -> Track:
+    data = _resolve_paths(migrated("track", read_toml(path), where), path)
+    own = _own_measures(data, path, consent)
+    return checked(Track, data, where, {"own measures": own})
+
+
+def _own_measures(data: dict[str, Any], path: Path, consent: Consent) -> OwnMeasures | None:
+    """Leave the names of measures alone in ``data``, and return where those are that have a file of their own."""
+    measures = data.get("measures")
+    # What is no list of texts is left for the check of the track's own form to report.
+    if not (isinstance(measures, list) and all(isinstance(measure, str) for measure in measures)):
+        return None
+    found = own_measures.own_measures(str(data.get("name")), path.parent, measures, consent)
+    if not found.files:
+        return None
+    data["measures"] = [own_measures.split(measure)[1] for measure in measures]
+    if isinstance(primary := data.get("primary"), str) and primary in measures:
+        data["primary"] = own_measures.split(primary)[1]
+    return found
 
 
 NEW_VERSION = "give the changed track another version, or another name, in its file"
@@ -216,7 +278,7 @@ def _check_not_another(track: Track, path: Path) -> None:
         check_same_definition(load_track(track.name), track, where)
 
 
-def load_track_of(source: Path, name: str, given: str = "") -> Track:
+def load_track_of(source: Path, name: str, given: str = "", consent: Consent = NOTHING) -> Track:
     """The track that a run was made for, by the name in its manifest or its folder's, unless another file is ``given``.
 
     Raises ``WrongUsage`` or ``InvalidInput``; it says that ``--track`` names the file of a track that is not installed.
@@ -226,7 +288,7 @@ def load_track_of(source: Path, name: str, given: str = "") -> Track:
             f"{source}: no track {name!r:.80} is installed here; if it comes from a file, say where that lies: "
             f"--track FILE.toml (installed: {', '.join(track_names())})"
         )
-    return load_track(given or name)
+    return load_track(given or name, consent)
 
 
 def _resolve_paths(data: dict[str, Any], file: Path) -> dict[str, Any]:

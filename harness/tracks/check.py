@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.collections.view import Collection
 from harness.errors import Finding, InvalidInput, errors_of
-from harness.measures import Judged, parse
+from harness.measures import Judged
 from harness.tracks import Part, Track
 
 
@@ -60,7 +60,7 @@ def _spoken(lang: str) -> str:
 
 def _measures(track: Track, collection: Collection, where: str) -> Iterator[Finding]:
     judged = Judged(collection)
-    for measure in map(parse, track.measures):
+    for measure in map(track.measure, track.measures):
         if not measure.applies_to(judged):
             what = f"{collection.dataset_id} lacks the judgements or answers for {measure.name}"
             yield Finding(
@@ -74,8 +74,8 @@ def _measures(track: Track, collection: Collection, where: str) -> Iterator[Find
 def _depth(track: Track, parts: Sequence[Part]) -> Iterator[Finding]:
     """A depth that holds all passages that there are is never too small."""
     passages = max((len(part.collection.docs) for part in parts), default=0)
-    for measure in map(parse, track.measures):
-        cutoff = getattr(measure, "cutoff", None)
+    for measure in map(track.measure, track.measures):
+        cutoff = measure.cutoff
         if cutoff is not None and track.depth < min(cutoff, passages):
             what = f"{measure.name} looks at {cutoff} passages, but runs are stored with depth = {track.depth}"
             yield Finding("error", f"track {track.name}", what, f"a depth of {cutoff} or more, or a smaller cutoff")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from scored_worlds import DOCS, World, collection_in, judged_toy, track_of
 
 from harness.collections.view import Docs
-from harness.leaderboard.bounds import Reach, bounds_of, different_numbers, first_hits
+from harness.leaderboard.bounds import Reach, bounds_of, different_numbers
 from harness.measures import parse
-from harness.measures.base import AnswerMeasure
+from harness.measures.of_answers import OfAnswers, first_hits
 from harness.records import Doc
 from harness.tracks import Track
 
@@ -130,7 +130,7 @@ def test_the_first_hits_are_those_of_looking_at_every_passage(
     texts: Sequence[str], parts: Sequence[dict[str, list[str]]], names: Sequence[str]
 ) -> None:
     docs = Docs([Doc(f"d{number:02}", "", text) for number, text in enumerate(texts)])
-    measures = [measure for measure in map(parse, names) if isinstance(measure, AnswerMeasure)]
+    measures = [measure for measure in map(parse, names) if isinstance(measure, OfAnswers)]
     expected = [
         {
             m.name: {

@@ -16,12 +16,12 @@ from site_pages import Pages
 from harness.collections.view import Docs
 from harness.compare.records import MACRO
 from harness.leaderboard.site.charts import axis_of, line_chart, scatter_chart
-from harness.leaderboard.site.checks import trec_eval_option
 from harness.leaderboard.site.evidence import slug
 from harness.leaderboard.site.packing import packed, packed_numbers, packed_scores, to_json, write_data
 from harness.leaderboard.site.pools import FILE_PASSAGES, TEXT_BUDGET, Pool, differences
 from harness.leaderboard.site.questions import SHOWN, most_different
 from harness.leaderboard.site.token_ends import token_ends
+from harness.measures.names import trec_eval_option
 from harness.measures.tokens import word_tokenize
 from harness.records import Doc
 

@@ -164,9 +164,9 @@ def test_scores_equal_the_official_procedure_on_thousands_of_random_cases(nltk_t
         for measure in measures:
             for query_id, own in answers.items():
                 ctxs = [texts[doc_id] for doc_id in rankings[query_id]]
-                expected = hit(own, ctxs, measure.budget, tokenize)
+                expected = hit(own, ctxs, measure.token_budget, tokenize)
                 outcomes[expected] += 1
-                assert together[measure.name].get(query_id) == expected, (ctxs, own, measure.budget)
+                assert together[measure.name].get(query_id) == expected, (ctxs, own, measure.token_budget)
             assert measure.score(judged, rankings) == together[measure.name]
     assert min(outcomes.values()) > 300, "the cases are one-sided"
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import NamedTuple
 
 from harness.leaderboard.site.evidence import Site
-from harness.measures import parse
-from harness.measures.from_qrels import OfJudgements
 from harness.runs.score_file import ScoreFile
 from harness.tracks import Part
-
-OFFICIAL_BUDGETS = frozenset({2000, 5000})
-_TREC_EVAL = {"RR": "recip_rank", "P": "P", "R": "recall", "Success": "success", "AP": "map", "nDCG": "ndcg"}
-_CUT = {"P": "P", "R": "recall", "Success": "success", "nDCG": "ndcg_cut", "AP": "map_cut"}
-_NAME = re.compile(r"([A-Za-z]+)(?:@([0-9]+))?")
 
 
 class Check(NamedTuple):
@@ -38,7 +30,7 @@ def first_checks(site: Site, part: str = "") -> list[Check]:
 
 
 def _ranking_checks(site: Site, score: ScoreFile, wanted: str) -> list[Check]:
-    measures = [name for name in site.track.measures if isinstance(parse(name), OfJudgements)]
+    measures = list(_known_to(site, "ir_measures").values())
     part = _part_without_ties(site, score, wanted)
     if not measures or part is None:
         return []
@@ -46,7 +38,7 @@ def _ranking_checks(site: Site, score: ScoreFile, wanted: str) -> list[Check]:
     run = shlex.quote(f"{site.commands.run_folder(score.system)}/{part.name}.trec.gz")
     says = f"{', '.join(measures)} on {part.name}"
     checks = [Check("ir_measures", says, (export, f"ir_measures exported/qrels.txt {run} {' '.join(measures)}"))]
-    options = {name: option for name in measures if (option := trec_eval_option(name))}
+    options = _known_to(site, "trec_eval")
     if options:
         says = f"{', '.join(options)} on {part.name}"
         # trec_eval reads no gzip, and its cutoff of the reciprocal rank holds for a whole call.
@@ -58,21 +50,10 @@ def _ranking_checks(site: Site, score: ScoreFile, wanted: str) -> list[Check]:
     return checks
 
 
-def trec_eval_option(measure: str) -> str:
-    """trec_eval's options for a measure of ir-measures; empty where there are none. -c counts missing queries as 0.
-
-    >>> trec_eval_option("RR@10"), trec_eval_option("nDCG@10"), trec_eval_option("RBP")
-    ('-c -M 10 -m recip_rank', '-c -m ndcg_cut.10', '')
-    """
-    match = _NAME.fullmatch(measure)
-    if match is None:
-        return ""
-    name, cutoff = match[1], match[2]
-    if name == "RR" and cutoff:
-        return f"-c -M {cutoff} -m recip_rank"
-    if cutoff:
-        return f"-c -m {_CUT[name]}.{cutoff}" if name in _CUT else ""
-    return f"-c -m {_TREC_EVAL[name]}" if name in _TREC_EVAL else ""
+def _known_to(site: Site, tool: str) -> dict[str, str]:
+    """The track's measures that a program of others computes too, and what it calls them."""
+    measures = {name: site.track.measure(name) for name in site.track.measures}
+    return {name: measure.known_as[tool] for name, measure in measures.items() if tool in measure.known_as}
 
 
 def _part_without_ties(site: Site, score: ScoreFile, wanted: str) -> Part | None:
@@ -87,13 +68,13 @@ def _part_without_ties(site: Site, score: ScoreFile, wanted: str) -> Part | None
 
 
 def _official_check(site: Site, score: ScoreFile) -> list[Check]:
-    budgets = [name for name, budget in site.budgets.items() if budget in OFFICIAL_BUDGETS]
-    if not budgets:
+    measures = _known_to(site, "xor-retrieve")
+    if not measures:
         return []
     return [
         Check(
             "the official script of XOR-Retrieve",
-            f"{', '.join(budgets)} of every language",
+            f"{', '.join(measures)} of every language",
             (
                 site.commands.export_predictions(score.system, "predictions.json", "questions.jsonl"),
                 "python eval_xor_retrieve.py --data_file questions.jsonl --pred_file predictions.json",

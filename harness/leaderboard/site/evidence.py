@@ -24,8 +24,6 @@ from harness.languages import language
 from harness.leaderboard.site.packing import packed, packed_numbers, packed_scores, write_data
 from harness.leaderboard.site.pools import FILE_PASSAGES, Pool
 from harness.leaderboard.table import Leaderboard
-from harness.measures import parse
-from harness.measures.token_recall import TokenRecall
 from harness.progress import Advance
 from harness.runs.commands import Commands
 from harness.runs.manifest import run_file
@@ -55,8 +53,8 @@ class Site:
     @property
     def budgets(self) -> dict[str, int]:
         """Token budget of each measure that has one."""
-        measures = [parse(name) for name in self.track.measures]
-        return {measure.name: measure.budget for measure in measures if isinstance(measure, TokenRecall)}
+        budgets = {name: self.track.measure(name).token_budget for name in self.track.measures}
+        return {name: budget for name, budget in budgets.items() if budget is not None}
 
     def score(self, system: str) -> ScoreFile:
         return self._by_name[system]

@@ -12,14 +12,14 @@ from typing import Any
 from harness import progress
 from harness.adapters.card import CARD_FILE
 from harness.adapters.loading import brings_code
+from harness.collections.xor_tydi import DENOMINATORS
 from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
 from harness.files.writing import folder_lock, write_text
 from harness.leaderboard.exports import BADGES, FORMATS, to_badges
-from harness.leaderboard.published import DENOMINATORS, PublishedResult, load_published
+from harness.leaderboard.published import PublishedResult, load_published
 from harness.leaderboard.site.charts import Axis, axis_of, line_chart, scatter_chart
 from harness.leaderboard.site.checks import checks_of, first_checks
-from harness.leaderboard.site.definitions import definition
 from harness.leaderboard.site.environment import heat_rules, templates
 from harness.leaderboard.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
 from harness.leaderboard.site.pools import Pool
@@ -132,7 +132,7 @@ def _write_track(site: Site, write: Write) -> None:
     }
     charts = {name: (points, scatter_chart(points)) for name, points in costs.items() if points}
     write("cost.html", folder / "cost.html", 1, **{**shared, "here": "cost"}, charts=charts, cost_titles=COSTS)
-    definitions = {name: definition(name) for name in track.measures}
+    definitions = {name: track.measure(name).definition for name in track.measures}
     extra = {"contexts": _contexts(site), "definitions": definitions}
     write("methods.html", folder / "methods.html", 1, **{**shared, "here": "methods"}, **extra)
     if track.published:
