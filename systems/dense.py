@@ -32,19 +32,14 @@ from harness.dense.approximate import (
     empty_index,
     recall_against_exact,
 )
-from harness.dense.encoder import (
-    ENCODER_VERSION,
-    loaded_encoder,
-    local_folder,
-    model_folder,
-    model_input,
-    resolved_device,
-)
+from harness.dense.encoder import ENCODER_VERSION, loaded_encoder, resolved_device
 from harness.dense.encoding import BLOCK_ROWS, Encoded, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
 from harness.dense.jobs import EncodedBlock, EncodingJob, TextBlock, encoded_by, opened_model, searched_by
 from harness.dense.loading import EncoderSettings
 from harness.dense.model_files import code_needed, model_name
+from harness.dense.model_places import local_folder, model_folder, model_input
+from harness.dense.pinned_models import conversion_of
 from harness.dense.roles import Role, Use
 from harness.dense.search import QUERY_TILE, SEARCH_VERSION
 from harness.dense.store import NotFinite, VectorStore, rows_left_in
@@ -76,7 +71,7 @@ class Dense:
     version = 2
 
     class Parameters(Record):
-        """``model``: a folder relative to the card, or a hub id with the full commit in ``revision``.
+        """``model``: a folder relative to the card, a hub id with the full commit in ``revision``, or "pinned:NAME".
 
         What is None (``pooling``: "model") is as the model's own files say. Prompts: the name of one of the model's, or a
         text, "" for none. Lengths in tokens, special ones and the prompt included. ``token_budget``: tokens in a batch,
@@ -115,7 +110,13 @@ class Dense:
             return renamed
 
         @model_validator(mode="after")
-        def _remember_the_card_folder(self, info: ValidationInfo) -> Self:
+        def _place_of_the_model(self, info: ValidationInfo) -> Self:
+            try:
+                pinned = conversion_of(self.model)
+            except InvalidInput as error:
+                raise ValueError(str(error)) from error
+            if pinned and self.revision is not None:
+                raise ValueError(f"{self.model} is pinned by its hash and has no revision")
             self._folder = (info.context or {}).get("folder", Path())
             return self
 
@@ -127,6 +128,8 @@ class Dense:
     @property
     def versions(self) -> Mapping[str, int]:
         found = {"encoder": ENCODER_VERSION, "search": SEARCH_VERSION}
+        if conversion := conversion_of(self._parameters.model):
+            found["conversion"] = conversion.version
         return found if self._parameters.index is None else {**found, "approximate index": INDEX_VERSION}
 
     @functools.cached_property

@@ -95,7 +95,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def imported_data(real_data: Path, xdr_home: Path) -> Path:
     """The cache after ``xdr data import`` of the real data; returns where the files lie."""
-    from harness.collections.storage.pinned import import_folder
+    from harness.collections.storage.imports import import_folder
 
     imported = import_folder(real_data)
     assert imported.copied, f"XDR_TEST_DATA={real_data} holds no known data file"

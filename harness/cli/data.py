@@ -58,9 +58,9 @@ def import_(
     folder: Annotated[Path, typer.Argument(help="A folder with copies of the files, under any names.")],
 ) -> None:
     """Copy the known data files found below a folder into the cache, recognised by their hashes."""
-    from harness.collections.storage import pinned
+    from harness.collections.storage.imports import import_folder
 
-    result = pinned.import_folder(folder)
+    result = import_folder(folder)
     for name in result.copied:
         say(name)
     note(f"{len(result.copied)} files imported, {result.others} files not known")

@@ -8,17 +8,14 @@ neighbours' padding all the same is given texts of equal length together.
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.adapters.contract import Pin
 from harness.compute.linear import check_precision, use_onednn
 from harness.dense.loading import (
     EncoderSettings,
@@ -44,8 +41,6 @@ from harness.errors import InvalidInput, XdrError
 
 Files = tuple[tuple[str, int, int], ...]
 """Names, sizes and times of change."""
-# A model's code is part of its digest, whether or not it may run.
-_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.py", "*.jinja"]
 _PROBES = ("a", "one, two, three", "what is this, and where does it lead to?")
 _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids")
 _SAME = {"float32": 1e-3, "float16": 3e-2, "bfloat16": 0.2}
@@ -54,49 +49,6 @@ _SAME = {"float32": 1e-3, "float16": 3e-2, "bfloat16": 0.2}
 
 ENCODER_VERSION = 3
 """Raised when the same model and texts give other bytes than before: vectors of another version are not gone on from."""
-
-
-def local_folder(model: str, folder: Path) -> Path | None:
-    """A model's folder, where a relative path starts from ``folder``; None where there is none."""
-    local = Path(model) if Path(model).is_absolute() else folder / model
-    # Path.is_dir would raise for a name of 5,000 characters.
-    return local if os.path.isdir(local) else None  # noqa: PTH112
-
-
-def model_folder(model: str, revision: str | None, folder: Path) -> Path:
-    """Where a model's files lie: a folder (relative to the card's), else a snapshot of a hub repository at one commit.
-
-    Raises ``InvalidInput`` when it is no folder and has no full commit as its revision, or when the hub cannot be reached
-    and no copy is cached.
-    """
-    if (local := local_folder(model, folder)) is not None:
-        return local
-    if model.startswith((".", "/")):
-        raise InvalidInput(f"no model folder {str(folder / model)!r:.300}")
-    if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
-        raise InvalidInput(
-            f"model {model!r:.200} is no folder beside the card or recipe, and as a model of the Hugging Face hub it needs its "
-            "`revision`: "
-            f"a full commit of 40 hexadecimal digits (its page shows them under Files, History), not {revision!r}, "
-            "so that it is the same weights tomorrow"
-        )
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=_FILES))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise InvalidInput(
-            f"model {model!r:.200} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); "
-            "check the name and the network, or copy the model to a folder and name that instead"
-        ) from error
-
-
-def model_input(model: str, revision: str | None, folder: Path) -> Path | Pin:
-    """What identifies the model, whether or not it is here: its folder, or for a hub model the commit that it is pinned to."""
-    if (local := local_folder(model, folder)) is not None:
-        return local
-    return Pin(revision) if revision and not model.startswith((".", "/")) else folder / model
 
 
 def resolved_device(device: str) -> str:

@@ -37,6 +37,9 @@ ANSWER_BYTES = 4 << 20
 MODEL_JSON_BYTES = 16 << 20
 """A configuration or index of a model: the index of the largest open models has some MiB."""
 
+FOUR_BIT_MODEL_BYTES = 1 << 30
+"""A model of 4-bit weights in one file, which is read whole: ours has 72 MB."""
+
 MODEL_FILES = 10_000
 """Files and folders in a model's folder: the largest models come in some hundred; a home folder is no model."""
 

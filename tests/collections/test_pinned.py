@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.collections.storage import pinned
-from harness.collections.storage.pinned import PinnedFile, fetch, import_folder, state, verified_path
+from harness.collections.storage.imports import import_folder
+from harness.collections.storage.pinned import PinnedFile, fetch, state, verified_path
 from harness.errors import InvalidInput, WrongUsage
 
 ONE, TWO, FREE, MEMBER = b"one\n", b"two\n", b"free\n", b"member\n"

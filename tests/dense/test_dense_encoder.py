@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import tiny_models
 
-from harness.dense.encoder import Encoder, loaded_encoder, model_folder, resolved_device
+from harness.dense.encoder import Encoder, loaded_encoder, resolved_device
 from harness.dense.loading import EncoderSettings
+from harness.dense.model_places import model_folder
 from harness.dense.roles import Role
 from harness.errors import InvalidInput
 

