@@ -7,6 +7,7 @@ each with one thread; more workers or memory run more batches at once, never oth
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import progress
+from harness.dense.remembered import remembered_block
 from harness.dense.roles import Role
 
 BLOCK_ROWS = 4096
@@ -68,6 +70,11 @@ def packed(token_counts: Sequence[int], token_budget: int) -> list[list[int]]:
 
 def encode_block(encoder: TextEncoder, texts: Sequence[str], role: Role, limits: Limits) -> Encoded:
     """At most ``BLOCK_ROWS`` texts, encoded."""
+    how = (weakref.ref(encoder), role, limits.token_budget)
+    return remembered_block(texts, how, lambda: _encoded(encoder, texts, role, limits))
+
+
+def _encoded(encoder: TextEncoder, texts: Sequence[str], role: Role, limits: Limits) -> Encoded:
     import torch
 
     different = list(dict.fromkeys(texts))

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from harness.adapters.card import LoadedCard, load_card
 from harness.adapters.contract import Context
+from harness.dense.remembered import blocks_remembered
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.limits import RESULT_BYTES
 from harness.files.reading import parse_json, read_bytes
@@ -109,7 +110,7 @@ def measure_ablations(track: Track, runs: Path, context: Context) -> Ablations:
     base = load_card(plan.card)
     total = sum(len(series.points) for figure in plan.figures for series in figure.series)
     figures = []
-    with context.progress.task("ablations", total=total, unit="points") as advance:
+    with blocks_remembered(), context.progress.task("ablations", total=total, unit="points") as advance:
         for figure in plan.figures:
             measured = []
             for series in figure.series:

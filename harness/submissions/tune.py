@@ -21,6 +21,7 @@ from harness.adapters.card import LoadedCard
 from harness.adapters.contract import Context
 from harness.compare.stratified import macro_t
 from harness.compare.units import tabulate
+from harness.dense.remembered import blocks_remembered
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.limits import RESULT_BYTES
 from harness.files.reading import parse_json, read_bytes
@@ -116,7 +117,7 @@ def tune(
     for variation in cards:
         variation.system(context.consent)
     points = []
-    with context.progress.task("tune", total=len(cards), unit="points") as advance:
+    with blocks_remembered(), context.progress.task("tune", total=len(cards), unit="points") as advance:
         for setting, variation in zip(settings, cards, strict=True):
             points.append(_point(track, setting, scores_of(track, variation, "tuning", context)))
             advance(1)

@@ -14,10 +14,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.dense import encoding
+from harness.dense import encoding, remembered
 from harness.dense.encoder import Encoder
 from harness.dense.encoding import Limits, blocks_of, encode_block, encode_texts, packed
 from harness.dense.loading import EncoderSettings
+from harness.dense.remembered import blocks_remembered
 from harness.dense.roles import Role
 
 
@@ -165,3 +166,38 @@ def test_texts_are_tokenized_once_and_give_the_bytes_of_each_batch_by_itself(
     vectors = encode_block(encoder, TEXTS, role, limits).vectors
     assert calls == [len(different)]
     assert vectors.tobytes() == expected[[different.index(text) for text in TEXTS]].tobytes()
+
+
+def test_remembered_blocks_are_encoded_once_and_give_the_same_bytes(encoder: Encoder) -> None:
+    role, limits = cut_at(32), Limits(200, 2)
+    expected = encode_texts(encoder, TEXTS, role, limits)
+    with blocks_remembered():
+        first, again = (encode_block(encoder, TEXTS, role, limits) for _ in range(2))
+        assert again is first
+        for column, own in zip(again, expected, strict=True):
+            assert column.tobytes() == own.tobytes()
+    assert encode_block(encoder, TEXTS, role, limits) is not first, "outside of it nothing is kept"
+
+
+def test_only_what_is_alike_in_every_respect_is_remembered() -> None:
+    def batches(encoder: CountingEncoder, texts: list[str], role: Role, budget: int) -> int:
+        encode_block(encoder, texts, role, Limits(budget, 1))
+        return len(encoder.batches)
+
+    with blocks_remembered():
+        encoder = CountingEncoder()
+        assert batches(encoder, ["ab", "c"], cut_at(5), 100) == 1
+        assert batches(encoder, ["ab", "c"], cut_at(5), 100) == 1
+        assert batches(encoder, ["a", "bc"], cut_at(5), 100) == 2, "texts that are alike when joined"
+        assert batches(encoder, ["ab", "c"], cut_at(6), 100) == 3, "another length"
+        assert batches(encoder, ["ab", "c"], cut_at(5), 101) == 4, "another budget"
+        assert batches(CountingEncoder(), ["ab", "c"], cut_at(5), 100) == 1, "another encoder"
+
+
+def test_the_oldest_blocks_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "MOST_BYTES", 2 * 4 * 4)  # two texts of four dimensions
+    encoder = CountingEncoder()
+    with blocks_remembered():
+        for text in ("a", "b", "a", "c", "a", "b"):
+            encode_block(encoder, [text], cut_at(5), Limits(100, 1))
+    assert encoder.batches == [["a"], ["b"], ["c"], ["b"]]
