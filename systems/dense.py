@@ -168,6 +168,18 @@ class Dense:
             with context.record.stage("search"):
                 yield from _search_in_passes(engine, request, queries, store, context)
 
+    def encode(
+        self, kind: Literal["queries", "passages"], texts: Sequence[str], context: Context
+    ) -> NDArray[np.float32]:
+        """Vectors of texts as the card encodes that kind, float32, shape (texts, dimensions). Raises ``InvalidInput``."""
+        context = replace(context, device=resolved_device(context.device))
+        with opened_engine(context.engine, context.workers, context.device) as engine:
+            encoded = encoded_by(engine, self._job(engine.threads, context), texts, self._roles()[kind])
+        finite = np.isfinite(encoded.vectors).all(axis=1)
+        if not finite.all():
+            raise self._not_finite(_named("text", np.flatnonzero(~finite).astype(str).tolist()))
+        return encoded.vectors
+
     def estimate(self, request: Request, context: Context, timed: bool) -> Estimate:
         parameters = self._parameters
         context = replace(context, device=resolved_device(context.device))

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from harness.adapters.contract import System as System
     from harness.adapters.estimate import Estimate as Estimate
     from harness.adapters.estimate import Figure as Figure
+    from harness.api.collections import load_collection as load_collection
+    from harness.api.collections import make_collection as make_collection
+    from harness.api.comparing import PairedDifference as PairedDifference
+    from harness.api.comparing import compare as compare
+    from harness.api.scores import Scores as Scores
+    from harness.api.scores import score as score
+    from harness.api.search import Encoder as Encoder
+    from harness.api.search import Hit as Hit
+    from harness.api.search import Index as Index
+    from harness.collections.view import Collection as Collection
     from harness.errors import Finding as Finding
     from harness.errors import InvalidInput as InvalidInput
     from harness.errors import WrongUsage as WrongUsage
@@ -37,24 +47,34 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CardParameters",
+    "Collection",
     "Consent",
     "Context",
     "Doc",
+    "Encoder",
     "Estimate",
     "Figure",
     "Finding",
+    "Hit",
+    "Index",
     "InvalidInput",
+    "PairedDifference",
     "Passages",
     "Pin",
     "Query",
     "Ranking",
     "Request",
+    "Scores",
     "System",
     "WrongUsage",
     "XdrError",
     "__version__",
+    "compare",
     "conformance_tests",
     "load_card",
+    "load_collection",
+    "make_collection",
+    "score",
 ]
 
 _HOMES = {
@@ -64,6 +84,11 @@ _HOMES = {
     "harness.adapters.consent": ("Consent",),
     "harness.adapters.contract": ("Context", "Pin", "Request", "System"),
     "harness.adapters.estimate": ("Estimate", "Figure"),
+    "harness.api.collections": ("load_collection", "make_collection"),
+    "harness.api.comparing": ("PairedDifference", "compare"),
+    "harness.api.scores": ("Scores", "score"),
+    "harness.api.search": ("Encoder", "Hit", "Index"),
+    "harness.collections.view": ("Collection",),
     "harness.errors": ("Finding", "InvalidInput", "WrongUsage", "XdrError"),
     "harness.files.toml_records": ("CardParameters",),
     "harness.records": ("Doc", "Passages", "Query", "Ranking"),

@@ -37,7 +37,7 @@ def with_estimates(track: Track, test: Difference, score: ScoreFile, baseline: S
     return test.model_copy(
         update={
             "interval": _bounds(difference_interval(track, score, baseline, test.column, track.primary)),
-            "effect": _effect(table),
+            "effect": effect_of(table),
             "t_p": _t_p(table) if test.column == MACRO else None,
         }
     )
@@ -102,7 +102,7 @@ def _bounds(interval: Interval | None) -> Bounds | None:
     return Bounds(lower=interval.lower, upper=interval.upper, method=interval.method) if interval else None
 
 
-def _effect(table: UnitTable) -> float | None:
+def effect_of(table: UnitTable) -> float | None:
     """Standardised mean difference of units: the column's own difference over (its t test's error * sqrt(units)).
 
     Where every unit is one topic of one language this is Cohen's d_z (Lakens, Frontiers in Psychology 4, 2013; for retrieval

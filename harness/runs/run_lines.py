@@ -112,10 +112,15 @@ def _checked(number: int, fields: tuple[str, str, str, str, str], findings: Find
     if value is None:
         findings.add("error", number, "score", f"score {score!r}", "a number")
         return None
-    if not math.isfinite(value) or abs(value) > _LARGEST_SCORE:
+    if not is_float32(value):
         findings.add("error", number, "score", f"score {score}", "a finite 32-bit number", "leave the document out")
         return None
     return Row(number, query_id, doc_id, int(rank), value, tag)
+
+
+def is_float32(score: float) -> bool:
+    """Whether it is finite as a 32-bit number too."""
+    return math.isfinite(score) and abs(score) <= _LARGEST_SCORE
 
 
 def tag_of(rows: Sequence[Row], findings: Findings) -> str:

@@ -20,7 +20,7 @@ from harness.files.limits import RUN_BYTES, RUN_LINE_BYTES
 from harness.files.reading import read_lines
 from harness.files.writing import gzip_bytes, write_together
 from harness.records import Ranking
-from harness.runs.run_lines import Parse, Rows, parse_ms_marco, parse_trec, read_rows, tag_of
+from harness.runs.run_lines import Parse, Rows, is_float32, parse_ms_marco, parse_trec, read_rows, tag_of
 from harness.runs.trec_columns import read_columns
 
 
@@ -96,6 +96,29 @@ def read_output(path: Path, expected: Expected) -> tuple[Run, list[Finding]]:
     findings = Findings(path.name)
     run = _read_quickly(path, expected) or _read_carefully(path, expected, findings)
     return run, findings.result()
+
+
+def checked_run(
+    rankings: Mapping[str, Sequence[tuple[str, float]]], name: str, expected: Expected
+) -> tuple[Run, list[Finding]]:
+    """A run of documents and scores that are at hand, by query id, checked as one of a file; errors as in ``read_run``."""
+    findings = Findings(name)
+    by_query = {
+        query_id: Rows([doc_id for doc_id, _ in pairs], [score for _, score in pairs], [], [0] * len(pairs))
+        for query_id, pairs in rankings.items()
+    }
+    for query_id, own in by_query.items():
+        for doc_id, score in zip(own.doc_ids, own.scores, strict=True):
+            if not is_float32(score):
+                what = f"query {query_id}: document {doc_id} has the score {score}"
+                findings.add("error", 0, "score", what, "a finite 32-bit number", "leave the document out")
+    _check_documents(by_query, findings)
+    _check_names(by_query, expected, findings)
+    if findings.has_errors:
+        result = findings.result()
+        raise InvalidInput(f"{name} is not a valid run: {len(errors_of(result))} errors", result)
+    run = Run(name, {query: fixed_order(o.doc_ids, np.array(o.scores, np.float32)) for query, o in by_query.items()})
+    return _looked_over(run, expected, findings)
 
 
 def read_ms_marco_run(path: Path, expected: Expected) -> tuple[Run, list[Finding]]:
@@ -216,7 +239,7 @@ def _check_names(by_query: _ByQuery, expected: Expected, findings: Findings) -> 
     for query_id, own in by_query.items():
         if query_id not in known:
             what = f"unknown query {query_id}"
-            findings.add("error", own.lines[0], "unknown query", what, "the ids of the part's queries")
+            findings.add("error", next(iter(own.lines), 0), "unknown query", what, "the ids of the part's queries")
         strangers = [place for place, doc_id in enumerate(own.doc_ids) if doc_id not in expected.doc_ids]
         if strangers:
             more = f" and {len(strangers) - 1} others" if len(strangers) > 1 else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from guides import commands_of
+from guides import commands_of, examples_of
 from recorded import copy_recorded_runs
 from small_track import Terminal
 
@@ -91,6 +92,24 @@ def test_the_guide_to_training_works_as_it_is_written(
     assert (tmp_path / "runs/mini/my-encoder/fi.trec.gz").is_file()
     record = json.loads((tmp_path / "my-encoder/training.json").read_text())
     assert [stage["name"] for stage in record["stages"]] == ["alignment", "questions"]
+
+
+def test_the_examples_of_the_guide_to_python_give_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_recorded_runs(tmp_path)
+    (tmp_path / "systems").symlink_to(ROOT / "systems")
+    monkeypatch.chdir(tmp_path)
+    examples = examples_of(ROOT / "docs/python.md")
+    assert len(examples) >= 20
+    told: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(
+        doctest.DocTest(examples, {}, "python.md", "docs/python.md", 0, ""), out=told.append
+    )
+    assert not told, "".join(told)
+
+
+def test_no_guide_has_examples_that_nobody_runs() -> None:
+    run_by_tests = {"python.md", "published-errors.md"}
+    assert {guide.name for guide in GUIDES if ">>> " in guide.read_text("utf-8")} == run_by_tests
 
 
 def test_the_guide_to_training_lists_what_there_is() -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ class Folder:
 
     @functools.cached_property
     def docs(self) -> list[Doc]:
-        return _read_jsonl(self._required("docs"), _doc, lambda doc: doc.doc_id)
+        return read_records(self._required("docs"), doc_of, lambda doc: doc.doc_id)
 
     @functools.cached_property
     def queries(self) -> list[Query]:
@@ -101,11 +101,11 @@ class Folder:
 
     @functools.cached_property
     def all_queries(self) -> list[Query]:
-        return _read_jsonl(self._required("queries"), _query, lambda query: query.query_id)
+        return read_records(self._required("queries"), query_of, lambda query: query.query_id)
 
     @functools.cached_property
     def answers(self) -> list[Answers]:
-        return _read_jsonl(self._required("answers"), _answers, lambda answers: answers.query_id)
+        return read_records(self._required("answers"), answers_of, lambda answers: answers.query_id)
 
     @functools.cached_property
     def qrels(self) -> list[Judgement]:
@@ -124,7 +124,7 @@ class Folder:
         return found
 
 
-def _read_jsonl(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callable[[Any], str]) -> list[Any]:
+def read_records(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callable[[Any], str]) -> list[Any]:
     """Parse every line, noting all faults; ids must be new, free of white space, and not empty."""
     records: list[Any] = []
     findings: list[Finding] = []
@@ -152,18 +152,18 @@ def _read_jsonl(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callabl
     return records
 
 
-def _doc(row: dict[str, Any]) -> Doc:
+def doc_of(row: Mapping[str, Any]) -> Doc:
     return Doc(id_of(row, "doc_id", "_id"), text_of(row, "title", ""), text_of(row, "text"))
 
 
-def _query(row: dict[str, Any]) -> Query:
+def query_of(row: Mapping[str, Any]) -> Query:
     query_id = id_of(row, "query_id", "_id")
     lang = text_of(row, "lang", "")
     topic = query_id if row.get("topic") is None else id_of(row, "topic")
     return Query(query_id, text_of(row, "text"), canonical_language(lang) if lang else "", topic)
 
 
-def _answers(row: dict[str, Any]) -> Answers:
+def answers_of(row: Mapping[str, Any]) -> Answers:
     return Answers(id_of(row, "query_id", "_id"), texts_of(row, "answers"))
 
 
