@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from harness.errors import WrongUsage as WrongUsage
     from harness.errors import XdrError as XdrError
     from harness.files.toml_records import Record as CardParameters
+    from harness.measures.base import Judged as Judged
+    from harness.measures.base import Measure as Measure
     from harness.records import Doc as Doc
     from harness.records import Passages as Passages
     from harness.records import Query as Query
@@ -58,6 +60,8 @@ __all__ = [
     "Hit",
     "Index",
     "InvalidInput",
+    "Judged",
+    "Measure",
     "PairedDifference",
     "Passages",
     "Pin",
@@ -91,6 +95,7 @@ _HOMES = {
     "harness.collections.view": ("Collection",),
     "harness.errors": ("Finding", "InvalidInput", "WrongUsage", "XdrError"),
     "harness.files.toml_records": ("CardParameters",),
+    "harness.measures.base": ("Judged", "Measure"),
     "harness.records": ("Doc", "Passages", "Query", "Ranking"),
 }
 """Where each name lives, as the imports for type checkers say too."""

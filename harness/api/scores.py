@@ -95,8 +95,8 @@ def score(
     collection
         What was searched, or its name; None where ``qrels`` alone decide.
     measures
-        A measure's name or several: all that ``ir_measures`` knows (``"nDCG@10"``; its objects will do) and ours (``"R@2kt"``,
-        ``"AnswerRecall@20"``).
+        A measure's name or several: all that ``ir_measures`` knows (``"nDCG@10"``; its objects will do), ours (``"R@2kt"``,
+        ``"AnswerRecall@20"``), those of installed packages, or objects of one's own subclass of ``Measure``.
     qrels, answers
         In place of the collection's own, in the forms that ``make_collection`` takes.
     depth
@@ -146,7 +146,7 @@ def _measures(measures: Any) -> list[Measure]:
     )
     if not names:
         raise WrongUsage('measures: say at least one, such as ["nDCG@10", "R@2kt"]')
-    return [parse(str(name)) for name in dict.fromkeys(names)]
+    return [name if isinstance(name, Measure) else parse(str(name)) for name in dict.fromkeys(names)]
 
 
 def _judged(collection: Collection | str | Path | None, qrels: Any, answers: Any) -> tuple[Judged, list[Finding]]:
