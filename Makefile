@@ -9,6 +9,9 @@ STAMP := $(VENV)/.installed
 leaderboard: $(STAMP)
 	$(BIN)/xdr leaderboard mini
 
+# There are as many workers as cores: more threads than one in each would wait for those of the others.
+test: export OMP_NUM_THREADS := 1
+test: export OPENBLAS_NUM_THREADS := 1
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 

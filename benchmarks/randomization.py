@@ -1,7 +1,7 @@
-"""The randomization tests of a whole leaderboard, and the test of all pairs at once, against one test by the peers.
+"""The tests of a whole leaderboard, by the functions that `xdr compare` calls for one measure, against one test by the peers.
 
-Ours are all tests of the table: every system against the baseline and all pairs, on every language and on the macro average.
-No peer tests more than one pair at a time: the table says how small a part of the work theirs is.
+Ours are all tests of the table: every system against the baseline, and all pairs at once, each on every language and on the
+macro average. No peer tests more than one pair at a time: the table says how small a part of the work theirs is.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from scipy import stats
 from table import Row
 from timing import shortest
 
-from harness.compare.all_pairs import all_pairs
-from harness.compare.projections import project
+from harness.compare.all_pairs import Column, all_pairs_of
+from harness.compare.projections import p_values
 
 _SEED = 20230723
 
@@ -29,18 +29,20 @@ def rows(
     scores = generator.random((languages, queries, 1)) + 0.3 * generator.random((languages, queries, systems)) + quality
     contributions, units = _contributions(scores)
     columns = contributions.shape[1]
-    pairs = [
-        (start + one, start + two)
-        for start in range(0, columns, systems)
-        for one in range(systems)
-        for two in range(one)
-    ]
+    differences = np.delete(
+        contributions - np.repeat(contributions[:, ::systems], systems, axis=1), np.s_[::systems], axis=1
+    )
     one, two = scores[0, :, 0], scores[0, :, 1]
     macro = contributions[:, -systems:]
+    # A column's units are those of its language, as where a track is compared.
+    columns = [
+        Column(scores[number] / queries, [f"{number}-{topic}" for topic in range(queries)])
+        for number in range(languages)
+    ]
     ours = shortest(
         [
-            lambda: project(contributions, units, resamples, _SEED).pair_p_values(pairs),
-            lambda: all_pairs(macro, units, flips, _SEED),
+            lambda: p_values(differences, units, resamples, _SEED),
+            lambda: all_pairs_of([*columns, Column(macro, units)], flips, _SEED, most_times=1),
         ]
     )
     # Once: they take minutes.
@@ -60,17 +62,20 @@ def rows(
         rounds=1,
     )
     sizes = f"{systems} systems x {languages} languages x {queries:,} queries"
+    pairs = systems * (systems - 1) // 2 * (languages + 1)
     return [
         Row(
-            f"{resamples:,} randomizations, {sizes}: {len(pairs):,} tests, all pairs on every language and the macro average",
+            f"{resamples:,} randomizations, {sizes}: {differences.shape[1]:,} tests against the baseline, every language and "
+            "the macro average",
             ours[0],
             "SciPy's `permutation_test`, 1 test of 1 language",
             theirs[0],
         ),
         Row(
-            f"max-T with {flips:,} resamples, {sizes}, macro average",
+            f"max-T with {flips:,} resamples, {sizes}: {pairs:,} tests, all pairs on every language and the macro "
+            "average",
             ours[1],
-            f"a loop over NumPy's `choice`, {flips // 10:,} resamples",
+            f"a loop over NumPy's `choice`, {flips // 10:,} resamples of the macro average's {systems * (systems - 1) // 2}",
             theirs[1],
         ),
     ]

@@ -1,11 +1,11 @@
-"""The paired randomization test for whole leaderboards: every pair of systems from one pass over the signs.
+"""The paired randomization test for whole leaderboards: all tests of a table from one pass over the signs.
 
 Under the null hypothesis that two systems are exchangeable on every unit, the sign of a unit's difference is a coin
 (Fisher 1935; for retrieval Smucker, Allan and Carterette, CIKM 2007). A unit is a topic, or a cluster of topics, with
 all of its languages: one coin for all of them, since the versions of one question are not independent.
 
 Flipping the signs of units is linear: the resampled difference of two systems is the difference of the two systems'
-own signed sums (their projections). So K systems need K signed sums for all K (K - 1) / 2 pairs. The sums are integers
+own signed sums (their projections), which the test of all pairs uses (``all_pairs``). The sums are integers
 on a fixed grid and exact, which makes every p-value independent of chunks, threads and the order of units or systems.
 
 The signed sums are matrix products in float32 of digits in base 2 ** 16, which are exact: with digits of at most 2 ** 15
@@ -49,26 +49,16 @@ class Projections:
 
     def counts(self) -> NDArray[np.int64]:
         """How many resampled sums of each column are at least as far from 0 as its own, shape (K,)."""
-        nothing = np.zeros(self.shares.shape[0], dtype=np.int64)
-        columns = range(self.shares.shape[1])
-        return np.array([self._count(self.shares[:, k], nothing, self.resampled[k]) for k in columns], dtype=np.int64)
+        observed = np.abs(self.shares.sum(axis=0))
+        margins = [int(_RELATIVE_TOLERANCE * float(total)) for total in np.abs(self.shares).sum(axis=0)]
+        reached = zip(self.resampled, observed, margins, strict=True)
+        return np.array(
+            [np.count_nonzero(np.abs(sums) >= own - margin) for sums, own, margin in reached], dtype=np.int64
+        )
 
     def p_values(self) -> NDArray[np.float64]:
         """Two-sided p-values, shape (K,), of the hypotheses that each column by itself sums to 0."""
         return np.asarray((self.counts() + 1) / (self.resampled.shape[1] + 1))
-
-    def pair_p_values(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        """Two-sided p-values, shape (pairs,), of the differences between the two systems (columns) of each pair."""
-        counts = [
-            self._count(self.shares[:, i], self.shares[:, j], self.resampled[i] - self.resampled[j]) for i, j in pairs
-        ]
-        return np.asarray((np.array(counts) + 1) / (self.resampled.shape[1] + 1))
-
-    def _count(self, one: NDArray[np.int64], two: NDArray[np.int64], resampled: NDArray[np.int64]) -> int:
-        differences = one - two
-        observed = abs(int(differences.sum()))
-        margin = int(_RELATIVE_TOLERANCE * float(np.abs(differences).sum()))
-        return int(np.count_nonzero(np.abs(resampled) >= observed - margin))
 
 
 def project(
