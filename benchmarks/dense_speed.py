@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import encoding
@@ -21,14 +22,14 @@ from harness.compute.platform import cpu_model, library_versions
 
 def measured(sizes: argparse.Namespace) -> list[dict[str, object]]:
     """Every row with the load average of the machine when its benchmark ended."""
-    benchmarks = (
+    benchmarks: tuple[Callable[[], list[Row]], ...] = (
         lambda: store.rows(sizes.stored, 5, sizes.folder),
         lambda: exact_search.rows(sizes.search, sizes.queries, 500, sizes.folder),
         lambda: encoding.rows(sizes.passages, sizes.questions),
     )
     kept: list[dict[str, object]] = []
     for benchmark in benchmarks:
-        rows: list[Row] = benchmark()
+        rows = benchmark()
         print_table(rows)
         sys.stdout.flush()
         kept += [row._asdict() | {"load": os.getloadavg()[0]} for row in rows]

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ ALL_AND_FEWER: Mapping[str, Mapping[str, str]] = {ALL: {}, **FEWER_INSTRUCTIONS}
 DIMENSIONS, LAYERS = 128, 4
 
 
-def made(track: Track, loaded: LoadedCard, place: Path, **options: int) -> RunAtHand:
+def made(track: Track, loaded: LoadedCard, place: Path, **options: Any) -> RunAtHand:
     context = replace(Context(cache=place / "cache", work=place / "work"), **options)
     folder = run_system(track, loaded, place / "runs", context).folder
     return RunAtHand(folder, read_manifest(folder), score_system(track, folder))

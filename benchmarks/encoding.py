@@ -18,6 +18,7 @@ import os
 import random
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,10 @@ TOKEN_BUDGET = 1_024
 BATCH = 32
 LENGTHS = {"passages": 128, "questions": 32}
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def our_vectors(encoder: Encoder, texts: list[str], role: Role, limits: Limits) -> np.ndarray:
+    return encode_texts(encoder, texts, role, limits).vectors
 
 
 def rows(passages: int = 64, questions: int = 256, layers: int = 12, hidden: int = 768) -> list[Row]:
@@ -63,17 +68,15 @@ def rows(passages: int = 64, questions: int = 256, layers: int = 12, hidden: int
 
             limits, role = Limits(TOKEN_BUDGET, cores), Role("document", max_length=maximum)
             sides: dict[str, Callable[[], np.ndarray]] = {
-                "ours": lambda texts=texts, role=role, limits=limits: encode_texts(plain, texts, role, limits).vectors,
-                "bfloat16": lambda texts=texts, role=role, limits=limits: (
-                    encode_texts(short, texts, role, limits).vectors
-                ),
-                "SentenceTransformer.encode": lambda texts=texts: peer.encode(texts, batch_size=BATCH),
-                "padded": lambda texts=texts: padded(peer, texts, LENGTHS["passages"]),
+                "ours": partial(our_vectors, plain, texts, role, limits),
+                "bfloat16": partial(our_vectors, short, texts, role, limits),
+                "SentenceTransformer.encode": partial(peer.encode, texts, batch_size=BATCH),
+                "padded": partial(padded, peer, texts, LENGTHS["passages"]),
             }
             seconds = dict(
                 zip(
                     sides,
-                    shortest([lambda s=s, e=e: by(s, e) for s, e in sides.items()], rounds=2),
+                    shortest([partial(by, side, encode) for side, encode in sides.items()], rounds=2),
                     strict=True,
                 )
             )

@@ -63,7 +63,7 @@ def made_up(queries: int, docs: int) -> tuple[dict[str, dict[str, int]], dict[st
 
 def _ranx(qrels: dict[str, dict[str, int]], scored: dict[str, dict[str, float]]) -> dict[str, Any]:
     try:
-        import ranx
+        import ranx  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         return {}
     warnings.filterwarnings("ignore", module="ranx")

@@ -38,7 +38,8 @@ def vectors_of(start: int, rows: int) -> np.ndarray:
     """Some rows of the synthetic collection, float32, shape (rows, dimensions): they depend on ``start`` alone."""
     random = np.random.default_rng(start)
     base = np.random.default_rng(0).standard_normal((rows, DIMENSIONS), dtype=np.float32)
-    return base[random.permutation(rows)] * random.choice(np.float32([-1, 1]), DIMENSIONS)
+    turned: np.ndarray = base[random.permutation(rows)] * random.choice(np.array([-1, 1], np.float32), DIMENSIONS)
+    return turned
 
 
 def store(folder: Path, passages: int, queries: int, depth: int) -> Result:
@@ -92,7 +93,8 @@ def measured(stage: str, folder: Path, sizes: tuple[int, int, int]) -> Result:
     process.join()
     if process.exitcode:
         raise SystemExit(f"the stage {stage!r} failed")
-    return results.get()
+    found: dict[str, Any] = results.get()
+    return found
 
 
 def _measure(stage: str, folder: Path, sizes: tuple[int, int, int], results: Any) -> None:

@@ -11,7 +11,7 @@ ROUNDS = 3
 
 def shortest(sides: Sequence[Callable[[], object]], rounds: int = ROUNDS) -> list[float]:
     """Seconds of each side: the least of ``rounds``, in which the sides take turns, so that load falls on all of them."""
-    seconds = [[] for _ in sides]
+    seconds: list[list[float]] = [[] for _ in sides]
     for _ in range(rounds):
         for times, side in zip(seconds, sides, strict=True):
             gc.collect()

@@ -120,7 +120,7 @@ def collection(lang: str, docs: Docs, questions: list[Question]) -> Collection:
 
 
 def real_data(folder: Path) -> tuple[str, list[Question]]:
-    texts = []
+    texts: list[str] = []
     for name in ("tydiqa-goldp/tydiqa.goldp.en.train.json", "xquad/xquad.en.json"):
         articles = json.loads((folder / name).read_text("utf-8"))["data"]
         texts += dict.fromkeys(paragraph["context"] for article in articles for paragraph in article["paragraphs"])

@@ -143,7 +143,7 @@ def partial_better(systems: int, better: int, units: int = 200) -> Board:
 
     def draw(generator: np.random.Generator) -> NDArray[np.float64]:
         scores = generator.standard_normal((units, systems)) + generator.standard_normal((units, 1))
-        return (scores + shift > 0).astype(np.float64)
+        return np.asarray((scores + shift > 0), np.float64)
 
     return Board(f"{systems} systems, hits, {better} of them far better", shift, draw)
 
@@ -243,7 +243,7 @@ def _better(systems: int, points: float, units: int = 200) -> Board:
     def draw(generator: np.random.Generator) -> NDArray[np.float64]:
         rates = generator.uniform(0.2, 0.7, (units, 1))
         shift = np.array([0.0, points] + [0.0] * (systems - 2))
-        return (generator.random((units, systems)) < rates + shift).astype(np.float64)
+        return np.asarray((generator.random((units, systems)) < rates + shift), np.float64)
 
     truth = np.array([0.0, points] + [0.0] * (systems - 2))
     return Board(f"{systems} equal systems, one better by {100 * points:g} points", truth, draw)

@@ -96,7 +96,7 @@ def test_validate_and_report_read_what_run_wrote(workplace: Path) -> None:
     assert json.loads(scores.stdout)["mine"]["Success@1"] == {"fi": 0.5, "ru": 1.0}
     report = xdr("report", "runs/rivers/mine", "--track", "track.toml", cwd=workplace)
     assert report.returncode == 0
-    assert "macro             75.0" in report.stdout
+    assert "macro       75.0" in report.stdout
     assert "Judged" not in report.stdout, "nothing but what questions were written from was judged"
 
 

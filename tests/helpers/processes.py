@@ -73,7 +73,7 @@ def do(track: str, job: dict[str, Any]) -> None:
         from harness.runs import ablations
 
         plan = checked(ablations.Plan, read_toml(Path(job["ablations"])), "plan")
-        ablations.load_plan = lambda _: plan  # that of a track outside the package
+        ablations.load_plan = lambda track: plan  # that of a track outside the package
         ablations.measure_ablations(load_track(track), Path(job["runs"]), context)
         return
     from harness.adapters.card import load_card

@@ -56,7 +56,7 @@ def exact_p(contributions: Sequence[Fraction]) -> float:
         abs(sum((s * c for s, c in zip(signs, contributions, strict=True)), Fraction())) >= observed
         for signs in assignments
     )
-    return reached / 2 ** len(contributions)
+    return float(Fraction(reached, 2 ** len(contributions)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
