@@ -22,6 +22,7 @@ from harness.adapters.contract import Context, Pin, Request
 from harness.adapters.estimate import Estimate, Figure
 from harness.compute.engine import opened_engine
 from harness.compute.jobs import Engine
+from harness.compute.kernels import KERNELS, KernelName
 from harness.compute.platform import library_versions
 from harness.dense.approximate import (
     INDEX_VERSION,
@@ -75,7 +76,8 @@ class Dense:
 
         What is None (``pooling``: "model") is as the model's own files say. Prompts: the name of one of the model's, or a
         text, "" for none. Lengths in tokens, special ones and the prompt included. ``token_budget``: tokens in a batch,
-        padding included. ``index``: search approximately, by a faiss factory string.
+        padding included. ``index``: search approximately, by a faiss factory string. ``kernel``: what multiplies in linear
+        layers, "torch" or "torch-fused"; None for the fused one where the machine has it.
         """
 
         model: str
@@ -92,6 +94,7 @@ class Dense:
         dtype: Literal["float32", "bfloat16", "float16"] = "float32"
         store_dtype: Literal["float16", "float32"] = "float16"
         index: ApproximateIndex | None = None
+        kernel: KernelName | None = None
 
         _folder: Path = PrivateAttr(default=Path())
 
@@ -130,6 +133,9 @@ class Dense:
         found = {"encoder": ENCODER_VERSION, "search": SEARCH_VERSION}
         if conversion := conversion_of(self._parameters.model):
             found["conversion"] = conversion.version
+        # Where none is named it is left to the machine, and noted, as it was for all runs before there was a choice.
+        if (kernel := self._parameters.kernel) is not None:
+            found[f"kernel {kernel}"] = KERNELS[kernel].version
         return found if self._parameters.index is None else {**found, "approximate index": INDEX_VERSION}
 
     @functools.cached_property
@@ -233,6 +239,7 @@ class Dense:
             context.device,
             own_code=self._may_run_its_code(context),
             truncate_dim=parameters.truncate_dim,
+            kernel=parameters.kernel,
         )
         at_once = _batches_at_once(parameters.token_budget, threads, context.memory_bytes)
         return EncodingJob(settings, parameters.token_budget, at_once)
@@ -344,10 +351,12 @@ class Dense:
         """All that the vectors depend on, beside the passages."""
         parameters = self._parameters.model_dump(
             mode="json",
-            exclude={"generated", "index", "model", "query_max_length", "query_prompt", "revision"},
+            exclude={"generated", "index", "kernel", "model", "query_max_length", "query_prompt", "revision"},
         )
+        named = {} if (kernel := self._parameters.kernel) is None else {"kernel": f"{kernel} {KERNELS[kernel].version}"}
         return {
             "parameters": parameters,
+            **named,
             "model": sha256_of_tree(self._path),
             "libraries": library_versions(_LIBRARIES),
             "device": context.device.partition(":")[0],

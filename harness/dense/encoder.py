@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compute.linear import check_precision, use_onednn
+from harness.compute.kernels import kernel_of
+from harness.compute.linear import check_precision
 from harness.dense.loading import (
     EncoderSettings,
     declared_length,
@@ -103,6 +104,7 @@ class Encoder:
         # Tokenizers' own threads would only compete with the workers.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self._settings = settings
+        kernel = kernel_of(settings.kernel, settings.dtype, settings.device)
         self._declared = declared_by(settings.path)
         self._similarity = similarity_of(
             settings.similarity, self._declared, settings.path, is_plain=is_plain(settings.path)
@@ -112,10 +114,10 @@ class Encoder:
         self._forms: dict[Role, _Form] = {}
         self._padded = True
         self._model = loaded_model(settings)
-        self._kernel = "torch"
         if settings.dtype == "float32" and settings.device == "cpu":
-            check_precision()
-            self._kernel = use_onednn(self._model)
+            check_precision(kernel.name != "torch")
+        # A model without linear layers has nothing to multiply differently.
+        self._kernel = kernel.name if kernel.use(self._model) else "torch"
         self.dimensions = self._probed()
 
     def use(self, role: Role) -> Use:

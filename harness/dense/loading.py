@@ -35,7 +35,7 @@ class EncoderSettings:
     """``pooling`` "model": as the model's sentence-transformers modules say; else it takes the place of theirs.
 
     ``similarity`` and ``truncate_dim`` are the model's own where they are None. ``own_code``: the model's own Python code
-    may run.
+    may run. ``kernel``: see ``harness.compute.kernels``.
     """
 
     path: Path
@@ -45,6 +45,7 @@ class EncoderSettings:
     device: str
     own_code: bool = False
     truncate_dim: int | None = None
+    kernel: str | None = None
 
 
 def is_plain(folder: Path) -> bool:
