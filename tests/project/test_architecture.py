@@ -6,6 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 
@@ -31,3 +33,23 @@ def test_where_to_begin_is_there() -> None:
     files = re.findall(r"\| `([a-z_/]+\.py)` \|$", TEXT, flags=re.MULTILINE)
     assert len(files) == len(described_rooms()) - 1
     assert [name for name in files if not (ROOT / "harness" / name).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]), ids=lambda page: page.name
+)
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    """Of the checkout; models of others are for the reader to bring."""
+    text = page.read_text("utf-8")
+    named = re.findall(r"(?<![\w/.])((?:tests|harness|systems|benchmarks|xdr_bench)/[\w./*-]*\w)", text)
+    absent = [name for name in named if not list(ROOT.glob(name)) and not list(ROOT.glob(f"{name}.*"))]
+    assert [name for name in absent if not name.startswith("systems/models/")] == []
+
+
+def test_tests_that_the_makefile_names_are_there() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8")
+    listed = re.search(r"LOWEST_TESTS := \$\(addprefix tests/,(.*?)\)", text, flags=re.DOTALL)
+    assert listed is not None
+    names = [name for name in listed[1].split() if name != "\\"]
+    assert len(names) > 10
+    assert [name for name in names if not (ROOT / "tests" / name).is_file()] == []
