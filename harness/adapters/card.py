@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -40,7 +41,9 @@ class Card(Record):
     licence: Line = ""
     training_data: tuple[Line, ...] = ()
     may_have_seen: tuple[Line, ...] = Field(
-        default=(), description="what of a track's data the system's training may have held: `collection: source`"
+        default=(),
+        description="collections of which the system's training may have held questions, passages or answers, each with the "
+        "reason and its source: `collection: source`; a collection is the beginning of a data set's id",
     )
     requires: tuple[str, ...] = Field(default=(), description="PEP 508: what must be installed beside this package")
     bibtex: str = Field(default="", max_length=10_000, description="one entry: the work that the row is of")
@@ -59,6 +62,15 @@ class Card(Record):
     def _one_entry(cls, text: str) -> str:
         return harmless_entry(text).text if text.strip() else ""
 
+    @field_validator("may_have_seen")
+    @classmethod
+    def _with_sources(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            collection, colon, source = entry.partition(": ")
+            if not (colon and source.strip() and collection and not re.search(r"\s", collection)):
+                raise ValueError(f"{entry!r:.80} is not of the form `collection: source`")
+        return entries
+
     @field_validator("requires")
     @classmethod
     def _requirements(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -68,6 +80,14 @@ class Card(Record):
 
     def serves(self, lang: str) -> bool:
         return self.languages == "all" or lang in self.languages
+
+    def may_have_seen_of(self, dataset: str) -> tuple[str, ...]:
+        """The entries of ``may_have_seen`` that speak of a data set, by its id; none where nothing is known of it.
+
+        An entry speaks of all data sets below its collection: `xquad` of `xquad/ar`, not of `xquad-oracle/ar`.
+        """
+        named = {entry: entry.partition(": ")[0] for entry in self.may_have_seen}
+        return tuple(entry for entry, name in named.items() if dataset == name or dataset.startswith(f"{name}/"))
 
 
 class LoadedCard:

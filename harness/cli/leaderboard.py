@@ -148,9 +148,19 @@ def _run(track: Track, intended: Sequence[Intended], runs: Path, context: Contex
 
 
 def _best(board: Leaderboard, track: Track) -> str:
+    from harness.compare.records import MACRO
+
     if board.rows[0].rank is None:
         return f"no system has a macro {track.primary}: none was run in all of {', '.join(track.macro_parts)}"
-    return f"best macro {track.primary}: {board.rows[0].title}"
+    first = board.rows[0]
+    if not first.cells[track.primary][MACRO].may_have_seen:
+        return f"best macro {track.primary}: {first.title}"
+    others = (row for row in board.rows if row.rank and not row.cells[track.primary][MACRO].may_have_seen)
+    unseen = next((row.title for row in others), "none")
+    return (
+        f"highest macro {track.primary}: {first.title}, whose training may have held the data; best of those of which that is "
+        f"not so: {unseen}"
+    )
 
 
 def _check(track: Track, runs: Path) -> None:

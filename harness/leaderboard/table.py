@@ -37,7 +37,12 @@ class Figures(Record):
 
 
 class Cell(Figures):
-    """A mean, null for a language that the card does not declare, with its test against the baseline."""
+    """A mean, null for a language that the card does not declare, with its test against the baseline.
+
+    ``may_have_seen``: the system's training may have held data of this column, as its card says, so that the value is an upper
+    bound and leads nothing. ``one_sided``: that is so of one of the two systems that were compared; ``significant`` then rests
+    on it alone, and no table gives it as a verdict.
+    """
 
     value: float | None
     difference: float | None = None
@@ -53,6 +58,8 @@ class Cell(Figures):
     t_p: float | None = None
     resamples: int | None = None
     p_error: float | None = None
+    may_have_seen: bool = False
+    one_sided: bool = False
 
 
 class Provenance(Record):
@@ -137,7 +144,8 @@ def build(
     for score in scores:
         manifest = manifests[score.system]
         reproduced = standing_of(manifest, (reproductions or {}).get(score.system, ()))
-        rows.append(_row(track, score, manifest, comparison, (withdrawals or {}).get(score.system), reproduced))
+        row = _row(track, score, manifest, comparison, (withdrawals or {}).get(score.system), reproduced)
+        rows.append(_with_what_was_seen(track, row, manifests.get(track.baseline)))
     rows.sort(
         key=lambda row: (
             row.withdrawn is not None,
@@ -230,6 +238,39 @@ def _row(
     )
 
 
+def _with_what_was_seen(track: Track, row: Row, baseline: Manifest | None) -> Row:
+    """The row with the cells marked whose data its system, or that which it was compared with, may have been trained on."""
+    own = seen_columns(track, row.card)
+    others = seen_columns(track, baseline.card) if baseline else frozenset()
+    if not own and not others:
+        return row
+    cells = {
+        measure: {
+            column: cell.model_copy(
+                update={
+                    "may_have_seen": cell.value is not None and column in own,
+                    "one_sided": cell.difference is not None and (column in own) != (column in others),
+                }
+            )
+            for column, cell in columns.items()
+        }
+        for measure, columns in row.cells.items()
+    }
+    return row.model_copy(update={"cells": cells})
+
+
+def seen_columns(track: Track, card: Card) -> frozenset[str]:
+    """Columns of which the system's training may have held data; the macro average, where that is so of one of its parts."""
+    parts = {part.name for part in track.parts if card.may_have_seen_of(part.dataset)}
+    return frozenset(parts | ({MACRO} if parts & set(track.macro_parts) else set()))
+
+
+def what_was_seen(board: Leaderboard, row: Row) -> tuple[str, ...]:
+    """What the row's card says of this track's data, `collection: source`."""
+    found = [entry for column in board.columns for entry in row.card.may_have_seen_of(column.dataset)]
+    return tuple(dict.fromkeys(found))
+
+
 def _tie_note(measure: str, ties: Mapping[str, Mapping[str, float]]) -> list[str]:
     """Between which values the measure lies however ties are broken, where a table would show the difference."""
     ranges = {part: (percent(found["worst"]), percent(found["best"])) for part, found in ties.items()}
@@ -238,19 +279,24 @@ def _tie_note(measure: str, ties: Mapping[str, Mapping[str, float]]) -> list[str
 
 
 def best_of(rows: Sequence[Row], measure: str) -> dict[str, float]:
-    """By column the highest value among rows that stand, without the noise of float sums; see ``leads``."""
+    """By column the highest value among rows that stand and have not seen its data, without the noise of float sums.
+
+    See ``leads``.
+    """
     best: dict[str, float] = {}
     for row in rows:
         for column, cell in row.cells[measure].items() if row.withdrawn is None else ():
-            if cell.value is not None:
+            if cell.value is not None and not cell.may_have_seen:
                 best[column] = max(best.get(column, 0.0), _without_noise(cell.value))
     return best
 
 
 def leads(row: Row, measure: str, column: str, best: Mapping[str, float]) -> bool:
     """Whether the row's value is the best of its column, alone or with others: ranks, pages and exports agree on it."""
-    value = row.cells[measure][column].value
-    return row.withdrawn is None and value is not None and _without_noise(value) == best.get(column)
+    cell = row.cells[measure][column]
+    if row.withdrawn is not None or cell.value is None or cell.may_have_seen:
+        return False
+    return _without_noise(cell.value) == best.get(column)
 
 
 def _without_noise(value: float) -> float:

@@ -124,8 +124,8 @@ def make_hostile(folder: Path) -> None:
     make(folder, cards)
 
 
-def make_parallel(folder: Path) -> None:
-    """Twelve questions, asked in three languages: topics that languages share."""
+def make_parallel(folder: Path, seen: Sequence[str] = ()) -> None:
+    """Twelve questions, asked in three languages: topics that languages share. ``seen``: what BM25's card may have seen."""
     docs = [
         {"doc_id": f"d{i}", "title": f"T{i}", "text": f"Passage number {i} holds answer{i} here."} for i in range(12)
     ]
@@ -148,7 +148,7 @@ def make_parallel(folder: Path) -> None:
         dummy.model_copy(update={"name": name, "title": f"System {name}", "parameters": {"salt": name}})
         for name in ("one", "two", "three")
     ]
-    make(folder, [*cards, load_card("bm25").card])
+    make(folder, [*cards, load_card("bm25").card.model_copy(update={"may_have_seen": tuple(seen)})])
 
 
 def write_collection(

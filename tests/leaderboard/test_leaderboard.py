@@ -129,6 +129,7 @@ def test_cells_carry_the_tests_of_the_comparison() -> None:
         assert cell.pop("difference_interval") == dumped.pop("interval")
         (mean,) = [mean for mean in comparison.means if (mean.system, mean.column) == ("better", test.column)]
         assert cell.pop("interval") == (mean.interval.model_dump() if mean.interval else None)
+        assert (cell.pop("may_have_seen"), cell.pop("one_sided")) == (False, False)
         assert cell == {key: value for key, value in dumped.items() if key in cell}
         assert math.isfinite(cell["p"])
     (baseline,) = [row for row in board.rows if row.is_baseline]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from harness.compare.records import MACRO
+from harness.leaderboard.exports.table import SEEN
 from harness.leaderboard.table import Leaderboard, Row
 from harness.numbers import percent
 
@@ -29,15 +30,17 @@ def to_badges(board: Leaderboard, statuses: Mapping[str, Status] | None = None) 
 
 def _badge(board: Leaderboard, row: Row, status: Status) -> str:
     primary = board.track["primary"]
-    value = percent(row.cells[primary][MACRO].value)
+    cell = row.cells[primary][MACRO]
+    value = percent(cell.value)
     if row.withdrawn is not None:
         state, shown = "withdrawn", "withdrawn"
         words = f"withdrawn on {row.withdrawn.date}"
     else:
         rank = "no rank" if row.rank is None else f"#{row.rank}"
-        state, shown = status, f"{rank} · {value} · {status}"
+        state, shown = status, f"{rank} · {value}{SEEN * cell.may_have_seen} · {status}"
         place = "no rank" if row.rank is None else f"rank {row.rank} of {sum(r.rank is not None for r in board.rows)}"
         words = f"{place}, macro {primary} {value}, {status}"
+        words += ", may have been trained on the data" * cell.may_have_seen
     label = f"{board.track['name']} {primary}"
     return _svg(label, shown, _COLOURS[state], f"{row.title} on {board.track['title']}: {words}")
 

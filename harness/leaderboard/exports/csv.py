@@ -5,14 +5,21 @@ from __future__ import annotations
 import csv
 import io
 
+from harness.compare.records import MACRO
 from harness.leaderboard.table import Leaderboard, columns_of
 
 FILE_NAME = "leaderboard.csv"
-HEADER = ("rank", "system", "measure", "column", "value", "difference", "p", "p_adjusted", "significant", "withdrawn")
+HEADER = (
+    *("rank", "system", "measure", "column", "value", "difference", "p", "p_adjusted", "significant", "withdrawn"),
+    "may_have_seen",
+)
 
 
 def to_csv(board: Leaderboard) -> str:
-    """The column ``micro`` is the mean over queries; ``withdrawn`` is the date on which a row was withdrawn."""
+    """The column ``micro`` is the mean over queries; ``withdrawn`` is the date on which a row was withdrawn.
+
+    ``may_have_seen`` is True where the system's training may have held the column's data, and empty elsewhere.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(HEADER)
@@ -21,10 +28,10 @@ def to_csv(board: Leaderboard) -> str:
         for measure, cells in row.cells.items():
             for column in columns_of(board):
                 cell = cells[column]
-                fields = (cell.value, cell.difference, cell.p, cell.p_adjusted, cell.significant)
-                writer.writerow(_filled(row.rank, row.system, measure, column, *fields, withdrawn))
-            micro = row.micro[measure]
-            writer.writerow(_filled(row.rank, row.system, measure, "micro", micro, None, None, None, None, withdrawn))
+                fields = (cell.value, cell.difference, cell.p, cell.p_adjusted, cell.significant, withdrawn)
+                writer.writerow(_filled(row.rank, row.system, measure, column, *fields, cell.may_have_seen or None))
+            micro = (row.micro[measure], *[None] * 4, withdrawn, cells[MACRO].may_have_seen or None)
+            writer.writerow(_filled(row.rank, row.system, measure, "micro", *micro))
     return buffer.getvalue()
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from harness.leaderboard.exports.table import Entry, Line, Table, table_of
+from harness.leaderboard.exports.table import SEEN_MEANS, Entry, Line, Table, table_of
 from harness.leaderboard.table import Leaderboard
 
 FILE_NAME = "leaderboard.tex"
-_MARKS = {"": "", "better": r"\rlap{$^{\uparrow}$}", "worse": r"\rlap{$^{\downarrow}$}"}
+_MARKS = {"": "", "better": r"\uparrow", "worse": r"\downarrow"}
 _SPECIAL = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -91,6 +91,11 @@ def _caption(board: Leaderboard, table: Table) -> str:
         rf"Families: {escaped('; '.join(table.families))}.",
         r"Bold: highest of the column. --: a language that the system does not declare.",
     ]
+    if any(line.seen for line in table.lines):
+        sentences.append(rf"$\dagger$: {escaped(SEEN_MEANS)}.")
+    sentences += [
+        rf"$\dagger$ {escaped(line.title)}: {escaped('; '.join(line.seen))}." for line in table.lines if line.seen
+    ]
     sentences += [
         rf"Grey: withdrawn on {line.withdrawn.date}: {escaped(line.title)}. {escaped(line.withdrawn.reason)}"
         for line in table.lines
@@ -112,4 +117,5 @@ def _line(line: Line) -> str:
 
 def _shown(entry: Entry) -> str:
     text = escaped(entry.text)
-    return (rf"\textbf{{{text}}}" if entry.best else text) + _MARKS[entry.mark]
+    signs = (r"\dagger" if entry.seen else "") + _MARKS[entry.mark]
+    return (rf"\textbf{{{text}}}" if entry.best else text) + (rf"\rlap{{$^{{{signs}}}$}}" if signs else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.leaderboard.exports.table import Entry, Line, table_of
+from harness.leaderboard.exports.table import SEEN, SEEN_MEANS, Entry, Line, table_of
 from harness.leaderboard.table import Leaderboard
 from harness.visible import visible
 
@@ -22,6 +22,9 @@ def to_markdown(board: Leaderboard) -> str:
         f"▲ better, ▼ worse than {tests['baseline']}: {tests['test']}, unit: {tests['unit']}, "
         f"alpha = {tests['alpha']}; families: {'; '.join(table.families)}.",
     ]
+    if any(line.seen for line in table.lines):
+        lines += ["", f"{SEEN} {SEEN_MEANS}."]
+    lines += [f"\n{SEEN} {escaped(line.title)}: {escaped('; '.join(line.seen))}." for line in table.lines if line.seen]
     for line in table.lines:
         if line.withdrawn:
             lines += [
@@ -53,4 +56,4 @@ def _title(line: Line) -> str:
 
 
 def _shown(entry: Entry) -> str:
-    return entry.text + _MARKS[entry.mark]
+    return entry.text + SEEN * entry.seen + _MARKS[entry.mark]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.leaderboard.table import Cell, Leaderboard, best_of, columns_of, leads
+from harness.leaderboard.table import Cell, Leaderboard, best_of, columns_of, leads, what_was_seen
 from harness.numbers import DASH, percent
 from harness.runs.withdrawal import Withdrawal
 
@@ -17,15 +17,24 @@ CORRECTIONS = {
     "max-T": "max-T",
 }
 Mark = Literal["", "better", "worse"]
+SEEN = "†"
+SEEN_MEANS = (
+    "the system's training may have held data of this collection, so that the figure is an upper bound; it leads no column, "
+    "and no mark is given for a comparison of which that is so of one system alone"
+)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell: the value times 100 or a dash, what the declared family decided, and whether it leads its column."""
+    """One cell: the value times 100 or a dash, what the declared family decided, and whether it leads its column.
+
+    ``seen``: the system's training may have held the column's data.
+    """
 
     text: str
     mark: Mark
     best: bool
+    seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Line:
     entries: tuple[Entry, ...]
     withdrawn: Withdrawal | None
     lacking: Mapping[str, str]
+    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,12 +63,13 @@ def table_of(board: Leaderboard) -> Table:
             rank=DASH if row.rank is None else str(row.rank),
             title=" ".join(row.title.split()),
             entries=tuple(
-                Entry(percent(cell.value), mark_of(cell), leads(row, primary, name, best))
+                Entry(percent(cell.value), mark_of(cell), leads(row, primary, name, best), cell.may_have_seen)
                 for name in names
                 for cell in (row.cells[primary][name],)
             ),
             withdrawn=row.withdrawn,
             lacking=dict(row.lacking),
+            seen=what_was_seen(board, row),
         )
         for row in board.rows
     )
@@ -66,8 +77,9 @@ def table_of(board: Leaderboard) -> Table:
 
 
 def mark_of(cell: Cell) -> Mark:
-    """What the declared family says about the difference to the baseline; nothing where it is not significant."""
-    if not cell.significant or not cell.difference:
+    """What the declared family says about the difference to the baseline; nothing where it is not significant, or where one
+    of the two alone may have been trained on the data."""
+    if not cell.significant or not cell.difference or cell.one_sided:
         return ""
     return "better" if cell.difference > 0 else "worse"
 

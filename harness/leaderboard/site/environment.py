@@ -10,8 +10,8 @@ import jinja2
 
 from harness.compare.records import MACRO, Bounds
 from harness.languages import language
-from harness.leaderboard.exports.table import mark_of
-from harness.leaderboard.table import Cell, leads
+from harness.leaderboard.exports.table import SEEN_MEANS, mark_of
+from harness.leaderboard.table import Cell, leads, what_was_seen
 from harness.numbers import duration, percent, probability, size
 from harness.visible import visible_lines
 
@@ -39,6 +39,8 @@ def templates() -> jinja2.Environment:
         heat=heat,
         leads=leads,
         mark_of=mark_of,
+        what_was_seen=what_was_seen,
+        SEEN_MEANS=SEEN_MEANS,
         printed=printed,
         size=size,
         duration=duration,

@@ -154,6 +154,9 @@ def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mappi
                     "title": row.title,
                     "kind": row.kind,
                     "training": list(row.card.training_data),
+                    "seen": [
+                        place for place, part in enumerate(site.track.parts) if row.card.may_have_seen_of(part.dataset)
+                    ],
                     "status": row.status,
                     "withdrawn": row.withdrawn is not None,
                 }

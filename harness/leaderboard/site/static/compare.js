@@ -91,7 +91,9 @@ xdr.pages.compare = function (board) {
     const table = element("table", {}, element("caption", {}, captionOf(measure, planned)),
       element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));
     const scroll = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Differences by language" }, table);
-    return [...(planned ? [element("p", { class: "verdict" }, verdict(lines[0]))] : []), scroll];
+    const seen = [a, b].map((place) => xdr.seen(board, place, macroParts));
+    const said = seen[0] === seen[1] ? verdict(lines[0]) : "No verdict: the training of " + board.systems[seen[0] ? a : b].title + " may have held this data, that of the other not.";
+    return [...(planned ? [element("p", { class: "verdict" }, said)] : []), scroll];
   }
 
   /* The p of a planned test, which there is against the baseline alone. */

@@ -51,6 +51,11 @@ xdr.measure = function (board, name) {
   return board.measures.find((measure) => measure.name === name) || board.measures.find((measure) => measure.name === board.primary);
 };
 
+/* Whether the system's training may have held data of one of the parts. */
+xdr.seen = function (board, system, parts) {
+  return parts.some((part) => board.systems[system].seen.includes(part));
+};
+
 xdr.withMeans = async function (measure) {
   if (!measure.means) measure.means = xdr.floats64(await xdr.load("means/" + measure.slug));
   return measure;

@@ -54,6 +54,7 @@ xdr.pages.table = async function (board) {
     const kind = element("select", { id: "kind" }, option("", "all"), ...kinds.map((name) => option(name)));
     const data = element("select", { id: "training" }, option("", "any"), ...training.map((name) => option(name)));
     const status = element("select", { id: "status" }, option("", "any"), ...statuses.map((name) => option(name)));
+    const seen = element("select", { id: "seen" }, option("", "any"), option("no", "not trained on this track's data"), option("maybe", "may have been (†)"));
     const reference = element("select", { id: "reference" },
       ...board.systems.map((system) => option(system.name, system.title + (system.name === board.baseline ? " (baseline)" : ""))));
     const languages = board.parts.map((part, place) => {
@@ -63,7 +64,7 @@ xdr.pages.table = async function (board) {
     });
     const reset = element("button", { type: "button", class: "plain-button" }, "Reset");
     const shown = element("span", { role: "status", class: "shown" });
-    for (const [input, key] of [[kind, "kind"], [data, "training"], [status, "status"], [reference, "against"]])
+    for (const [input, key] of [[kind, "kind"], [data, "training"], [status, "status"], [seen, "seen"], [reference, "against"]])
       input.addEventListener("change", () => setState({ [key]: input.value }));
     search.addEventListener("input", () => setState({ find: search.value }));
     reset.addEventListener("click", () => xdr.dom.clearState());
@@ -71,10 +72,10 @@ xdr.pages.table = async function (board) {
     const wide = window.matchMedia("(min-width: 48rem)").matches;
     box.append(element("details", { open: wide }, element("summary", {}, "Filter, compare, choose languages"),
       element("div", { class: "filters" }, labelled("Find", search), labelled("Type", kind),
-        ...(training.length ? [labelled("Trained on", data)] : []), ...(statuses.length > 1 ? [labelled("Status", status)] : []), labelled("Compare with", reference), reset, shown),
+        ...(training.length ? [labelled("Trained on", data)] : []), ...(board.systems.some((system) => system.seen.length) ? [labelled("Seen", seen)] : []), ...(statuses.length > 1 ? [labelled("Status", status)] : []), labelled("Compare with", reference), reset, shown),
       element("fieldset", { class: "languages" }, element("legend", {}, "Macro average over"), ...languages.map(({ label }) => label))));
     box.hidden = false;
-    return { search, kind, data, status, reference, languages, shown };
+    return { search, kind, data, status, seen, reference, languages, shown };
   }
 
   function chosenFrom(place, checked) {
@@ -110,6 +111,7 @@ xdr.pages.table = async function (board) {
     controls.kind.value = current.kind || "";
     controls.data.value = current.training || "";
     controls.status.value = current.status || "";
+    controls.seen.value = current.seen || "";
     controls.reference.value = board.systems[reference].name;
     controls.languages.forEach(({ input }, place) => (input.checked = chosen.includes(place)));
     const screen = ordered.filter(({ row }) => !row.hidden).slice(0, FIRST);
@@ -171,8 +173,11 @@ xdr.pages.table = async function (board) {
       const p = !result ? null : counts ? (counts[(subset - 1) * board.systems.length + system] + 1) / (board.resamples + 1) : result.p;
       row.cells[0].textContent = macros[system] === null ? "–" : String(1 + ordered.findIndex((found) => found <= macros[system] + 1e-12));
       const cell = row.cells[macroColumn];
+      const seen = xdr.seen(board, system, chosen);
       cell.textContent = percent(xdr.statistics.macro(measure, system, chosen));
-      if (p !== null && p <= board.alpha && result.estimate !== 0)
+      if (seen) cell.append(element("i", { class: "seen", title: "may have been trained on this data" }, " may have been trained on this data"));
+      /* No mark rests on one system alone that may have been trained on the data. */
+      if (p !== null && p <= board.alpha && result.estimate !== 0 && seen === xdr.seen(board, reference, chosen))
         cell.append(result.estimate > 0 ? element("i", { class: "open-up" }, " better, unadjusted") : element("i", { class: "open-down" }, " worse, unadjusted"));
       row.cells[macroColumn + 1].hidden = false;
       row.cells[macroColumn + 1].textContent = system === reference ? "reference" : probability(p);
@@ -198,7 +203,8 @@ xdr.pages.table = async function (board) {
     for (const { row, system } of rows) {
       const about = board.systems[system];
       const fits = (!wanted || (about.title + " " + about.name).toLowerCase().includes(wanted)) &&
-        (!current.kind || about.kind === current.kind) && (!current.training || about.training.includes(current.training)) && (!current.status || about.status === current.status);
+        (!current.kind || about.kind === current.kind) && (!current.training || about.training.includes(current.training)) && (!current.status || about.status === current.status) &&
+        (!current.seen || (current.seen === "maybe") === about.seen.length > 0);
       row.hidden = !fits;
       visible += fits;
     }
