@@ -344,8 +344,10 @@ class Dense:
         return context.cache / "vectors" / digest_of(description)[:32], description
 
     def _block(self, docs: Sequence[Doc]) -> TextBlock:
-        with_title = self._parameters.title == "prepend"
-        return TextBlock([doc.default_text() if with_title else doc.text for doc in docs], self._roles()["passages"])
+        return TextBlock([self._text(doc) for doc in docs], self._roles()["passages"])
+
+    def _text(self, doc: Doc) -> str:
+        return doc.default_text() if self._parameters.title == "prepend" else doc.text
 
     def _description(self, context: Context) -> dict[str, Any]:
         """All that the vectors depend on, beside the passages."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.adapters.contract import Context, Pin, Request
 from harness.adapters.estimate import FIRST_SAMPLE, Estimate, Figure, spread
@@ -28,12 +28,15 @@ from harness.recipes.generate.texts import Choice, by_document, generated_file, 
 from harness.records import Doc, Passages
 from systems.dense import Dense, Opened
 
+SELF = "passages"
+"""Instead of a file of texts: the passage itself, encoded as passages are (a control, which changes vectors' length alone)."""
+
 
 class Xqg(Dense):
     version = 2
 
     class Parameters(Dense.Parameters):
-        """``generated``: a JSONL file, relative to the card, or "xquad-oracle"; ``languages``: default all in the file.
+        """``generated``: a JSONL file, relative to the card, "xquad-oracle", or "passages"; ``languages``: default all in it.
 
         ``generated_max_length``: default the model's own for questions.
         """
@@ -44,6 +47,13 @@ class Xqg(Dense):
         per_language: int = Field(ge=0)
         generated_max_length: int | None = Field(default=None, ge=2)
         shuffled: bool = False
+
+        @model_validator(mode="after")
+        def _copies_have_no_choice(self) -> Self:
+            chosen = ("languages", "generated_max_length", "shuffled")
+            if self.generated == SELF and (given := [key for key in chosen if getattr(self, key)]):
+                raise ValueError(f'generated = "{SELF}" are copies of the passage itself; leave out {", ".join(given)}')
+            return self
 
     def __init__(self, parameters: Parameters) -> None:
         super().__init__(parameters)
@@ -59,18 +69,23 @@ class Xqg(Dense):
         return generated_file(self._xqg.generated, self._xqg._folder)
 
     def inputs(self) -> Mapping[str, Path | Pin]:
+        if self._xqg.generated == SELF:
+            return super().inputs()
         return {**super().inputs(), "generated text": generated_input(self._xqg.generated, self._xqg._folder)}
 
     def missing(self) -> Iterator[str]:
         yield from super().missing()
+        if self._xqg.generated == SELF:
+            return
         try:
             _ = self._generated
         except InvalidInput as error:
             yield str(error)
 
     def _roles(self) -> Mapping[str, Role]:
+        roles = super()._roles()
         generated = Role("query", self._xqg.query_prompt, self._xqg.generated_max_length)
-        return {**super()._roles(), "generated queries": generated}
+        return {**roles, "generated queries": roles["passages"] if self._xqg.generated == SELF else generated}
 
     def _filled_store(self, opened: Opened, docs: Passages, context: Context) -> VectorStore:
         xqg = self._xqg
@@ -104,6 +119,8 @@ class Xqg(Dense):
         return estimate._replace(figures=(generated, *estimate.figures))
 
     def _chosen(self, docs: Passages) -> Mapping[str, list[str]]:
+        if self._xqg.generated == SELF:
+            return {doc.doc_id: [self._text(doc)] * self._xqg.per_language for doc in docs}
         choice = Choice(self._xqg.languages, self._xqg.per_language, self._xqg.shuffled)
         return by_document(read_generated(self._generated), choice, docs.ids)
 
@@ -115,5 +132,5 @@ class Xqg(Dense):
         return super()._block(docs)._replace(to_fuse=generated)
 
     def _description(self, context: Context) -> dict[str, Any]:
-        own = {"generated text": sha256_of_file(self._generated), "query prompt": self._xqg.query_prompt}
-        return {**super()._description(context), **own}
+        texts = SELF if self._xqg.generated == SELF else sha256_of_file(self._generated)
+        return {**super()._description(context), "generated text": texts, "query prompt": self._xqg.query_prompt}

@@ -37,6 +37,7 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_texts(folder: Path, texts: list[dict[str, str]]) -> None:
+    folder.mkdir(exist_ok=True)
     (folder / "generated.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts), "utf-8")
 
 
@@ -192,3 +193,25 @@ def test_model_and_texts_are_inputs(tmp_path: Path) -> None:
         "model": tiny_models.shared().static,
         "generated text": tmp_path / "generated.jsonl",
     }
+
+
+@pytest.mark.parametrize("combine", ["sum", "mean"])
+def test_copies_of_the_passage_itself_change_no_ranking(tmp_path: Path, combine: str) -> None:
+    """The control: (1 - alpha) p + alpha n p points where p does, whatever the weight; by dot product all grow alike."""
+    copies = {"generated": "passages", "per_language": 3, "fusion": {"alpha": 0.5, "combine": combine}}
+    plain, _ = search(tmp_path / "plain", dense(), adapter="dense")
+    fused, context = search(tmp_path / "fused", xqg(**copies))
+    assert {name: r.doc_ids for name, r in fused.items()} == {name: r.doc_ids for name, r in plain.items()}
+    grown = 2.0 if combine == "sum" else 1.0
+    for name, ranking in fused.items():
+        np.testing.assert_allclose(ranking.scores, grown * np.asarray(plain[name].scores), rtol=1e-5)
+    assert context.record.facts["generated queries per passage"] == 3
+    assert set(inputs_of(load_card(str(tmp_path / "fused/card.toml")).system())) == {"model"}
+
+
+@pytest.mark.parametrize("key", ["languages", "shuffled", "generated_max_length"])
+def test_copies_of_the_passage_leave_nothing_to_choose(tmp_path: Path, key: str) -> None:
+    value: Any = {"languages": ["fi"], "shuffled": True, "generated_max_length": 20}[key]
+    with pytest.raises(InvalidInput) as caught:
+        search(tmp_path, xqg(generated="passages", **{key: value}))
+    assert key in str(caught.value.findings[0])
