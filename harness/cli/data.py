@@ -59,14 +59,40 @@ def import_(
 ) -> None:
     """Copy the known data files found below a folder into the cache, recognised by their hashes."""
     from harness.collections.storage.imports import import_folder
+    from harness.dense.hub_cache import import_snapshots
 
     result = import_folder(folder)
-    for name in result.copied:
+    models = import_snapshots(folder)
+    for name in (*result.copied, *models):
         say(name)
-    note(f"{len(result.copied)} files imported, {result.others} files not known")
+    note(f"{len(result.copied)} files and {len(models)} models of the hub imported, {result.others} files not known")
     print_findings(list(result.findings))
-    if result.findings or not result.copied:
+    if result.findings or not (result.copied or models):
         raise typer.Exit(1)
+
+
+@app.command()
+def pack(
+    track: Annotated[str, typer.Argument(help="A track's name, or the path of its TOML file.")],
+    cards: Annotated[list[str] | None, typer.Argument(help="Cards; the track's own if left out.")] = None,
+    *,
+    folder: Annotated[Path, typer.Argument(help="Where to put what is to be carried.", metavar="DIR")],
+) -> None:
+    """Put all that a track and some cards need into one folder, for a machine without internet."""
+    from harness.adapters.card import load_card
+    from harness.numbers import size
+    from harness.runs.pack import pack as packed
+    from harness.tracks import load_track
+
+    loaded = load_track(track)
+    done = packed(loaded, [load_card(name) for name in cards or loaded.systems], folder)
+    for name in done.files:
+        say(name)
+    note(
+        f"{len(done.files)} files and models in {folder}, {size(done.size_bytes)}; there: xdr data import {folder.name}"
+    )
+    for place in done.beside:
+        note(f"beside its card, to be carried with it: {place}")
 
 
 @app.command()

@@ -54,9 +54,14 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     )
 
 
+def generated_sources() -> tuple[str, ...]:
+    """The pinned files that the texts of ``generated_file`` come from."""
+    return tuple(f"xquad/xquad.{lang}.json" for lang in (*LANGUAGES, "en"))
+
+
 def generated_digest() -> str:
     """What ``generated_file`` depends on: its sources' pins, and how it is made of them. Nothing of it needs to be here."""
-    pins = {name: pinned_files()[name].sha256 for name in (f"xquad/xquad.{lang}.json" for lang in (*LANGUAGES, "en"))}
+    pins = {name: pinned_files()[name].sha256 for name in generated_sources()}
     return digest_of(["the questions that are not asked", _GENERATED_VERSION, pins])
 
 

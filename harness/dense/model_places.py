@@ -57,7 +57,7 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
 def model_input(model: str, revision: str | None, folder: Path) -> Path | Pin:
     """What identifies the model, whether or not it is here: its folder, or the commit or hash that it is pinned to."""
     if conversion := conversion_of(model):
-        return Pin(digest_of_pin(conversion))
+        return Pin(digest_of_pin(conversion), files=(conversion.file,))
     if (local := local_folder(model, folder)) is not None:
         return local
-    return Pin(revision) if revision and not model.startswith((".", "/")) else folder / model
+    return Pin(revision, repository=model) if revision and not model.startswith((".", "/")) else folder / model

@@ -114,6 +114,7 @@ def expected_hash(file: PinnedFile) -> str:
 
 
 _verified: dict[Path, tuple[int, int]] = {}
+_noted: ContextVar[set[str] | None] = ContextVar("noted", default=None)
 _may_fetch: ContextVar[bool] = ContextVar("may_fetch", default=True)
 
 
@@ -127,12 +128,25 @@ def nothing_fetched() -> Iterator[None]:
         _may_fetch.reset(token)
 
 
+@contextlib.contextmanager
+def files_noted() -> Iterator[set[str]]:
+    """The names of the pinned files that are asked for within."""
+    names: set[str] = set()
+    token = _noted.set(names)
+    try:
+        yield names
+    finally:
+        _noted.reset(token)
+
+
 def verified_path(name: str) -> Path:
     """Path of a pinned file in the cache, downloaded if need be, its hash checked once per process.
 
     Raises ``InvalidInput`` when the file is absent and cannot be fetched, or is not what was pinned.
     """
     file = pinned_files()[name]
+    if (names := _noted.get()) is not None:
+        names.add(name)
     if not file.path.is_file():
         if file.size:
             raise absent_large_file(file)

@@ -81,7 +81,7 @@ def generated_input(name: str, folder: Path) -> Path | Pin:
     from harness.collections import xor_tydi, xquad_oracle
 
     if name == xquad_oracle.GENERATED:
-        return Pin(xquad_oracle.generated_digest())
+        return Pin(xquad_oracle.generated_digest(), files=xquad_oracle.generated_sources())
     path = xor_tydi.generated_place() if name == xor_tydi.GENERATED else folder / name
     return manifest_of_folder(path) if any(path.glob("**/*.jsonl")) else path
 
