@@ -14,6 +14,7 @@ from harness.adapters.estimate import Estimate
 from harness.errors import InvalidInput
 from harness.progress import Progress, SilentProgress
 from harness.records import Passages, Query, Ranking
+from harness.servers.access import Access
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Context:
     """Where and how a system runs; nothing in it may change the scores, except the seed and the device.
 
     ``finished`` holds the ids of queries whose rankings a killed run has already recorded: a system may leave them out,
-    but must not let that alter the results of the others.
+    but must not let that alter the results of the others. ``server``: where the operator lets texts be sent; None for nowhere.
     """
 
     cache: Path
@@ -69,6 +70,7 @@ class Context:
     record: Record = field(default_factory=Record)
     finished: frozenset[str] = frozenset()
     consent: Consent = NOTHING
+    server: Access | None = None
 
 
 @dataclass(frozen=True)

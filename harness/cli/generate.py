@@ -13,20 +13,13 @@ from harness.cli.operator_options import Operator, with_operator_options
 
 
 # No code of a model or of a card runs here, whatever the operator trusts.
-@functools.partial(with_operator_options, without=("allow_code", "trust_remote_code"))
+@functools.partial(with_operator_options, without=("allow_code", "trust_remote_code", "price_per_million_tokens"))
 def generate(
     collection: Annotated[str, typer.Argument(help="A dataset id, such as xdr-mini/fi or folder:PATH.")],
     recipe: Annotated[str, typer.Argument(help="A recipe: a name, or the path of a TOML file (docs/generate.md).")],
     out: Annotated[
         Path, typer.Option("--out", help="NAME.jsonl for one file, any other name for a folder.", metavar="PATH")
     ],
-    server: Annotated[
-        str, typer.Option("--server", help="Address of an OpenAI-compatible server.", metavar="URL")
-    ] = "",
-    api_key_variable: Annotated[
-        str, typer.Option("--api-key-variable", help="Environment variable that holds its key.", metavar="NAME")
-    ] = "",
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for one answer.")] = 120,
     *,
     operator: Operator,
 ) -> None:
@@ -45,7 +38,7 @@ def generate(
     if job.loaded.recipe.kind == "server" and operator.engine != "local":
         raise WrongUsage("a server does the work of such a recipe, and is asked from this machine: leave out --engine")
     with opened_engine(operator.engine, operator.workers, resolved_device(operator.device)) as engine:
-        chosen = Chosen(operator.device, engine.threads, context.memory_bytes, server, api_key_variable, timeout)
+        chosen = Chosen(operator.device, engine.threads, context.memory_bytes, context.server)
         found = generate_texts(job, chosen, context.shard_bytes, context.progress, engine)
     texts = sum(count for name, count in found.manifest.counts.items() if name.startswith("texts in "))
     if found.reused:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.adapters.card import LoadedCard
     from harness.adapters.consent import Consent
     from harness.adapters.contract import Context
+    from harness.servers.access import Access
 
 Result = TypeVar("Result")
 
@@ -61,6 +62,35 @@ class Operator:
         ),
     ] = None
 
+    server: Annotated[
+        str,
+        typer.Option("--server", metavar="URL", help="Address of an OpenAI-compatible server; texts are sent there."),
+    ] = ""
+    api_key_variable: Annotated[
+        str, typer.Option("--api-key-variable", metavar="NAME", help="Environment variable that holds its key.")
+    ] = ""
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Seconds to wait for one answer of the server.")
+    ] = 120
+    requests_per_minute: Annotated[
+        float, typer.Option("--requests-per-minute", min=0, help="Most requests to the server; 0: no limit.")
+    ] = 0
+    price_per_million_tokens: Annotated[
+        float, typer.Option("--price-per-million-tokens", min=0, help="What the server takes, for --dry-run.")
+    ] = 0
+
+    def access(self) -> Access | None:
+        """Where texts may be sent, None for nowhere. Raises ``WrongUsage`` for an address or a key that is none."""
+        from harness.servers.access import Access
+
+        if not self.server:
+            return None
+        access = Access(
+            self.server, self.api_key_variable, self.timeout, self.requests_per_minute, self.price_per_million_tokens
+        )
+        access.check()
+        return access
+
     def consent(self, cards: Sequence[LoadedCard] = ()) -> Consent:
         """The operator's consent, held against all cards before the first one runs. Raises ``WrongUsage``."""
         from harness.adapters.box.sandbox import why_not
@@ -93,6 +123,7 @@ class Operator:
             engine=self.engine,
             progress=shown(),
             consent=consent,
+            server=self.access(),
         )
 
 

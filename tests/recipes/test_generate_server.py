@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 from tiny_generators import DOCS
 
 from harness.errors import InvalidInput, WrongUsage
-from harness.recipes.generate import server
 from harness.recipes.generate.answers import Answers
 from harness.recipes.generate.load import kinds
 from harness.recipes.generate.outputs import Output
 from harness.recipes.generate.recipe import Operator, Written
+from harness.servers import asking
+from harness.servers.access import Access
 
 Reply = Callable[[dict[str, Any], int], "tuple[int, dict[str, str], bytes]"]
 KEY = "sk-secret-1234"
@@ -82,8 +83,8 @@ def running(reply: Reply) -> Iterator[Stub]:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(server, "LONGEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(asking, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(asking, "LONGEST_PAUSE_SECONDS", 0.01)
 
 
 def recipe(**changes: Any) -> Any:
@@ -95,7 +96,7 @@ def recipe(**changes: Any) -> Any:
 
 
 def asked(stub: Stub, *, key_variable: str = "", workers: int = 1, timeout: float = 5, **changes: Any) -> Written:
-    operator = Operator(workers=workers, server=stub.url, key_variable=key_variable, timeout_seconds=timeout)
+    operator = Operator(workers=workers, server=Access(stub.url, key_variable, timeout))
     return recipe(**changes).source(Path(), operator).opened({})(DOCS[:2])
 
 
@@ -148,7 +149,7 @@ def test_a_server_that_hangs_is_given_up() -> None:
 @pytest.mark.parametrize("drips", ["headers", "body"])
 def test_an_answer_that_drips_ends_at_its_deadline(drips: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte every 20 ms would take 20 s; each of them comes well within the time that the library waits for one."""
-    monkeypatch.setattr(server, "TRIES", 2)
+    monkeypatch.setattr(asking, "TRIES", 2)
     ended = threading.Event()
 
     def drip(listener: socket.socket) -> None:
@@ -170,7 +171,7 @@ def test_an_answer_that_drips_ends_at_its_deadline(drips: str, monkeypatch: pyte
         listener.settimeout(0.2)
         thread = threading.Thread(target=drip, args=(listener,))
         thread.start()
-        operator = Operator(server=f"http://127.0.0.1:{listener.getsockname()[1]}/v1", timeout_seconds=0.3)
+        operator = Operator(server=Access(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", timeout_seconds=0.3))
         try:
             with pytest.raises(InvalidInput, match=r"no answer in 2 tries: no complete answer in 0\.3 seconds"):
                 recipe().source(Path(), operator).opened({})(DOCS[:1])
@@ -184,7 +185,7 @@ def test_every_answer_is_kept_as_it_comes(tmp_path: Path) -> None:
     kept = tmp_path / "answers"
 
     def once(stub: Stub) -> Written:
-        operator = Operator(server=stub.url, answers=kept)
+        operator = Operator(server=Access(stub.url), answers=kept)
         return recipe().source(Path(), operator).opened({})(DOCS[:2])
 
     failing = running(lambda body, number: echo(body, number) if number <= 5 else (403, {}, b""))
@@ -292,7 +293,7 @@ def test_no_server_is_an_error_with_its_kind() -> None:
 )
 def test_addresses_are_checked_before_anything_is_sent(url: str) -> None:
     with pytest.raises(WrongUsage, match="--server"):
-        recipe().source(Path(), Operator(server=url))
+        recipe().source(Path(), Operator(server=Access(url) if url else None))
 
 
 @pytest.mark.parametrize("value", [None, "", "two words", "ключ"])
@@ -301,5 +302,5 @@ def test_a_missing_or_impossible_key_is_wrong_usage(monkeypatch: pytest.MonkeyPa
     if value is not None:
         monkeypatch.setenv("STUB_KEY", value)
     with pytest.raises(WrongUsage, match="--api-key-variable STUB_KEY") as caught:
-        recipe().source(Path(), Operator(server="http://localhost/v1", key_variable="STUB_KEY"))
+        recipe().source(Path(), Operator(server=Access("http://localhost/v1", "STUB_KEY")))
     assert not value or value not in str(caught.value)

@@ -15,22 +15,21 @@ from harness.files.toml_records import Name, Record
 from harness.recipes.generate.outputs import OutputRecipe
 from harness.recipes.generate.prompts import Prompt, names_of
 from harness.records import Doc
+from harness.servers.access import Access
 
 
 @dataclass(frozen=True)
 class Operator:
     """What the operator of the command chooses. Nothing in it changes a text, except the device and what a server is.
 
-    ``server``: base address of an OpenAI-compatible server; ``key_variable``: the environment variable that holds its key;
-    ``answers``: the file that keeps its answers until they are in finished blocks.
+    ``server``: the way to an OpenAI-compatible one; ``answers``: the file that keeps its answers until they are in finished
+    blocks.
     """
 
     device: str = "cpu"
     workers: int = 1
     memory_bytes: int = 4 << 30
-    server: str = ""
-    key_variable: str = ""
-    timeout_seconds: float = 120
+    server: Access | None = None
     answers: Path | None = None
 
 
