@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from harness.visible import steers, visible
 
 _HEAD = re.compile(r"@\s*([A-Za-z]+)\s*\{\s*([^\s,{}\"#%'()=\\~]+)\s*,")
-_FIELD = re.compile(r"\s*([A-Za-z][\w-]*)\s*=\s*")
-_BARE = re.compile(r"[A-Za-z0-9]+")
+_FIELD = re.compile(r"[A-Za-z][\w-]*")
 _COMMAND = re.compile(r"\\([A-Za-z@]+|.|$)", re.DOTALL)
 _ADDRESS = re.compile(r"\\(?:url|path)\s*\{[^{}]*\}")
 # What follows a backslash: accents, spaces, and signs that mean something without it.
@@ -39,6 +38,13 @@ _NOT_SET_IN_TYPE = frozenset(
     )
 )
 _SAID = {"^": "\\textasciicircum{}"}
+_WORDS = {
+    "'}' expected": "expected a comma or a closing brace",
+    "entry key expected": "expected an entry's key, like @inproceedings{key, title = {...}}",
+    "field value expected": "expected a value in braces or quotation marks",
+    "premature end of file": "the text ends before the entry does: a brace is not closed",
+    "unbalanced braces": "this value is not closed where it ends: its braces are not in pairs",
+}
 _NO_ENTRIES = ("comment", "preamble", "string")
 
 
@@ -59,16 +65,38 @@ class Entry:
 
 
 def entries_of(text: str) -> list[Entry]:
-    """All entries of a text that holds nothing else. Raises ``ValueError`` that says where it is not in order."""
-    found, at = [], _after_blanks(text, 0)
-    while at < len(text):
-        head = _HEAD.match(text, at)
-        if head is None or head[1].lower() in _NO_ENTRIES:
-            raise ValueError(f"{_place(text, at)}: expected an entry, like @inproceedings{{key, title = {{...}}}}")
-        fields, end = _fields(text, head.end())
-        found.append(Entry(head[1].lower(), head[2], fields, text[at:end]))
-        at = _after_blanks(text, end)
+    """All entries of a text that holds nothing else. Raises ``ValueError`` that says where it is not in order.
+
+    Read by pybtex, as BibTeX reads; what BibTeX passes over or puts together (comments, strings, ``#``) is refused here.
+    """
+    from pybtex.database.input.bibtex import LowLevelParser
+    from pybtex.scanner import PybtexSyntaxError
+
+    parser = LowLevelParser(text, macros=_Names())
+    found: list[Entry] = []
+    end = 0
+    try:
+        for kind, (key, *rest) in parser:
+            start = parser.command_start
+            head = _HEAD.match(text, start)
+            if text[end:start].strip() or head is None or head[2] != key or kind.lower() in _NO_ENTRIES:
+                break
+            found.append(Entry(kind.lower(), key, _fields(rest[0], _place(text, start)), text[start : parser.pos]))
+            end = parser.pos
+    except PybtexSyntaxError as error:
+        said = str(error).rpartition(": ")[2]
+        raise ValueError(f"{_place(text, parser.pos)}: {_WORDS.get(said, said)}") from error
+    if text[end:].strip():
+        at = end + len(text[end:]) - len(text[end:].lstrip())
+        raise ValueError(f"{_place(text, at)}: expected an entry, like @inproceedings{{key, title = {{...}}}}")
     return found
+
+
+class _Names(dict[str, str]):
+    """A bare word is what it says: months are left to whoever sets the bibliography."""
+
+    def __missing__(self, name: str) -> str:
+        return name
 
 
 def one_entry(text: str) -> Entry:
@@ -112,50 +140,18 @@ def _fault_of(value: str, is_plain: bool) -> str:
     return ""
 
 
-def _fields(text: str, at: int) -> tuple[dict[str, str], int]:
-    """Fields from ``at``, and the place after the brace that closes the entry."""
+def _fields(pairs: list[tuple[str, list[str]]], where: str) -> dict[str, str]:
+    """Fields by their names in small letters, of one value each."""
     fields: dict[str, str] = {}
-    while True:
-        at = _after_blanks(text, at)
-        if text.startswith("}", at):
-            return fields, at + 1
-        name = _FIELD.match(text, at)
-        if name is None:
-            raise ValueError(f"{_place(text, at)}: expected a field, like title = {{...}}, or a closing brace")
-        if name[1].lower() in fields:
-            raise ValueError(f"{_place(text, at)}: the field {name[1]} stands twice")
-        fields[name[1].lower()], at = _value(text, name.end())
-        at = _after_blanks(text, at)
-        if text.startswith(",", at):
-            at += 1
-        elif not text.startswith("}", at):
-            raise ValueError(f"{_place(text, at)}: expected a comma or a closing brace")
-
-
-def _value(text: str, at: int) -> tuple[str, int]:
-    """A value in braces, in quotation marks, or bare (a number, a month), and the place after it."""
-    bare = _BARE.match(text, at)
-    if bare:
-        return bare[0], bare.end()
-    opening = text[at : at + 1]
-    if opening not in ("{", '"') or not opening:
-        raise ValueError(f"{_place(text, at)}: expected a value in braces or quotation marks")
-    depth, place = 0, at + 1
-    while place < len(text):
-        character = text[place]
-        if depth == 0 and character == ("}" if opening == "{" else '"'):
-            return " ".join(text[at + 1 : place].split()), place + 1
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        if depth < 0:
-            break
-        place += 1
-    raise ValueError(f"{_place(text, at)}: this value is not closed")
-
-
-def _after_blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at].isspace():
-        at += 1
-    return at
+    for name, values in pairs:
+        if not _FIELD.fullmatch(name):
+            raise ValueError(f"{where}: {visible(name)} cannot be a field's name")
+        if name.lower() in fields:
+            raise ValueError(f"{where}: the field {name} stands twice")
+        if len(values) > 1:
+            raise ValueError(f"{where}: the field {name} is put together of {len(values)} values; write one")
+        fields[name.lower()] = " ".join(values[0].split())
+    return fields
 
 
 def _place(text: str, at: int) -> str:

@@ -1,10 +1,11 @@
 """The common measures from relevance judgements, for a whole part at once: P, R, Success, RR, AP, nDCG and Judged.
 
-They depend on nothing but the ranks and grades of the judged documents that a ranking holds, and on the grades of those
-that it could have held. So the rankings are looked through once, for all measures, and the rest is arithmetic on a few
-numbers per query. Definitions are those of trec_eval 9 (m_P.c, m_recall.c, m_success.c, m_recip_rank.c, m_map_cut.c,
-m_ndcg_cut.c), of MS MARCO's script for RR with a cutoff, and of ir-measures for Judged; values are ir-measures' own to
-1e-12. What has parameters other than a cutoff and the lowest relevant grade (``rel``) is left to ir-measures.
+They depend on nothing but the ranks and grades of the judged documents that a ranking holds, and on the grades of those that
+it could have held. So the rankings are looked through once, for all measures, and the rest is arithmetic on a few numbers per
+query. Definitions are those of trec_eval 9 (m_P.c, m_recall.c, m_success.c, m_recip_rank.c, m_map_cut.c, m_ndcg_cut.c), of MS
+MARCO's script for RR with a cutoff, and of ir-measures for Judged; values are ir-measures' own to 1e-12, and ir-measures
+takes about ten times as long (benchmarks/ranking_measures.py), which is why they are computed here at all. What has
+parameters other than a cutoff and the lowest relevant grade (``rel``) is left to ir-measures.
 """
 
 from __future__ import annotations

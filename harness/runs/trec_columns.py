@@ -1,7 +1,8 @@
 """TREC runs by the column: parsing, ordering and checking without a Python object per line, for files that are in order.
 
 A file with anything unusual (another separator than one blank, Windows line ends, a fault of any kind) makes ``read_columns``
-return None; the careful reader of ``runs.py`` then takes its time to say line by line what is wrong, or to accept it.
+return None; the careful reader of ``run_lines.py`` then takes its time to say line by line what is wrong, or to accept it.
+There are two, since what makes this one fast is that it keeps no lines, and what makes that one helpful is that it does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Requests to a server by POST, several at once: tried again where that may help, never faster than the operator allows.
 
-The first request that fails for good ends the others.
+The first request that fails for good ends the others. The loop of tries is by hand: tenacity and urllib3 know the tries and
+pauses of one request, not a pause that holds all of them, nor a failure that wakes those who wait.
 """
 
 from __future__ import annotations

@@ -34,14 +34,19 @@ def test_an_entry_is_read_with_braces_quotation_marks_and_bare_values() -> None:
         ("Smith 2023", "line 1, column 1: expected an entry"),
         (ENTRY + "\n and more", "line 2, column 2: expected an entry"),
         ("@string{a = {b}}", "expected an entry"),
-        ("@article{, title = {x}}", "expected an entry"),
-        ("@article{k, title = {x}", "expected a comma or a closing brace"),
-        ("@article{k, title = {x}\n year = 2}", "line 2, column 2: expected a comma"),
-        ("@article{k, title = {x {y}, year = 1", "line 1, column 21: this value is not closed"),
-        ('@article{k, title = "x}"}', "is not closed"),
-        ("@article{k, title = }", "expected a value"),
-        ("@article{k, = {x}}", "expected a field"),
+        ("@comment{x}" + ENTRY, "line 1, column 1: expected an entry"),
+        ("@article{, title = {x}}", "line 1, column 10: expected an entry's key"),
+        ("@article(k, title = {x})", "expected an entry"),
+        ("@article{k, title = {x}", "a brace is not closed"),
+        ("@article{k, title = {x}\n year = 2}", "line 2, column 2: expected a comma or a closing brace"),
+        ("@article{k, title = {x {y}, year = 1", "a brace is not closed"),
+        ('@article{k, title = "x}"}', "this value is not closed"),
+        (r"@article{k, title = {x \} y}}", "expected a comma or a closing brace"),
+        ("@article{k, title = }", "line 1, column 21: expected a value"),
+        ("@article{k, = {x}}", "expected a comma or a closing brace"),
         ("@article{k, title = {x}, Title = {y}}", "stands twice"),
+        ("@article{k, title = {x} # {y}}", "title is put together of 2 values"),
+        ("@article{k, a:b = {x}}", "a:b cannot be a field's name"),
     ],
 )
 def test_what_is_not_one_entry_says_where(text: str, told: str) -> None:
@@ -130,7 +135,7 @@ def test_a_card_holds_one_entry_or_says_what_is_wrong(tmp_path: Path) -> None:
     path.write_text(card + f"bibtex = '''\n{ENTRY}\n'''\n")
     assert load_card(str(path)).card.bibtex == ENTRY
     path.write_text(card + 'bibtex = "@article{k"\n')
-    with pytest.raises(InvalidInput, match=r"bibtex: .*line 1, column 1: expected an entry"):
+    with pytest.raises(InvalidInput, match=r"bibtex: .*line 1, column 11: the text ends before"):
         load_card(str(path))
 
 

@@ -92,10 +92,18 @@ def test_any_text_becomes_ascii_with_balanced_braces_and_no_live_character(text:
         ("e\u0301", r"\'{e}"),
         ("日\u202ex\u200b", r"\texttt{U+65E5}x"),
         ("a\n\tb", "a b"),
+        ("αβΛλΩΑο", r"$\alpha$$\beta$$\Lambda$$\lambda$$\Omega$Ao"),
+        ("\u03b9\u03b8\u03d1", r"$\iota$$\theta$$\vartheta$"),
+        ("ðąПe\u0323", r"\texttt{U+00F0}\texttt{U+0105}\texttt{U+041F}\d{e}"),
     ],
 )
 def test_text_reads_as_it_was_written(text: str, shown: str) -> None:
     assert escaped(text) == shown
+
+
+def test_every_letter_of_modern_greek_has_a_form_that_latex_knows_without_packages() -> None:
+    for letter in "αβγδεζηθικλμνξοπρσςτυφχψωΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ":
+        assert re.fullmatch(r"\$\\[A-Za-z]+\$|[A-Zo]", escaped(letter)), letter
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex; on Debian: texlive-latex-recommended")

@@ -1,4 +1,9 @@
-"""The leaderboard as a LaTeX table with booktabs: plain ASCII, for any LaTeX engine and any encoding."""
+r"""The leaderboard as a LaTeX table with booktabs: plain ASCII, for any LaTeX engine and any encoding.
+
+Escaped by hand, since the table is set in papers whose preamble nobody here knows. What pylatexenc gives for letters such as
+ð, ą or П (``\dh``, ``\k``, ``\CYRP``) is an error of LaTeX unless fonts of other encodings are loaded; it leaves ``|``
+and hyphens as they are, which LaTeX sets as dashes; and it lacks letters with a dot below.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +24,18 @@ _SPECIAL = {
     "↑": r"$\uparrow$", "↓": r"$\downarrow$", "≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$", "−": "$-$",
     "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}", "Œ": r"\OE{}", "ø": r"\o{}", "Ø": r"\O{}",
     "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}", "å": r"\aa{}", "Å": r"\AA{}", "§": r"\S{}", "¶": r"\P{}",
-    "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "δ": r"$\delta$", "ε": r"$\varepsilon$", "λ": r"$\lambda$",
-    "μ": r"$\mu$", "π": r"$\pi$", "σ": r"$\sigma$", "τ": r"$\tau$",
+    "ε": r"$\varepsilon$", "ϵ": r"$\epsilon$", "ϑ": r"$\vartheta$", "ϕ": r"$\phi$", "φ": r"$\varphi$",
+    "ς": r"$\varsigma$", "ο": "o",
 }  # fmt: skip
+_GREEK = re.compile("GREEK (SMALL|CAPITAL) LETTER ([A-Z]+)")
+_IN_TEX = frozenset(
+    re.findall(
+        r"\w+",
+        """alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon chi psi omega
+        Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega""",
+    )
+)
+_LIKE_LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True))
 _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u0304": "=", "\u0306": "u",
     "\u0307": ".", "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c", "\u0323": "d", "\u0331": "b",
@@ -69,11 +83,26 @@ def _character(character: str) -> str:
         return _SPECIAL[character]
     if character.isascii():
         return character if character.isprintable() else ""
+    if greek := _greek(character):
+        return greek
     base, accents = (taken := unicodedata.normalize("NFD", character))[0], taken[1:]
     if accents in _ACCENTS and base.isascii() and base.isalpha():
         return rf"\{_ACCENTS[accents]}{{{_undotted(base, accents)}}}"
     # Control and format characters (direction marks, joiners) show nothing by themselves.
     return "" if unicodedata.category(character) in ("Cc", "Cf") else rf"\texttt{{U+{ord(character):04X}}}"
+
+
+def _greek(character: str) -> str:
+    """A letter as Unicode names it, which is how TeX names those that look unlike Latin ones; nothing for all else."""
+    if character in _LIKE_LATIN:
+        return _LIKE_LATIN[character]
+    found = _GREEK.fullmatch(unicodedata.name(character, ""))
+    if found is None:
+        return ""
+    # Unicode spells one letter differently.
+    name = found[2].replace("LAMDA", "LAMBDA")
+    command = name.lower() if found[1] == "SMALL" else name.capitalize()
+    return rf"$\{command}$" if command in _IN_TEX else ""
 
 
 def _undotted(base: str, accent: str) -> str:

@@ -1,4 +1,8 @@
-"""Charts as SVG coordinates, computed here so that the templates only draw."""
+"""Charts as SVG coordinates, computed here so that the templates only draw.
+
+By hand, since the pages forbid themselves inline styles and scripts, which the SVG of pygal and of matplotlib is full of, and
+since equal leaderboards are to give equal bytes whatever version of a library is installed.
+"""
 
 from __future__ import annotations
 
