@@ -141,7 +141,9 @@ def project_integers(
 def _add_block(total: NDArray[np.int64], shares: NDArray[np.int64], flips: NDArray[np.int8]) -> None:
     """Add the block's signed sums, ``shares`` transposed times ``flips``, to ``total`` of shape (K, resamples)."""
     active = np.flatnonzero(shares.any(axis=0))
-    digits = _digits(shares[:, active].T)
+    # What all numbers of a column are multiples of, as where scores are hits, makes them small: one digit instead of three.
+    divisors = np.gcd.reduce(shares[:, active], axis=0)
+    digits = _digits((shares[:, active] // divisors).T)
     if not digits:
         return
     stacked = np.concatenate(digits).astype(np.float32)
@@ -153,7 +155,7 @@ def _add_block(total: NDArray[np.int64], shares: NDArray[np.int64], flips: NDArr
         chunk[...] = flips[:, start:stop]
         products = (stacked @ chunk).astype(np.int64).reshape(len(digits), len(active), stop - start)
         for place, product in enumerate(products):
-            total[active, start:stop] += product << (_DIGIT_BITS * place)
+            total[active, start:stop] += np.multiply(product, (divisors << (_DIGIT_BITS * place))[:, None], out=product)
 
 
 def _digits(integers: NDArray[np.int64]) -> list[NDArray[np.int64]]:

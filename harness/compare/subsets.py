@@ -144,8 +144,9 @@ def randomization_counts(statistics: SubsetStatistics, reference: int, resamples
     parts, systems = len(statistics.parts), len(statistics.systems)
     counts = np.full((2**parts - 1, systems), resamples, dtype=np.uint32)
     step = max(1, _MOST_RESAMPLED_BYTES // (8 * resamples * parts))
-    for start in range(0, systems, step):
-        block = range(start, min(start + step, systems))
+    others = [k for k in range(systems) if k != reference]  # against itself, every resample is as extreme
+    for start in range(0, len(others), step):
+        block = others[start : start + step]
         columns = [statistics.shares[:, :, k] - statistics.shares[:, :, reference] for k in block]
         projected = project(np.concatenate(columns).T, statistics.units, resamples, seed)
         for place, k in enumerate(block):
@@ -161,13 +162,17 @@ def _counts(
 ) -> Iterator[tuple[int, int]]:
     """(subset, count) for one system, in the order of a Gray code: each subset is one part away from the one before."""
     total, own = np.zeros(resampled.shape[1], dtype=np.int64), np.zeros(shares.shape[0], dtype=np.int64)
+    # Arrays of this size that come and go would cost more than what is computed in them.
+    magnitudes, extreme = np.empty_like(total), np.empty(len(total), dtype=np.bool_)
     subset = 0
     for step in range(1, 2 ** len(missing)):
         part = (step & -step).bit_length() - 1
         subset ^= 1 << part
-        sign = 1 if subset >> part & 1 else -1
-        total += sign * resampled[part]
-        own += sign * shares[:, part]
+        change = np.add if subset >> part & 1 else np.subtract
+        change(total, resampled[part], out=total)
+        change(own, shares[:, part], out=own)
         if not any(absent and subset >> place & 1 for place, absent in enumerate(missing)):
             margin = int(_RELATIVE_TOLERANCE * float(np.abs(own).sum()))
-            yield subset, int(np.count_nonzero(np.abs(total) >= abs(int(own.sum())) - margin))
+            np.abs(total, out=magnitudes)
+            np.greater_equal(magnitudes, abs(int(own.sum())) - margin, out=extreme)
+            yield subset, int(np.count_nonzero(extreme))

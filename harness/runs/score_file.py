@@ -147,8 +147,27 @@ def _read_columns(path: Path) -> tuple[list[list[Any]], dict[str, Any]]:
             raise ValueError("other columns")
         table = file.read()
     texts, values = table.select(COLUMNS[:-1]).columns, table.column(COLUMNS[-1])
-    columns = [column.cast(pa.string()).to_pylist() for column in texts]
+    columns = [list(chain.from_iterable(map(_texts, column.chunks))) for column in texts]
+    numbers = values.to_pylist()
     # A damaged file may hold anything that its types allow, nulls and halves of characters among them.
-    if not pa.types.is_float64(values.type) or not np.isfinite(values.to_numpy()).all() or None in chain(*columns):
+    if not pa.types.is_float64(values.type) or None in chain(numbers, *columns) or not all(map(math.isfinite, numbers)):
         raise ValueError("a value that no score file has")
-    return [*columns, values.to_pylist()], dict(parse_json(table.schema.metadata[b"xdr"]))
+    return [*columns, numbers], dict(parse_json(table.schema.metadata[b"xdr"]))
+
+
+def _texts(chunk: Any) -> list[str | None]:
+    """The strings of a piece of a column, as a dictionary or as they are. Raises ``ValueError`` where it holds others.
+
+    By hand: casts and conversions to NumPy make pyarrow load its computing kernels and pandas, which takes longer than all
+    else that a command does with scores.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(chunk.type):
+        known, places = _texts(chunk.dictionary), chunk.indices.to_pylist()
+        if any(place is None or not 0 <= place < len(known) for place in places):
+            raise ValueError("a value that no score file has")
+        return [known[place] for place in places]
+    if not pa.types.is_string(chunk.type):
+        raise ValueError("a column that no score file has")
+    return list(chunk.to_pylist())

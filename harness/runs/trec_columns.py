@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,10 @@ _BLOCK_BYTES = 2 << 20  # the dictionaries of a block then stay in the processor
 _CHECKED_LINES = 1_000_000
 _SEGMENT_BYTES = 32 << 20  # below that, another thread costs more than it saves
 _MOST_SEGMENTS = 8
+_MANY_IDS = 20_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ASCII_BLANKS = b"\t\n\v\f\r\x1c\x1d\x1e\x1f "
+Number = TypeVar("Number", bound=np.generic)
 _COLUMNS = ("query", "q0", "doc", "rank", "score", "tag")
 
 
@@ -199,14 +201,14 @@ class _Lines:
         query, q0, doc, rank, score, tag = (batch.column(name) for name in _COLUMNS)
         for ids in (query, q0, doc, tag):
             _check_ids(ids.dictionary)
-        scores, ranks = score.to_numpy(zero_copy_only=False), rank.to_numpy(zero_copy_only=False)
+        scores, ranks = _numbers(score, np.float64), _numbers(rank, np.int64)
         if not (np.abs(scores) <= np.finfo(np.float32).max).all():
             raise _Unusual
         if ranks.min() < 0 or ranks.max() > np.iinfo(np.int32).max:
             raise _Unusual
         names = query.dictionary.to_pylist()
         numbers = np.array([self.queries.setdefault(name, len(self.queries)) for name in names], dtype=np.int32)
-        self.query.append(numbers[query.indices.to_numpy()])
+        self.query.append(numbers[_numbers(query.indices, np.int32)])
         self.doc.append(doc)
         self.rank.append(ranks.astype(np.int32))
         self.score.append(scores.astype(np.float32))
@@ -226,13 +228,17 @@ def _joined(segments: Sequence[_Lines]) -> _Lines:
     return whole
 
 
+def _numbers(array: Any, kind: type[Number]) -> NDArray[Number]:
+    """The numbers of an Arrow array of that type without nulls, not copied. Its own conversion makes Arrow load pandas."""
+    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * np.dtype(kind).itemsize)
+
+
 def _check_ids(ids: Any) -> None:
     """Raise ``_Unusual`` where an id is empty or holds a blank; ``ids``: a string array with no offset."""
-    import pyarrow.compute as pc
-
-    _, _, data = ids.buffers()
+    _, ends, data = ids.buffers()
     content = data.to_pybytes() if data is not None else b""
-    if pc.min(pc.binary_length(ids)).as_py() == 0 or content.translate(None, _ASCII_BLANKS) != content:
+    lengths = np.diff(np.frombuffer(ends, np.int32, len(ids) + 1))
+    if lengths.min() == 0 or content.translate(None, _ASCII_BLANKS) != content:
         raise _Unusual
     if not content.isascii() and any(name.split() != [name] for name in ids.to_pylist()):
         raise _Unusual
@@ -244,20 +250,30 @@ def _unified(docs: list[Any]) -> tuple[NDArray[np.int32], Any]:
 
     whole = pa.chunked_array(docs).unify_dictionaries()
     docs.clear()
-    return np.concatenate([chunk.indices.to_numpy() for chunk in whole.chunks]), whole.chunk(0).dictionary
+    return np.concatenate([_numbers(chunk.indices, np.int32) for chunk in whole.chunks]), whole.chunk(0).dictionary
+
+
+def _order_of(ids: Sequence[str], array: Any) -> Any:
+    """The places of ids in the order of their UTF-8 bytes; ``array``: the same ids in Arrow.
+
+    Arrow sorts millions faster, and takes longer to load what it sorts with than a few are worth.
+    """
+    if len(ids) < _MANY_IDS:
+        return sorted(range(len(ids)), key=ids.__getitem__)  # code points are ordered as their bytes are
+    import pyarrow.compute as pc
+
+    return _numbers(pc.sort_indices(array), np.uint64)
 
 
 def _grouped(lines: _Lines) -> Columns:
-    import pyarrow.compute as pc
-
     query_ids = list(lines.queries)
     if len(lines.tags) != 1 or any(name.startswith("\ufeff") for name in query_ids):
         raise _Unusual
     query, scores, ranks = np.concatenate(lines.query), np.concatenate(lines.score), np.concatenate(lines.rank)
     doc, doc_ids = _unified(lines.doc)
-    # Arrow sorts strings by their bytes.
-    number = np.empty(len(doc_ids), np.int64)
-    number[pc.sort_indices(doc_ids).to_numpy()] = np.arange(len(doc_ids))
+    names = doc_ids.to_pylist()
+    number = np.empty(len(names), np.int64)
+    number[_order_of(names, doc_ids)] = np.arange(len(names))
     if (np.diff(query) < 0).any():
         order = np.argsort(query, kind="stable")
         query, doc, scores, ranks = query[order], doc[order], scores[order], ranks[order]
@@ -269,7 +285,7 @@ def _grouped(lines: _Lines) -> Columns:
         span = slice(int(starts[first]), int(starts[last]))
         _put_in_order(query[span], doc[span], scores[span], ranks[span], number)
         first = last
-    return Columns(lines.tags.pop(), query_ids, starts, doc, scores, doc_ids.to_numpy(zero_copy_only=False))
+    return Columns(lines.tags.pop(), query_ids, starts, doc, scores, np.array(names, dtype=object))
 
 
 def _put_in_order(

@@ -46,6 +46,18 @@ def test_segments_join_to_the_whole(
         assert as_tuple(read_columns(path)) == whole
 
 
+def test_few_and_many_documents_are_put_in_the_same_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal scores are ordered by the bytes of ids, which Python sorts where they are few and Arrow where they are many."""
+    ids = ["d1", "d10", "d2", "D", "é", "ಪ್ರ", "\U0001f600", "\uffff", "z"]
+    path = tmp_path / "run.trec"
+    path.write_text("".join(f"q1 Q0 {doc} {rank} 1.0 tag\n" for rank, doc in enumerate(ids, 1)), "utf-8")
+    few = as_tuple(read_columns(path))
+    monkeypatch.setattr(trec_columns, "_MANY_IDS", 0)
+    assert as_tuple(read_columns(path)) == few
+    by_bytes = tuple(sorted(ids, key=lambda doc: doc.encode(), reverse=True))
+    assert few == ("tag", [("q1", by_bytes, [1.0] * len(ids))])
+
+
 @pytest.mark.parametrize("fault", ["\n", "q1 Q0 d7 1 nan tag\n", "q1 Q0 d1 1 0.5\n", "q1 Q0 d1 9 0.1 other\n"])
 def test_a_fault_in_any_segment_is_left_to_the_careful_reader(
     fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
