@@ -26,24 +26,27 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from differences import Change, Entry, Tree, changes_between, content_of, forked_at, moved, tree_of
 
-from harness.compare import Comparison
 from harness.adapters.consent import Consent
+from harness.adapters.contract import Context
+from harness.compare import Comparison
 from harness.errors import XdrError
-from harness.leaderboard.exports.markdown import to_markdown
 from harness.files.writing import cache_home, write_text
+from harness.leaderboard.exports.markdown import to_markdown
 from harness.leaderboard.freshness import stale_tables
+from harness.leaderboard.pipeline import build_leaderboard, compare_all, score_all
+from harness.leaderboard.site import render
 from harness.leaderboard.table import Leaderboard
 from harness.runs.manifest import FILE_NAME, read_manifest
-from harness.leaderboard.pipeline import build_leaderboard, compare_all, score_all
-from harness.submissions.reproduce import OWN_FILES, reproduce
-from harness.submissions.reproductions import FOLDER as RECORDS
+from harness.runs.commands import OWN_FILES
+from harness.runs.run_folder import RunFolder
+from harness.runs.run_folder import REPRODUCTIONS as RECORDS
+from harness.runs.track_runs import TrackRuns
+from harness.runs.trec import read_run
+from harness.runs.withdrawal import FILE_NAME as WITHDRAWN
+from harness.submissions.reproduce import reproduce
 from harness.submissions.reproductions import write_reproduction
 from harness.submissions.row_check import row_findings
-from harness.runs.trec import read_run
-from harness.leaderboard.site import render
-from harness.adapters.contract import Context
 from harness.tracks import Track, load_track, track_names
-from harness.runs.withdrawal import FILE_NAME as WITHDRAWN
 
 RUNS = Path("runs")
 SCORES = "scores.parquet"
@@ -216,7 +219,7 @@ def _unpacks(content: bytes) -> bool:
 
 def check_row(track: Track, folder: Path, report: Report) -> None:
     """Hold a row against its manifest and its scores against its runs."""
-    for finding in row_findings(track, folder):
+    for finding in row_findings(RunFolder(track, folder)):
         (report.errors if finding.severity == "error" else report.warnings).append(str(finding))
     if report.errors:
         return
@@ -231,8 +234,8 @@ def reproduce_row(track: Track, folder: Path, out: Path, report: Report) -> None
     """Make the row again; the record goes to the row and to ``out``."""
     # The label is the maintainer's consent: they have read what runs here.
     context = Context(cache=cache_home(), work=cache_home() / "work", consent=Consent(code=True))
-    record = reproduce(track, folder, context)
-    path = write_reproduction(folder, record)
+    record = reproduce(RunFolder(track, folder), context)
+    path = write_reproduction(folder / RECORDS / "reproductions", record)
     target = out / folder / RECORDS
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(path, target)
@@ -281,10 +284,11 @@ def _unforeseen(error: BaseException) -> list[str]:
 
 
 def preview(track: Track, out: Path) -> tuple[Comparison, Leaderboard]:
-    scores = score_all(track, RUNS)
-    comparison = compare_all(track, RUNS, scores)
-    board = build_leaderboard(track, RUNS, scores, comparison)
-    render(track, board, scores, RUNS, out / "reports")
+    runs = TrackRuns(track, RUNS, keeps_lines=True)
+    scores = score_all(runs)
+    comparison = compare_all(runs, scores)
+    board = build_leaderboard(runs, scores, comparison)
+    render(runs, board, scores, out / "reports")
     return comparison, board
 
 
@@ -305,7 +309,7 @@ def check_tables(request: PullRequest, track: Track, comparison: Comparison, boa
         for name, entry in _files_below(request.head, folder).items():
             if name in TABLES and not entry.strange_kind and entry.size <= MAX_BYTES:
                 (Path(place) / name).write_bytes(content_of(request.checkout, entry))
-        for finding in stale_tables(track, Path(place), comparison, board):
+        for finding in stale_tables(TrackRuns(track, RUNS), comparison, board, Path(place)):
             name = Path(finding.where).name
             if name in changed:
                 yield f"{folder / name}: {finding.what}; {finding.mend} (records that a pull request brings do not count)"

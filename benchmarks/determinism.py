@@ -27,8 +27,9 @@ from harness.adapters.card import LoadedCard, load_card
 from harness.adapters.contract import Context
 from harness.collections.export import export_collection
 from harness.runs.execute import run_system
-from harness.runs.manifest import read_manifest
+from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system
+from harness.runs.track_runs import TrackRuns
 from harness.submissions.agreement import ranking_agreement, root_mean_square_error
 from harness.submissions.reproduce import RunAtHand
 from harness.tracks import Track, load_track
@@ -64,8 +65,10 @@ DIMENSIONS, LAYERS = 128, 4
 
 def made(track: Track, loaded: LoadedCard, place: Path, **options: Any) -> RunAtHand:
     context = replace(Context(cache=place / "cache", work=place / "work"), **options)
-    folder = run_system(track, loaded, place / "runs", context).folder
-    return RunAtHand(folder, read_manifest(folder), score_system(track, folder))
+    runs = TrackRuns(track, place / "runs", keeps_lines=True)
+    run_system(runs, loaded, context)
+    run = runs.run(loaded.card.name)
+    return RunAtHand(run, score_system(run))
 
 
 def shuffled_track(place: Path, seed: int) -> Track:
@@ -165,14 +168,15 @@ def instructions(place: Path) -> None:
     head("against all instructions of this processor")
     for name in FEWER_INSTRUCTIONS:
         for one, two in zip(runs[ALL], runs[name], strict=True):
-            print(f"| {name}: {one.folder.name} | {agreement(one, two)} |", flush=True)
+            print(f"| {name}: {one.run.name} | {agreement(one, two)} |", flush=True)
 
 
 def in_a_process(cards: Sequence[str], place: Path, setting: Mapping[str, str]) -> list[RunAtHand]:
     command = [sys.executable, __file__, "--runs", str(place), *cards]
     said = subprocess.run(command, env={**os.environ, **setting}, capture_output=True, text=True, check=True).stdout
     folders = [Path(line) for line in said.splitlines()]
-    return [RunAtHand(folder, read_manifest(folder), score_system(TRACK, folder)) for folder in folders]
+    runs = [RunFolder(TRACK, folder) for folder in folders]
+    return [RunAtHand(run, score_system(run)) for run in runs]
 
 
 def spread(run: RunAtHand) -> float:
@@ -238,7 +242,7 @@ def main() -> None:
     if arguments.runs:
         place, *cards = arguments.runs
         for card in cards:
-            print(made(TRACK, load_card(card), Path(place)).folder)
+            print(made(TRACK, load_card(card), Path(place)).run.path)
         return
     for table, measure in zip(TABLES, (threads_and_places, stored_vectors, transformer, instructions), strict=True):
         if arguments.only in (None, table):

@@ -29,6 +29,7 @@ from harness.leaderboard.site.evidence import HEAD, Site, pools_of, slug, write_
 from harness.leaderboard.site.render import write_pages
 from harness.leaderboard.table import Cell, Column, Leaderboard, Row
 from harness.runs.score_file import ScoreFile
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import Track, load_track
 
 LANGUAGES = ("ar", "bn", "de", "en", "es", "fi", "hi", "ja", "ko", "ru", "te", "zh", "fa", "fr", "sw", "th")
@@ -290,7 +291,9 @@ def main() -> int:
         for system in size.names:
             write_text(folder / "runs" / track.name / system / "manifest.yaml", "schema_version: 1\n")
         own = folder / "reports" / track.name
-        site = SyntheticSite(track, board, tuple(by_name[row.system] for row in board.rows), folder / "runs", own)
+        site = SyntheticSite(
+            board, tuple(by_name[row.system] for row in board.rows), TrackRuns(track, folder / "runs"), own
+        )
         print(f"{size.systems} systems, {size.languages} languages, {size.queries} queries each", flush=True)
         pools = pools_of(track)
         with measured("pages, with the statistics of all pairs", options.profile):

@@ -40,27 +40,28 @@ def compare(
     """Test every system of a track against its baseline and write runs/TRACK/comparison.json."""
     from harness.adapters.consent import Consent
     from harness.compare.pair_report import pair_report
-    from harness.leaderboard.pipeline import COMPARISON, compare_all, score_all, standing_scores
+    from harness.leaderboard.pipeline import compare_all, score_all, standing_scores
     from harness.numbers import probability
+    from harness.runs.track_runs import TrackRuns
     from harness.tracks import load_track
 
     if test not in _TESTS:
         raise unknown_name("test", test, _TESTS)
     if pair and test != "randomization":
         raise WrongUsage(f"--pair shows the declared tests; it takes no --test {test}")
-    loaded = load_track(track, Consent(allow_code))
-    scores = score_all(loaded, runs)
-    note_corrections(loaded.name, runs, scores)
+    recorded = TrackRuns(load_track(track, Consent(allow_code)), runs)
+    loaded, scores = recorded.track, score_all(recorded)
+    note_corrections(recorded.folder, scores)
     if test != "randomization":
         from harness.compare.other_tests import other_tests
 
-        standing = standing_scores(loaded, runs, scores)
+        standing = standing_scores(recorded, scores)
         for outcome in other_tests(loaded, standing, test):  # type: ignore[arg-type]
             say(f"{outcome.system:<28} {outcome.column:<8} p {probability(outcome.p):<9} {outcome.words}")
         return
-    comparison = compare_all(loaded, runs, scores)
+    comparison = compare_all(recorded, scores)
     if pair:
-        _show_pair(pair_report(loaded, standing_scores(loaded, runs, scores), comparison, pair), pair, as_json)
+        _show_pair(pair_report(loaded, standing_scores(recorded, scores), comparison, pair), pair, as_json)
         return
     if as_json:
         print_json(comparison.model_dump(mode="json"))
@@ -69,7 +70,7 @@ def compare(
         say(line)
     for warning in comparison.warnings:
         note(f"warning: {warning}")
-    note(f"written to {runs / loaded.name / COMPARISON}")
+    note(f"written to {recorded.comparison_file}")
 
 
 def _show_pair(lines: Iterable[PairLine], pair: tuple[str, str], as_json: bool) -> None:

@@ -83,11 +83,11 @@ def note_remarks(name: str, remarks: Iterable[str]) -> None:
         note(f"warning: {name}: {remark}")
 
 
-def note_corrections(track: str, runs: Path, scores: Iterable[ScoreFile]) -> None:
+def note_corrections(folder: Path, scores: Iterable[ScoreFile]) -> None:
     """Say which score files held other numbers than the runs beside them, and were made again."""
     for found in scores:
         if found.corrected:
-            file = runs / track / found.system / "scores.parquet"
+            file = folder / found.system / "scores.parquet"
             note(f"warning: {file} did not hold the scores of the run beside it, and was made again: {found.corrected}")
 
 

@@ -28,6 +28,7 @@ def diff(
     """Compare two runs of one track: manifests, rankings, scores. Exits 0 when they rank alike, 1 when they do not."""
     from harness.adapters.consent import Consent
     from harness.runs.manifest import read_manifest
+    from harness.runs.run_folder import Room, RunFolder
     from harness.submissions.diff import diff_runs
     from harness.tracks import load_track_of
 
@@ -39,8 +40,8 @@ def diff(
         raise InvalidInput(
             f"{one} is a run of track {names[0]}, {two} of track {names[1]}: their scores cannot be compared"
         )
-    loaded = load_track_of(one, names[0], track, Consent(allow_code))
-    found = diff_runs(loaded, one, two)
+    loaded, room = load_track_of(one, names[0], track, Consent(allow_code)), Room()
+    found = diff_runs(*(RunFolder(loaded, folder, room) for folder in (one, two)))
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from harness.adapters.estimate import Figure
     from harness.runs.dry_run import Disk, Plan, Store
     from harness.runs.intended import Intended
-    from harness.tracks import Track
+    from harness.runs.track_runs import TrackRuns
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Run nothing: say what would be run, and the time and space it would take.")
@@ -32,12 +31,16 @@ def check_options(dry_run: bool, as_json: bool) -> None:
         raise WrongUsage("--json belongs to --dry-run")
 
 
-def show_plans(track: Track, intended: Sequence[Intended], runs: Path, context: Context, as_json: bool) -> None:
+def show_plans(runs: TrackRuns, intended: Sequence[Intended], context: Context, as_json: bool) -> None:
     """Print the plans. Raises ``InvalidInput``, after that, where a disk cannot hold them."""
     from harness.runs.dry_run import check_disks, disks, plan_of, stores, totals
+    from harness.runs.prepared import prepared
 
-    plans = [plan_of(track, one.card, runs, context, replacing=one.replacing or "nothing") for one in intended]
-    found, kept = disks(plans, context.cache, runs), stores(plans, context)
+    plans = [
+        plan_of(one.run or prepared(runs, one.card, context), context, replacing=one.replacing or "nothing")
+        for one in intended
+    ]
+    found, kept = disks(plans, context.cache, runs.root), stores(plans, context)
     if as_json:
         content = {
             "systems": [plan.as_dict() for plan in plans],

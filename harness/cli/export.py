@@ -85,11 +85,12 @@ def _check_fits(source: Path, file_format: str) -> None:
 
 
 def _export_run(source: Path, output: Path, track: str, questions: Path | None) -> None:
+    from harness.runs.run_folder import RunFolder
     from harness.runs.xor_retrieve import export_predictions, export_questions
     from harness.tracks import load_track_of
 
     loaded = load_track_of(source, source.resolve().parent.name, track)
-    note(f"{output}: {export_predictions(loaded, source, output)} questions")
+    note(f"{output}: {export_predictions(RunFolder(loaded, source), output)} questions")
     if questions is not None:
         note(f"{questions}: {export_questions(loaded, questions)} questions with answers")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from harness.leaderboard.table import Leaderboard
     from harness.runs.intended import Intended
     from harness.runs.score_file import ScoreFile
+    from harness.runs.track_runs import TrackRuns
     from harness.tracks import Track
 
 
@@ -60,14 +60,13 @@ def leaderboard(
     """Make a track's leaderboard: run what is missing, score, compare, render the pages."""
     from harness.adapters.card import load_card
     from harness.cli.board import show_board
-    from harness.leaderboard.pipeline import build_leaderboard, check_definitions, compare_all, score_all
+    from harness.leaderboard.pipeline import build_leaderboard, check_definitions, compare_all
     from harness.leaderboard.site import render
     from harness.leaderboard.snapshots import check_name
     from harness.leaderboard.twins import twins
     from harness.runs.intended import Wishes, intentions
-    from harness.runs.manifest import FILE_NAME as MANIFEST
     from harness.runs.preflight import check_inputs, check_space
-    from harness.runs.prepared import run_folder
+    from harness.runs.track_runs import TrackRuns
     from harness.tracks import load_track
     from harness.tracks.check import check_track
 
@@ -80,68 +79,77 @@ def leaderboard(
             raise WrongUsage(
                 "--check looks at what is recorded; it takes no cards, no --ablations, no --freeze and no --dry-run"
             )
-        _check(loaded, runs)
+        _check(TrackRuns(loaded, runs, keeps_lines=True))
         return
     if freeze:
         check_name(freeze)
     cards = [load_card(name) for name in (*loaded.systems, *(systems or ()))]
     # A recorded run is shown without its model, and without running its code: only what is to run is asked for here.
-    missing = [card for card in cards if not (run_folder(runs, loaded, card.card.name) / MANIFEST).exists()]
+    recorded = TrackRuns(loaded, runs, keeps_lines=True)
+    missing = [card for card in cards if not recorded.run(card.card.name).is_recorded]
     consent = operator.consent(missing)
     # Made first, since it also says where progress is shown.
     context = operator.context(consent)
-    check_inputs(loaded, missing, consent)
+    ready = check_inputs(recorded, missing, context)
     print_findings(check_track(loaded))
-    check_definitions(loaded, runs, but=frozenset(again or ()))
-    intended = intentions(loaded, cards, runs, context, Wishes(again or ()))
+    check_definitions(recorded, but=frozenset(again or ()))
+    intended = intentions(recorded, cards, context, Wishes(again or ()), ready)
+    del ready
     operator.consent([one.card for one in intended if one.replacing is not None])
     if dry_run:
-        show_plans(loaded, intended, runs, context, as_json=as_json)
+        show_plans(recorded, intended, context, as_json=as_json)
         return
-    check_space(loaded, intended, runs, context)
-    _run(loaded, intended, runs, context)
+    check_space(recorded, intended, context)
+    _run(intended, context)
     if ablations:
         from harness.runs.ablations import measure_ablations
 
-        measure_ablations(loaded, runs, context)
-    scores = score_all(loaded, runs)
-    _note_scored(loaded, runs, scores)
-    comparison = compare_all(loaded, runs, scores)
-    board = build_leaderboard(loaded, runs, scores, comparison)
-    page = render(loaded, board, scores, runs, reports)
-    note(*(f"warning: {text}" for text in (*comparison.warnings, *twins(scores, board, runs / loaded.name))))
+        measure_ablations(recorded, context)
+    scores = _scored(recorded)
+    comparison = compare_all(recorded, scores)
+    board = build_leaderboard(recorded, scores, comparison)
+    page = render(recorded, board, scores, reports)
+    note(*(f"warning: {text}" for text in (*comparison.warnings, *twins(recorded, board, scores))))
     show_board(board, {card.card.name for card in cards[len(loaded.systems) :]})
     note(_best(board, loaded))
     if freeze:
-        _freeze(freeze, runs / loaded.name, board, comparison, scores)
+        _freeze(freeze, recorded, board, comparison, scores)
     say(page)
 
 
-def _note_scored(track: Track, runs: Path, scores: Sequence[ScoreFile]) -> None:
-    note_corrections(track.name, runs, scores)
+def _scored(runs: TrackRuns) -> list[ScoreFile]:
+    from harness.leaderboard.pipeline import score_all
+
+    scores = score_all(runs)
+    note_corrections(runs.folder, scores)
     for score in scores:
         for part, reason in score.lacking.items():
             note(f"{score.system}: {part} is a dash: {reason}")
     note(f"scored {len(scores)} systems")
+    return scores
 
 
-def _freeze(name: str, folder: Path, board: Leaderboard, comparison: Comparison, scores: Sequence[ScoreFile]) -> None:
+def _freeze(
+    name: str, runs: TrackRuns, board: Leaderboard, comparison: Comparison, scores: Sequence[ScoreFile]
+) -> None:
     from harness.leaderboard.snapshots import freeze
 
     keys = {score.system: str(score.context["key"]) for score in scores}
-    is_new = freeze(folder, name, board, comparison, keys)
+    is_new = freeze(runs, name, board, comparison, keys)
     note(f"snapshot {name}: {'frozen' if is_new else 'there already, and identical'}")
 
 
-def _run(track: Track, intended: Sequence[Intended], runs: Path, context: Context) -> None:
-    from harness.runs.execute import run_system
+def _run(intended: list[Intended], context: Context) -> None:
+    from harness.runs.execute import run_prepared
 
-    for one in intended:
+    while intended:
+        # Taken out, so that what one system holds, such as its model, is free before the next one runs.
+        one = intended.pop(0)
         name = one.card.card.name
         for text in one.notes:
             note(f"{name}: {text}")
-        if not one.is_withdrawn:
-            outcome = run_system(track, one.card, runs, context, replacing=one.replacing or "nothing")
+        if one.run is not None:
+            outcome = run_prepared(one.run, context, replacing=one.replacing or "nothing")
             if not outcome.reused:
                 note(f"{name}: {outcome.queries} queries run")
                 note_remarks(name, outcome.notes)
@@ -163,11 +171,11 @@ def _best(board: Leaderboard, track: Track) -> str:
     )
 
 
-def _check(track: Track, runs: Path) -> None:
+def _check(runs: TrackRuns) -> None:
     from harness.leaderboard.freshness import stale_files
 
-    findings = stale_files(track, runs)
+    findings = stale_files(runs)
     print_findings(findings)
     if findings:
         raise typer.Exit(1)
-    note(f"{runs / track.name}: scores, tables and snapshots are fresh")
+    note(f"{runs.folder}: scores, tables and snapshots are fresh")

@@ -13,7 +13,7 @@ from harness.errors import WrongUsage
 from harness.runs.commands import DEFAULT_RUNS
 
 if TYPE_CHECKING:
-    from harness.tracks import Track
+    from harness.runs.track_runs import TrackRuns
 
 
 def report(
@@ -30,22 +30,20 @@ def report(
     """Show one run: scores by language and measure, warnings, and what made it. Of a track, the table of its recorded runs."""
     from harness.adapters.consent import Consent
     from harness.numbers import percent
-    from harness.runs.manifest import read_manifest
+    from harness.runs.run_folder import recorded_run
     from harness.runs.score import score_system
-    from harness.runs.withdrawal import read_withdrawal
+    from harness.runs.track_runs import TrackRuns
     from harness.tracks import load_track_of
 
     if (folder := _folder_of_track(run, runs)) is not None:
-        _report_track(
-            load_track_of(folder, folder.resolve().name, track_name, Consent(allow_code)), folder.parent, as_json
-        )
+        track = load_track_of(folder, folder.resolve().name, track_name, Consent(allow_code))
+        _report_track(TrackRuns(track, folder.parent), as_json)
         return
     if not run.is_dir():
         raise WrongUsage(f"{run} is neither a folder nor a track's name; give a run's folder, runs/TRACK/SYSTEM")
-    manifest = read_manifest(run)
-    track = load_track_of(run, manifest.track.name, track_name, Consent(allow_code))
-    scores = score_system(track, run)
-    note_corrections(run.parent.name, run.parent.parent, [scores])
+    row = recorded_run(run, track_name, Consent(allow_code))
+    track, manifest, scores = row.track, row.manifest, score_system(row)
+    note_corrections(run.parent, [scores])
     means = {part: {measure: scores.mean(part, measure) for measure in track.measures} for part in scores.parts}
     macro = {measure: scores.macro(track.macro_parts, measure) for measure in track.measures}
     if as_json:
@@ -61,7 +59,7 @@ def report(
     for part, shares in scores.judged.items():
         if shares:
             say(f"{part}: " + ", ".join(f"{name} {percent(share)}" for name, share in shares.items()))
-    if withdrawn := read_withdrawal(run):
+    if withdrawn := row.withdrawal:
         say(f"withdrawn on {withdrawn.date}: {withdrawn.reason}")
     for text in manifest.notes:
         say(f"warning: {text}")
@@ -83,16 +81,16 @@ def _folder_of_track(path: Path, runs: Path) -> Path | None:
     return folder if any(folder.glob(f"*/{FILE_NAME}")) else None
 
 
-def _report_track(track: Track, runs: Path, as_json: bool) -> None:
+def _report_track(runs: TrackRuns, as_json: bool) -> None:
     """The table of the recorded runs. Nothing is run, and no table is written."""
     from harness.cli.board import show_board
     from harness.leaderboard.pipeline import comparison_of, leaderboard_of, score_all
 
-    scores = score_all(track, runs)
-    note_corrections(track.name, runs, scores)
-    board = leaderboard_of(track, runs, scores, comparison_of(track, runs, scores))
+    scores = score_all(runs)
+    note_corrections(runs.folder, scores)
+    board = leaderboard_of(runs, scores, comparison_of(runs, scores))
     if as_json:
         print_json(board.model_dump(mode="json"))
         return
-    say(track.title)
+    say(runs.track.title)
     show_board(board)

@@ -36,10 +36,9 @@ def reproduce(
     The verdict is identical, same scores, equivalent or differs; exits 1 when any run differs or cannot be made.
     """
     from harness.adapters.requirements import pip_line
-    from harness.runs.manifest import read_manifest
+    from harness.runs.run_folder import recorded_run
     from harness.submissions.reproduce import reproduce as reproduce_run
     from harness.submissions.reproductions import write_reproduction
-    from harness.tracks import load_track_of
 
     consent = operator.consent()
     if all_runs and card is not None:
@@ -51,12 +50,10 @@ def reproduce(
             if not folder.is_dir():
                 raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
             try:
-                manifest = read_manifest(folder)
-                if requirements := manifest.card.requires:
+                row = recorded_run(folder, track, consent)
+                if requirements := row.manifest.card.requires:
                     note(f"{folder.name} requires: {pip_line(requirements)}")
-                loaded = load_track_of(folder, manifest.track.name, track, consent)
-                context = operator.context(consent)
-                record = reproduce_run(loaded, folder, context, card=card)
+                record = reproduce_run(row, operator.context(consent), card=card)
             except XdrError as error:
                 if not all_runs:
                     raise
@@ -64,10 +61,10 @@ def reproduce(
                 print_error(error)
                 continue
             found[folder] = record
-            note(f"written to {write_reproduction(folder, record)}")
+            note(f"written to {write_reproduction(row.reproductions, record)}")
             if not as_json and not all_runs:
-                counts = {name: part.query_count for name, part in read_manifest(folder).data.items()}
-                _print_one(record, loaded.primary, counts)
+                counts = {name: part.query_count for name, part in row.manifest.data.items()}
+                _print_one(record, row.track.primary, counts)
     if as_json:
         shown = {
             folder.name: {"error": str(r)} if isinstance(r, XdrError) else r.model_dump(mode="json")

@@ -30,9 +30,11 @@ def run(
     """Run systems on a track. What a killed run had finished is not done again; a recorded run is kept."""
     from harness.adapters.card import load_card
     from harness.leaderboard.pipeline import check_definitions
-    from harness.runs.execute import run_system
+    from harness.runs.execute import run_prepared
     from harness.runs.intended import Wishes, intentions
     from harness.runs.preflight import check_space
+    from harness.runs.prepared import prepared
+    from harness.runs.track_runs import TrackRuns
     from harness.tracks import load_track
     from harness.tracks.check import check_track
 
@@ -43,19 +45,22 @@ def run(
     served = [part for part in loaded_track.parts if any(card.card.serves(part.lang) for card in cards)]
     print_findings(check_track(loaded_track, served))
     wishes = Wishes([card.card.name for card in cards] if again else (), strict)
-    check_definitions(loaded_track, runs, but=frozenset(wishes.again))
-    intended = intentions(loaded_track, cards, runs, operator.context(consent), wishes)
+    recorded, context = TrackRuns(loaded_track, runs), operator.context(consent)
+    check_definitions(recorded, but=frozenset(wishes.again))
+    intended = intentions(recorded, cards, context, wishes)
     if dry_run:
-        show_plans(loaded_track, intended, runs, operator.context(consent), as_json=as_json)
+        show_plans(recorded, intended, context, as_json=as_json)
         return
-    check_space(loaded_track, intended, runs, operator.context(consent))
-    for one in intended:
+    check_space(recorded, intended, context)
+    while intended:
+        # Taken out, so that what one system holds, such as its model, is free before the next one runs.
+        one = intended.pop(0)
         name = one.card.card.name
         for text in one.notes:
             note(f"{name}: {text}")
-        outcome = run_system(
-            loaded_track, one.card, runs, operator.context(consent), replacing=one.replacing or "nothing"
-        )
+        run = one.run or prepared(recorded, one.card, context)
+        outcome = run_prepared(run, context, replacing=one.replacing or "nothing")
+        del one, run
         if outcome.reused:
             note(f"{name}: {outcome.folder} is this very run already")
         else:

@@ -20,13 +20,15 @@ def score(
     """Score the runs of a track and write their score files (runs/TRACK/SYSTEM/scores.parquet)."""
     from harness.adapters.consent import Consent
     from harness.leaderboard.pipeline import score_all
+    from harness.runs.track_runs import TrackRuns
     from harness.tracks import load_track
     from harness.tracks.check import check_track
 
     loaded = load_track(track, Consent(allow_code))
     print_findings(check_track(loaded))
-    scores = score_all(loaded, runs, systems or None)
-    note_corrections(loaded.name, runs, scores)
+    recorded = TrackRuns(loaded, runs)
+    scores = score_all(recorded, systems or None)
+    note_corrections(recorded.folder, scores)
     means = {
         found.system: {m: {p.name: found.mean(p.name, m) for p in loaded.parts} for m in loaded.measures}
         for found in scores
@@ -35,4 +37,4 @@ def score(
         print_json(means)
         return
     for name in means:
-        note(f"{name}: {runs / loaded.name / name / 'scores.parquet'}")
+        note(f"{name}: {recorded.run(name).scores_file}")

@@ -12,7 +12,7 @@ from harness.cli.console import Runs, note, print_findings, say
 from harness.cli.operator_options import Operator, with_operator_options
 from harness.errors import WrongUsage
 from harness.numbers import percent
-from harness.runs.commands import DEFAULT_RUNS, Commands
+from harness.runs.commands import DEFAULT_RUNS
 
 
 @with_operator_options
@@ -40,12 +40,12 @@ def submit(
 ) -> None:
     """Validate, score and record a system's runs in runs/TRACK/SYSTEM, whole or not at all; says what to commit."""
     from harness.adapters.card import load_card
-    from harness.runs.manifest import read_manifest
+    from harness.runs.track_runs import TrackRuns
     from harness.submissions.submit import Target, submit_files, submit_system
     from harness.tracks import load_track
     from harness.tracks.check import check_track
 
-    target = Target(load_track(track, operator.consent()), runs, replace)
+    target = Target(TrackRuns(load_track(track, operator.consent()), runs), replace)
     print_findings(check_track(target.track))
     if files:
         done = submit_files(target, Path(card), files, query_map)
@@ -66,11 +66,11 @@ def submit(
     if done.edited:
         note(f"{done.folder}: the recorded card was brought up to date ({', '.join(done.edited)}); nothing was run")
         return
-    commands = Commands(target.track, runs)
+    commands = target.runs.commands
     if files:
         again = "nothing: run files alone cannot be made again"
     else:
-        manifest = read_manifest(done.folder)
+        manifest = target.runs.run(done.folder.name).manifest
         again = f"`{commands.reproduce(manifest.tag, manifest.card, manifest.execution)}`"
     note("", f"recorded in {done.folder}")
     note(f"look at it:  {commands.leaderboard()}")

@@ -93,9 +93,10 @@ def _held(run: Run) -> str:
 
 def _is_valid(track: Track, row: Path) -> bool:
     """Whether a recorded row is in order; what is not, and what is worth knowing, is printed."""
+    from harness.runs.run_folder import Room, RunFolder
     from harness.submissions.row_check import row_findings
 
-    findings = row_findings(track, row)
+    findings = row_findings(RunFolder(track, row, Room()))
     print_findings(findings, f"{row.name}: ")
     errors = len(errors_of(findings))
     note(f"{row}: {'valid' if not errors else f'{errors} errors'}, {len(findings) - errors} warnings")

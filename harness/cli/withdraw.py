@@ -22,13 +22,12 @@ def withdraw(
     from harness.errors import InvalidInput, WrongUsage
     from harness.files.toml_records import checked
     from harness.runs.commands import Commands
-    from harness.runs.manifest import read_manifest
+    from harness.runs.run_folder import recorded_run
     from harness.runs.withdrawal import Withdrawal
     from harness.runs.withdrawal import withdraw as write
-    from harness.tracks import load_track_of
 
-    manifest = read_manifest(run)
-    loaded = load_track_of(run, manifest.track.name, track)
+    folder = recorded_run(run, track)
+    loaded, manifest = folder.track, folder.manifest
     try:
         day = datetime.date.fromisoformat(date) if date else datetime.datetime.now(datetime.UTC).date()
     except ValueError:

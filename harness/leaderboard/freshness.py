@@ -15,60 +15,56 @@ from harness.files.reading import parse_json, read_bytes
 from harness.files.yaml_records import digest_of
 from harness.leaderboard.exports import FORMATS, WRITTEN
 from harness.leaderboard.exports.json import FILE_NAME as LEADERBOARD
-from harness.leaderboard.pipeline import COMPARISON, comparison_of, leaderboard_of, recorded_systems
+from harness.leaderboard.pipeline import comparison_of, leaderboard_of, recorded_systems
 from harness.leaderboard.snapshots import damage_of, snapshots_in
 from harness.leaderboard.table import Leaderboard, read_leaderboard
-from harness.runs.ablations import FILE_NAME as ABLATIONS
 from harness.runs.ablations import contradictions, read_ablations
 from harness.runs.commands import Commands
-from harness.runs.manifest import read_manifest
 from harness.runs.own_scores import TOLERANCE
 from harness.runs.score import scores_of_run
-from harness.runs.score_file import FILE_NAME as SCORES
 from harness.runs.score_file import ScoreFile, read_scores
-from harness.tracks import Track
+from harness.runs.track_runs import COMPARISON, TrackRuns
 
 
-def stale_files(track: Track, runs: Path) -> list[Finding]:
+def stale_files(runs: TrackRuns) -> list[Finding]:
     """One finding for every file that is missing, or is not what the recorded runs give today.
 
     Looks at scores.parquet of every run, at comparison.json and leaderboard.json, .csv and .md, at ablations.json as far as
     it is held by itself and by the runs of record, and at the checksums of all snapshots. Runs are not made again: that is
     `xdr run`'s.
     """
-    commands = Commands(track, runs)
-    folder = runs / track.name
-    systems = recorded_systems(runs, track)
+    commands, folder = runs.commands, runs.folder
+    systems = recorded_systems(runs)
     if not systems:
-        raise InvalidInput(f"no runs of track {track.name} in {folder}; `{commands.leaderboard()}` makes them")
+        raise InvalidInput(f"no runs of track {runs.track.name} in {folder}; `{commands.leaderboard()}` makes them")
     findings: list[Finding] = []
     scores: list[ScoreFile] = []
     for name in systems:
         try:
-            scores.append(scores_of_run(track, folder / name))
+            scores.append(scores_of_run(runs.run(name)))
         except (InvalidInput, WrongUsage) as error:
             findings.append(_finding(folder / name, error.message, _mend_run(commands, name)))
             findings += getattr(error, "findings", ())
             continue
-        findings += _stale_scores(commands, folder / name / SCORES, scores[-1])
+        findings += _stale_scores(commands, runs.run(name).scores_file, scores[-1])
     if len(scores) == len(systems):
-        comparison = comparison_of(track, runs, scores)
-        findings += stale_tables(track, folder, comparison, leaderboard_of(track, runs, scores, comparison))
-    findings += _stale_ablations(commands, folder, scores)
+        comparison = comparison_of(runs, scores)
+        findings += stale_tables(runs, comparison, leaderboard_of(runs, scores, comparison))
+    findings += _stale_ablations(runs, scores)
     return findings + [fault for snapshot in snapshots_in(folder) for fault in damage_of(snapshot)]
 
 
-def _stale_ablations(commands: Commands, folder: Path, scores: list[ScoreFile]) -> Iterator[Finding]:
-    path, mend = folder / ABLATIONS, f"make them again: `{commands.leaderboard('--ablations')}`"
+def _stale_ablations(runs: TrackRuns, scores: list[ScoreFile]) -> Iterator[Finding]:
+    path, mend = runs.ablations_file, f"make them again: `{runs.commands.leaderboard('--ablations')}`"
     try:
-        ablations = read_ablations(folder)
+        ablations = read_ablations(path)
     except InvalidInput as error:
         yield _finding(path, error.message, mend)
         return
     own = [found for found in scores if ablations is not None and found.system == ablations.card]
     if ablations is not None and own:
-        recorded = read_manifest(folder / ablations.card).card.parameters
-        for fault in contradictions(commands.track, ablations, recorded, own[0]):
+        recorded = runs.run(ablations.card).manifest.card.parameters
+        for fault in contradictions(runs.track, ablations, recorded, own[0]):
             yield _finding(path, fault, mend)
 
 
@@ -95,9 +91,14 @@ def _stale_scores(commands: Commands, path: Path, today: ScoreFile) -> Iterator[
         yield _finding(path, "not the scores of the run beside it", mend)
 
 
-def stale_tables(track: Track, folder: Path, comparison: Comparison, board: Leaderboard) -> Iterator[Finding]:
-    """One finding for every table in ``folder`` that is missing, or is not that of this comparison and leaderboard."""
-    mend = f"make it again: `{Commands(track, folder.parent).leaderboard()}`"
+def stale_tables(
+    runs: TrackRuns, comparison: Comparison, board: Leaderboard, folder: Path | None = None
+) -> Iterator[Finding]:
+    """One finding for every table that is missing, or is not that of this comparison and leaderboard.
+
+    ``folder``: where the tables lie, if it is not among the runs.
+    """
+    folder, mend = folder or runs.folder, f"make it again: `{runs.commands.leaderboard()}`"
     for name, today in ((COMPARISON, comparison_text(comparison)), (LEADERBOARD, FORMATS["json"].text_of(board))):
         if fault := _json_fault(folder / name, today):
             yield _finding(folder / name, fault, mend)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from harness import progress
 from harness.compare import Comparison, compare_systems, write_comparison
@@ -11,57 +10,52 @@ from harness.compare.compare import check_comparable
 from harness.errors import InvalidInput
 from harness.leaderboard.exports import write_leaderboard
 from harness.leaderboard.table import Leaderboard, build, read_leaderboard
-from harness.runs.commands import Commands
-from harness.runs.definition import check_recorded_definitions
-from harness.runs.manifest import FILE_NAME as MANIFEST
-from harness.runs.manifest import read_manifest
 from harness.runs.score import score_system
 from harness.runs.score_file import ScoreFile
-from harness.runs.withdrawal import Withdrawal, read_withdrawal
+from harness.runs.track_runs import TrackRuns
+from harness.runs.withdrawal import Withdrawal
 from harness.submissions.reproductions import read_reproductions
 from harness.submissions.staging import check_whole
 from harness.tracks import Track, check_same_definition
 from harness.tracks.check import check_track
 from harness.tracks.units import unit_warnings
 
-COMPARISON = "comparison.json"
 
-
-def recorded_systems(runs: Path, track: Track) -> list[str]:
+def recorded_systems(runs: TrackRuns) -> list[str]:
     """Names of the systems that have a run of the track on disk. Raises ``InvalidInput`` as ``check_whole`` does."""
-    check_whole(runs)
-    folder = runs / track.name
-    return sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}")) if folder.is_dir() else []
+    check_whole(runs.root)
+    return [run.name for run in runs.recorded()]
 
 
-def check_definitions(track: Track, runs: Path, but: frozenset[str] = frozenset()) -> None:
+def check_definitions(runs: TrackRuns, but: frozenset[str] = frozenset()) -> None:
     """Raise ``InvalidInput`` where runs or a table are recorded for another definition under the track's name and version.
 
     ``but``: systems whose runs are about to be replaced.
     """
-    check_recorded_definitions(track, runs, but)
+    runs.check_definitions(but)
     if but:
         return
+    track = runs.track
     try:
-        recorded = Track.recorded(read_leaderboard(runs / track.name).track)
+        recorded = Track.recorded(read_leaderboard(runs.folder).track)
     except (InvalidInput, ValueError):
         return  # none, or one that is damaged: it is made anew
-    where = f"{runs / track.name} holds the table of another definition of track {track.name}, version {track.version}"
+    where = f"{runs.folder} holds the table of another definition of track {track.name}, version {track.version}"
     check_same_definition(recorded, track, where)
 
 
-def score_all(track: Track, runs: Path, systems: Iterable[str] | None = None) -> list[ScoreFile]:
+def score_all(runs: TrackRuns, systems: Iterable[str] | None = None) -> list[ScoreFile]:
     """Scores of all recorded systems. Raises ``InvalidInput`` with the troubles of all runs that cannot be scored."""
-    names = list(systems) if systems is not None else recorded_systems(runs, track)
+    names = list(systems) if systems is not None else recorded_systems(runs)
     if not names:
-        command = Commands(track, runs).run("SYSTEM")
-        raise InvalidInput(f"no runs of track {track.name} in {runs / track.name}; `{command}` makes one")
-    check_track(track)
+        command = runs.commands.run("SYSTEM")
+        raise InvalidInput(f"no runs of track {runs.track.name} in {runs.folder}; `{command}` makes one")
+    check_track(runs.track)
     scores, troubles = [], []
     with progress.task("score", len(names), "systems") as advance:
         for name in names:
             try:
-                scores.append(score_system(track, runs / track.name / name))
+                scores.append(score_system(runs.run(name)))
             except InvalidInput as error:
                 troubles.append(f"{name}: {error}")
             advance(1)
@@ -70,9 +64,9 @@ def score_all(track: Track, runs: Path, systems: Iterable[str] | None = None) ->
     return scores
 
 
-def withdrawals_of(track: Track, runs: Path, systems: Iterable[str]) -> dict[str, Withdrawal]:
+def withdrawals_of(runs: TrackRuns, systems: Iterable[str]) -> dict[str, Withdrawal]:
     """Which of the systems are withdrawn. Raises ``InvalidInput`` when the baseline is one of them."""
-    found = {name: read_withdrawal(runs / track.name / name) for name in systems}
+    track, found = runs.track, {name: runs.run(name).withdrawal for name in systems}
     withdrawn = {name: withdrawal for name, withdrawal in found.items() if withdrawal is not None}
     if baseline := withdrawn.get(track.baseline):
         raise InvalidInput(
@@ -82,33 +76,34 @@ def withdrawals_of(track: Track, runs: Path, systems: Iterable[str]) -> dict[str
     return withdrawn
 
 
-def standing_scores(track: Track, runs: Path, scores: Iterable[ScoreFile]) -> list[ScoreFile]:
+def standing_scores(runs: TrackRuns, scores: Iterable[ScoreFile]) -> list[ScoreFile]:
     """The scores without those of withdrawn systems: these alone are tested. Raises ``InvalidInput``."""
     scores = list(scores)
-    withdrawn = withdrawals_of(track, runs, (score.system for score in scores))
+    withdrawn = withdrawals_of(runs, (score.system for score in scores))
     return [score for score in scores if score.system not in withdrawn]
 
 
-def comparison_of(track: Track, runs: Path, scores: list[ScoreFile]) -> Comparison:
+def comparison_of(runs: TrackRuns, scores: list[ScoreFile]) -> Comparison:
     """All tests of the track. Withdrawn systems stand in the same table, so they must be comparable; none is tested."""
+    track = runs.track
     check_comparable(track, scores)
-    comparison = compare_systems(track, standing_scores(track, runs, scores))
+    comparison = compare_systems(track, standing_scores(runs, scores))
     return comparison.model_copy(update={"warnings": unit_warnings(track)})
 
 
-def compare_all(track: Track, runs: Path, scores: list[ScoreFile]) -> Comparison:
-    comparison = comparison_of(track, runs, scores)
-    write_comparison(runs / track.name / COMPARISON, comparison)
+def compare_all(runs: TrackRuns, scores: list[ScoreFile]) -> Comparison:
+    comparison = comparison_of(runs, scores)
+    write_comparison(runs.comparison_file, comparison)
     return comparison
 
 
-def leaderboard_of(track: Track, runs: Path, scores: list[ScoreFile], comparison: Comparison) -> Leaderboard:
-    manifests = {score.system: read_manifest(runs / track.name / score.system) for score in scores}
-    reproductions = {name: read_reproductions(runs / track.name / name) for name in manifests}
-    return build(track, scores, comparison, manifests, withdrawals_of(track, runs, manifests), reproductions)
+def leaderboard_of(runs: TrackRuns, scores: list[ScoreFile], comparison: Comparison) -> Leaderboard:
+    manifests = {score.system: runs.run(score.system).manifest for score in scores}
+    reproductions = {name: read_reproductions(runs.run(name).reproductions) for name in manifests}
+    return build(runs.track, scores, comparison, manifests, withdrawals_of(runs, manifests), reproductions)
 
 
-def build_leaderboard(track: Track, runs: Path, scores: list[ScoreFile], comparison: Comparison) -> Leaderboard:
-    board = leaderboard_of(track, runs, scores, comparison)
-    write_leaderboard(runs / track.name, board)
+def build_leaderboard(runs: TrackRuns, scores: list[ScoreFile], comparison: Comparison) -> Leaderboard:
+    board = leaderboard_of(runs, scores, comparison)
+    write_leaderboard(runs.folder, board)
     return board

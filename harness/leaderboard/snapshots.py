@@ -28,8 +28,8 @@ from harness.leaderboard.exports import FORMATS
 from harness.leaderboard.exports.json import SCHEMA_FILE_NAME, schema
 from harness.leaderboard.table import Leaderboard
 from harness.runs.identity import identity_of
-from harness.runs.manifest import FILE_NAME as MANIFEST
-from harness.runs.manifest import read_manifest
+from harness.runs.run_folder import RunFolder
+from harness.runs.track_runs import TrackRuns
 
 SCHEMA_VERSION = 1
 FOLDER, FILE_NAME, SUMS, CITATION = "snapshots", "snapshot.json", "SHA256SUMS", "CITATION.cff"
@@ -58,23 +58,23 @@ class Snapshot(Record):
     software: dict[str, Any]
 
 
-def freeze(folder: Path, name: str, board: Leaderboard, comparison: Comparison, scores: dict[str, str]) -> bool:
-    """Write the snapshot ``name`` of the leaderboard in ``folder`` (runs/TRACK); ``scores`` are score keys by system.
+def freeze(runs: TrackRuns, name: str, board: Leaderboard, comparison: Comparison, scores: dict[str, str]) -> bool:
+    """Write the snapshot ``name`` of the leaderboard of these runs; ``scores`` are score keys by system.
 
     Returns whether it is new; False where that very snapshot is there already. Raises ``WrongUsage`` where another one
     has the name, for a snapshot never changes.
     """
     check_name(name)
-    target = folder / FOLDER / name
+    target = runs.folder / FOLDER / name
     date = _date_of(target) or datetime.datetime.now(datetime.UTC).date()
-    runs = {row.system: _frozen_run(folder / row.system, scores[row.system]) for row in board.rows}
+    frozen = {row.system: _frozen_run(runs.run(row.system), scores[row.system]) for row in board.rows}
     snapshot = Snapshot(
         schema_version=SCHEMA_VERSION,
         name=name,
         date=date,
         track={"name": board.track["name"], "version": board.track["version"], "digest": digest_of(board.track)},
         families=comparison.families,
-        runs={system: runs[system] for system in sorted(runs)},
+        runs={system: frozen[system] for system in sorted(frozen)},
         software=describe()["software"],
     )
     files = _files(snapshot, board, comparison)
@@ -126,10 +126,10 @@ def damage_of(snapshot: Path) -> list[Finding]:
     return findings + [fault(path, "no part of the snapshot") for path in strangers]
 
 
-def _frozen_run(folder: Path, scores: str) -> FrozenRun:
-    manifest = read_manifest(folder)
+def _frozen_run(run: RunFolder, scores: str) -> FrozenRun:
+    manifest = run.manifest
     return FrozenRun(
-        manifest=sha256_of_file(folder / MANIFEST),
+        manifest=sha256_of_file(run.manifest_file),
         rankings={name: record.ranking for name, record in manifest.data.items()},
         reuse={"identity": digest_of(identity_of(manifest).model_dump(mode="json"))},
         scores=scores,

@@ -26,11 +26,11 @@ from harness.files.toml_records import Record, checked, read_toml
 from harness.files.writing import write_text
 from harness.runs.own_scores import TOLERANCE
 from harness.runs.score_file import ScoreFile
+from harness.runs.track_runs import TrackRuns
 from harness.runs.variations import merged, scores_of, varied
 from harness.tracks import Track
 
 SCHEMA_VERSION = 1
-FILE_NAME = "ablations.json"
 
 
 class Point(Record):
@@ -104,8 +104,9 @@ def load_plan(track: Track) -> Plan:
     return checked(Plan, read_toml(path), f"ablations of {track.name}")
 
 
-def measure_ablations(track: Track, runs: Path, context: Context) -> Ablations:
+def measure_ablations(runs: TrackRuns, context: Context) -> Ablations:
     """Run and score all points that are not in the cache yet, and write ``runs/TRACK/ablations.json``."""
+    track = runs.track
     plan = load_plan(track)
     base = load_card(plan.card)
     total = sum(len(series.points) for figure in plan.figures for series in figure.series)
@@ -128,13 +129,12 @@ def measure_ablations(track: Track, runs: Path, context: Context) -> Ablations:
         card=plan.card,
         figures=tuple(figures),
     )
-    write_text(runs / track.name / FILE_NAME, json.dumps(ablations.model_dump(mode="json"), indent=1) + "\n")
+    write_text(runs.ablations_file, json.dumps(ablations.model_dump(mode="json"), indent=1) + "\n")
     return ablations
 
 
-def read_ablations(folder: Path) -> Ablations | None:
-    """The ablations of a track's folder of runs, or None when none were made."""
-    path = folder / FILE_NAME
+def read_ablations(path: Path) -> Ablations | None:
+    """The ablations in a file, or None when none were made."""
     if not path.is_file():
         return None
     try:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from harness.tracks import Part, Track
 
 DEFAULT_RUNS = Path("runs")
+OWN_FILES = "system"
+"""The folder of a run that holds the card and the files beside it, where the run was submitted with them."""
 
 
 def _consent(brings_code: bool) -> list[str]:
@@ -39,7 +41,7 @@ class Commands:
         from harness.adapters.card import CARD_FILE, card_names, load_card
         from harness.adapters.loading import brings_code
 
-        own = self.runs / self.track.name / system / "system"
+        own = self.runs / self.track.name / system / OWN_FILES
         if (own / CARD_FILE).is_file():
             consent = _consent(brings_code(load_card(str(own)).card.adapter) and not self.track.brings_code)
             return self._of_track("run", self._shown(own), "--again", *consent)

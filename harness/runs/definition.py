@@ -7,13 +7,11 @@ add, change and drop parts: what an older run was not asked is a dash for it, ne
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.errors import Finding, InvalidInput, WrongUsage
+from harness.errors import Finding, InvalidInput
 from harness.files.two_values import in_words
-from harness.runs.manifest import FILE_NAME as MANIFEST
-from harness.runs.manifest import Manifest, PartRecord, read_manifest
+from harness.runs.manifest import Manifest, PartRecord
 from harness.tracks import NEW_VERSION, Part, Track
 
 
@@ -106,28 +104,3 @@ def lacking_parts(track: Track, manifest: Manifest) -> dict[str, str]:
         elif made.exclude_own_document != track.exclude_own_document:
             found[part.name] = f"{before}, which treated a query's own document in another way"
     return found
-
-
-def check_recorded_definitions(track: Track, runs: Path, but: frozenset[str] = frozenset()) -> None:
-    """Raise ``InvalidInput`` where runs are recorded for another definition under the track's name and version.
-
-    ``but``: systems whose runs are about to be replaced. Manifests that are not in order are left to whoever reads them.
-    """
-    findings: list[Finding] = []
-    for path in sorted((runs / track.name).glob(f"*/{MANIFEST}")):
-        if path.parent.name in but:
-            continue
-        try:
-            manifest = read_manifest(path.parent)
-        except (InvalidInput, WrongUsage):
-            continue
-        findings += [
-            Finding("error", f"{path.parent.name}: {found.where}", found.what, found.expected)
-            for found in contradictions(track, manifest)
-        ]
-    if findings:
-        raise InvalidInput(
-            f"{runs / track.name} holds runs of another definition of track {track.name}, version {track.version}; "
-            f"nothing was changed there: {NEW_VERSION}",
-            findings,
-        )

@@ -9,16 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.adapters.card import LoadedCard
 from harness.adapters.contract import Context, Request, estimate_of
 from harness.adapters.estimate import FIRST_SAMPLE, Estimate, Figure, Kind, spread
 from harness.errors import Finding, InvalidInput
 from harness.numbers import size
 from harness.runs.execute import Replacing, another_run
 from harness.runs.journal import Journal
-from harness.runs.manifest import run_file
-from harness.runs.prepared import Group, Prepared, prepared, request_depth
-from harness.tracks import Track
+from harness.runs.prepared import Group, Prepared, request_depth
 
 _SCORE_BYTES = 24
 """At most, of a score as text: sign, 17 digits, point, exponent, and what separates it from the next value."""
@@ -65,17 +62,8 @@ class Disk(NamedTuple):
     free: int
 
 
-def plan_of(
-    track: Track,
-    card: LoadedCard,
-    runs: Path,
-    context: Context,
-    *,
-    replacing: Replacing = "nothing",
-    timed: bool = True,
-) -> Plan:
-    """Raises as ``run_system`` does before it begins. Without ``timed`` nothing but sizes, which is quick."""
-    run = prepared(track, card, runs, context)
+def plan_of(run: Prepared, context: Context, *, replacing: Replacing = "nothing", timed: bool = True) -> Plan:
+    """Raises as ``run_prepared`` does before it begins. Without ``timed`` nothing but sizes, which is quick."""
     queries = run.queries
     recorded = run.recorded()
     another = recorded.why_another(strict=False)
@@ -94,7 +82,7 @@ def plan_of(
         journal = run.journal(group)
         finished = frozenset(r.query_id for r in Journal(journal).read()) if journal.is_file() else frozenset()
         finished_queries += len(finished)
-        request = group.request(request_depth(track))
+        request = group.request(request_depth(run.track))
         own = replace(context, work=run.work, finished=finished)
         estimate = estimate_of(system, request, own, timed=timed)
         estimate = estimate or Estimate((), ("what the search takes: its adapter has no `estimate`",))
@@ -173,7 +161,7 @@ def _recorded(run: Prepared, group: Group, request: Request, finished: frozenset
         row = id_bytes + _SCORE_BYTES + len(f" Q0  {depth}  {run.name}\n".encode())
         amount = depth * (names + row * len(collection.queries))
         basis = f"at most {depth} passages for each question, before compression"
-        found.append(Figure("disk", "run files", amount, "bytes", basis, run_file(run.folder, part.name)))
+        found.append(Figure("disk", "run files", amount, "bytes", basis, run.at.run_file(part.name)))
     return found
 
 

@@ -20,13 +20,12 @@ from harness.collections.view import Collection
 from harness.compute.platform import PeakMemory, describe, git_state
 from harness.errors import Finding, InvalidInput
 from harness.files.package import package_root
-from harness.files.writing import exclusive, explained_write_errors, folder_lock, gzip_bytes, write_together
+from harness.files.writing import exclusive, gzip_bytes, write_together
 from harness.files.yaml_records import without_absolute_paths
 from harness.records import Ranking
 from harness.runs.identity import input_digests
 from harness.runs.journal import Journal
 from harness.runs.manifest import (
-    FILE_NAME,
     SCHEMA_VERSION,
     Implementation,
     Manifest,
@@ -34,12 +33,12 @@ from harness.runs.manifest import (
     PartRecord,
     TrackRecord,
     manifest_bytes,
-    run_file,
     write_manifest,
 )
 from harness.runs.prepared import Group, Made, Prepared, prepared, request_depth
 from harness.runs.provenance import Execution, Git, Platform, execution_of
 from harness.runs.recorded import Recorded
+from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import format_run, without_own_document
 from harness.tracks import Part, Track
 
@@ -65,14 +64,13 @@ Replacing = Literal["nothing", "another", "anything"]
 
 
 def run_system(
-    track: Track,
-    loaded: LoadedCard,
-    runs: Path,
-    context: Context,
-    *,
-    strict: bool = False,
-    replacing: Replacing = "nothing",
+    runs: TrackRuns, loaded: LoadedCard, context: Context, *, strict: bool = False, replacing: Replacing = "nothing"
 ) -> Outcome:
+    """Make a card's system and run it on a track; see ``run_prepared``."""
+    return run_prepared(prepared(runs, loaded, context), context, strict=strict, replacing=replacing)
+
+
+def run_prepared(run: Prepared, context: Context, *, strict: bool = False, replacing: Replacing = "nothing") -> Outcome:
     """Run a system on a track, unless the recorded run is that run already.
 
     Where only the card's prose has changed since, the recorded card is brought up to date and nothing is run. With ``strict``
@@ -80,7 +78,6 @@ def run_system(
 
     Raises ``InvalidInput`` that names what differs when another run is recorded that may not be replaced.
     """
-    run = prepared(track, loaded, runs, context)
     recorded = run.recorded()
     another = recorded.why_another(strict)
     if recorded.is_anything and replacing != "anything":
@@ -97,8 +94,8 @@ def run_system(
     with exclusive(run.work / "lock"):
         # What one system noted must not stand in the manifest of the next one.
         own = replace(context, work=run.work, record=Record())
-        if loaded.card.requires:
-            own.record.facts["requires"] = installed_versions(loaded.card.requires)
+        if requires := run.loaded.card.requires:
+            own.record.facts["requires"] = installed_versions(requires)
         memory = PeakMemory()
         groups = run.groups()
         journals = [run.journal(group) for group in groups]
@@ -106,7 +103,7 @@ def run_system(
         seed_everything(context.seed)
         with put_back() if made.adapter.modules is not None else contextlib.nullcontext():
             for group, path in zip(groups, journals, strict=True):
-                resumed += _search(run.name, made, group.request(request_depth(track)), own, path)
+                resumed += _search(run.name, made, group.request(request_depth(run.track)), own, path)
         texts: dict[str, bytes] = {}
         unanswered: list[str] = []
         for group, path in zip(groups, journals, strict=True):
@@ -114,7 +111,7 @@ def run_system(
             texts |= made_of_group
             unanswered += without
         manifest = _manifest(run, made, _execution(own, memory), texts)
-        _record_run(run.folder, texts, manifest)
+        _record_run(run, texts, manifest)
         for path in journals:
             path.unlink()
     notes = (*manifest.notes, *_of_unanswered(unanswered, run.queries))
@@ -133,8 +130,8 @@ def rewrite_card(run: Prepared, recorded: Recorded) -> None:
     """Bring the recorded card up to date where its prose has changed; the run, which does not depend on it, stays."""
     if recorded.manifest is None or not recorded.edited:
         return
-    with folder_lock(run.folder):
-        write_manifest(run.folder, recorded.manifest.model_copy(update={"method": Method(card=run.today.card)}))
+    with run.at.writing() as folder:
+        write_manifest(folder, recorded.manifest.model_copy(update={"method": Method(card=run.today.card)}))
 
 
 def _manifest(run: Prepared, made: Made, execution: Execution, texts: Mapping[str, bytes]) -> Manifest:
@@ -234,13 +231,11 @@ def _checked(rankings: Iterable[Ranking], request: Request, wanted: set[str], na
         yield ranking
 
 
-def _record_run(folder: Path, texts: Mapping[str, bytes], manifest: Manifest) -> None:
-    """Replace the run in ``folder``, the manifest last; another process that does the same waits."""
-    files = [(run_file(folder, name), gzip_bytes(text)) for name, text in texts.items()]
-    with explained_write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with folder_lock(folder):
-        write_together([*files, (folder / FILE_NAME, manifest_bytes(manifest))])
+def _record_run(run: Prepared, texts: Mapping[str, bytes], manifest: Manifest) -> None:
+    """Replace what is recorded, the manifest last; another process that does the same waits."""
+    files = [(run.at.run_file(name), gzip_bytes(text)) for name, text in texts.items()]
+    with run.at.writing():
+        write_together([*files, (run.at.manifest_file, manifest_bytes(manifest))])
 
 
 def _texts_of(group: Group, journal: Path, run: Prepared) -> tuple[dict[str, bytes], list[str]]:

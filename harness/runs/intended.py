@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.adapters.card import LoadedCard
 from harness.adapters.contract import Context, cautions_of
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.runs.execute import Replacing
-from harness.runs.prepared import Prepared, prepared, run_folder
+from harness.runs.prepared import Prepared, prepared
 from harness.runs.recorded import Recorded
-from harness.runs.withdrawal import read_withdrawal
-from harness.tracks import Track
+from harness.runs.track_runs import TrackRuns
 
 
 @dataclass(frozen=True)
@@ -30,18 +28,29 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Intended:
-    """A card with what is to be done: ``replacing`` is null where the recorded run is kept. ``notes``: what to know."""
+    """A card with what is to be done: ``replacing`` is null where the recorded run is kept. ``notes``: what to know.
+
+    ``run`` is None where the run is withdrawn, and its system need not be made.
+    """
 
     card: LoadedCard
+    run: Prepared | None
     replacing: Replacing | None
     notes: tuple[str, ...]
-    is_withdrawn: bool = False
+
+    @property
+    def is_withdrawn(self) -> bool:
+        return self.run is None
 
 
 def intentions(
-    track: Track, cards: Iterable[LoadedCard], runs: Path, context: Context, wishes: Wishes
+    runs: TrackRuns,
+    cards: Iterable[LoadedCard],
+    context: Context,
+    wishes: Wishes,
+    ready: Mapping[str, Prepared] | None = None,
 ) -> list[Intended]:
-    """What to do for each card. Never replaces a recorded run that nobody named.
+    """What to do for each card; ``ready`` are those that were prepared before, by name. Never replaces a run unasked.
 
     Raises ``InvalidInput`` that names every recorded run that is another one than its card would make now, with what
     differs; ``WrongUsage`` for a name in ``wishes.again`` that no card has.
@@ -53,24 +62,24 @@ def intentions(
     findings: list[Finding] = []
     for card in cards:
         name = card.card.name
-        if withdrawn := read_withdrawal(run_folder(runs, track, name)):
-            found.append(Intended(card, None, (f"withdrawn on {withdrawn.date}; its recorded run stays",), True))
+        if withdrawn := runs.run(name).withdrawal:
+            found.append(Intended(card, None, None, (f"withdrawn on {withdrawn.date}; its recorded run stays",)))
             continue
-        run = prepared(track, card, runs, context)
+        run = (ready or {}).get(name) or prepared(runs, card, context)
         recorded = run.recorded()
         if not recorded.is_anything:
-            found.append(Intended(card, "nothing", _cautions(run)))
+            found.append(Intended(card, run, "nothing", _cautions(run)))
         elif name in wishes.again:
-            found.append(Intended(card, "anything", (*_replaced(run, recorded, wishes), *_cautions(run))))
+            found.append(Intended(card, run, "anything", (*_replaced(run, recorded, wishes), *_cautions(run))))
         elif another := recorded.why_another(wishes.strict):
             mend = f"`{wishes.option} {name}` runs it again and replaces what is recorded; a changed card can take a new name"
             findings += [Finding("error", name, reason) for reason in another[:-1]]
             findings.append(Finding("error", name, another[-1], mend=mend))
         else:
-            found.append(Intended(card, None, _kept(run, recorded)))
+            found.append(Intended(card, run, None, _kept(run, recorded)))
     if findings:
         raise InvalidInput(
-            f"recorded runs in {runs / track.name} are other runs than their cards would make now; nothing was run",
+            f"recorded runs in {runs.folder} are other runs than their cards would make now; nothing was run",
             findings,
         )
     return found

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 
 from harness.adapters.card import LoadedCard
-from harness.adapters.consent import NOTHING, Consent
-from harness.adapters.contract import Context, missing_of
+from harness.adapters.contract import Context, System, missing_of
 from harness.errors import Finding, InvalidInput
 from harness.records import Passages, Query
 from harness.runs.dry_run import check_disks, disks, plan_of
 from harness.runs.intended import Intended
-from harness.tracks import Part, Track
+from harness.runs.prepared import Prepared, prepared
+from harness.runs.track_runs import TrackRuns
+from harness.tracks import Part
 
 
-def check_inputs(track: Track, cards: Iterable[LoadedCard], consent: Consent = NOTHING) -> None:
+def check_inputs(runs: TrackRuns, cards: Iterable[LoadedCard], context: Context) -> dict[str, Prepared]:
     """Open the passages and questions of every part, and make the systems that are to run, with the operator's consent.
 
-    Raises ``InvalidInput`` that names all that is missing or not in order, each thing once, with the parts and systems that
-    need it.
+    Returns them by name, ready to be run. Raises ``InvalidInput`` that names all that is missing or not in order, each thing
+    once, with the parts and systems that need it.
     """
+    track, ready = runs.track, dict[str, Prepared]()
     needs: list[tuple[str, Callable[[], object]]] = []
     for part in track.parts:
         needs += [(part.name, partial(_docs, part)), (part.name, partial(_queries, part))]
     needed_by = _failing(needs)
     lacks_data = bool(needed_by)
+
+    def system(card: LoadedCard) -> System:
+        if lacks_data:
+            return card.system(context.consent)
+        run = ready[card.card.name] = prepared(runs, card, context)
+        if run.made is None:
+            raise run.trouble or InvalidInput(f"system {run.name} cannot be made")
+        return run.made.system
+
     for card in cards:
-        for what, names in _failing([(card.card.name, partial(card.system, consent))]).items():
+        for what, names in _failing([(card.card.name, partial(system, card))]).items():
             needed_by.setdefault(what, {}).update(names)
     if needed_by:
         findings = [Finding("error", ", ".join(names), what) for what, names in needed_by.items()]
@@ -39,6 +49,7 @@ def check_inputs(track: Track, cards: Iterable[LoadedCard], consent: Consent = N
             else f"track {track.name} is there, but these of its systems cannot be run: {at_fault}",
             findings,
         )
+    return ready
 
 
 def _failing(needs: Iterable[tuple[str, Callable[[], object]]]) -> dict[str, dict[str, None]]:
@@ -50,14 +61,14 @@ def _failing(needs: Iterable[tuple[str, Callable[[], object]]]) -> dict[str, dic
     return needed_by
 
 
-def check_space(track: Track, intended: Iterable[Intended], runs: Path, context: Context) -> None:
+def check_space(runs: TrackRuns, intended: Iterable[Intended], context: Context) -> None:
     """Hold what the systems would write against the free space of the disks, by sizes alone. Raises ``InvalidInput``."""
     plans = [
-        plan_of(track, one.card, runs, context, replacing=one.replacing, timed=False)
+        plan_of(one.run, context, replacing=one.replacing, timed=False)
         for one in intended
-        if one.replacing is not None
+        if one.run is not None and one.replacing is not None
     ]
-    check_disks(disks(plans, context.cache, runs))
+    check_disks(disks(plans, context.cache, runs.root))
 
 
 def _docs(part: Part) -> Passages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from harness.errors import InvalidInput, WrongUsage, XdrError
 from harness.files.yaml_records import digest_of, without_absolute_paths
 from harness.runs.identity import Identity, PartIdentity, input_digests, versions_of
 from harness.runs.recorded import Recorded, Today, held_against
-from harness.runs.withdrawal import read_withdrawal
+from harness.runs.run_folder import RunFolder
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import Part, Track
 
 
@@ -36,18 +38,29 @@ class Prepared:
     ``trouble``: why the system cannot be made here; a recorded run is shown all the same.
     """
 
+    loaded: LoadedCard
     trouble: XdrError | None
     made: Made | None
-    track: Track
     parts: tuple[Part, ...]
-    collections: Mapping[str, Collection]
     today: Today
-    folder: Path
+    at: RunFolder
     work: Path
 
     @property
     def name(self) -> str:
-        return self.folder.name
+        return self.at.name
+
+    @property
+    def track(self) -> Track:
+        return self.at.track
+
+    @property
+    def folder(self) -> Path:
+        return self.at.path
+
+    @functools.cached_property
+    def collections(self) -> Mapping[str, Collection]:
+        return {part.name: part.collection for part in self.parts}
 
     def ready(self) -> Made:
         """The system, which misses nothing. Raises ``InvalidInput`` or ``WrongUsage`` where it cannot search here."""
@@ -62,10 +75,10 @@ class Prepared:
         return sum(len(collection.queries) for collection in self.collections.values())
 
     def recorded(self) -> Recorded:
-        return held_against(self.folder, self.track, self.today)
+        return held_against(self.at, self.today)
 
     def check_not_withdrawn(self) -> None:
-        if withdrawal := read_withdrawal(self.folder):
+        if withdrawal := self.at.withdrawal:
             raise WrongUsage(
                 f"{self.folder} was withdrawn on {withdrawal.date} and stays as it is; a corrected system is a new row: "
                 "give its card another name"
@@ -99,22 +112,19 @@ def request_depth(track: Track) -> int:
     return track.depth + track.exclude_own_document
 
 
-def run_folder(runs: Path, track: Track, system_name: str) -> Path:
-    return runs / track.name / system_name
-
-
 def recorded_card(card: Card) -> Card:
     """A card as manifests have it: what it says itself, and nothing of the machine that it lies on."""
     return Card.model_validate(without_absolute_paths(card.model_dump(mode="json", exclude_defaults=True)))
 
 
-def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> Prepared:
-    """Raises ``WrongUsage`` where the system serves none of the track's languages, ``InvalidInput`` where data are missing."""
-    card = loaded.card
+def prepared(runs: TrackRuns, loaded: LoadedCard, context: Context) -> Prepared:
+    """The one making of a card's system in a command: what is done with it afterwards is done with what this returns.
+
+    Raises ``WrongUsage`` where the system serves none of the track's languages, ``InvalidInput`` where data are missing."""
+    track, card = runs.track, loaded.card
     parts = tuple(part for part in track.parts if card.serves(part.lang))
     if not parts:
         raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
-    collections = {part.name: part.collection for part in parts}
     made, trouble = _made(loaded, context)
     identity = Identity(
         adapter=card.adapter,
@@ -122,7 +132,7 @@ def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> 
         parameters=without_absolute_paths(card.model_dump(mode="json")["parameters"]),
         inputs=made and _input_digests(card.name, made),
         files=made and own_files(made.sources),
-        parts={part.name: _part_identity(part, collections[part.name]) for part in parts},
+        parts={part.name: _part_identity(part, part.collection) for part in parts},
         depth=track.depth,
         seed=context.seed,
         exclude_own_document=track.exclude_own_document,
@@ -132,13 +142,12 @@ def prepared(track: Track, loaded: LoadedCard, runs: Path, context: Context) -> 
     key = digest_of([identity.model_dump(mode="json"), environment])
     modules = made.adapter.modules if made else None
     return Prepared(
+        loaded,
         trouble,
         made,
-        track,
         parts,
-        collections,
         Today(identity, recorded_card(card), environment, modules.digest_of if modules else None),
-        run_folder(runs, track, card.name),
+        runs.run(card.name),
         context.work / track.name / f"{card.name}-{key[:16]}",
     )
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from harness.adapters.card import Card
-from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.files.limits import RUN_BYTES
-from harness.files.reading import read_bytes
+from harness.errors import InvalidInput, WrongUsage
 from harness.files.two_values import in_words, leaves
-from harness.runs.definition import lacking_parts
 from harness.runs.identity import Identity, PartIdentity, compared, identity_of
-from harness.runs.manifest import FILE_NAME, Manifest, check_no_links, read_manifest, run_file
+from harness.runs.manifest import Manifest, check_no_links
+from harness.runs.run_folder import RunFolder
 from harness.tracks import Track
 
 
@@ -68,14 +64,14 @@ class Today:
         return self.identity.model_copy(update={"files": known | further})
 
 
-def held_against(folder: Path, track: Track, today: Today) -> Recorded:
-    """Look at ``folder``. Raises ``InvalidInput`` when it holds symbolic links."""
-    check_no_links(folder)
-    if not (folder / FILE_NAME).exists():
+def held_against(run: RunFolder, today: Today) -> Recorded:
+    """Look at what is recorded. Raises ``InvalidInput`` when the folder holds symbolic links."""
+    check_no_links(run.path)
+    if not run.is_recorded:
         return Recorded()
     try:
-        manifest = read_manifest(folder)
-        check_recorded_files(folder, manifest)
+        track, manifest = run.track, run.manifest
+        run.check_files()
     except (InvalidInput, WrongUsage) as error:
         return Recorded(faults=(str(error),))
     if not manifest.is_made_here:
@@ -87,7 +83,7 @@ def held_against(folder: Path, track: Track, today: Today) -> Recorded:
         asked_before = {"depth": recorded.depth, "exclude_own_document": recorded.exclude_own_document}
         now = now.model_copy(update=asked_before)
     found = compared(recorded, now)
-    lacking = lacking_parts(track, manifest)
+    lacking = run.lacking
     parts = _different_parts(track, manifest, today.identity.parts)
     return Recorded(
         manifest,
@@ -127,20 +123,3 @@ def _environment(manifest: Manifest, today: Mapping[str, Any]) -> Iterator[str]:
 
 def _edited(recorded: Card, today: Card) -> list[str]:
     return [name for name in Card.model_fields if getattr(recorded, name) != getattr(today, name)]
-
-
-def check_recorded_files(folder: Path, manifest: Manifest) -> None:
-    """Raise ``InvalidInput`` when the folder's run files are not those that its manifest describes."""
-    findings = []
-    if manifest.tag != folder.name:
-        findings.append(
-            Finding("error", "manifest.yaml", f"tag {manifest.tag!r}", f"{folder.name!r}, the folder's name")
-        )
-    for name, record in manifest.data.items():
-        found = hashlib.sha256(read_bytes(run_file(folder, name), RUN_BYTES)).hexdigest()
-        if found != record.ranking:
-            file = run_file(folder, name).name
-            findings.append(Finding("error", file, f"its digest is {found[:16]}...", f"{record.ranking[:16]}..."))
-    if findings:
-        mend = "run the system again with `xdr run`, or restore the files"
-        raise InvalidInput(f"{folder} is not the run that its manifest describes; {mend}", findings)

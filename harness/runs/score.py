@@ -6,7 +6,6 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,28 +17,25 @@ from harness.files.writing import folder_lock
 from harness.files.yaml_records import digest_of
 from harness.measures import Judged, Measure, judged_shares, score_all
 from harness.runs.commands import Commands
-from harness.runs.definition import check_definition, lacking_parts
-from harness.runs.manifest import Manifest, read_manifest, run_file
 from harness.runs.own_scores import disagreement, is_of_other_inputs, is_own, note_as_own
-from harness.runs.recorded import check_recorded_files
-from harness.runs.score_file import FILE_NAME, SCHEMA_VERSION, ScoreFile, read_scores, write_scores
-from harness.runs.trec import Expected, Ranked, Run, has_ties, read_run
+from harness.runs.run_folder import RunFolder
+from harness.runs.score_file import SCHEMA_VERSION, ScoreFile, read_scores, write_scores
+from harness.runs.trec import Expected, Ranked, Run, has_ties
 from harness.tracks import Part, Track
 from harness.tracks.units import units_of
 
 
-def score_system(track: Track, folder: Path) -> ScoreFile:
-    """Score the run in ``folder`` and write its score file, unless this machine made the file there, from that very run."""
-    with _checked_run(track, folder) as (manifest, context):
-        return _scored(track, folder, manifest, context)
+def score_system(run: RunFolder) -> ScoreFile:
+    """Score a run and write its score file, unless this machine made the file there, from that very run."""
+    with _checked(run) as context:
+        return _scored(run, context)
 
 
-def _scored(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:
-    existing, key = folder / FILE_NAME, str(context["key"])
-    if is_own(existing, key):
-        with contextlib.suppress(InvalidInput):
-            return read_scores(existing)
-    scores = _score(track, folder, manifest, context)
+def _scored(run: RunFolder, context: Mapping[str, Any]) -> ScoreFile:
+    if (own := _own_scores(run, context)) is not None:
+        return own
+    existing, key = run.scores_file, str(context["key"])
+    scores = _score(run, context)
     is_old = not existing.exists() or is_of_other_inputs(existing, key)
     corrected = "" if is_old else disagreement(existing, scores)
     write_scores(existing, scores)
@@ -47,32 +43,55 @@ def _scored(track: Track, folder: Path, manifest: Manifest, context: Mapping[str
     return replace(scores, corrected=corrected)
 
 
-def scores_of_run(track: Track, folder: Path) -> ScoreFile:
-    """Score the run in ``folder`` whatever scores lie there, and write nothing."""
-    with _checked_run(track, folder) as (manifest, context):
-        return _score(track, folder, manifest, context)
+def _own_scores(run: RunFolder, context: Mapping[str, Any]) -> ScoreFile | None:
+    """The scores beside the run, where this machine made them there, from that very run."""
+    if is_own(run.scores_file, str(context["key"])):
+        with contextlib.suppress(InvalidInput):
+            return read_scores(run.scores_file)
+    return None
+
+
+def scores_at_hand(run: RunFolder) -> ScoreFile:
+    """The scores of a run, computed unless this machine wrote those beside it; writes nothing.
+
+    Raises ``InvalidInput`` when the run is not the one that its manifest describes, or the scores beside it are not its.
+    """
+    with _checked(run) as context:
+        if (own := _own_scores(run, context)) is not None:
+            return own
+        scores = _score(run, context)
+        if run.scores_file.exists() and (reason := disagreement(run.scores_file, scores)):
+            raise InvalidInput(
+                f"{run.scores_file} does not hold the scores of the run beside it: {reason}; "
+                f"`xdr score {run.track.name} {run.name}` makes it again"
+            )
+        return scores
+
+
+def scores_of_run(run: RunFolder) -> ScoreFile:
+    """Score a run whatever scores lie beside it, and write nothing."""
+    with _checked(run) as context:
+        return _score(run, context)
 
 
 @contextlib.contextmanager
-def _checked_run(track: Track, folder: Path) -> Iterator[tuple[Manifest, dict[str, Any]]]:
-    """The run's manifest and what its scores depend on. Raises ``InvalidInput`` when it is not the run it should be.
+def _checked(run: RunFolder) -> Iterator[dict[str, Any]]:
+    """What the run's scores depend on. Raises ``InvalidInput`` when it is not the run it should be.
 
     The folder is locked meanwhile: a process that records the run anew, or scores it too, waits.
     """
-    if not folder.is_dir():
-        raise InvalidInput(
-            f"there is no run in {folder}; `{Commands(track, folder.parent.parent).run(folder.name)}` makes one"
-        )
-    with folder_lock(folder):
-        manifest = read_manifest(folder)
-        check_definition(track, manifest)
-        check_recorded_files(folder, manifest)
-        yield manifest, scoring_context(track, folder, manifest)
+    if not run.path.is_dir():
+        command = Commands(run.track, run.path.parent.parent).run(run.name)
+        raise InvalidInput(f"there is no run in {run.path}; `{command}` makes one")
+    with folder_lock(run.path):
+        run.check_definition()
+        run.check_files()
+        yield scoring_context(run)
 
 
-def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str, Any]:
+def scoring_context(run: RunFolder) -> dict[str, Any]:
     """Everything that the scores depend on, and a digest of it, from which reuse is decided."""
-    parts, lacking = scored_parts(track, manifest), lacking_parts(track, manifest)
+    track, manifest, parts, lacking = run.track, run.manifest, run.scored_parts, dict(run.lacking)
     rankings = {name: record.ranking for name, record in manifest.data.items()}
     context = {
         "schema_version": SCHEMA_VERSION,
@@ -93,26 +112,17 @@ def scoring_context(track: Track, folder: Path, manifest: Manifest) -> dict[str,
     return {**context, "key": digest_of(context)}
 
 
-def scored_parts(track: Track, manifest: Manifest) -> list[Part]:
-    """The parts that were run, and those that the card declares but that have no run: they count 0.
-
-    A part that came later, or that has changed since the run was made, is not scored: for this run it is a dash.
-    """
-    lacking = lacking_parts(track, manifest)
-    serves = manifest.card.serves
-    return [p for p in track.parts if p.name not in lacking and (p.name in manifest.data or serves(p.lang))]
-
-
-def _score(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:
+def _score(folder: RunFolder, context: Mapping[str, Any]) -> ScoreFile:
+    track, manifest = folder.track, folder.manifest
     values: dict[tuple[str, str], dict[str, float]] = {}
     found: dict[str, list[Finding]] = {}
     ties: dict[str, dict[str, Any]] = {}
     shares: dict[str, dict[str, float]] = {}
-    for part in scored_parts(track, manifest):
+    for part in folder.scored_parts:
         name, judged = part.name, judged_part(part)
         run, findings = Run(manifest.tag, {}), [_no_run(part)]
         if name in manifest.data:
-            run, findings = read_run(run_file(folder, name), expected_of(judged.collection, track))
+            run, findings = folder.read(name, expected_of(judged.collection, track))
         rankings = {query_id: ranked.doc_ids[: track.depth] for query_id, ranked in run.rankings.items()}
         measures = measures_of(track, judged)
         judged_at = judged_shares(measures) if judged.is_pooled else []

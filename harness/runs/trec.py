@@ -21,7 +21,7 @@ from harness.files.reading import read_lines
 from harness.files.writing import gzip_bytes, write_together
 from harness.records import Ranking
 from harness.runs.run_lines import Parse, Rows, is_float32, parse_ms_marco, parse_trec, read_rows, tag_of
-from harness.runs.trec_columns import read_columns
+from harness.runs.trec_columns import Columns, read_columns
 
 
 class Ranked(NamedTuple):
@@ -76,15 +76,17 @@ def fixed_order(doc_ids: Sequence[str], scores: NDArray[np.float32]) -> Ranked:
     return Ranked(tuple(doc for _, doc in pairs), np.array([score for score, _ in pairs], dtype=np.float32))
 
 
-def read_run(path: Path, expected: Expected | None = None) -> tuple[Run, list[Finding]]:
+def read_run(path: Path, expected: Expected | None = None, columns: Columns | None = None) -> tuple[Run, list[Finding]]:
     """Read a TREC run, gzip or plain, and validate it, against ``expected`` where that is given.
+
+    ``columns``: its lines, where ``read_columns`` has read them already.
 
     Returns the run and its warnings. Raises ``InvalidInput`` with all errors and warnings when there is any error: not
     six columns, a score that is no finite float32, a document twice, an unknown query or document, more than one tag,
     Windows line ends, damaged gzip, not UTF-8.
     """
     findings = Findings(path.name)
-    run = _read_quickly(path, expected) or _read_carefully(path, expected, findings)
+    run = _run_of(columns or read_columns(path), expected) or _read_carefully(path, expected, findings)
     return _looked_over(run, expected, findings)
 
 
@@ -94,7 +96,7 @@ def read_output(path: Path, expected: Expected) -> tuple[Run, list[Finding]]:
     The warnings are those of its lines alone: what is missing, short or tied is seen in the run that is made of it.
     """
     findings = Findings(path.name)
-    run = _read_quickly(path, expected) or _read_carefully(path, expected, findings)
+    run = _run_of(read_columns(path), expected) or _read_carefully(path, expected, findings)
     return run, findings.result()
 
 
@@ -179,9 +181,8 @@ def _without_own(run: Run, findings: Findings) -> Run:
     return Run(run.tag, rankings)
 
 
-def _read_quickly(path: Path, expected: Expected | None) -> Run | None:
-    """The run, if it is in order; None if the careful reader has to look at it."""
-    columns = read_columns(path)
+def _run_of(columns: Columns | None, expected: Expected | None) -> Run | None:
+    """The run of these lines, if it is in order; None if the careful reader has to look at it."""
     if columns is None:
         return None
     if expected is not None:

@@ -66,6 +66,22 @@ class _Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
+class Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+class _Digested:
+    """A stream whose bytes a digest takes on their way."""
+
+    def __init__(self, stream: _Readable, digest: Digest) -> None:
+        self._stream, self._digest = stream, digest
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size)
+        self._digest.update(data)
+        return data
+
+
 class _Segment:
     """``length`` bytes of an open file from ``start`` on. Threads may read theirs side by side: none moves the file's place."""
 
@@ -123,13 +139,19 @@ class _Count:
                 raise _Unusual
 
 
-def read_columns(path: Path) -> Columns | None:
-    """The run in ``path``, gzip or plain; None when the careful reader has to look at it."""
+def read_columns(path: Path, digest: Digest | None = None) -> Columns | None:
+    """The run in ``path``, gzip or plain; None when the careful reader has to look at it.
+
+    ``digest`` takes all bytes of the file, decompressed, while they are read; where None is returned it took but some.
+    """
     import pyarrow as pa
 
     try:
         with opened(path, RUN_BYTES) as stream:
-            parts: list[_Readable] = [stream] if isinstance(stream, gzip.GzipFile) else _segments(stream)
+            if digest is not None:
+                parts: list[_Readable] = [_Digested(stream, digest)]
+            else:
+                parts = [stream] if isinstance(stream, gzip.GzipFile) else _segments(stream)
             if not parts:
                 return None
             # Arrow parses without Python's lock, so threads read segments of the file side by side.

@@ -11,6 +11,7 @@ from harness.files.yaml_records import digest_of
 from harness.runs.execute import run_system
 from harness.runs.score import score_system
 from harness.runs.score_file import ScoreFile
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import Track
 
 
@@ -24,7 +25,9 @@ def varied(base: LoadedCard, changes: Mapping[str, Any], served: tuple[str, ...]
 
 def scores_of(track: Track, card: LoadedCard, purpose: str, context: Context) -> ScoreFile:
     """Scores of a varied card; its run stays in the cache's folder ``purpose`` and is not made again."""
-    return score_system(track, run_system(track, card, context.cache / purpose, context, replacing="another").folder)
+    runs = TrackRuns(track, context.cache / purpose)
+    run_system(runs, card, context, replacing="another")
+    return score_system(runs.run(card.card.name))
 
 
 def merged(parameters: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,10 +20,9 @@ from harness.files.limits import TEXT_BYTES
 from harness.files.reading import NotText, parse_json, read_bytes
 from harness.files.writing import atomic_write
 from harness.records import Query
-from harness.runs.definition import check_definition
-from harness.runs.manifest import read_manifest, run_file
-from harness.runs.score import expected_of, scored_parts
-from harness.runs.trec import Run, read_run
+from harness.runs.run_folder import RunFolder
+from harness.runs.score import expected_of
+from harness.runs.trec import Run
 from harness.tracks import Track
 
 
@@ -46,20 +45,20 @@ class RankedPart:
     depth: int
 
 
-def export_predictions(track: Track, folder: Path, target: Path) -> int:
-    """Write the run in ``folder`` (one system's runs on the track) to ``target``; returns the number of questions.
+def export_predictions(folder: RunFolder, target: Path) -> int:
+    """Write a system's run to ``target``; returns the number of questions.
 
     Parts that the card declares but that were not run are written without passages: they count 0 in our scores too.
     Raises ``InvalidInput`` when the run is not valid, or is of other data than the track has today.
     """
-    manifest = read_manifest(folder)
-    check_definition(track, manifest)
+    track, manifest = folder.track, folder.manifest
+    folder.check_definition()
 
     def parts() -> Iterator[RankedPart]:
-        for part in scored_parts(track, manifest):
+        for part in folder.scored_parts:
             collection, run = part.collection, Run(manifest.tag, {})
             if part.name in manifest.data:
-                run, _ = read_run(run_file(folder, part.name), expected_of(collection, track))
+                run, _ = folder.parse(part.name, expected_of(collection, track))
             yield RankedPart(collection, run, part.lang, track.depth)
 
     return write_predictions(target, parts())

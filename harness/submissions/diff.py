@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.compare.estimates import difference_interval, table_of
 from harness.compare.pair_report import own_p
 from harness.compare.records import MACRO
 from harness.errors import Finding, InvalidInput
-from harness.files.scratch import scratch_folder
 from harness.files.toml_records import Record
-from harness.files.writing import cache_home
+from harness.runs.run_folder import RunFolder
+from harness.runs.score import scores_at_hand
 from harness.submissions.agreement import RankingAgreement, ranking_agreement, root_mean_square_error
 from harness.submissions.changes import Change, changes_between
-from harness.submissions.reproduce import RunAtHand, run_at_hand
+from harness.submissions.reproduce import RunAtHand
 from harness.tracks import Track
 
 
@@ -64,26 +63,26 @@ class RunDifference(Record):
         return same and not self.queries and not self.parts_of_one_alone and not self.parts_of_two_alone
 
 
-def diff_runs(track: Track, one: Path, two: Path) -> RunDifference:
-    """Compare two runs of the track, cut at its depth. Raises ``InvalidInput`` when a run is not in order or of other data.
+def diff_runs(one: RunFolder, two: RunFolder) -> RunDifference:
+    """Compare two runs of one track, cut at its depth. Raises ``InvalidInput`` when a run is not in order or of other data.
 
     Parts that only one of them has are named, and not compared.
     """
-    with scratch_folder(cache_home(), "diff-") as scratch:
-        first, second = (run_at_hand(track, folder, scratch / side) for folder, side in ((one, "1"), (two, "2")))
-        _check_comparable(first, second)
-        shared = [part for part in first.scores.parts if part in second.scores.parts]
-        return RunDifference(
-            one=str(one),
-            two=str(two),
-            parts_of_one_alone=tuple(part for part in first.scores.parts if part not in shared),
-            parts_of_two_alone=tuple(part for part in second.scores.parts if part not in shared),
-            manifest=changes_between(first.manifest, second.manifest),
-            rankings={part: ranking_agreement(first.part(part), second.part(part), track.depth) for part in shared},
-            counts={part: first.manifest.data[part].query_count for part in shared if part in first.manifest.data},
-            means=_means(track, first, second, shared),
-            queries=_queries(first, second, shared),
-        )
+    track = one.track
+    first, second = RunAtHand(one, scores_at_hand(one)), RunAtHand(two, scores_at_hand(two))
+    _check_comparable(first, second)
+    shared = [part for part in first.scores.parts if part in second.scores.parts]
+    return RunDifference(
+        one=str(one.path),
+        two=str(two.path),
+        parts_of_one_alone=tuple(part for part in first.scores.parts if part not in shared),
+        parts_of_two_alone=tuple(part for part in second.scores.parts if part not in shared),
+        manifest=changes_between(first.manifest, second.manifest),
+        rankings={part: ranking_agreement(first.part(part), second.part(part), track.depth) for part in shared},
+        counts={part: first.manifest.data[part].query_count for part in shared if part in first.manifest.data},
+        means=_means(track, first, second, shared),
+        queries=_queries(first, second, shared),
+    )
 
 
 def _check_comparable(one: RunAtHand, two: RunAtHand) -> None:

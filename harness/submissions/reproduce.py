@@ -3,70 +3,66 @@
 from __future__ import annotations
 
 import datetime
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.adapters.card import LoadedCard, card_names, load_card
+from harness.adapters.card import CARD_FILE, LoadedCard, card_names, load_card
 from harness.adapters.consent import Consent
 from harness.adapters.contract import Context
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files.scratch import scratch_folder
 from harness.files.yaml_records import without_absolute_paths
-from harness.runs.definition import check_definition, lacking_parts
 from harness.runs.execute import run_system
-from harness.runs.manifest import Manifest, read_manifest, run_file
-from harness.runs.own_scores import disagreement
-from harness.runs.recorded import check_recorded_files
-from harness.runs.score import score_system
-from harness.runs.score_file import FILE_NAME as SCORES
+from harness.runs.manifest import Manifest
+from harness.runs.run_folder import RunFolder
+from harness.runs.score import score_system, scores_at_hand
 from harness.runs.score_file import ScoreFile
-from harness.runs.trec import Run, read_run
+from harness.runs.track_runs import TrackRuns
+from harness.runs.trec import Run
 from harness.submissions.agreement import ranking_agreement, root_mean_square_error
 from harness.submissions.changes import changes_between
 from harness.submissions.reproductions import SCHEMA_VERSION, PartReproduction, Reproduction, Verdict
 from harness.tracks import Track
 
-OWN_FILES = "system"
-"""The folder of a run that holds the card and the files beside it, where the run was submitted with them."""
-
 
 @dataclass(frozen=True)
 class RunAtHand:
-    """One system's runs of a track as files, what its manifest says, and its scores."""
+    """One system's run of a track, which was looked through, and its scores."""
 
-    folder: Path
-    manifest: Manifest
+    run: RunFolder
     scores: ScoreFile
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.run.manifest
 
     def part(self, name: str) -> Run:
         """The part's run, without any ranking where the part was not run."""
-        path = run_file(self.folder, name)
-        return read_run(path)[0] if name in self.manifest.data else Run(self.manifest.tag, {})
+        return self.run.read(name)[0] if name in self.manifest.data else Run(self.manifest.tag, {})
 
 
 def reproduce(
-    track: Track, folder: Path, context: Context, *, card: Path | None = None, today: datetime.date | None = None
+    run: RunFolder, context: Context, *, card: Path | None = None, today: datetime.date | None = None
 ) -> Reproduction:
-    """Run the card that is recorded in ``folder`` again and compare; writes nothing that stays.
+    """Run the card that is recorded again and compare; writes nothing that stays.
 
     The seed is the recorded one, device and engine are the context's. Vectors, journals and runs go into a new
     folder below the context's cache, which is deleted at the end. Files that the card names are looked for as
     ``recorded_card`` says. Raises ``InvalidInput`` when the recorded files are not in order, are of other data than the
     track has, or came as finished run files; ``WrongUsage`` when the card's own files cannot be found.
     """
-    manifest = read_manifest(folder)
+    track, manifest = run.track, run.manifest
     if not manifest.is_made_here:
-        raise InvalidInput(f"{folder} was submitted as finished run files: there is nothing that could be run again")
-    check_definition(track, manifest)
-    if lacking := lacking_parts(track, manifest):
+        raise InvalidInput(f"{run.path} was submitted as finished run files: there is nothing that could be run again")
+    run.check_definition()
+    if lacking := run.lacking:
         raise InvalidInput(
-            f"{folder} cannot be made again by version {track.version} of track {track.name}; give the file of the version "
+            f"{run.path} cannot be made again by version {track.version} of track {track.name}; give the file of the version "
             "that it was made for with --track",
             [Finding("error", f"part {name}", reason) for name, reason in lacking.items()],
         )
-    loaded = recorded_card(folder, manifest, card, context.consent)
+    loaded = recorded_card(run, card, context.consent)
     with scratch_folder(context.cache, "reproduce-") as clean:
         own = replace(
             context,
@@ -74,45 +70,26 @@ def reproduce(
             work=clean / "work",
             seed=context.seed if manifest.execution.seed is None else manifest.execution.seed,
         )
-        recorded = run_at_hand(track, folder, clean / "recorded")
-        again = run_system(track, loaded, clean / "again", own).folder
-        return _graded(track, recorded, RunAtHand(again, read_manifest(again), score_system(track, again)), today)
+        recorded = RunAtHand(run, scores_at_hand(run))
+        runs = TrackRuns(track, clean / "again", keeps_lines=True)
+        run_system(runs, loaded, own)
+        again = runs.run(loaded.card.name)
+        return _graded(track, recorded, RunAtHand(again, score_system(again)), today)
 
 
-def run_at_hand(track: Track, folder: Path, scratch: Path) -> RunAtHand:
-    """A run with its scores, from a copy in ``scratch``: whoever only looks at a run changes nothing in its folder.
-
-    Raises ``InvalidInput`` when the run is not the one that its manifest describes, or the scores beside it are not its.
-    """
-    manifest = read_manifest(folder)
-    check_recorded_files(folder, manifest)
-    copy = scratch / folder.resolve().name
-    copy.mkdir(parents=True)
-    for path in folder.iterdir():
-        if path.is_file():
-            shutil.copyfile(path, copy / path.name)
-    scores = score_system(track, copy)
-    if (folder / SCORES).exists() and (reason := disagreement(folder / SCORES, scores)):
-        raise InvalidInput(
-            f"{folder / SCORES} does not hold the scores of the run beside it: {reason}; "
-            f"`xdr score {track.name} {manifest.tag}` makes it again"
-        )
-    return RunAtHand(copy, manifest, scores)
-
-
-def recorded_card(folder: Path, manifest: Manifest, given: Path | None, consent: Consent) -> LoadedCard:
+def recorded_card(run: RunFolder, given: Path | None, consent: Consent) -> LoadedCard:
     """The card as it was recorded, with the folder that its relative paths start from.
 
     That is the folder of the card file that was given; else the run's own folder ``system``; else that of the card of
     this name that ships with the package; else the current folder. A manifest holds no absolute path, only the last name
     of one: where that is the only difference, the given card's own paths are used.
     """
-    card = manifest.card
-    own = folder / OWN_FILES / "card.toml"
+    card = run.manifest.card
+    own = run.own_files / CARD_FILE
     if given is None and own.is_file():
         given = own
     if given is not None:
-        loaded = load_card(str(given) if given.suffix == ".toml" else str(given / "card.toml"))
+        loaded = load_card(str(given) if given.suffix == ".toml" else str(given / CARD_FILE))
     elif card.name in card_names():
         loaded = load_card(card.name)
     else:

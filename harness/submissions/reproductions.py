@@ -19,7 +19,6 @@ from harness.submissions.changes import Change
 from harness.tracks import Tolerance
 
 SCHEMA_VERSION = CURRENT["reproduction"]
-FOLDER = "reproductions"
 
 Verdict = Literal["identical", "same scores", "equivalent", "differs"]
 VERDICTS: tuple[Verdict, ...] = ("identical", "same scores", "equivalent", "differs")
@@ -100,9 +99,9 @@ def standing_of(manifest: Manifest, reproductions: Iterable[Reproduction]) -> Re
 
 
 def write_reproduction(folder: Path, reproduction: Reproduction) -> Path:
-    """Write a record into the run's folder; making the same run again on the same day gives the same file."""
+    """Write a record into the folder of a run's records; making the same run again on the same day gives the same file."""
     content = reproduction.model_dump(mode="json", by_alias=True)
-    path = folder / FOLDER / name_of(content)
+    path = folder / name_of(content)
     write_text(path, yaml_text(content))
     return path
 
@@ -114,21 +113,25 @@ def name_of(content: Mapping[str, Any]) -> str:
 
 def read_reproduction(path: Path) -> Reproduction:
     """One record, whatever its name. Raises ``InvalidInput`` when it is not in order."""
-    content: Mapping[str, Any] = parsed_yaml(path)
+    return _reproduction(parsed_yaml(path), path)
+
+
+def _reproduction(content: Mapping[str, Any], path: Path) -> Reproduction:
     return checked(Reproduction, migrated("reproduction", content, str(path)), str(path))
 
 
 def read_reproductions(folder: Path) -> tuple[Reproduction, ...]:
-    """All records in a run's folder, by date. Raises ``InvalidInput`` with the troubles of all that are not in order.
+    """All records in the folder of a run's records, by date. Raises ``InvalidInput`` with the troubles of all.
 
     A record whose name is not that of its content was edited after it was written, and vouches for nothing.
     """
-    check_no_links(folder / FOLDER)
+    check_no_links(folder)
     found, troubles = [], []
-    for path in sorted((folder / FOLDER).glob("*.yaml")):
+    for path in sorted(folder.glob("*.yaml")):
         try:
-            found.append(read_reproduction(path))
-            right = name_of(parsed_yaml(path))
+            content = parsed_yaml(path)
+            found.append(_reproduction(content, path))
+            right = name_of(content)
             if path.name != right:
                 troubles.append(f"{path} is not as it was written: a record that says this is named {right}")
         except (InvalidInput, WrongUsage) as error:

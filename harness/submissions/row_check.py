@@ -7,50 +7,47 @@ from pathlib import Path
 
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.runs.manifest import FILE_NAME as MANIFEST
-from harness.runs.manifest import read_manifest, run_file
 from harness.runs.own_scores import disagreement
-from harness.runs.recorded import check_recorded_files
+from harness.runs.run_folder import RunFolder
 from harness.runs.score import expected_of, judged_part, scores_of_run
-from harness.runs.score_file import FILE_NAME as SCORES
 from harness.runs.score_file import ScoreFile
-from harness.runs.trec import read_run
-from harness.runs.withdrawal import read_withdrawal
 from harness.submissions.reproductions import read_reproductions
-from harness.tracks import Track
 
 
-def row_findings(track: Track, folder: Path) -> list[Finding]:
-    """All that is wrong or worth knowing about the row in ``folder``; its runs are scored anew, and nothing is written."""
+def row_findings(run: RunFolder) -> list[Finding]:
+    """All that is wrong or worth knowing about a recorded row; its runs are scored anew, and nothing is written."""
     try:
-        manifest = read_manifest(folder)
+        manifest = run.manifest
     except InvalidInput as error:
         return _findings_of(error)
     findings = [
         Finding("error", path.name, f"{MANIFEST} names no such part", ", ".join(manifest.data))
-        for path in sorted(folder.glob("*.trec.gz"))
+        for path in sorted(run.path.glob("*.trec.gz"))
         if path.name.removesuffix(".trec.gz") not in manifest.data
     ]
-    findings += [fault for name in manifest.data for fault in _faults_of_run(track, folder, name)]
+    findings += [fault for name in manifest.data for fault in _faults_of_run(run, name)]
     if findings:
-        findings += _faults_of(lambda: check_recorded_files(folder, manifest))
+        findings += _faults_of(run.check_files)
     else:
-        findings += _scored(track, folder)
-    return [*findings, *_faults_of(lambda: read_reproductions(folder)), *_faults_of(lambda: read_withdrawal(folder))]
+        findings += _scored(run)
+    records = _faults_of(lambda: read_reproductions(run.reproductions))
+    return [*findings, *records, *_faults_of(lambda: run.withdrawal)]
 
 
-def _faults_of_run(track: Track, folder: Path, part: str) -> list[Finding]:
+def _faults_of_run(run: RunFolder, part: str) -> list[Finding]:
+    track = run.track
     if part not in {known.name for known in track.parts}:
         return []  # which is said where the manifest is held against the track
     expected = expected_of(judged_part(track.part(part)).collection, track)
-    return _faults_of(lambda: read_run(run_file(folder, part), expected))
+    return _faults_of(lambda: run.parse(part, expected))
 
 
-def _scored(track: Track, folder: Path) -> list[Finding]:
+def _scored(run: RunFolder) -> list[Finding]:
     try:
-        today = scores_of_run(track, folder)
+        today = scores_of_run(run)
     except (InvalidInput, WrongUsage) as error:
         return _findings_of(error)
-    return [*warnings_of(today), *score_file_findings(folder / SCORES, today)]
+    return [*warnings_of(today), *score_file_findings(run.scores_file, today)]
 
 
 def _faults_of(check: Callable[[], object]) -> list[Finding]:

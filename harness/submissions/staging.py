@@ -13,8 +13,8 @@ from pathlib import Path
 
 from harness.errors import Finding, InvalidInput
 from harness.files.writing import explained_write_errors, folder_lock
+from harness.runs.run_folder import REPRODUCTIONS, RunFolder
 from harness.runs.withdrawal import FILE_NAME as WITHDRAWN
-from harness.submissions.reproductions import FOLDER as REPRODUCTIONS
 
 _STAGING = ".staging"
 _ASIDE = "old"
@@ -31,12 +31,13 @@ class Staged:
 
 
 @contextlib.contextmanager
-def staged_row(runs: Path, track: str, system: str) -> Iterator[Staged]:
-    """An empty place for the new row of a system, cleared away afterwards. Raises ``InvalidInput`` when another has it.
+def staged_row(present: RunFolder) -> Iterator[Staged]:
+    """An empty place for a new row beside the present one, cleared away afterwards. Raises ``InvalidInput`` when it is taken.
 
     A row that a killed submission had moved aside comes back first.
     """
-    folder, place = runs / track / system, runs / _STAGING / f"{track}+{system}"
+    folder, track, system = present.path, present.track.name, present.name
+    place = folder.parent.parent / _STAGING / f"{track}+{system}"
     staged = Staged(place / track / system, folder, place / _ASIDE)
     with folder_lock(place, wait=False):
         if staged.aside.is_dir() and not folder.exists():

@@ -19,6 +19,7 @@ from harness.files.migrations import migrated
 from harness.files.toml_records import checked, read_toml
 from harness.files.writing import sha256_of_file, sha256_of_tree
 from harness.records import Ranking
+from harness.runs.commands import OWN_FILES
 from harness.runs.execute import part_record, run_system, track_record
 from harness.runs.manifest import (
     RUN_FILES,
@@ -27,19 +28,16 @@ from harness.runs.manifest import (
     Manifest,
     Method,
     PartRecord,
-    read_manifest,
-    run_file,
     write_manifest,
 )
-from harness.runs.prepared import prepared, recorded_card, run_folder
+from harness.runs.prepared import prepared, recorded_card
 from harness.runs.provenance import Execution, Platform
+from harness.runs.run_folder import REPRODUCTIONS, RunFolder
 from harness.runs.score import score_system
 from harness.runs.score_file import ScoreFile
+from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import Run, write_run
 from harness.runs.withdrawal import FILE_NAME as WITHDRAWN
-from harness.runs.withdrawal import read_withdrawal
-from harness.submissions.reproduce import OWN_FILES
-from harness.submissions.reproductions import FOLDER as REPRODUCTIONS
 from harness.submissions.staging import put_in_place, staged_row
 from harness.submissions.submitted_files import read_submitted
 from harness.tracks import Track
@@ -69,9 +67,12 @@ class Submission:
 class Target:
     """Where a submission goes, and whether a different row of that name may be replaced."""
 
-    track: Track
-    runs: Path
+    runs: TrackRuns
     replace: bool = False
+
+    @property
+    def track(self) -> Track:
+        return self.runs.track
 
 
 def submit_system(target: Target, card: str, context: Context) -> Submission:
@@ -88,30 +89,31 @@ def submit_system(target: Target, card: str, context: Context) -> Submission:
     if not target.replace and (edited := _edited(target, loaded, context)):
         return edited
 
-    def made(folder: Path) -> list[str]:
-        notes = run_system(target.track, loaded, folder.parent.parent, context).notes
-        return [*notes, *([] if card in card_names() else _copy_own_files(loaded, folder, context.consent))]
+    def made(row: RunFolder) -> list[str]:
+        notes = run_system(TrackRuns(target.track, row.path.parent.parent), loaded, context).notes
+        return [*notes, *([] if card in card_names() else _copy_own_files(loaded, row, context.consent))]
 
     return _taken_in(target, loaded.card, made)
 
 
 def _edited(target: Target, loaded: LoadedCard, context: Context) -> Submission | None:
     """The recorded row with today's prose, where that is all that differs."""
-    run = prepared(target.track, loaded, target.runs, context)
+    run = prepared(target.runs, loaded, context)
     recorded = run.recorded()
     if recorded.manifest is None or not recorded.edited or recorded.why_another(strict=False):
         return None
-    own = run.folder / OWN_FILES / CARD_FILE
+    own = run.at.own_files / CARD_FILE
     if loaded.path is not None and loaded.card.name not in card_names() and not own.is_file():
         return None  # the row lacks its system, and is completed as any new one
     run.check_not_withdrawn()
-    with staged_row(target.runs, target.track.name, run.name) as staged:
+    with staged_row(run.at) as staged:
         shutil.copytree(run.folder, staged.row, ignore=shutil.ignore_patterns(REPRODUCTIONS, WITHDRAWN))
         write_manifest(staged.row, recorded.manifest.model_copy(update={"method": Method(card=run.today.card)}))
         if loaded.path is not None and own.is_file():
             shutil.copy(loaded.path, staged.row / OWN_FILES / CARD_FILE)
-        scores = score_system(target.track, staged.row)
+        scores = score_system(RunFolder(target.track, staged.row))
         put_in_place(staged)
+        run.at.forget()
     return Submission(run.folder, False, scores, (), recorded.edited)
 
 
@@ -134,8 +136,8 @@ def submit_files(target: Target, card: Path, files: Sequence[Path], query_map: P
         raise InvalidInput(f"the files hold no ranking of any query of track {target.track.name}")
     digests = {path.name: sha256_of_file(path) for path in files if path.is_file()}
 
-    def made(folder: Path) -> list[str]:
-        _write_files(target.track, found, runs, digests, folder)
+    def made(row: RunFolder) -> list[str]:
+        _write_files(found, runs, digests, row)
         return warnings
 
     return _taken_in(target, found, made)
@@ -149,8 +151,9 @@ def _card_of_files(path: Path) -> tuple[Card | None, list[Finding]]:
         return None, list(error.findings)
 
 
-def _write_files(track: Track, card: Card, runs: Mapping[str, Run], digests: Mapping[str, str], folder: Path) -> None:
+def _write_files(card: Card, runs: Mapping[str, Run], digests: Mapping[str, str], row: RunFolder) -> None:
     """Write canonical run files (queries in the part's order, the card's name as tag, cut at the depth) and a manifest."""
+    track = row.track
     data: dict[str, PartRecord] = {}
     for name, run in runs.items():
         part = track.part(name)
@@ -160,7 +163,7 @@ def _write_files(track: Track, card: Card, runs: Mapping[str, Run], digests: Map
             for query in collection.queries
             if (ranked := run.rankings.get(query.query_id)) is not None
         )
-        data[name] = part_record(part, collection, write_run(run_file(folder, name), rankings, card.name))
+        data[name] = part_record(part, collection, write_run(row.run_file(name), rankings, card.name))
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         tag=card.name,
@@ -171,40 +174,42 @@ def _write_files(track: Track, card: Card, runs: Mapping[str, Run], digests: Map
         platform=Platform(),
         execution=Execution(device="unknown", isolation=RUN_FILES, provenance=RUN_FILES),
     )
-    write_manifest(folder, manifest)
+    write_manifest(row.path, manifest)
 
 
-def _taken_in(target: Target, card: Card, made: Callable[[Path], list[str]]) -> Submission:
+def _taken_in(target: Target, card: Card, made: Callable[[RunFolder], list[str]]) -> Submission:
     """Let ``made`` write the row into a staging folder, score it there, and move it into place as a whole."""
-    folder = run_folder(target.runs, target.track, card.name)
-    with staged_row(target.runs, target.track.name, card.name) as staged:
+    present = target.runs.run(card.name)
+    with staged_row(present) as staged:
+        row = RunFolder(target.track, staged.row)
         if not target.replace:
-            _check_card(folder, card)
-        warnings = made(staged.row)
-        scores = score_system(target.track, staged.row)
-        if not target.replace and folder.exists():
-            _check_rankings(folder, read_manifest(staged.row))
-            if _is_as_recorded(folder, staged.row):
-                return Submission(folder, True, scores, tuple(warnings))
+            _check_card(present, card)
+        warnings = made(row)
+        scores = score_system(row)
+        if not target.replace and present.path.exists():
+            _check_rankings(present, row.manifest)
+            if _own_files(present) == _own_files(row) and present.manifest.card == row.manifest.card:
+                return Submission(present.path, True, scores, tuple(warnings))
         put_in_place(staged)
-    return Submission(folder, False, scores, (*warnings, *_still_withdrawn(folder)))
+        present.forget()
+    return Submission(present.path, False, scores, (*warnings, *_still_withdrawn(present)))
 
 
-def _still_withdrawn(folder: Path) -> Iterator[str]:
-    if withdrawal := read_withdrawal(folder):
+def _still_withdrawn(row: RunFolder) -> Iterator[str]:
+    if withdrawal := row.withdrawal:
         yield (
             f"the row stays withdrawn ({withdrawal.date}: {withdrawal.reason}); if this run mends that, "
-            f"remove {folder / WITHDRAWN} and say so where you publish it"
+            f"remove {row.withdrawal_file} and say so where you publish it"
         )
 
 
-def _check_card(folder: Path, card: Card) -> None:
+def _check_card(row: RunFolder, card: Card) -> None:
     """Before any work: a row of that name must be of this very card."""
-    if not folder.exists():
+    if not row.path.exists():
         return
-    now = recorded_card(card)
+    now, folder = recorded_card(card), row.path
     try:
-        recorded = read_manifest(folder).card
+        recorded = row.manifest.card
     except InvalidInput:
         _refuse(folder, "its manifest is not in order")
         return
@@ -212,29 +217,24 @@ def _check_card(folder: Path, card: Card) -> None:
         _refuse(folder, f"its card differs in {', '.join(keys)}")
 
 
-def _is_as_recorded(folder: Path, row: Path) -> bool:
-    return _own_files(folder) == _own_files(row) and read_manifest(folder).card == read_manifest(row).card
-
-
-def _check_rankings(folder: Path, new: Manifest) -> None:
-    recorded = read_manifest(folder)
+def _check_rankings(row: RunFolder, new: Manifest) -> None:
+    recorded = row.manifest
     parts = sorted(
         part for part in recorded.data.keys() | new.data.keys() if recorded.data.get(part) != new.data.get(part)
     )
     if parts:
-        _refuse(folder, f"its runs differ on {', '.join(parts)}")
+        _refuse(row.path, f"its runs differ on {', '.join(parts)}")
 
 
-def _own_files(folder: Path) -> str:
-    own = folder / OWN_FILES
-    return sha256_of_tree(own) if own.is_dir() else ""
+def _own_files(row: RunFolder) -> str:
+    return sha256_of_tree(row.own_files) if row.own_files.is_dir() else ""
 
 
 def _refuse(folder: Path, reason: str) -> None:
     raise WrongUsage(f"{folder} exists and is another row: {reason}; change the name in the card, or use --replace")
 
 
-def _copy_own_files(loaded: LoadedCard, staged: Path, consent: Consent) -> list[str]:
+def _copy_own_files(loaded: LoadedCard, row: RunFolder, consent: Consent) -> list[str]:
     """Copy the card and what lies around it that the run depends on; returns what was not copied, and why.
 
     Raises ``InvalidInput`` where a source file of the adapter cannot stand at the same place below the card's copy.
@@ -251,19 +251,19 @@ def _copy_own_files(loaded: LoadedCard, staged: Path, consent: Consent) -> list[
             left_out.append(f"{name} ({numbers.size(size)}) is not copied: publish it, and let the card name it")
         elif files.setdefault(name, path) != path:
             raise InvalidInput(f"{card} would be copied as {name}, and the run depends on another {name} beside it")
-    sources = _own_sources(staged)
+    sources = _own_sources(row)
     _check_sources(loaded, sources)
     files |= {Path(name): folder / name for name in sources}
     for name, path in sorted(files.items()):
-        target = staged / OWN_FILES / name
+        target = row.own_files / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
     return left_out
 
 
-def _own_sources(staged: Path) -> list[str]:
+def _own_sources(row: RunFolder) -> list[str]:
     """Names of the adapter's own files that the run was made by; ``..`` in them leads out of the card's folder."""
-    sources = read_manifest(staged).implementation.source
+    sources = row.manifest.implementation.source
     return [name for name in sources if name.partition("/")[0] not in OURS]
 
 

@@ -18,6 +18,7 @@ from harness.adapters.scaffold import write_scaffold
 from harness.errors import InvalidInput, WrongUsage
 from harness.runs.ablations import LoadedCard
 from harness.runs.execute import run_system
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import load_track
 
 CARD = 'schema_version = 1\nname = "mine"\ntitle = "Mine"\n'
@@ -57,7 +58,7 @@ def test_code_of_a_card_is_not_run_unasked(tmp_path: Path, text: str) -> None:
     for attempt in (
         loaded.adapter_class,
         loaded.system,
-        lambda: run_system(load_track("mini"), loaded, tmp_path / "runs", context),
+        lambda: run_system(TrackRuns(load_track("mini"), tmp_path / "runs"), loaded, context),
     ):
         with pytest.raises(WrongUsage, match=r"card mine brings code of its own: .*--allow-code"):
             attempt()

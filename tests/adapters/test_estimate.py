@@ -26,6 +26,7 @@ from harness.runs.execute import run_system
 from harness.runs.journal import Journal
 from harness.runs.manifest import read_manifest
 from harness.runs.prepared import prepared
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import load_track
 
 PASSAGES, QUESTIONS, DIMENSIONS, BLOCK = 50, 6, 16, 16
@@ -79,7 +80,9 @@ def xdr(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 def plan(folder: Path, name: str, timed: bool = False) -> Plan:
-    return plan_of(load_track("track.toml"), load_card(name), Path("runs"), context(folder), timed=timed)
+    own = context(folder)
+    run = prepared(TrackRuns(load_track("track.toml"), Path("runs")), load_card(name), own)
+    return plan_of(run, own, timed=timed)
 
 
 def context(folder: Path) -> Context:
@@ -138,7 +141,7 @@ def test_bm25_says_that_its_index_takes_memory_and_no_disk(folder: Path) -> None
     found = plan(folder, "bm25", timed=True)
     assert amounts_of(found, "disk")["index"] == 0
     assert amounts_of(found, "memory")["index"] > 0
-    outcome = run_system(load_track("track.toml"), load_card("bm25"), Path("runs"), context(folder))
+    outcome = run_system(TrackRuns(load_track("track.toml"), Path("runs")), load_card("bm25"), context(folder))
     [index] = [stage for stage in read_manifest(outcome.folder).execution.stages if stage.name == "index"]
     assert amounts_of(found, "memory")["index"] == index.bytes
     assert amounts_of(found, "time").keys() == {"index", "search"}
@@ -146,11 +149,11 @@ def test_bm25_says_that_its_index_takes_memory_and_no_disk(folder: Path) -> None
 
 def test_what_a_killed_run_left_is_not_to_be_done_again(folder: Path) -> None:
     card = load_card("own-dense.toml")
-    run_system(load_track("track.toml"), card, Path("runs"), context(folder))
+    run_system(TrackRuns(load_track("track.toml"), Path("runs")), card, context(folder))
     shutil.rmtree("runs")
     [journal] = (folder / "home/vectors").rglob("blocks.journal")
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:2]))
-    run = prepared(load_track("track.toml"), card, Path("runs"), context(folder))
+    run = prepared(TrackRuns(load_track("track.toml"), Path("runs")), card, context(folder))
     [group] = run.groups()
     with Journal(run.journal(group)) as rankings:
         rankings.append(Ranking("fi/q0", ("d01",), np.ones(1, np.float32)))
@@ -164,7 +167,7 @@ def test_what_a_killed_run_left_is_not_to_be_done_again(folder: Path) -> None:
 
 
 def test_another_model_goes_on_from_no_store(folder: Path) -> None:
-    run_system(load_track("track.toml"), load_card("own-dense.toml"), Path("runs"), context(folder))
+    run_system(TrackRuns(load_track("track.toml"), Path("runs")), load_card("own-dense.toml"), context(folder))
     assert not amounts_of(plan(folder, "own-xqg.toml"), "resumed")
 
 
@@ -265,12 +268,12 @@ def test_the_vectors_of_the_embedded_track_are_said_to_the_byte(
 ) -> None:
     own = Context(cache=tmp_path / "cache", work=tmp_path / "work")
     track, card = load_track("mini"), load_card("mini-xdr")
-    found = plan_of(track, card, tmp_path / "runs", own, timed=False)
+    found = plan_of(prepared(TrackRuns(track, tmp_path / "runs"), card, own), own, timed=False)
     assert not list(tmp_path.iterdir())
-    run_system(track, card, tmp_path / "runs", own)
+    run_system(TrackRuns(track, tmp_path / "runs"), card, own)
     [shard] = (tmp_path / "cache/vectors").rglob("shard-*")
     assert amounts_of(found, "disk")["vectors"] == shard.stat().st_size
-    assert plan_of(track, card, tmp_path / "runs", own).reused
+    assert plan_of(prepared(TrackRuns(track, tmp_path / "runs"), card, own), own).reused
 
 
 @given(st.integers(0, 300), st.integers(0, 300))

@@ -21,6 +21,7 @@ from harness.errors import InvalidInput
 from harness.files.package import package_root
 from harness.runs.execute import run_system
 from harness.runs.manifest import read_manifest
+from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import read_run
 from harness.tracks import load_track
 
@@ -87,7 +88,7 @@ def rank(home: Path, folder: Path, runs: str) -> tuple[list[str], dict[str, Any]
     context = Context(cache=home / "cache", work=home / "work", consent=ALLOWED)
     loaded = load_card(str(folder / "card.toml"))
     track = load_track(str(home / "track.toml"))
-    outcome = run_system(track, loaded, home / runs, context, replacing="another")
+    outcome = run_system(TrackRuns(track, home / runs), loaded, context, replacing="another")
     found, _ = read_run(outcome.folder / "ar.trec.gz")
     sources = read_manifest(outcome.folder).implementation.source
     own = {name: digest for name, digest in sources.items() if not name.startswith(("harness/", "systems/"))}
@@ -154,7 +155,7 @@ def test_two_cards_of_one_file_share_no_state(home: Path) -> None:
     found = []
     for card in (first, second, first):
         context = Context(cache=home / "cache", work=home / "work", consent=ALLOWED)
-        outcome = run_system(track, card, home / f"runs{len(found)}", context)
+        outcome = run_system(TrackRuns(track, home / f"runs{len(found)}"), card, context)
         found.append(read_run(outcome.folder / "ar.trec.gz")[0].rankings["ar-q0"].scores[0])
     assert found == [1.0] * 3
 
@@ -192,7 +193,9 @@ def test_a_run_starts_from_the_same_state_of_the_process_as_the_one_before_it(ho
         )
         context = Context(cache=home / "cache", work=home / "work", consent=ALLOWED)
         outcome = run_system(
-            load_track(str(home / "track.toml")), load_card(str(home / f"{name}.toml")), home / "runs", context
+            TrackRuns(load_track(str(home / "track.toml")), home / "runs"),
+            load_card(str(home / f"{name}.toml")),
+            context,
         )
         found.append(read_run(outcome.folder / "ar.trec.gz")[0].rankings["ar-q0"].scores[0])
     assert found[0] == found[1]

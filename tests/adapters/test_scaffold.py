@@ -20,6 +20,7 @@ from harness.files.writing import write_text
 from harness.records import Doc, Query
 from harness.runs.execute import run_system
 from harness.runs.manifest import read_manifest, run_file
+from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import read_run
 from harness.tracks import Track, load_track
 
@@ -35,7 +36,7 @@ def test_a_new_system_runs_and_finds_something(tmp_path: Path, executable: bool)
     assert all(path.is_file() for path in files)
     card = load_card(str(tmp_path / "new" / "card.toml"))
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work", consent=Consent(code=True))
-    outcome = run_system(small_track(), card, tmp_path / "runs", context)
+    outcome = run_system(TrackRuns(small_track(), tmp_path / "runs"), card, context)
     assert outcome.queries == 160
     for part in ("fi", "ja"):
         run, _ = read_run(run_file(outcome.folder, part))

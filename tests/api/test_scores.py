@@ -15,6 +15,7 @@ import pytest
 from recorded import copy_recorded_runs
 
 import xdr_bench as xdr
+from harness.runs.run_folder import RunFolder
 from harness.runs.score_file import read_scores
 from harness.runs.trec import read_run
 
@@ -270,7 +271,7 @@ def test_recorded_scores_are_what_the_command_line_writes(tmp_path: Path) -> Non
     from harness.runs.score import scores_of_run
     from harness.tracks import load_track
 
-    again = scores_of_run(load_track("mini"), tmp_path / "runs/mini/bm25")
+    again = scores_of_run(RunFolder(load_track("mini"), tmp_path / "runs/mini/bm25"))
     assert again.values == read_scores(ROOT / "runs/mini/bm25/scores.parquet").values
 
 

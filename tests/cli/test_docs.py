@@ -54,7 +54,7 @@ def follow(
 
 def test_the_guide_to_reproduction_works_as_it_is_written(tmp_path: Path, follow: Callable[[str], None]) -> None:
     follow("reproduce.md")
-    assert read_reproductions(tmp_path / "runs/mini/bm25")[-1].confirms
+    assert read_reproductions(tmp_path / "runs/mini/bm25" / "reproductions")[-1].confirms
     assert (tmp_path / "again/mini/bm25/manifest.yaml").is_file()
 
 

@@ -16,9 +16,9 @@ from harness.adapters.contract import Context
 from harness.errors import InvalidInput
 from harness.files.writing import atomic_write, folder_lock, write_text, write_together
 from harness.runs.execute import run_system
-from harness.runs.manifest import read_manifest
-from harness.runs.recorded import check_recorded_files
+from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import load_track
 from tests.faults import hostile
 from tests.faults.disturbances import OPERATION, RANDOM, WRITING
@@ -49,7 +49,7 @@ def test_of_two_processes_on_one_run_one_says_so_or_finds_it_done(place: Path) -
     for status, text in both:
         assert status == 0 or (status == 1 and "another process is at work on dummy-" in text), text
     folder = place / "runs" / "small" / "dummy"
-    check_recorded_files(folder, read_manifest(folder))
+    RunFolder(load_track(str(place / "track.toml")), folder).check_files()
     assert sorted(path.name for path in folder.iterdir()) == ["ar.trec.gz", "manifest.yaml"]
 
 
@@ -59,15 +59,16 @@ def test_two_processes_with_caches_of_their_own_leave_one_whole_run(place: Path)
     processes = [started(place, "run", "track.toml", f"{name}.toml", home=name) for name in ("one", "two")]
     assert [status for status, _ in ended(*processes)] == [0, 0]
     folder = place / "runs" / "small" / "mine"
-    manifest = read_manifest(folder)
-    check_recorded_files(folder, manifest)
-    assert manifest.card.description in ("a", "b")
+    row = RunFolder(load_track(str(place / "track.toml")), folder)
+    row.check_files()
+    assert row.manifest.card.description in ("a", "b")
 
 
 def test_who_scores_a_run_waits_while_it_is_being_replaced(place: Path) -> None:
     track = load_track(str(place / "track.toml"))
-    folder = run_system(track, load_card("dummy"), place / "runs", Context(cache=place / "c", work=place / "w")).folder
-    scorer = threading.Thread(target=score_system, args=(track, folder))
+    context = Context(cache=place / "c", work=place / "w")
+    folder = run_system(TrackRuns(track, place / "runs"), load_card("dummy"), context).folder
+    scorer = threading.Thread(target=score_system, args=(RunFolder(track, folder),))
     with folder_lock(folder):
         scorer.start()
         scorer.join(0.2)
@@ -124,10 +125,9 @@ def test_of_files_written_together_none_is_replaced_when_one_does_not_fit(tmp_pa
 )
 def test_a_folder_without_permission_is_explained(place: Path) -> None:
     (place / "runs").mkdir(mode=0o555)
+    runs = TrackRuns(load_track(str(place / "track.toml")), place / "runs")
     with pytest.raises(InvalidInput, match="permission denied"):
-        run_system(
-            load_track(str(place / "track.toml")), load_card("dummy"), place / "runs", Context(place / "c", place / "w")
-        )
+        run_system(runs, load_card("dummy"), Context(place / "c", place / "w"))
 
 
 def test_commands_that_are_disturbed_keep_their_promises(tmp_path: Path) -> None:

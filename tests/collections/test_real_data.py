@@ -9,7 +9,9 @@ import pytest
 from harness.adapters.card import load_card
 from harness.adapters.contract import Context
 from harness.runs.execute import run_system
+from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import load_track
 
 
@@ -18,9 +20,9 @@ def test_bm25_finds_the_english_paragraph_of_an_english_question(tmp_path: Path)
     track = load_track("xquad")
     english = track.model_copy(update={"parts": (track.part("en"),), "macro": (), "measures": ("Success@10",)})
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work")
-    outcome = run_system(english, load_card("bm25"), tmp_path / "runs", context)
+    outcome = run_system(TrackRuns(english, tmp_path / "runs"), load_card("bm25"), context)
     assert outcome.queries == 1190
-    assert (score_system(english, outcome.folder).mean("en", "Success@10") or 0) > 0.95
+    assert (score_system(RunFolder(english, outcome.folder)).mean("en", "Success@10") or 0) > 0.95
 
 
 @pytest.mark.usefixtures("imported_data")
@@ -30,8 +32,8 @@ def test_the_small_encoders_find_english_paragraphs_across_languages(tmp_path: P
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work", workers=2)
     macro = {}
     for name in ("mini-zero-shot", "mini-xdr"):
-        outcome = run_system(track, load_card(name), tmp_path / "runs", context)
-        scores = score_system(track, outcome.folder)
+        outcome = run_system(TrackRuns(track, tmp_path / "runs"), load_card(name), context)
+        scores = score_system(RunFolder(track, outcome.folder))
         means = {part: scores.mean(part, "Success@10") or 0 for part in scores.parts}
         macro[name] = sum(means[part] for part in track.macro_parts) / len(track.macro_parts)
         assert means["en"] >= 0.88

@@ -13,6 +13,7 @@ from recorded import copy_recorded_runs
 from harness.leaderboard.exports import FORMATS, WRITTEN
 from harness.leaderboard.pipeline import comparison_of, leaderboard_of
 from harness.runs.score_file import read_scores
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import load_track
 
 TRACK = load_track("mini")
@@ -46,7 +47,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tables(runs: Path) -> dict[str, str]:
     scores = [read_scores(runs / TRACK.name / name / "scores.parquet") for name in TRACK.systems]
-    board = leaderboard_of(TRACK, runs, scores, comparison_of(TRACK, runs, scores))
+    board = leaderboard_of(TrackRuns(TRACK, runs), scores, comparison_of(TrackRuns(TRACK, runs), scores))
     return {name: FORMATS[name].text_of(board) for name in WRITTEN}
 
 

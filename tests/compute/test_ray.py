@@ -34,6 +34,7 @@ from harness.recipes.generate.load import load_recipe
 from harness.recipes.generate.recipe import Operator
 from harness.runs.execute import run_system
 from harness.runs.manifest import read_manifest
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import load_track
 
 pytest.importorskip("ray", reason="needs the extra `ray`: pip install -e .[ray]")
@@ -114,7 +115,7 @@ def local(cluster: RayCluster, track: Path, card: Path, tmp_path_factory: pytest
 
 def run(home: Path, track: Path, card: Path, engine: str = "ray", progress: Any = None) -> Path:
     context = Context(cache=home / "cache", work=home / "work", engine=engine, progress=progress or SilentProgress())
-    run_system(load_track(str(track)), load_card(str(card)), home / "runs", replace(context, workers=2))
+    run_system(TrackRuns(load_track(str(track)), home / "runs"), load_card(str(card)), replace(context, workers=2))
     return home
 
 

@@ -22,6 +22,7 @@ from harness.errors import InvalidInput
 from harness.files.writing import exclusive
 from harness.leaderboard.pipeline import comparison_of, leaderboard_of, score_all
 from harness.runs.manifest import read_manifest, run_file
+from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import read_run
 from harness.tracks import load_track
 
@@ -292,8 +293,8 @@ def test_what_was_cut_is_noted_in_the_manifest_told_by_the_command_and_shown_on_
     shown = CliRunner().invoke(app, ["report", str(tmp_path / "runs/small/dense"), "--track", str(track)])
     assert f"warning: {note}" in shown.output
     loaded, runs = load_track(str(track)), tmp_path / "runs"
-    scores = score_all(loaded, runs)
-    board = leaderboard_of(loaded, runs, scores, comparison_of(loaded, runs, scores))
+    scores = score_all(TrackRuns(loaded, runs))
+    board = leaderboard_of(TrackRuns(loaded, runs), scores, comparison_of(TrackRuns(loaded, runs), scores))
     assert note in board.rows[0].warnings
 
 

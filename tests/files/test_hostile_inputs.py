@@ -19,8 +19,10 @@ from harness.files.reading import parse_json, parse_toml, parse_yaml, read_bytes
 from harness.files.writing import gzip_bytes
 from harness.runs.execute import run_system
 from harness.runs.manifest import read_manifest, run_file
+from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system
 from harness.runs.score_file import read_scores
+from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import read_run
 from harness.tracks import load_track
 from tests.faults import hostile
@@ -168,7 +170,8 @@ def run_folder(tmp_path: Path) -> Path:
     """A recorded run of the dummy system on one part of the embedded collection."""
     (tmp_path / "track.toml").write_bytes(hostile.track(name="small", dataset="xdr-mini/ar"))
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work")
-    return run_system(load_track(str(tmp_path / "track.toml")), load_card("dummy"), tmp_path / "runs", context).folder
+    runs = TrackRuns(load_track(str(tmp_path / "track.toml")), tmp_path / "runs")
+    return run_system(runs, load_card("dummy"), context).folder
 
 
 def test_a_pipe_is_not_waited_for_and_a_device_not_read(tmp_path: Path) -> None:
@@ -198,9 +201,11 @@ def test_links_in_a_runs_folder_are_refused_and_nothing_is_written_through_them(
     path.symlink_to(away)
     before = {p: p.read_bytes() for p in [away, *away.rglob("*")] if p.is_file()}
     with pytest.raises(InvalidInput, match="a symbolic link"):
-        score_system(track, run_folder)
+        score_system(RunFolder(track, run_folder))
     with pytest.raises(InvalidInput, match="a symbolic link"):
-        run_system(track, load_card("dummy"), tmp_path / "runs", Context(cache=tmp_path / "c", work=tmp_path / "w"))
+        run_system(
+            TrackRuns(track, tmp_path / "runs"), load_card("dummy"), Context(cache=tmp_path / "c", work=tmp_path / "w")
+        )
     assert {p: p.read_bytes() for p in [away, *away.rglob("*")] if p.is_file()} == before
 
 

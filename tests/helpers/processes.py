@@ -73,13 +73,16 @@ def do(track: str, job: dict[str, Any]) -> None:
         from harness.runs import ablations
 
         plan = checked(ablations.Plan, read_toml(Path(job["ablations"])), "plan")
+        from harness.runs.track_runs import TrackRuns
+
         ablations.load_plan = lambda track: plan  # that of a track outside the package
-        ablations.measure_ablations(load_track(track), Path(job["runs"]), context)
+        ablations.measure_ablations(TrackRuns(load_track(track), Path(job["runs"])), context)
         return
     from harness.adapters.card import load_card
     from harness.runs.execute import run_system
+    from harness.runs.track_runs import TrackRuns
 
-    run_system(load_track(track), load_card(job["card"]), Path(job["runs"]), context)
+    run_system(TrackRuns(load_track(track), Path(job["runs"])), load_card(job["card"]), context)
 
 
 if __name__ == "__main__":

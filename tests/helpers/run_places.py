@@ -9,6 +9,7 @@ from harness.adapters.card import load_card
 from harness.adapters.consent import Consent
 from harness.adapters.contract import Context
 from harness.runs.execute import Outcome, Replacing, run_system
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import load_track
 
 DOCS = {f"d{i:02}": f"Passage number {i}" for i in range(12)}
@@ -135,7 +136,8 @@ def run(
 ) -> Outcome:
     context = Context(cache=home / "cache", work=home / "work", seed=seed, consent=Consent(code=True))
     loaded = load_card(str(home / "card.toml"))
-    return run_system(load_track(str(home / track)), loaded, home / runs, context, strict=strict, replacing=replacing)
+    recorded = TrackRuns(load_track(str(home / track)), home / runs)
+    return run_system(recorded, loaded, context, strict=strict, replacing=replacing)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

@@ -24,6 +24,7 @@ from harness.leaderboard.site import render
 from harness.leaderboard.table import Leaderboard, read_leaderboard
 from harness.runs.execute import run_system
 from harness.runs.score_file import ScoreFile
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import Track, load_track
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,7 @@ def once(folder: Path, make: Callable[[Path], None]) -> Path:
 
 def pages_in(folder: Path, track: Track) -> Pages:
     runs = folder / "runs"
-    scores = score_all(track, runs)
+    scores = score_all(TrackRuns(track, runs))
     return Pages(folder / "reports", track, read_leaderboard(runs / track.name), tuple(scores), runs)
 
 
@@ -173,16 +174,16 @@ def make(folder: Path, cards: Sequence[Card]) -> None:
     track, runs = load_track(str(folder / "track.toml")), folder / "runs"
     context = Context(cache=folder / "cache", work=folder / "work")
     for card in cards:
-        run_system(track, LoadedCard(card, folder), runs, context)
+        run_system(TrackRuns(track, runs), LoadedCard(card, folder), context)
     rendered(track, folder)
 
 
 def rendered(track: Track, folder: Path) -> None:
     """Score, compare and render the runs in ``folder/runs``."""
     runs = folder / "runs"
-    scores = score_all(track, runs)
-    board = build_leaderboard(track, runs, scores, compare_all(track, runs, scores))
-    render(track, board, scores, runs, folder / "reports")
+    scores = score_all(TrackRuns(track, runs))
+    board = build_leaderboard(TrackRuns(track, runs), scores, compare_all(TrackRuns(track, runs), scores))
+    render(TrackRuns(track, runs), board, scores, folder / "reports")
 
 
 @dataclass

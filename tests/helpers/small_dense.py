@@ -13,6 +13,7 @@ from harness.adapters.consent import Consent
 from harness.adapters.contract import Context
 from harness.runs.execute import Outcome, run_system
 from harness.runs.manifest import run_file
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import load_track
 
 BLOCK = 16
@@ -66,7 +67,9 @@ def write_card(folder: Path, adapter: str = "dense", **parameters: Any) -> Path:
 def run(home: Path, track: Path, card: Path, **options: Any) -> Outcome:
     options = {"consent": Consent(code=True)} | options
     context = Context(cache=home / "cache", work=home / "work", **options)
-    return run_system(load_track(str(track)), load_card(str(card)), home / "runs", context, replacing="another")
+    return run_system(
+        TrackRuns(load_track(str(track)), home / "runs"), load_card(str(card)), context, replacing="another"
+    )
 
 
 def run_bytes(home: Path, track: str = "small") -> bytes:

@@ -24,6 +24,7 @@ from harness.leaderboard.site.token_ends import token_ends
 from harness.measures.names import trec_eval_option
 from harness.measures.tokens import word_tokenize
 from harness.records import Doc
+from harness.runs.track_runs import TrackRuns
 
 _CHARACTERS = "ab .,'\"`\u201c\u201d?!()[]<>&%$-\u2028\n\té\U0001f600متى1٢"
 NASTY = st.lists(st.sampled_from([*_CHARACTERS, "``", "''", "can't", "..."])).map("".join)
@@ -199,7 +200,7 @@ def test_extremes_are_the_largest_differences_and_all_are_counted(mini: Pages, p
     from harness.leaderboard.site.evidence import Site
 
     for pages in (mini, parallel):
-        site = Site(pages.track, pages.board, pages.scores, pages.runs, pages.own)
+        site = Site(pages.board, pages.scores, TrackRuns(pages.track, pages.runs), pages.own)
         primary, baseline = pages.track.primary, pages.score(pages.track.baseline)
         for score in pages.scores:
             if score.system == baseline.system:

@@ -13,6 +13,7 @@ from harness.files.writing import write_text
 from harness.leaderboard.site.evidence import pools_of
 from harness.leaderboard.site.render import write_pages
 from harness.leaderboard.table import Leaderboard
+from harness.runs.track_runs import TrackRuns
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SYSTEMS, LANGUAGES = 65, 5
@@ -36,7 +37,7 @@ def long_table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path,
             write_text(folder / "runs" / track.name / system / "manifest.yaml", "schema_version: 1\n")
         own = folder / "reports" / track.name
         ordered = tuple(by_name[row.system] for row in board.rows)
-        write_pages(synthetic.SyntheticSite(track, board, ordered, folder / "runs", own), pools_of(track))
+        write_pages(synthetic.SyntheticSite(board, ordered, TrackRuns(track, folder / "runs"), own), pools_of(track))
         yield own / "index.html", board
 
 

@@ -18,6 +18,7 @@ from harness.leaderboard.site import render
 from harness.leaderboard.site.environment import printed
 from harness.leaderboard.table import columns_of
 from harness.numbers import percent
+from harness.runs.track_runs import TrackRuns
 
 SCRIPTED = ("compare.html", "question.html")
 
@@ -161,7 +162,7 @@ def test_links_and_fragments_lead_somewhere(pages: Pages) -> None:
 
 
 def test_the_same_data_give_the_same_bytes(parallel: Pages, tmp_path: Path) -> None:
-    render(parallel.track, parallel.board, parallel.scores, parallel.runs, tmp_path)
+    render(TrackRuns(parallel.track, parallel.runs), parallel.board, parallel.scores, tmp_path)
     one, two = (
         {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         for folder in (parallel.folder, tmp_path)
@@ -171,11 +172,11 @@ def test_the_same_data_give_the_same_bytes(parallel: Pages, tmp_path: Path) -> N
 
 
 def test_pages_of_what_is_gone_do_not_stay(hostile: Pages, tmp_path: Path) -> None:
-    render(hostile.track, hostile.board, hostile.scores, hostile.runs, tmp_path)
+    render(TrackRuns(hostile.track, hostile.runs), hostile.board, hostile.scores, tmp_path)
     own = tmp_path / hostile.track.name
     for stale in ("systems/gone.html", "data/scores/gone.js", "measure-gone.html"):
         (own / stale).write_text("gone")
-    render(hostile.track, hostile.board, hostile.scores, hostile.runs, tmp_path)
+    render(TrackRuns(hostile.track, hostile.runs), hostile.board, hostile.scores, tmp_path)
     assert [path for path in own.rglob("*") if "gone" in path.name] == []
 
 

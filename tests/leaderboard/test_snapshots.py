@@ -21,6 +21,7 @@ from harness.files.writing import write_new_folder
 from harness.leaderboard.pipeline import recorded_systems
 from harness.leaderboard.snapshots import damage_of
 from harness.runs.score_file import read_scores, write_scores
+from harness.runs.track_runs import TrackRuns
 from harness.runs.withdrawal import Withdrawal, read_withdrawal, withdraw
 from harness.tracks import load_track
 from harness.visible import is_blank, steers
@@ -132,7 +133,7 @@ def test_a_snapshot_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_snapshots_are_no_system(xdr: Terminal, tmp_path: Path) -> None:
     shutil.copy(RUNS / "bm25/manifest.yaml", RUNS / "snapshots/first/manifest.yaml")
-    assert recorded_systems(Path("runs"), load_track("track.toml")) == ["bm25", "dummy", "other"]
+    assert recorded_systems(TrackRuns(load_track("track.toml"), Path("runs"))) == ["bm25", "dummy", "other"]
     path = tmp_path / "card.toml"
     path.write_text('schema_version = 1\nname = "snapshots"\ntitle = "t"\nadapter = "dummy"\n')
     with pytest.raises(InvalidInput, match=r"a name cannot be .*snapshots"):

@@ -26,7 +26,9 @@ from harness.leaderboard.exports import FORMATS
 from harness.leaderboard.pipeline import leaderboard_of
 from harness.runs.identity import identity_of
 from harness.runs.manifest import FILE_NAME, Manifest, manifest_bytes, read_manifest
+from harness.runs.run_folder import RunFolder
 from harness.runs.score_file import ScoreFile, read_scores
+from harness.runs.track_runs import TrackRuns
 from harness.submissions.changes import changes_between, described
 from harness.submissions.reproduce import recorded_card
 from harness.tracks import Track, load_track
@@ -133,10 +135,10 @@ def use(before: Manifest, manifest: Manifest) -> None:
         assert all(len(line) < 2000 for line in described(changes_between(one, two)))
     identity_of(manifest)
     assert Manifest.model_validate(parse_yaml(manifest_bytes(manifest).decode())) == manifest
-    assert recorded_card(RUNS / "other", manifest, Path("other.toml"), NOTHING).card == manifest.card
     track, scores, comparison = results()
+    assert recorded_card(RunFolder(track, RUNS / "other"), Path("other.toml"), NOTHING).card == manifest.card
     with patch("harness.leaderboard.table.bounds_of", no_collections):
-        board = leaderboard_of(track, Path("runs"), scores, comparison)
+        board = leaderboard_of(TrackRuns(track, Path("runs")), scores, comparison)
     for form in FORMATS.values():
         form.text_of(board)
     for row in board.rows:

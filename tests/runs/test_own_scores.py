@@ -16,9 +16,9 @@ from small_track import Terminal, write_track
 from harness.errors import InvalidInput
 from harness.files.writing import cache_home
 from harness.runs.own_scores import disagreement, is_own
-from harness.runs.score import score_system
+from harness.runs.run_folder import RunFolder
+from harness.runs.score import score_system, scores_at_hand
 from harness.runs.score_file import FILE_NAME, ScoreFile, read_scores, write_scores
-from harness.submissions.reproduce import run_at_hand
 from harness.submissions.row_check import score_file_findings
 
 
@@ -71,28 +71,28 @@ def test_forged_scores_with_fitting_digests_are_made_again_and_named(
     world: World, change: Callable[[ScoreFile], ScoreFile], said: str
 ) -> None:
     folder = world.run(RANKINGS)
-    right = score_system(world.track, folder)
+    right = score_system(RunFolder(world.track, folder))
     forge(folder / FILE_NAME, change)
-    found = score_system(world.track, folder)
+    found = score_system(RunFolder(world.track, folder))
     assert said in found.corrected
     assert (found.values, found.units, found.context) == (right.values, right.units, right.context)
     assert read_scores(folder / FILE_NAME).values == right.values
-    assert score_system(world.track, folder).corrected == ""
+    assert score_system(RunFolder(world.track, folder)).corrected == ""
 
 
 def test_a_file_of_another_machine_is_made_again_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = world.run(RANKINGS)
-    key = str(score_system(world.track, folder).context["key"])
+    key = str(score_system(RunFolder(world.track, folder)).context["key"])
     assert is_own(folder / FILE_NAME, key)
     monkeypatch.setenv("XDR_HOME", str(world.home / "another machine"))
     assert not is_own(folder / FILE_NAME, key)
-    assert score_system(world.track, folder).corrected == ""
+    assert score_system(RunFolder(world.track, folder)).corrected == ""
     assert is_own(folder / FILE_NAME, key)
 
 
 def test_a_damaged_note_is_no_trust(world: World) -> None:
     folder = world.run(RANKINGS)
-    key = str(score_system(world.track, folder).context["key"])
+    key = str(score_system(RunFolder(world.track, folder)).context["key"])
     (cache_home() / "scores" / key).write_bytes(b"\xff\xfe")
     assert not is_own(folder / FILE_NAME, key)
 
@@ -100,40 +100,40 @@ def test_a_damaged_note_is_no_trust(world: World) -> None:
 def test_scores_of_other_inputs_are_old_and_not_wrong(world: World) -> None:
     folder = world.run(RANKINGS)
     before = folder / "before.parquet"
-    score_system(world.track, folder)
+    score_system(RunFolder(world.track, folder))
     (folder / FILE_NAME).rename(before)
     world.run({**RANKINGS, "fi": {**RANKINGS["fi"], "fi-1": ["d1", "d2"]}})
     shutil.copy(before, folder / FILE_NAME)
-    today = score_system(world.track, folder)
+    today = score_system(RunFolder(world.track, folder))
     assert today.corrected == ""
     assert "are not those of the run" in disagreement(before, today), "but whoever asks is told"
 
 
 def test_forged_scores_that_say_they_are_of_something_else_are_named_where_a_row_is_judged(world: World) -> None:
     folder = world.run(RANKINGS)
-    today = score_system(world.track, folder)
+    today = score_system(RunFolder(world.track, folder))
     forge(folder / FILE_NAME, lambda scores: all_alike(replace(scores, context={**scores.context, "key": "0" * 64})))
     (finding,) = score_file_findings(folder / FILE_NAME, today)
     assert finding.severity == "error"
     with pytest.raises(InvalidInput, match="does not hold the scores of the run beside it"):
-        run_at_hand(world.track, folder, world.home / "scratch")
-    assert score_system(world.track, folder).values == today.values
+        scores_at_hand(RunFolder(world.track, folder))
+    assert score_system(RunFolder(world.track, folder)).values == today.values
 
 
 def test_the_last_digits_of_another_machine_are_no_disagreement(world: World) -> None:
     folder = world.run(RANKINGS)
-    today = score_system(world.track, folder)
+    today = score_system(RunFolder(world.track, folder))
     moved = {key: {q: value * (1 + 1e-14) for q, value in values.items()} for key, values in today.values.items()}
     write_scores(folder / FILE_NAME, replace(today, values=moved))
     assert disagreement(folder / FILE_NAME, today) == ""
 
 
-def test_a_comparison_of_runs_refuses_forged_scores(world: World, tmp_path: Path) -> None:
+def test_a_comparison_of_runs_refuses_forged_scores(world: World) -> None:
     folder = world.run(RANKINGS)
-    score_system(world.track, folder)
+    score_system(RunFolder(world.track, folder))
     forge(folder / FILE_NAME, all_alike)
     with pytest.raises(InvalidInput, match="does not hold the scores of the run beside it"):
-        run_at_hand(world.track, folder, tmp_path / "scratch")
+        scores_at_hand(RunFolder(world.track, folder))
 
 
 def test_every_command_names_forged_scores_and_shows_the_right_ones(xdr: Terminal) -> None:

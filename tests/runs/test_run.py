@@ -25,6 +25,7 @@ from harness.files.writing import exclusive
 from harness.runs.execute import Outcome, run_system
 from harness.runs.identity import identity_of
 from harness.runs.manifest import FILE_NAME, read_manifest
+from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import read_run
 from harness.tracks import load_track
 
@@ -147,10 +148,12 @@ from harness.adapters.card import load_card
 from harness.adapters.consent import Consent
 from harness.runs.execute import run_system
 from harness.adapters.contract import Context
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import load_track
 home = Path(sys.argv[1])
 context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
-run_system(load_track(str(home / "track.toml")), load_card(str(home / "card.toml")), home / "runs", context)
+runs = TrackRuns(load_track(str(home / "track.toml")), home / "runs")
+run_system(runs, load_card(str(home / "card.toml")), context)
 """
 
 
@@ -206,7 +209,7 @@ def test_two_runs_of_one_system_are_not_made_at_once(home: Path) -> None:
 def test_shipped_dummy_runs_the_embedded_track(tmp_path: Path) -> None:
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work")
     loaded = load_card("dummy")
-    outcome = run_system(load_track("mini"), loaded, tmp_path / "runs", context)
+    outcome = run_system(TrackRuns(load_track("mini"), tmp_path / "runs"), loaded, context)
     assert outcome.queries == 560
     assert read_manifest(outcome.folder).card.model_dump(exclude_defaults=True) == {
         key: value.strip() if key == "description" else value
@@ -242,7 +245,9 @@ def test_a_run_notes_nothing_of_the_runs_before_it(home: Path) -> None:
     for megabytes in (256, 0):
         write_card(home, adapter="heavy.py:Heavy", megabytes=megabytes)
         outcome = run_system(
-            load_track(str(home / "track.toml")), load_card(str(home / "card.toml")), home / str(megabytes), shared
+            TrackRuns(load_track(str(home / "track.toml")), home / str(megabytes)),
+            load_card(str(home / "card.toml")),
+            shared,
         )
         found[megabytes] = read_manifest(outcome.folder).execution
     heavy, light = found[256], found[0]

@@ -14,8 +14,10 @@ from harness.leaderboard.freshness import stale_files
 from harness.leaderboard.pipeline import recorded_systems
 from harness.runs.execute import run_system
 from harness.runs.manifest import Manifest, read_manifest
+from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system
 from harness.runs.score_file import read_scores
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import load_track
 
 TRACK = load_track("mini")
@@ -27,19 +29,19 @@ def recorded_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_row_of_the_embedded_track_has_its_run(recorded_runs: Path) -> None:
-    assert set(recorded_systems(recorded_runs, TRACK)) >= set(TRACK.systems)
+    assert set(recorded_systems(TrackRuns(TRACK, recorded_runs))) >= set(TRACK.systems)
 
 
 @pytest.mark.parametrize("name", TRACK.systems)
 def test_no_recorded_run_is_stale(tmp_path: Path, recorded_runs: Path, name: str) -> None:
     shutil.copytree(recorded_runs / "mini" / name, tmp_path / "mini" / name)
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work")
-    assert run_system(TRACK, load_card(name), tmp_path, context, strict=False).reused
+    assert run_system(TrackRuns(TRACK, tmp_path), load_card(name), context, strict=False).reused
 
 
 def test_the_recorded_scores_and_tables_are_those_of_the_runs(recorded_runs: Path) -> None:
     """What `xdr leaderboard mini --check` says: all of it is computed again from the run files."""
-    assert stale_files(TRACK, recorded_runs) == []
+    assert stale_files(TrackRuns(TRACK, recorded_runs)) == []
 
 
 def instruction_sets(manifest: Manifest) -> set[str]:
@@ -52,14 +54,15 @@ def instruction_sets(manifest: Manifest) -> set[str]:
 def test_a_row_can_be_made_again(tmp_path: Path, recorded_runs: Path, name: str) -> None:
     """The same ranking on a processor with the recorded instruction sets; elsewhere scores within the track's tolerance."""
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work", workers=2)
-    outcome = run_system(TRACK, load_card(name), tmp_path / "runs", context)
+    outcome = run_system(TrackRuns(TRACK, tmp_path / "runs"), load_card(name), context)
     recorded, again = read_manifest(recorded_runs / "mini" / name), read_manifest(outcome.folder)
     same_machine = instruction_sets(recorded) == instruction_sets(again) or name == "bm25"
     if same_machine:
         assert {part: record.ranking for part, record in again.data.items()} == {
             part: record.ranking for part, record in recorded.data.items()
         }
-    scores, before = score_system(TRACK, outcome.folder), read_scores(recorded_runs / "mini" / name / "scores.parquet")
+    scores = score_system(RunFolder(TRACK, outcome.folder))
+    before = read_scores(recorded_runs / "mini" / name / "scores.parquet")
     for part in TRACK.parts:
         one, two = (found.values[part.name, TRACK.primary] for found in (scores, before))
         rmse = (sum((one[query] - two[query]) ** 2 for query in one) / len(one)) ** 0.5

@@ -15,6 +15,7 @@ from scored_worlds import RANKINGS, World, collection_in, judged_toy, track_of
 from harness.measures import Judged, Measure, parse
 from harness.records import Ranking
 from harness.runs.manifest import read_manifest, run_file, write_manifest
+from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system, tie_range
 from harness.runs.trec import Run, fixed_order, write_run
 
@@ -87,13 +88,13 @@ def test_the_range_brackets_the_score_even_where_answers_span_passages(tmp_path:
 
 def test_a_run_with_ties_says_so_and_one_without_does_not(world: World) -> None:
     folder = world.run(RANKINGS)
-    assert score_system(world.track, folder).context["ties"] == {}
+    assert score_system(RunFolder(world.track, folder)).context["ties"] == {}
     rows = [Ranking("fi-1", ["d1", "d2"], np.ones(2, dtype=np.float32))]
     digest = hashlib.sha256(write_run(run_file(folder, "fi"), rows, "toy")).hexdigest()
     manifest = read_manifest(folder)
     record = manifest.data["fi"].model_copy(update={"ranking": digest})
     write_manifest(folder, manifest.model_copy(update={"data": {**manifest.data, "fi": record}}))
     # Doc ids descend: d2, Rome, comes first and fills the budget of two tokens. Two questions are scored.
-    scores = score_system(world.track, folder)
+    scores = score_system(RunFolder(world.track, folder))
     assert scores.context["ties"] == {"fi": {"queries": 1, "worst": 0.0, "best": 0.5}}
     assert scores.mean("fi", "R@2t") == 0.0

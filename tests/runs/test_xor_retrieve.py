@@ -22,7 +22,9 @@ from harness.files.findings import MAX_SHOWN
 from harness.measures import Judged, parse
 from harness.records import Query
 from harness.runs.execute import run_system
+from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system
+from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import Ranked, Run, fixed_order
 from harness.runs.xor_retrieve import Prediction, RankedPart, export_predictions, read_predictions, write_predictions
 from harness.tracks import load_track
@@ -115,13 +117,15 @@ def test_real_dev_questions_score_as_the_official_procedure_says(
 def test_a_run_on_mini_scores_as_the_official_procedure_says(tmp_path: Path, tokenize: Tokenize) -> None:
     """From the run's folder to the file, beside the score file of the same run."""
     track = load_track("mini")
-    outcome = run_system(track, load_card("bm25"), tmp_path / "runs", Context(tmp_path / "cache", tmp_path / "work"))
+    outcome = run_system(
+        TrackRuns(track, tmp_path / "runs"), load_card("bm25"), Context(tmp_path / "cache", tmp_path / "work")
+    )
     target = tmp_path / "out" / "predictions.json"
-    assert export_predictions(track, outcome.folder, target) == 560
+    assert export_predictions(RunFolder(track, outcome.folder), target) == 560
     official: list[OfficialPrediction] = json.loads(target.read_text("ascii"))
     assert max(len(entry["ctxs"]) for entry in official) == track.depth
     gold = {n: list(t) for part in track.parts for n, t in (part.collection.answers or {}).items()}
-    scores = score_system(track, outcome.folder)
+    scores = score_system(RunFolder(track, outcome.folder))
     for measure, budget in (("R@500t", 500), ("R@2kt", 2000)):
         percent, _ = evaluate(official, gold, budget, tokenize)
         assert {part.lang: 100 * (scores.mean(part.name, measure) or 0) for part in track.parts} == pytest.approx(

@@ -21,7 +21,9 @@ from harness.adapters.contract import Context
 from harness.errors import InvalidInput, WrongUsage
 from harness.runs.execute import run_system
 from harness.runs.manifest import RUN_FILES, Manifest, PartRecord, read_manifest, write_manifest
+from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system
+from harness.runs.track_runs import TrackRuns
 from harness.submissions.agreement import unranked
 from harness.submissions.changes import SUSPICION, Change, changes_between, described
 from harness.submissions.diff import diff_runs
@@ -103,8 +105,10 @@ def home(tmp_path: Path) -> Path:
         'schema_version = 1\nname = "mine"\ntitle = "Mine"\nadapter = "adapter.py:Adapter"\n'
     )
     behave(tmp_path)
-    run_system(track(tmp_path), load_card(str(tmp_path / "card/card.toml")), tmp_path / "runs", context(tmp_path))
-    score_system(track(tmp_path), folder(tmp_path))
+    run_system(
+        TrackRuns(track(tmp_path), tmp_path / "runs"), load_card(str(tmp_path / "card/card.toml")), context(tmp_path)
+    )
+    score_system(RunFolder(track(tmp_path), folder(tmp_path)))
     return tmp_path
 
 
@@ -121,7 +125,7 @@ def context(home: Path) -> Context:
 
 
 def again(home: Path, **options: Any) -> Reproduction:
-    return reproduce(track(home), folder(home), context(home), card=home / "card", today=TODAY, **options)
+    return reproduce(RunFolder(track(home), folder(home)), context(home), card=home / "card", today=TODAY, **options)
 
 
 def bytes_of(place: Path) -> dict[str, bytes]:
@@ -145,7 +149,7 @@ def test_the_verdict_is_the_best_one_that_holds(home: Path, behaviour: dict[str,
     behave(home, **behaviour)
     loose = track(home).tolerance.model_copy(update={"rank_biased_overlap": 0.8, "kendall_tau": 0.8})
     found = reproduce(
-        track(home).model_copy(update={"tolerance": loose}), folder(home), context(home), card=home / "card"
+        RunFolder(track(home).model_copy(update={"tolerance": loose}), folder(home)), context(home), card=home / "card"
     )
     assert found.verdict == verdict
     assert found.confirms == (verdict != "differs")
@@ -165,7 +169,7 @@ def test_each_of_the_three_tolerances_can_fail_a_run_alone(home: Path, key: str)
     for limits, verdict in ((lax, "equivalent"), (lax | {key: strict[key]}, "differs")):
         tolerance = track(home).tolerance.model_copy(update=limits)
         own = track(home).model_copy(update={"tolerance": tolerance})
-        assert reproduce(own, folder(home), context(home), card=home / "card").verdict == verdict
+        assert reproduce(RunFolder(own, folder(home)), context(home), card=home / "card").verdict == verdict
 
 
 def test_one_language_that_differs_is_not_averaged_away(home: Path) -> None:
@@ -198,13 +202,13 @@ def test_the_recorded_card_is_run_and_not_that_of_today(home: Path) -> None:
 
 def test_an_adapter_that_cannot_be_found_says_how_to_name_its_card(home: Path) -> None:
     with pytest.raises(WrongUsage, match="give that folder's card with --card"):
-        reproduce(track(home), folder(home), context(home))
+        reproduce(RunFolder(track(home), folder(home)), context(home))
 
 
 def test_a_card_in_the_folder_of_the_run_needs_no_naming(home: Path) -> None:
     shutil.copytree(home / "card", folder(home) / "system")
     shutil.rmtree(home / "card")
-    assert reproduce(track(home), folder(home), context(home)).verdict == "identical"
+    assert reproduce(RunFolder(track(home), folder(home)), context(home)).verdict == "identical"
 
 
 def test_a_run_of_finished_files_cannot_be_made_again(home: Path) -> None:
@@ -346,13 +350,13 @@ def test_records_read_back_and_tell_nothing_of_user_host_and_folders(home: Path)
     behave(home)
     better = again(home)
     for record in (better, worse):
-        write_reproduction(folder(home), record)
-    found = read_reproductions(folder(home))
+        write_reproduction(folder(home) / "reproductions", record)
+    found = read_reproductions(folder(home) / "reproductions")
     assert len(found) == 2
     assert better in found
     assert worse in found
-    path = write_reproduction(folder(home), better)
-    assert len(read_reproductions(folder(home))) == 2, "the same outcome on one day is one record"
+    path = write_reproduction(folder(home) / "reproductions", better)
+    assert len(read_reproductions(folder(home) / "reproductions")) == 2, "the same outcome on one day is one record"
     text = path.read_text()
     assert not re.search(r"(?<![\w.:/-])/\w", text), "an absolute path"
     for name in (getpass.getuser(), socket.gethostname()):
@@ -360,12 +364,12 @@ def test_records_read_back_and_tell_nothing_of_user_host_and_folders(home: Path)
 
 
 def test_a_folder_without_records_has_none_and_damaged_records_are_all_named(home: Path) -> None:
-    assert read_reproductions(folder(home)) == ()
+    assert read_reproductions(folder(home) / "reproductions") == ()
     (folder(home) / "reproductions").mkdir()
     for name in ("a", "b"):
         (folder(home) / f"reproductions/{name}.yaml").write_text("verdict: perhaps\n")
     with pytest.raises(InvalidInput) as caught:
-        read_reproductions(folder(home))
+        read_reproductions(folder(home) / "reproductions")
     assert "a.yaml" in str(caught.value)
     assert "b.yaml" in str(caught.value)
     assert "verdict" in str(caught.value)
@@ -390,8 +394,8 @@ def test_a_row_is_reproduced_by_the_latest_record_that_confirms_this_very_run(ho
 
 def test_two_runs_are_compared_by_language_and_query_the_largest_difference_first(home: Path) -> None:
     behave(home, missed=1, swapped=3)
-    run_system(track(home), load_card(str(home / "card/card.toml")), home / "others", context(home))
-    found = diff_runs(track(home), folder(home), home / "others" / "toy" / "mine")
+    run_system(TrackRuns(track(home), home / "others"), load_card(str(home / "card/card.toml")), context(home))
+    found = diff_runs(RunFolder(track(home), folder(home)), RunFolder(track(home), home / "others" / "toy" / "mine"))
     assert not found.is_empty
     assert (found.rankings["fi"].queries, found.rankings["fi"].identical) == (QUESTIONS, QUESTIONS - 3)
     assert [(q.part, q.measure, q.query_id, q.one, q.two) for q in found.queries] == [
@@ -402,14 +406,14 @@ def test_two_runs_are_compared_by_language_and_query_the_largest_difference_firs
     ]
     means = {(m.part, m.measure): (m.one, m.two) for m in found.means}
     assert means["fi", "Success@1"] == (1.0, pytest.approx(0.9))
-    assert diff_runs(track(home), folder(home), folder(home)).is_empty
+    assert diff_runs(RunFolder(track(home), folder(home)), RunFolder(track(home), folder(home))).is_empty
 
 
 def test_a_part_that_only_one_run_has_is_a_difference(home: Path) -> None:
     card = home / "card/card.toml"
     card.write_text(card.read_text() + 'languages = ["fi"]\n')
-    run_system(track(home), load_card(str(card)), home / "others", context(home))
-    found = diff_runs(track(home), folder(home), home / "others" / "toy" / "mine")
+    run_system(TrackRuns(track(home), home / "others"), load_card(str(card)), context(home))
+    found = diff_runs(RunFolder(track(home), folder(home)), RunFolder(track(home), home / "others" / "toy" / "mine"))
     assert (found.parts_of_one_alone, found.parts_of_two_alone) == (("ja",), ())
     assert not found.is_empty
 
@@ -420,7 +424,7 @@ def test_runs_of_other_versions_of_a_track_are_not_compared(home: Path) -> None:
     manifest = read_manifest(path)
     write_manifest(path, manifest.model_copy(update={"track": manifest.track.model_copy(update={"version": 2})}))
     with pytest.raises(InvalidInput, match=r"track\.version: 1 and 2"):
-        diff_runs(track(home), folder(home), path)
+        diff_runs(RunFolder(track(home), folder(home)), RunFolder(track(home), path))
 
 
 # -- what is printed
@@ -479,7 +483,7 @@ def test_questions_that_no_run_ranks_are_told(home: Path) -> None:
 
 
 def test_a_record_that_was_edited_vouches_for_nothing(home: Path) -> None:
-    path = write_reproduction(folder(home), again(home))
+    path = write_reproduction(folder(home) / "reproductions", again(home))
     path.write_text(path.read_text().replace("device: cpu", "device: gpu"))
     with pytest.raises(InvalidInput, match="is not as it was written"):
-        read_reproductions(folder(home))
+        read_reproductions(folder(home) / "reproductions")

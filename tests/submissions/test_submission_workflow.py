@@ -25,6 +25,7 @@ from harness.adapters.scaffold import write_scaffold
 from harness.files.yaml_records import parsed_yaml
 from harness.leaderboard.site import render
 from harness.runs.score_file import read_scores, write_scores
+from harness.runs.track_runs import TrackRuns
 from harness.runs.withdrawal import Withdrawal, withdraw
 from harness.submissions.reproductions import name_of
 from harness.submissions.submit import Target, submit_system
@@ -81,7 +82,7 @@ def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(home, "clone", "--quiet", "base", "pull-request")
     write_scaffold("stranger", home / "own", executable=False)
     submit_system(
-        Target(load_track("mini"), home / "pull-request" / "runs"),
+        Target(TrackRuns(load_track("mini"), home / "pull-request" / "runs")),
         str(home / "own" / "card.toml"),
         Context(cache=home / "cache", work=home / "work", consent=Consent(code=True)),
     )
@@ -266,8 +267,10 @@ def test_a_withdrawal_and_a_record_that_are_added_are_told(home: Path, pull: Pat
 
 def test_tables_that_fit_the_rows_may_come_along(home: Path, pull: Path) -> None:
     track = SCRIPT.load_track("mini")
-    scores = SCRIPT.score_all(track, pull.parent)
-    SCRIPT.build_leaderboard(track, pull.parent, scores, SCRIPT.compare_all(track, pull.parent, scores))
+    scores = SCRIPT.score_all(TrackRuns(track, pull.parent))
+    SCRIPT.build_leaderboard(
+        TrackRuns(track, pull.parent), scores, SCRIPT.compare_all(TrackRuns(track, pull.parent), scores)
+    )
     status, summary = run_script(home)
     assert status == 0, summary
 

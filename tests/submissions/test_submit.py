@@ -22,7 +22,9 @@ from harness.files.writing import folder_lock
 from harness.leaderboard.pipeline import build_leaderboard, compare_all, recorded_systems, score_all
 from harness.leaderboard.site import render
 from harness.runs.manifest import RUN_FILES, read_manifest
+from harness.runs.run_folder import RunFolder
 from harness.runs.score_file import read_scores
+from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import read_run
 from harness.runs.withdrawal import Withdrawal, read_withdrawal, withdraw
 from harness.submissions import staging
@@ -62,7 +64,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def target(home: Path, replace: bool = False) -> Target:
-    return Target(load_track(str(home / "track.toml")), home / "runs", replace)
+    return Target(TrackRuns(load_track(str(home / "track.toml")), home / "runs"), replace)
 
 
 def submit(home: Path, *files: str, query_map: str = "", replace: bool = False) -> Submission:
@@ -159,11 +161,11 @@ def test_scores_are_kept_as_they_were_submitted(home: Path) -> None:
 def test_a_row_of_files_stands_in_the_leaderboard_as_submitted(home: Path) -> None:
     one_file_per_part(home)
     track, runs = target(home).track, home / "runs"
-    scores = score_all(track, runs)
-    board = build_leaderboard(track, runs, scores, compare_all(track, runs, scores))
+    scores = score_all(TrackRuns(track, runs))
+    board = build_leaderboard(TrackRuns(track, runs), scores, compare_all(TrackRuns(track, runs), scores))
     (row,) = board.rows
     assert (row.status, row.reproduced, row.isolation) == ("submitted", None, RUN_FILES)
-    page = render(track, board, scores, runs, home / "reports").read_text()
+    page = render(TrackRuns(track, runs), board, scores, home / "reports").read_text()
     assert RUN_FILES in page
 
 
@@ -305,12 +307,12 @@ def test_a_replacement_that_is_killed_leaves_a_whole_row_or_is_noticed_by_all(ho
     if moment == "second move":
         assert not folder.exists()
         with pytest.raises(InvalidInput, match=r"ended half way; `mv .*/old .*/toy/mine` brings the old row back"):
-            recorded_systems(runs, track)
+            recorded_systems(TrackRuns(track, runs))
     else:
-        assert recorded_systems(runs, track) == ["mine"]
+        assert recorded_systems(TrackRuns(track, runs)) == ["mine"]
         assert len(read_run(folder / "fi.trec.gz")[0].rankings) == (1 if moment == "after the exchange" else 2)
     assert not submit(home, "fi.txt", "ru.trec.gz", replace=True).unchanged
-    assert recorded_systems(runs, track) == ["mine"]
+    assert recorded_systems(TrackRuns(track, runs)) == ["mine"]
     assert not (runs / ".staging").exists()
 
 
@@ -392,12 +394,12 @@ def test_a_system_is_run_and_can_be_made_again_from_what_was_recorded(home: Path
     )
     assert submit_system(target(home), str(home / "own" / "card.toml"), context).unchanged
     shutil.rmtree(home / "own")
-    record = reproduce(target(home).track, done.folder, context)
+    record = reproduce(RunFolder(target(home).track, done.folder), context)
     assert record.verdict == "identical"
-    write_reproduction(done.folder, record)
+    write_reproduction(done.folder / "reproductions", record)
     track, runs = target(home).track.model_copy(update={"baseline": "own"}), home / "runs"
-    scores = score_all(track, runs)
-    (row,) = build_leaderboard(track, runs, scores, compare_all(track, runs, scores)).rows
+    scores = score_all(TrackRuns(track, runs))
+    (row,) = build_leaderboard(TrackRuns(track, runs), scores, compare_all(TrackRuns(track, runs), scores)).rows
     assert row.status == "reproduced"
     assert row.reproduced is not None
     assert (row.reproduced.verdict, row.reproduced.date) == ("identical", record.date)
@@ -465,7 +467,7 @@ def test_all_that_an_adapter_imports_of_its_own_is_copied_and_the_row_made_again
     copied = {str(path.relative_to(folder / "system")) for path in (folder / "system").rglob("*") if path.is_file()}
     assert copied == {"card.toml", "adapter.py", helper}
     shutil.rmtree(home / "own")
-    record = reproduce(target(home).track, folder, context)
+    record = reproduce(RunFolder(target(home).track, folder), context)
     assert record.verdict == "identical"
     assert not [change for change in record.changes if "source" in change.kind], "names are the same in both places"
 

@@ -11,6 +11,7 @@ from harness.collections.in_memory import collection_of
 from harness.collections.view import Collection
 from harness.errors import InvalidInput
 from harness.records import Doc, Query
+from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system
 from harness.tracks import Part, Track
 from harness.tracks.check import check_track
@@ -38,10 +39,10 @@ def test_a_collection_at_hand_has_the_digests_of_the_same_records_in_files(tmp_p
 
 def test_a_track_at_hand_scores_a_run_as_the_track_of_files_does(tmp_path: Path) -> None:
     of_files = worlds.World(tmp_path, worlds.track_of(worlds.collection_in(tmp_path / "data")))
-    made_of_files = score_system(of_files.track, of_files.run(worlds.RANKINGS))
+    made_of_files = score_system(RunFolder(of_files.track, of_files.run(worlds.RANKINGS)))
     track = track_at_hand()
     assert check_track(track) == check_track(of_files.track)
-    again = score_system(track, worlds.World(tmp_path / "at-hand", track).run(worlds.RANKINGS))
+    again = score_system(RunFolder(track, worlds.World(tmp_path / "at-hand", track).run(worlds.RANKINGS)))
     assert (again.values, again.units) == (made_of_files.values, made_of_files.units)
     assert again.values["fi", "RR"] == {"fi-1": 0.5, "fi-2": 1.0, "fi-3": 1 / 3}
 

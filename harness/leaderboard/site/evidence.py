@@ -26,9 +26,8 @@ from harness.leaderboard.site.pools import FILE_PASSAGES, Pool
 from harness.leaderboard.table import Leaderboard
 from harness.progress import Advance
 from harness.runs.commands import Commands
-from harness.runs.manifest import run_file
 from harness.runs.score_file import ScoreFile
-from harness.runs.trec import read_run
+from harness.runs.track_runs import TrackRuns
 from harness.tracks import Part, Track
 
 HEAD = 10
@@ -40,15 +39,18 @@ BOUNDS = {"ceiling": "Ceiling", "random": "Random ranking"}
 class Site:
     """What a track's pages are made of; ``scores`` stand in the order of the board's rows, ``folder`` is the track's own."""
 
-    track: Track
     board: Leaderboard
     scores: tuple[ScoreFile, ...]
-    runs: Path
+    runs: TrackRuns
     folder: Path
 
     @property
+    def track(self) -> Track:
+        return self.runs.track
+
+    @property
     def commands(self) -> Commands:
-        return Commands(self.track, self.runs, public=True)
+        return Commands(self.track, self.runs.root, public=True)
 
     @property
     def budgets(self) -> dict[str, int]:
@@ -65,10 +67,7 @@ class Site:
 
     def heads(self, system: str, part: str) -> Mapping[str, Sequence[str]]:
         """The first passages of each of the system's rankings, by query id."""
-        file = run_file(self.runs / self.track.name / system, part)
-        # A language that a card declares but was not run has no file: it counts 0.
-        rankings = read_run(file)[0].rankings if file.is_file() else {}
-        return {query_id: ranked.doc_ids[:HEAD] for query_id, ranked in rankings.items()}
+        return self.runs.run(system).heads(part, HEAD)
 
     def measure_page(self, measure: str) -> str:
         """File name of a measure's table: the primary one's is the track's own page."""

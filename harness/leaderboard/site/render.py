@@ -27,26 +27,25 @@ from harness.leaderboard.site.questions import most_different
 from harness.leaderboard.table import Leaderboard, Row, best_of, columns_of, read_leaderboard
 from harness.runs.ablations import MeasuredFigure, read_ablations
 from harness.runs.commands import line
-from harness.runs.manifest import FILE_NAME as MANIFEST
 from harness.runs.manifest import RUN_FILES
 from harness.runs.score_file import ScoreFile
-from harness.submissions.reproduce import OWN_FILES
-from harness.tracks import Track, track_names
+from harness.runs.track_runs import TrackRuns
+from harness.tracks import track_names
 
 SCRIPTS = ("data.js", "statistics.js", "table.js", "compare.js", "question.js", "start.js")
 
 Write = Callable[..., None]
 
 
-def render(track: Track, board: Leaderboard, scores: Sequence[ScoreFile], runs: Path, reports: Path) -> Path:
+def render(runs: TrackRuns, board: Leaderboard, scores: Sequence[ScoreFile], reports: Path) -> Path:
     """Write the track's pages and the index of all tracks; returns the path of the track's page.
 
     Waits while another process renders into the same folder: each takes away the pages that it does not write itself.
     """
     by_name = {score.system: score for score in scores}
     ordered = tuple(by_name[row.system] for row in board.rows)
-    site = Site(track, board, ordered, runs, reports / track.name)
-    pools = pools_of(track)
+    site = Site(board, ordered, runs, reports / runs.track.name)
+    pools = pools_of(runs.track)
     with folder_lock(reports):
         _remove_old_pages(site.folder)
         write_pages(site, pools)
@@ -87,7 +86,7 @@ def _write_assets(reports: Path) -> None:
 
 def _write_track(site: Site, write: Write) -> None:
     board, track, folder = site.board, site.track, site.folder
-    ablations = read_ablations(site.runs / track.name)
+    ablations = read_ablations(site.runs.ablations_file)
     shared: dict[str, Any] = {
         "board": board,
         "track": board.track,
@@ -153,8 +152,8 @@ def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any]
         "again": [_again(site, row)],
         "checks": checks_of(site, score),
     }
-    manifest = site.runs / track.name / row.system / MANIFEST
-    write_text(site.folder / "evidence" / row.system / MANIFEST, manifest.read_text("utf-8"), durable=False)
+    manifest = site.runs.run(row.system).manifest_file
+    write_text(site.folder / "evidence" / row.system / manifest.name, manifest.read_text("utf-8"), durable=False)
     cells = row.cells[track.primary]
     axis = _axis([cell.interval for cell in cells.values()])
     write("system.html", site.folder / "systems" / f"{row.system}.html", 2, **{**shared, **own}, row=row, axis=axis)
@@ -171,7 +170,7 @@ def _again(site: Site, row: Row) -> str:
     if execution.provenance == RUN_FILES:
         return "# nothing: it came as finished run files"
     command = site.commands.reproduce(row.system, row.card, execution)
-    is_beside = (site.runs / site.track.name / row.system / OWN_FILES / CARD_FILE).is_file()
+    is_beside = (site.runs.run(row.system).own_files / CARD_FILE).is_file()
     if brings_code(row.card.adapter) and not is_beside:
         return f"# its code does not lie beside its runs; from the folder of its card:\n# {command} --card card.toml"
     return command
@@ -234,7 +233,7 @@ def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[tuple[str, float]
 
 
 def _write_index(site: Site, reports: Path, write: Write) -> None:
-    tracks = _all_tracks(site.runs, reports, site.board)
+    tracks = _all_tracks(site.runs.root, reports, site.board)
     # Where the file of another track lies, only those know who made its pages.
     names = [str(board.track["name"]) for board in tracks]
     again = [line("leaderboard", name) for name in names if name != site.track.name and name in track_names()]

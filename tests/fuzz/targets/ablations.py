@@ -6,4 +6,4 @@ SUFFIX = "ablations.json"
 
 
 def read(path: Path) -> None:
-    assert read_ablations(path.parent) is not None
+    assert read_ablations(path) is not None
