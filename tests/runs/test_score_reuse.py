@@ -13,7 +13,7 @@ from scored_worlds import ANSWERS, QRELS, RANKINGS, World, collection_in, track_
 from harness.errors import InvalidInput
 from harness.files.yaml_records import digest_of
 from harness.runs import score as score_module
-from harness.runs.manifest import Manifest, run_file
+from harness.runs.manifest import run_file
 from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system
 from harness.runs.score_file import ScoreFile
@@ -31,9 +31,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     original = score_module._score
 
-    def scored(track: Track, folder: Path, manifest: Manifest, context: Mapping[str, Any]) -> ScoreFile:
-        calls.append(manifest.tag)
-        return original(track, folder, manifest, context)
+    def scored(run: RunFolder, context: Mapping[str, Any]) -> ScoreFile:
+        calls.append(run.name)
+        return original(run, context)
 
     monkeypatch.setattr(score_module, "_score", scored)
     return calls
