@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: leaderboard test lint types format plain lowest clean
+.PHONY: leaderboard test lint types format docs plain lowest clean
 
 leaderboard: $(STAMP)
 	$(BIN)/xdr leaderboard mini
@@ -27,6 +27,10 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The guide as a site, in build/docs; a page without a place in the menu, or a link that leads nowhere, is an error.
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict
+
 # Before anything is made; an environment that another Python made, or one that is gone, is made anew.
 NEEDED := 3.11
 HAS_IT := import sys; sys.exit(sys.version_info < (3, 11))
@@ -40,7 +44,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }; \
 	fi
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,ray,segment,train]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,docs,ray,segment,train]"
 	touch $(STAMP)
 
 # What a user has who installs no extras: every command runs once.
