@@ -60,6 +60,10 @@ class Plugins:
         """Of all entry points, this package's and others'."""
         return sorted({entry.name for entry in self._entries()})
 
+    def own(self) -> list[str]:
+        """Of this package's entry points."""
+        return sorted(entry.name for entry in self._entries() if Origin(entry).is_own)
+
     def find(self, name: str, own: bool = False) -> Any:
         """What the entry point of that name stands for; None where there is none.
 

@@ -27,9 +27,23 @@ from systems.segmentation import BIGRAMS, SEGMENTATION_VERSION, UNSPACED, Segmen
 
 _LARGEST_SAMPLE = 20_000
 
+BIBTEX = """
+@article{robertson2009bm25,
+  author = {Robertson, Stephen and Zaragoza, Hugo},
+  title = {The Probabilistic Relevance Framework: {BM25} and Beyond},
+  journal = {Foundations and Trends in Information Retrieval},
+  volume = {3},
+  number = {4},
+  pages = {333--389},
+  year = {2009},
+  doi = {10.1561/1500000019}
+}
+"""
+
 
 class Bm25:
     version = 1
+    bibtex = BIBTEX
     versions: Mapping[str, int] = {"segmentation": SEGMENTATION_VERSION}
 
     class Parameters(Record):

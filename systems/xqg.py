@@ -30,10 +30,21 @@ from systems.dense import Dense, Opened
 
 SELF = "passages"
 """Instead of a file of texts: the passage itself, encoded as passages are (a control, which changes vectors' length alone)."""
+BIBTEX = """
+@inproceedings{zhuang2023xqg,
+  author = {Zhuang, Shengyao and Shou, Linjun and Zuccon, Guido},
+  title = {Augmenting Passage Representations with Query Generation for Enhanced Cross-Lingual Dense Retrieval},
+  booktitle = {Proceedings of the 46th International ACM SIGIR Conference on Research and Development in Information Retrieval},
+  year = {2023},
+  eprint = {2305.03950},
+  archiveprefix = {arXiv}
+}
+"""
 
 
 class Xqg(Dense):
     version = 2
+    bibtex = BIBTEX
 
     class Parameters(Dense.Parameters):
         """``generated``: a JSONL file, relative to the card, "xquad-oracle", or "passages"; ``languages``: default all in it.

@@ -96,6 +96,7 @@ class System(Protocol):
     - ``version``, a whole number, raised when the same parameters, inputs and data give other rankings than before, and
       ``versions``, a mapping of such numbers by name, of what it shares with others. An adapter without a version, and one
       that is loaded from a file, is identified by its own files;
+    - ``bibtex``, BibTeX entries of the works that the method comes from;
     - ``inputs() -> Mapping[str, Path | Pin]``, the model files and generated texts that the results depend on, whether or not
       they are on this machine; their digests identify the run;
     - ``missing() -> Iterable[str]``, what a search needs and is not on this machine, each thing with how to get it;

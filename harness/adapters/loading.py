@@ -14,15 +14,15 @@ import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from harness.adapters.own_modules import OwnModules
 from harness.adapters.source_files import own_source_digests, source_digests
 from harness.errors import InvalidInput, WrongUsage, XdrError, unknown_name
+from harness.registry import Plugins
 
-ENTRY_POINTS = "xdr.systems"
+PLUGINS = Plugins("adapter", "xdr.systems")
 COMMAND = "command"
 
 
@@ -73,7 +73,7 @@ def described(error: BaseException, modules: OwnModules) -> str:
 
 
 def adapter_names() -> list[str]:
-    return sorted(entry.name for entry in metadata.entry_points(group=ENTRY_POINTS))
+    return PLUGINS.names()
 
 
 def is_executable(adapter: str, folder: Path) -> bool:
@@ -99,10 +99,7 @@ def load_adapter(adapter: str, folder: Path) -> Adapter:
         raise WrongUsage(
             f"adapter {adapter!r} is not an executable file in {folder} (chmod +x?), nor of the form path/file.py:Class"
         )
-    for entry in metadata.entry_points(group=ENTRY_POINTS):
-        if entry.name == adapter:
-            return Adapter(entry.load())
-    raise unknown_name("adapter", adapter, adapter_names(), "or path/file.py:Class, or an executable like ./search.sh")
+    return Adapter(PLUGINS.get(adapter, "or path/file.py:Class, or an executable like ./search.sh"))
 
 
 def class_in_file(what: str, reference: str, folder: Path) -> tuple[type[Any], OwnModules]:

@@ -11,7 +11,6 @@ from harness.cli.console import note, print_file, print_findings
 from harness.errors import WrongUsage, unknown_name
 
 _OF_RUNS = ("xor-retrieve",)
-_OF_LEADERBOARDS = ("json", "csv", "markdown", "latex", "bibtex", "badges")
 
 
 def export(
@@ -24,7 +23,7 @@ def export(
         typer.Option(
             "--format",
             help="Of a run: xor-retrieve, the official prediction file. "
-            "Of a leaderboard: json, csv, markdown, latex, bibtex, badges.",
+            "Of a leaderboard: json, csv, markdown, latex, bibtex, badges, or an installed one (xdr list formats).",
         ),
     ] = "",
     track: Annotated[str, typer.Option(help="Track of a run, where the path does not tell.")] = "",
@@ -40,8 +39,8 @@ def export(
     The text of a leaderboard goes to standard output where no file is named.
     """
     file_format = file_format or _only_format(source)
-    if file_format not in (*_OF_RUNS, *_OF_LEADERBOARDS):
-        raise unknown_name("format", file_format, (*_OF_RUNS, *_OF_LEADERBOARDS))
+    if file_format not in (known := (*_OF_RUNS, *_of_leaderboards())):
+        raise unknown_name("format", file_format, known)
     _check_fits(source, file_format)
     if questions and file_format not in _OF_RUNS:
         raise WrongUsage(f"--questions belongs to {_OF_RUNS[0]}, not to {file_format}")
@@ -54,6 +53,12 @@ def export(
         _export_leaderboard(source, output, file_format)
 
 
+def _of_leaderboards() -> list[str]:
+    from harness.leaderboard.exports import BADGES, format_names
+
+    return [*format_names(), BADGES]
+
+
 def _is_run(source: Path) -> bool:
     return (source / "manifest.yaml").is_file()
 
@@ -64,7 +69,7 @@ def _is_leaderboard(source: Path) -> bool:
 
 def _only_format(source: Path) -> str:
     if _is_leaderboard(source):
-        raise WrongUsage(f"{source} is a leaderboard; say how to write it: --format {'|'.join(_OF_LEADERBOARDS)}")
+        raise WrongUsage(f"{source} is a leaderboard; say how to write it: --format {'|'.join(_of_leaderboards())}")
     return _OF_RUNS[0]
 
 
@@ -75,7 +80,7 @@ def _check_fits(source: Path, file_format: str) -> None:
     if file_format in _OF_RUNS and not _is_run(source):
         what = "a leaderboard" if _is_leaderboard(source) else "no run: it has no manifest.yaml"
         raise WrongUsage(f"{source} is {what}; {file_format} is written of a run, runs/TRACK/SYSTEM")
-    if file_format in _OF_LEADERBOARDS and not _is_leaderboard(source):
+    if file_format not in _OF_RUNS and not _is_leaderboard(source):
         what = (
             f"a run; try {source.parent}"
             if _is_run(source)
@@ -97,7 +102,7 @@ def _export_run(source: Path, output: Path, track: str, questions: Path | None) 
 
 def _export_leaderboard(source: Path, output: Path | None, file_format: str) -> None:
     from harness.files.writing import write_text
-    from harness.leaderboard.exports import BADGES, FORMATS, is_own_leaderboard, to_badges
+    from harness.leaderboard.exports import BADGES, exported, is_own_leaderboard, to_badges
     from harness.leaderboard.snapshots import SUMS, damage_of
     from harness.leaderboard.table import FILE_NAME, read_leaderboard
 
@@ -116,7 +121,7 @@ def _export_leaderboard(source: Path, output: Path | None, file_format: str) -> 
             write_text(output / name, text)
         note(f"{output}: {len(badges)} badges")
         return
-    text = FORMATS[file_format].text_of(board)
+    text = exported(file_format, board)
     if output is None:
         print_file(text)
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -13,8 +14,9 @@ from harness.numbers import DASH
 
 if TYPE_CHECKING:
     from harness.leaderboard.published import PublishedResult
+    from harness.registry import Plugins
 
-_KINDS = ("tracks", "systems", "collections", "adapters", "measures", "published")
+_Found: TypeAlias = "tuple[list[dict[str, Any]], Plugins | None]"
 
 
 def list_(
@@ -22,7 +24,7 @@ def list_(
         str,
         typer.Argument(
             metavar="[KIND|TRACK]",
-            help="tracks, systems, collections, adapters, measures, published; all if left out. Or a track.",
+            help="tracks, systems, collections, adapters, measures, formats, published; all if left out. Or a track.",
         ),
     ] = "",
     as_json: Json = False,
@@ -49,36 +51,78 @@ def _published(result: PublishedResult) -> dict[str, Any]:
 
 
 def _entries(kind: str) -> list[dict[str, Any]]:
-    if kind == "tracks":
-        from harness.tracks import load_track, track_names
+    """What there is of a kind, this package's own first, then what other distributions bring, and which."""
+    own, plugins = _KINDS[kind]()
+    brought = {} if plugins is None else plugins.outside(entry["name"] for entry in own)
+    others = [{"name": name, "about": f"from {origin}", "from": origin} for name, origin in brought.items()]
+    kept = [entry for entry in own if entry["name"] not in brought]
+    return [*kept, *others]
 
-        return [{"name": name, "about": load_track(name).title} for name in track_names()]
-    if kind == "systems":
-        from harness.adapters.card import card_names, load_card
 
-        return [{"name": name, "about": load_card(name).card.title} for name in card_names()]
-    if kind == "collections":
-        from harness.collections import dataset_ids
+def _tracks() -> _Found:
+    from harness.tracks import PLUGINS, load_track, own_track_names
 
-        others = [
-            {"name": "folder:PATH", "about": "docs.jsonl, queries.jsonl, and optionally qrels.txt, answers.jsonl"},
-            {"name": "squad:PATH", "about": "a file in SQuAD's JSON, v1.1 or v2.0"},
-            {"name": "...", "about": "and every dataset of ir_datasets"},
-        ]
-        return [{"name": name, "about": ""} for name in dataset_ids()] + others
-    if kind == "adapters":
-        from harness.adapters.loading import adapter_names
+    return [{"name": name, "about": load_track(name).title} for name in own_track_names()], PLUGINS
 
-        return [{"name": name, "about": ""} for name in adapter_names()]
-    if kind == "published":
-        from harness.leaderboard.published import load_published
 
-        return [_published(result) for result in load_published()]
-    return [
-        {"name": "R@<n>t, R@<n>kt", "about": "recall in the first n (thousand) tokens: R@2kt, R@5kt, R@500t"},
-        {"name": "AnswerRecall@<k>", "about": "an answer in the first k passages, as DPR counts it"},
-        {"name": "RR@10, nDCG@10, Success@1, R@100, AP, ...", "about": "everything that ir-measures knows"},
+def _systems() -> _Found:
+    from harness.adapters.card import card_names, load_card
+
+    return [{"name": name, "about": load_card(name).card.title} for name in card_names()], None
+
+
+def _collections() -> _Found:
+    from harness.collections import plugins
+
+    others = [
+        {"name": "folder:PATH", "about": "docs.jsonl, queries.jsonl, and optionally qrels.txt, answers.jsonl"},
+        {"name": "squad:PATH", "about": "a file in SQuAD's JSON, v1.1 or v2.0"},
+        {"name": "...", "about": "and every dataset of ir_datasets"},
     ]
+    brought = plugins.PLUGINS.outside(plugins.OWN)
+    own = {dataset_id: "" for name in plugins.OWN for dataset_id in plugins.ids(name)}
+    rows = [{"name": dataset_id, "about": ""} for dataset_id in sorted(own)]
+    for name, origin in brought.items():
+        # One that cannot be used, or has no ids to list, is told by its name.
+        found = [dataset_id for dataset_id in plugins.ids(name) if dataset_id not in own] or [name]
+        rows += [{"name": dataset_id, "about": f"from {origin}", "from": origin} for dataset_id in found]
+    return rows + others, None
+
+
+def _adapters() -> _Found:
+    from harness.adapters.loading import PLUGINS
+
+    return [{"name": name, "about": ""} for name in PLUGINS.own()], PLUGINS
+
+
+def _measures() -> _Found:
+    from harness.measures.by_name import OWN, PLUGINS
+
+    forms = {form: about for kind in OWN for form, about in kind.forms.items()}
+    return [{"name": form, "about": about} for form, about in forms.items()], PLUGINS
+
+
+def _formats() -> _Found:
+    from harness.leaderboard.exports import BADGES, FORMATS, PLUGINS
+
+    return [{"name": name, "about": "of a leaderboard"} for name in (*FORMATS, BADGES)], PLUGINS
+
+
+def _published_results() -> _Found:
+    from harness.leaderboard.published import load_published
+
+    return [_published(result) for result in load_published()], None
+
+
+_KINDS: dict[str, Callable[[], _Found]] = {
+    "tracks": _tracks,
+    "systems": _systems,
+    "collections": _collections,
+    "adapters": _adapters,
+    "measures": _measures,
+    "formats": _formats,
+    "published": _published_results,
+}
 
 
 def _list_track(name: str, as_json: bool) -> None:

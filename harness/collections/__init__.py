@@ -1,61 +1,32 @@
 """What is searched: one file per collection, all registered with ir_datasets.
 
-A collection's module has ``PATTERN``, a regular expression of its dataset ids; ``dataset(dataset_id, groups)``, which makes
-one; and ``ids()``, those that can be listed. ``load(dataset_id)`` gives this project's view of any ir_datasets dataset.
+``harness.collections.plugins`` says what a collection's module has, and how one of another distribution is found.
+``load(dataset_id)`` gives this project's view of any ir_datasets dataset.
 """
 
 from __future__ import annotations
 
-import importlib
 import re
 from typing import Any
 
-from harness.collections import editable
+from harness.collections import editable, plugins
+from harness.collections.plugins import About, about, generated_texts, make
 from harness.collections.view import Collection, load
 
-__all__ = ["Collection", "dataset_ids", "load", "register_all"]
-
-# Modules by the beginning of their ids; they are imported when the first such id is loaded.
-_MODULES = {
-    "folder": "formats.folder",
-    "mkqa": "mkqa",
-    "mlqa/": "mlqa",
-    "mr-tydi-v1.1/": "mr_tydi",
-    "paws-x/": "paws_x",
-    "squad": "formats.squad",
-    "tydiqa-goldp/": "tydiqa_goldp",
-    "xdr-mini/": "mini",
-    "xor-tydi-dpr-2018/": "xor_tydi",
-    "xor-tydi/": "xor_tydi",
-    "xquad-oracle/": "xquad_oracle",
-    "xquad/": "xquad",
-}
+__all__ = ["About", "Collection", "about", "dataset_ids", "generated_texts", "load", "make", "register_all"]
 
 
 def register_all(registry: Any) -> None:
-    """Register every collection of this package with an ir_datasets registry."""
-    for beginning in _MODULES:
-        registry.register_pattern(f"^{re.escape(beginning)}", _registered)
+    """Register every collection, of this package and of others, with an ir_datasets registry; nothing else is imported."""
+    plugins.reserve(registry)
+    for name in plugins.names():
+        registry.register_pattern(rf"^{re.escape(name)}(?:[/:(]|$)", _registered)
 
 
 def dataset_ids() -> list[str]:
-    """Ids of all datasets of this package that can be listed; folders and SQuAD files go by their paths."""
-    return sorted({dataset_id for beginning in _MODULES for dataset_id in _module(beginning).ids()})
+    """Ids of all datasets that can be listed beside ir_datasets' own; folders and SQuAD files go by their paths."""
+    return sorted({dataset_id for name in plugins.names() for dataset_id in plugins.ids(name)})
 
 
 def _registered(dataset_id: str, _: tuple[str, ...]) -> Any:
     return editable.Current(dataset_id, make) if editable.is_editable(dataset_id) else make(dataset_id)
-
-
-def make(dataset_id: str) -> Any:
-    """A new dataset of one of our ids. Raises ``KeyError`` where it is none."""
-    beginning = next(name for name in _MODULES if dataset_id.startswith(name))
-    module = _module(beginning)
-    match = re.match(module.PATTERN, dataset_id)
-    if match is None:
-        raise KeyError(dataset_id)
-    return module.dataset(dataset_id, match.groups())
-
-
-def _module(beginning: str) -> Any:
-    return importlib.import_module(f"harness.collections.{_MODULES[beginning]}")

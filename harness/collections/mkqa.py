@@ -27,6 +27,18 @@ from harness.records import Answers, Query
 _EUROPEAN = ("da", "de", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pl", "pt", "ru", "sv")
 LANGUAGES = (*_EUROPEAN, "ar", "he", "ja", "km", "ko", "ms", "th", "tr", "vi", "zh-cn", "zh-hk", "zh-tw")
 _NAMES = {lang: lang.replace("-", "_") for lang in LANGUAGES}
+BIBTEX = """
+@article{longpre2021mkqa,
+  author = {Longpre, Shayne and Lu, Yi and Daiber, Joachim},
+  title = {{MKQA}: A Linguistically Diverse Benchmark for Multilingual Open Domain Question Answering},
+  journal = {Transactions of the Association for Computational Linguistics},
+  volume = {9},
+  year = {2021},
+  eprint = {2007.15207},
+  archiveprefix = {arXiv}
+}
+"""
+LICENCE = "CC BY-SA 3.0"
 PATTERN = rf"^(mkqa|mkqa-dpr-2018)/({'|'.join(LANGUAGES)})$"
 _FILE = "mkqa/mkqa.jsonl.gz"
 _NOT_TO_BE_LOOKED_UP = {"unanswerable", "long_answer", "binary"}

@@ -18,6 +18,17 @@ from harness.collections.formats.squad import RELEVANCE, SquadFile, distinct, ov
 from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
 
 LANGUAGES = ("ar", "de", "en", "es", "hi", "vi", "zh")
+BIBTEX = """
+@inproceedings{lewis2020mlqa,
+  author = {Lewis, Patrick and Oguz, Barlas and Rinott, Ruty and Riedel, Sebastian and Schwenk, Holger},
+  title = {{MLQA}: Evaluating Cross-lingual Extractive Question Answering},
+  booktitle = {Proceedings of the 58th Annual Meeting of the Association for Computational Linguistics},
+  year = {2020},
+  eprint = {1910.07475},
+  archiveprefix = {arXiv}
+}
+"""
+LICENCE = "CC BY-SA 3.0"
 PATTERN = rf"^mlqa/({'|'.join(LANGUAGES)})(?:/({'|'.join(LANGUAGES)}))?(?:/(dev))?$"
 _ARCHIVE = "mlqa/MLQA_V1.zip"
 

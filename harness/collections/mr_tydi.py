@@ -39,6 +39,17 @@ _NAMES = {
     "te": "telugu",
     "th": "thai",
 }
+BIBTEX = """
+@inproceedings{zhang2021mrtydi,
+  author = {Zhang, Xinyu and Ma, Xueguang and Shi, Peng and Lin, Jimmy},
+  title = {{Mr. TyDi}: A Multi-lingual Benchmark for Dense Retrieval},
+  booktitle = {Proceedings of the 1st Workshop on Multilingual Representation Learning},
+  year = {2021},
+  eprint = {2108.08787},
+  archiveprefix = {arXiv}
+}
+"""
+LICENCE = "Apache-2.0"
 PATTERN = rf"^mr-tydi-v1\.1/({'|'.join(_NAMES)})/(train|dev|test)$"
 _RELEVANCE = {1: "passage identified in the article by an annotator of TyDi QA"}
 

@@ -31,6 +31,17 @@ from harness.errors import Finding, InvalidInput
 from harness.records import Doc, Query
 
 LANGUAGES = ("de", "es", "fr", "ja", "ko", "zh")
+BIBTEX = """
+@inproceedings{yang2019pawsx,
+  author = {Yang, Yinfei and Zhang, Yuan and Tar, Chris and Baldridge, Jason},
+  title = {{PAWS-X}: A Cross-lingual Adversarial Dataset for Paraphrase Identification},
+  booktitle = {Proceedings of the 2019 Conference on Empirical Methods in Natural Language Processing},
+  year = {2019},
+  eprint = {1908.11828},
+  archiveprefix = {arXiv}
+}
+"""
+LICENCE = "free use with attribution to Google"
 PATTERN = rf"^paws-x/({'|'.join(LANGUAGES)})$"
 RELEVANCE = {1: "the sentence itself in English, or a paraphrase of it", 0: "nearly the same words, another meaning"}
 # These languages' files are known one by one (sentence1, sentence2, label); the others are in the publisher's archive.

@@ -18,6 +18,19 @@ from harness.collections.handlers import Docs, Qrels, Queries
 from harness.collections.storage.pinned import verified_path
 
 LANGUAGES = ("ar", "bn", "en", "fi", "id", "ko", "ru", "sw", "te")
+BIBTEX = """
+@article{clark2020tydiqa,
+  author = {Clark, Jonathan H. and Choi, Eunsol and Collins, Michael and Garrette, Dan and Kwiatkowski, Tom and Nikolaev, Vitaly and
+    Palomaki, Jennimaria},
+  title = {{TyDi QA}: A Benchmark for Information-Seeking Question Answering in Typologically Diverse Languages},
+  journal = {Transactions of the Association for Computational Linguistics},
+  volume = {8},
+  year = {2020},
+  eprint = {2003.05002},
+  archiveprefix = {arXiv}
+}
+"""  # noqa: E501
+LICENCE = "Apache-2.0"
 PATTERN = rf"^tydiqa-goldp/({'|'.join(LANGUAGES)})$"
 
 

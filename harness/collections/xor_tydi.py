@@ -19,6 +19,7 @@ import ir_datasets
 from harness.collections import wikipedia
 from harness.collections.formats.json_rows import made_of_rows, text_of, texts_of
 from harness.collections.handlers import AnswerStrings, Queries
+from harness.collections.plugins import GeneratedTexts
 from harness.collections.storage.pinned import data_home, verified_path
 from harness.errors import InvalidInput
 from harness.records import Answers, Query
@@ -46,7 +47,7 @@ _FILES = {
     "train": "xor-tydi/xor_train_retrieve_eng_span.jsonl",
     "dev": "xor-tydi/xor_dev_retrieve_eng_span_v1_1.jsonl",
 }
-GENERATED = "xor-tydi-xqg"
+_GENERATED = "xor-tydi-xqg"
 _GENERATED_REPOSITORY = "ielab/xor-tydi-xqg-augmented"
 
 
@@ -81,16 +82,19 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     )
 
 
-def generated_place() -> Path:
-    return data_home() / GENERATED
+def _generated_place() -> Path:
+    return data_home() / _GENERATED
 
 
-def generated_folder() -> Path:
+def _generated_folder() -> Path:
     """Where the generated queries of the xQG paper lie. Raises ``InvalidInput`` with the way to get them if they do not."""
-    folder = generated_place()
+    folder = _generated_place()
     if not any(folder.rglob("*.jsonl")):
         raise InvalidInput(
             f"the 35 generated queries of each passage (67 GB) are not in {folder}; `hf download {_GENERATED_REPOSITORY} "
             f"--repo-type dataset --include 'data/*.jsonl' --local-dir {folder}` brings them, and goes on where it was cut off"
         )
     return folder
+
+
+GENERATED = {_GENERATED: GeneratedTexts(_generated_folder, _generated_place)}

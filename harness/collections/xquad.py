@@ -19,6 +19,17 @@ from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
 from harness.collections.storage.pinned import verified_path
 
 LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
+BIBTEX = """
+@inproceedings{artetxe2020xquad,
+  author = {Artetxe, Mikel and Ruder, Sebastian and Yogatama, Dani},
+  title = {On the Cross-lingual Transferability of Monolingual Representations},
+  booktitle = {Proceedings of the 58th Annual Meeting of the Association for Computational Linguistics},
+  year = {2020},
+  eprint = {1910.11856},
+  archiveprefix = {arXiv}
+}
+"""
+LICENCE = "CC BY-SA 4.0"
 PATTERN = rf"^xquad/({'|'.join(LANGUAGES)})(?:/({'|'.join(LANGUAGES)}))?$"
 
 

@@ -17,15 +17,16 @@ import ir_datasets
 from harness.collections import xquad
 from harness.collections.formats.squad import RELEVANCE
 from harness.collections.handlers import AnswerStrings, Qrels, Queries
+from harness.collections.plugins import GeneratedTexts, Made
 from harness.collections.storage.pinned import pinned_files
 from harness.files.writing import cache_home, write_text
 from harness.files.yaml_records import digest_of
 
 LANGUAGES = ("ar", "de", "es", "hi", "ru", "tr", "zh")
 PATTERN = rf"^xquad-oracle/({'|'.join((*LANGUAGES, 'en'))})$"
-GENERATED = "xquad-oracle"
+BIBTEX, LICENCE = xquad.BIBTEX, xquad.LICENCE
 _GENERATED_VERSION = 1
-"""Raised when ``generated_file`` writes other texts than before."""
+"""Raised when ``GENERATED``'s file writes other texts than before."""
 
 
 def ids() -> list[str]:
@@ -54,18 +55,14 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     )
 
 
-def generated_sources() -> tuple[str, ...]:
-    """The pinned files that the texts of ``generated_file`` come from."""
-    return tuple(f"xquad/xquad.{lang}.json" for lang in (*LANGUAGES, "en"))
+def _generated_known() -> Made:
+    """What ``GENERATED``'s file depends on: its sources' pins, and how it is made of them. Nothing of it needs to be here."""
+    files = tuple(f"xquad/xquad.{lang}.json" for lang in (*LANGUAGES, "en"))
+    pins = {name: pinned_files()[name].sha256 for name in files}
+    return Made(digest_of(["the questions that are not asked", _GENERATED_VERSION, pins]), files)
 
 
-def generated_digest() -> str:
-    """What ``generated_file`` depends on: its sources' pins, and how it is made of them. Nothing of it needs to be here."""
-    pins = {name: pinned_files()[name].sha256 for name in generated_sources()}
-    return digest_of(["the questions that are not asked", _GENERATED_VERSION, pins])
-
-
-def generated_file() -> Path:
+def _generated_file() -> Path:
     """Write the questions that are not asked as a generated-text file into the cache; returns its path."""
     lines = []
     for lang in LANGUAGES:
@@ -78,3 +75,6 @@ def generated_file() -> Path:
     path = cache_home() / "generated" / "xquad-oracle.jsonl"
     write_text(path, "".join(lines))
     return path
+
+
+GENERATED = {"xquad-oracle": GeneratedTexts(_generated_file, _generated_known)}

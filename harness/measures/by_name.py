@@ -94,7 +94,7 @@ def identity(measure: Measure) -> str:
     """What a measure's values depend on: its version, and the file of its class where that is none of this package."""
     if _is_own(type(measure)):
         return measure.version
-    return f"{measure.version}, file {sha256_of_file(Path(inspect.getfile(type(measure))))}"
+    return f"{measure.version}, file {sha256_of_file(Path(inspect.getfile(type(measure))))[:16]}"
 
 
 @contextlib.contextmanager

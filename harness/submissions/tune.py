@@ -29,7 +29,7 @@ from harness.files.toml_records import Record, checked
 from harness.files.writing import write_text
 from harness.runs.score_file import ScoreFile
 from harness.runs.variations import scores_of, varied
-from harness.tracks import Track, load_track, track_names
+from harness.tracks import Track, load_track, own_track_names
 
 SCHEMA_VERSION = 1
 MOST_POINTS = 1000
@@ -152,7 +152,7 @@ def choose(means: Sequence[float], errors: Sequence[float], rule: Rule) -> tuple
 def check_development(card: LoadedCard, track: Track) -> None:
     """Raises ``WrongUsage`` where the card is a row of a track of this package that asks the same questions."""
     asked = {part.dataset_id for part in track.parts}
-    for name in track_names():
+    for name in own_track_names():
         ranked = load_track(name)
         if card.card.name in ranked.systems and asked & {part.dataset_id for part in ranked.parts}:
             raise WrongUsage(

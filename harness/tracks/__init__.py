@@ -17,6 +17,7 @@ from harness.files.toml_records import PartName, Record, Reference, Text, Title,
 from harness.files.two_values import in_words
 from harness.languages import LanguageTag
 from harness.measures import Measure, identity, parse
+from harness.registry import Plugins
 from harness.tracks import own_measures
 from harness.tracks.own_measures import OwnMeasures
 
@@ -206,9 +207,35 @@ class Track(Record):
         return next(part for part in self.parts if part.name == name)
 
 
-def track_names() -> list[str]:
+PLUGINS = Plugins("track", "xdr.tracks")
+
+
+def own_track_names() -> list[str]:
     folder = resources.files("harness.tracks")
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def track_names() -> list[str]:
+    """Tracks that go by a name: this package's, and those of other distributions."""
+    return sorted({*own_track_names(), *PLUGINS.outside()})
+
+
+def _installed_file(name: str) -> Path:
+    """The file of a track that goes by its name. Raises ``WrongUsage`` for an unknown one, and as ``Plugins.find``.
+
+    An entry point of a track is a module whose folder holds ``NAME.toml``, or the path of the file.
+    """
+    is_own = name in own_track_names()
+    found = PLUGINS.find(name, own=is_own)
+    if is_own:
+        return Path(str(resources.files("harness.tracks") / f"{name}.toml"))
+    if found is None:
+        raise unknown_name("track", name, track_names(), "or the path of a track's TOML file")
+    place = getattr(found, "__file__", None)
+    path = Path(place).parent / f"{name}.toml" if place is not None else found
+    if not isinstance(path, Path | str) or not Path(path).is_file():
+        raise PLUGINS.broken(name, f"there is no file {path}")
+    return Path(path)
 
 
 def load_track(name: str, consent: Consent = NOTHING) -> Track:
@@ -227,10 +254,11 @@ def load_track(name: str, consent: Consent = NOTHING) -> Track:
         is_run = (place / "manifest.yaml").is_file()
         hint = f"; give its track first, then the system: {place.parent.name} {place.name}" if is_run else ""
         raise WrongUsage(f"{name} is a folder; a track is given by its name or by the path of its TOML file{hint}")
-    if name not in track_names():
-        raise unknown_name("track", name, track_names(), "or the path of a track's TOML file")
-    path = Path(str(resources.files("harness.tracks") / f"{name}.toml"))
-    return _read(path, f"track {name}", consent)
+    path = _installed_file(name)
+    track = _read(path, f"track {name}", consent)
+    if track.name != name:
+        raise InvalidInput(f"track {name} calls itself {track.name} in {path}; an entry point has its track's own name")
+    return track
 
 
 def _read(path: Path, where: str, consent: Consent) -> Track:

@@ -51,7 +51,7 @@ class OwnMeasures:
 
 def identity(loaded: Loaded) -> str:
     """The version of the measure, and a digest of all files that were loaded for it."""
-    return f"{loaded.measure.version}, files {digest_of(loaded.modules.loaded())}"
+    return f"{loaded.measure.version}, files {digest_of(loaded.modules.loaded())[:16]}"
 
 
 def split(measure: str) -> tuple[str, str]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from command_line import xdr
+from distributions import install, xdr_anew
 
 PLUGINS = Path(__file__).parents[1] / "data" / "plugins"
 TRACK = """
@@ -135,4 +138,170 @@ def test_faults_of_a_measure_are_told_as_its_own(old: str, new: str, said: str, 
     found = xdr("leaderboard", "track.toml", "--allow-code", cwd=place)
     assert found.returncode == 1
     assert said in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+# -- of an installed distribution
+
+
+MODULES = {path.name: path.read_text("utf-8") for path in PLUGINS.glob("*.py")}
+ENTRY_POINTS = {
+    "xdr.measures": {"TitleRecall": "title_recall:TitleRecall"},
+    "xdr.collections": {"rivers": "rivers"},
+    "xdr.tracks": {"rivers": "rivers"},
+    "xdr.exporters": {"plain-text": "plain_text"},
+}
+RIVERS = """
+schema_version = 1
+name = "rivers"
+version = 1
+title = "Rivers"
+description = "A track of others."
+measures = ["TitleRecall@1", "RR@10", "R@2kt"]
+primary = "TitleRecall@1"
+depth = 10
+baseline = "bm25"
+systems = ["bm25", "dummy"]
+[families]
+resamples = 1000
+all_pairs_resamples = 1000
+[[parts]]
+name = "fi"
+dataset = "rivers/fi"
+lang = "fi"
+[[parts]]
+name = "ja"
+dataset = "rivers/ja"
+lang = "ja"
+"""
+
+
+@pytest.fixture
+def installed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    install(place, "our-plugins", {**MODULES, "rivers.toml": RIVERS}, ENTRY_POINTS, monkeypatch)
+    return place
+
+
+def test_plug_ins_of_a_distribution_work_from_the_list_to_the_pages(installed: Path) -> None:
+    listed = json.loads(xdr_anew("list", "--json", cwd=installed).stdout)
+    for kind, names in {
+        "measures": ["TitleRecall"],
+        "collections": ["rivers/fi", "rivers/ja"],
+        "tracks": ["rivers"],
+        "formats": ["plain-text"],
+    }.items():
+        assert [row["name"] for row in listed[kind] if row.get("from") == "our-plugins 1.0"] == names
+    asked = xdr_anew("list", "rivers", cwd=installed)
+    assert "rivers/ja" in asked.stdout
+    made = xdr_anew("leaderboard", "rivers", cwd=installed)
+    assert made.returncode == 0, made.stderr
+    assert "best macro TitleRecall@1: BM25" in made.stderr
+    methods = (installed / "reports" / "rivers" / "methods.html").read_text("utf-8")
+    assert "Has the title of one of the first 1 passages a word of an answer?" in methods
+    assert "Virtanen et al., Rivers of the World, 2026" in methods
+    assert "(licence: CC0 1.0)" in methods
+    cited = xdr_anew("export", "runs/rivers", "--format", "bibtex", cwd=installed)
+    assert "@misc{rivers2026," in cited.stdout
+    assert "asai2021xorqa" in cited.stdout, "of the measure R@2kt"
+    plain = xdr_anew("export", "runs/rivers", "--format", "plain-text", cwd=installed)
+    assert plain.stdout.splitlines()[0].startswith("1 BM25 ")
+    for command in (
+        ["report", "runs/rivers/bm25"], ["compare", "rivers"], ["validate", "runs/rivers"],
+        ["leaderboard", "rivers", "--check"], ["reproduce", "runs/rivers/bm25"],
+    ):  # fmt: skip
+        done = xdr_anew(*command, cwd=installed)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+    # Of ir_datasets' users, too.
+    program = "import harness, ir_datasets; print(*(q.text for q in ir_datasets.load('rivers/fi').queries_iter()))"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=installed)
+    assert shown.stdout.strip() == "Kuinka pitkä on Volga? Missä maassa on Nile?"
+
+
+def test_a_record_outlives_the_plug_ins_that_it_was_made_with(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert xdr_anew("leaderboard", "rivers", cwd=installed).returncode == 0
+    monkeypatch.delenv("PYTHONPATH")
+    for form in ("bibtex", "csv", "latex"):
+        done = xdr_anew("export", "runs/rivers", "--format", form, cwd=installed)
+        assert done.returncode == 0, done.stderr
+    missing = xdr_anew("leaderboard", "rivers", cwd=installed)
+    assert missing.returncode == 2
+    assert "unknown track 'rivers'" in missing.stderr
+
+
+def test_two_that_claim_one_name_are_both_named_and_nobody_else_is_disturbed(
+    installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = {
+        **ENTRY_POINTS,
+        "xdr.measures": {**ENTRY_POINTS["xdr.measures"], "AnswerRecall": "title_recall:TitleRecall"},
+    }
+    theirs["xdr.collections"] = {"rivers": "rivers", "xquad": "rivers", "cranfield": "rivers"}
+    theirs["xdr.tracks"] = {"rivers": "rivers", "mini": "rivers"}
+    theirs["xdr.exporters"] = {"plain-text": "plain_text", "csv": "plain_text"}
+    theirs["xdr.systems"] = {"bm25": "title_recall:TitleRecall"}
+    install(installed, "their-plugins", MODULES, theirs, monkeypatch)
+    write_track(installed, "TitleRecall@5")
+    assert xdr_anew("leaderboard", "mini-dev", "--dry-run", cwd=installed).returncode in (0, 1)
+    for command, what in {
+        ("list", "rivers"): "the track 'rivers' is claimed by their-plugins 1.0 and by our-plugins 1.0",
+        ("list", "mini"): "the track 'mini' is claimed by xdr-bench itself and by their-plugins 1.0",
+        (
+            "leaderboard",
+            "track.toml",
+        ): "the measure 'TitleRecall' is claimed by their-plugins 1.0 and by our-plugins 1.0",
+        (
+            "data",
+            "export",
+            "xquad/fi",
+            "out",
+        ): "the collection 'xquad' is claimed by xdr-bench itself and by their-plugins",
+        ("data", "export", "cranfield/x", "out"): "ir_datasets has a collection of that name",
+        ("run", "mini-dev", "bm25"): "the adapter 'bm25' is claimed by",
+    }.items():
+        found = xdr_anew(*command, cwd=installed)
+        assert found.returncode == 1, (command, found.stderr)
+        assert what in found.stderr
+        assert "Traceback" not in found.stderr
+    listed = xdr_anew("list", "measures", cwd=installed)
+    assert "which clash" in listed.stdout
+
+
+BROKEN = {
+    "xdr.measures": {"Gone": "no_such_module:Gone", "Number": "broken:NUMBER"},
+    "xdr.collections": {"gone": "no_such_module", "half": "broken"},
+    "xdr.tracks": {"gone": "no_such_module", "nowhere": "broken"},
+    "xdr.exporters": {"gone": "broken:no_such_name", "half": "broken"},
+    "xdr.systems": {"gone": "broken:no_such_name"},
+}
+
+
+def test_a_broken_plug_in_is_told_with_its_distribution_to_who_asks_for_it_alone(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(place, "broken-plugins", {"broken.py": "NUMBER = 1\n"}, BROKEN, monkeypatch)
+    write_track(place, "RR")
+    made = xdr_anew("leaderboard", "track.toml", cwd=place)
+    assert made.returncode == 0, made.stderr
+    assert xdr_anew("list", cwd=place).returncode == 0
+    card = place / "card.toml"
+    card.write_text('schema_version = 1\nname = "own"\ntitle = "Own"\nadapter = "gone"\n', "utf-8")
+    tracks = {"measure": ("Gone@5", "Number@5"), "dataset": ("gone/x", "half/x")}
+    for key, values in tracks.items():
+        for value in values:
+            write_track(place, **{key: value})  # type: ignore[arg-type]
+            _is_told(xdr_anew("leaderboard", "track.toml", cwd=place))
+    write_track(place, "RR")
+    _is_told(xdr_anew("list", "gone", cwd=place))
+    _is_told(xdr_anew("list", "nowhere", cwd=place))
+    _is_told(xdr_anew("run", "track.toml", "card.toml", cwd=place))
+    for form in ("gone", "half"):
+        _is_told(xdr_anew("export", "runs/mine", "--format", form, cwd=place))
+    misspelt = xdr_anew("export", "runs/mine", "--format", "halv", cwd=place)
+    assert "did you mean 'half'?" in misspelt.stderr
+
+
+def _is_told(found: subprocess.CompletedProcess[str]) -> None:
+    assert found.returncode == 1, found.stderr
+    assert "of broken-plugins 1.0" in found.stderr
+    assert "mend that distribution, or uninstall it" in found.stderr
     assert "Traceback" not in found.stderr

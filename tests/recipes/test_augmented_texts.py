@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.collections import xor_tydi
 from harness.errors import InvalidInput
 from harness.recipes.generate.augmented import ChosenTexts
 from harness.recipes.generate.texts import Choice, by_document, generated_file, read_generated
@@ -119,9 +118,9 @@ def test_faults_of_a_shard_are_named_by_line(tmp_path: Path) -> None:
 def test_the_published_texts_say_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
     with pytest.raises(InvalidInput, match="hf download ielab/xor-tydi-xqg-augmented --repo-type dataset"):
-        generated_file(xor_tydi.GENERATED, tmp_path)
-    shards(tmp_path / "home" / "data" / xor_tydi.GENERATED, 2)
-    assert generated_file(xor_tydi.GENERATED, tmp_path).name == "shards.json"
+        generated_file("xor-tydi-xqg", tmp_path)
+    shards(tmp_path / "home" / "data" / "xor-tydi-xqg", 2)
+    assert generated_file("xor-tydi-xqg", tmp_path).name == "shards.json"
 
 
 def test_a_folder_without_shards_is_refused(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from harness.languages import canonical_language
 from harness.records import Answers, Doc, Query
 
 PATTERN = r"^folder(?:/([A-Za-z0-9_.-]+))?(?:\(([^()]*)\))?:(.+)$"
+BIBTEX = LICENCE = ""  # whose files they are knows that
 _RELEVANCE = {0: "not relevant", 1: "relevant"}
 _FILES = {
     "docs": ("docs.jsonl", "corpus.jsonl"),

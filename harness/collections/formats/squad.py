@@ -23,6 +23,7 @@ from harness.files.reading import parse_json, read_bytes
 from harness.records import Answers, Doc, Query
 
 PATTERN = r"^squad(?:\(([^()]*)\))?:(.+)$"
+BIBTEX = LICENCE = ""  # whose files they are knows that
 RELEVANCE = {1: "the paragraph that the question was written for"}
 
 

@@ -16,6 +16,14 @@ from harness.collections.formats.folder import Folder
 from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
 
 LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
+BIBTEX = """
+@misc{xdr-mini,
+  author = {{xdr-bench contributors}},
+  title = {xdr-mini: 200 English passages with questions in seven languages},
+  year = {2026}
+}
+"""
+LICENCE = "CC0 1.0"
 PATTERN = rf"^xdr-mini/({'|'.join(LANGUAGES)})(?:/(dev|test))?$"
 HOME = Path(__file__).parent
 GENERATED = HOME / "generated.jsonl"

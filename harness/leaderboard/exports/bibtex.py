@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 
 import harness
+from harness.adapters import loading
 from harness.adapters.bibtex import Entry, entries_of, harmless_entry, one_entry
 from harness.adapters.card import Card
+from harness.collections import about, plugins
+from harness.errors import XdrError
 from harness.leaderboard.table import Leaderboard
+from harness.measures import parse
 
 FILE_NAME = "references.bib"
-_ADAPTERS = {"bm25": "robertson2009bm25", "xqg": "zhuang2023xqg"}
-_DATASETS = {"xor-tydi": "asai2021xorqa", "xquad": "artetxe2020xquad", "xquad-oracle": "artetxe2020xquad"}
 _CORRECTIONS = {"holm": "holm1979", "benjamini-hochberg": "benjamini1995", "max-T": "carterette2012multiple"}
-_TOKEN_RECALL = re.compile(r"R@\d+k?t")
+_ENTRY_START = re.compile(r"\n(?=@)")
 
 
 def to_bibtex(board: Leaderboard) -> str:
@@ -30,40 +34,57 @@ def to_bibtex(board: Leaderboard) -> str:
 
 
 def references() -> dict[str, Entry]:
-    """The works that this project's own methods, measures and collections come from, by key."""
+    """The works that this project's own tests, systems and collections come from, by key."""
     text = resources.files("harness.leaderboard.exports").joinpath(FILE_NAME).read_text("utf-8")
-    return {entry.key: entry for entry in entries_of(text)}
+    own = [text, *(plugins.find(name).BIBTEX for name in plugins.OWN), *map(_of_adapter, loading.PLUGINS.own())]
+    return {entry.key: entry for part in own for entry in entries_of(part)}
+
+
+def works_of(bibtex: str) -> list[Entry]:
+    """The entries of what a plug-in cites, but those that a bibliography cannot hold without harm."""
+    found = []
+    for text in _ENTRY_START.split(bibtex):
+        with contextlib.suppress(ValueError):
+            found.append(harmless_entry(text))
+    return found
 
 
 def _cited(board: Leaderboard) -> Iterator[tuple[Entry, str]]:
     known = references()
     yield _itself(board), ""
-    for key in _methods(board):
-        yield known[key], ""
+    yield known["smucker2007tests"], ""
+    for family in board.comparison["families"]:
+        if family["correction"] in _CORRECTIONS:
+            yield known[_CORRECTIONS[family["correction"]]], ""
+    for bibtex in (*map(_of_measure, board.track["measures"]), *(about(c.dataset).bibtex for c in board.columns)):
+        yield from ((entry, "") for entry in works_of(bibtex))
     for row in board.rows:
         if row.card.bibtex:
             yield harmless_entry(row.card.bibtex), row.system
-        for entry in known.values():
-            if _names(row.card, entry):
-                yield entry, row.system
+        own = works_of(_of_adapter(row.card.adapter))
+        yield from ((entry, row.system) for entry in own)
+        yield from ((entry, row.system) for entry in known.values() if _is_paper_of(row.card, entry))
 
 
-def _methods(board: Leaderboard) -> Iterator[str]:
-    if any(_TOKEN_RECALL.fullmatch(measure) for measure in board.track["measures"]):
-        yield "asai2021xorqa"
-    yield "smucker2007tests"
-    for family in board.comparison["families"]:
-        if family["correction"] in _CORRECTIONS:
-            yield _CORRECTIONS[family["correction"]]
-    for column in board.columns:
-        if key := _DATASETS.get(column.dataset.partition("/")[0]):
-            yield key
+def _of_measure(name: str) -> str:
+    """What a measure cites; nothing where it is of a track's own file, or no longer installed."""
+    try:
+        return parse(name).bibtex
+    except XdrError:
+        return ""
 
 
-def _names(card: Card, entry: Entry) -> bool:
-    """Whether a card is of this work: by its adapter, or by its paper's arXiv or DOI number or title."""
-    if _ADAPTERS.get(card.adapter) == entry.key:
-        return True
+@cache
+def _of_adapter(name: str) -> str:
+    """What an installed adapter cites; a card's own code is not run for it."""
+    try:
+        return str(getattr(loading.PLUGINS.find(name), "bibtex", ""))
+    except XdrError:
+        return ""
+
+
+def _is_paper_of(card: Card, entry: Entry) -> bool:
+    """Whether a card's paper is this work, by its arXiv or DOI number or its title."""
     paper = card.paper.lower()
     title = entry.fields["title"].replace("{", "").replace("}", "")
     marks = (entry.fields.get("eprint"), entry.fields.get("doi"), title)

@@ -24,6 +24,7 @@ from harness.leaderboard.site.environment import heat_rules, templates
 from harness.leaderboard.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
 from harness.leaderboard.site.pools import Pool
 from harness.leaderboard.site.questions import most_different
+from harness.leaderboard.site.sources import sources_of
 from harness.leaderboard.table import Leaderboard, Row, best_of, columns_of, read_leaderboard
 from harness.runs.ablations import MeasuredFigure, read_ablations
 from harness.runs.commands import line
@@ -132,7 +133,7 @@ def _write_track(site: Site, write: Write) -> None:
     charts = {name: (points, scatter_chart(points)) for name, points in costs.items() if points}
     write("cost.html", folder / "cost.html", 1, **{**shared, "here": "cost"}, charts=charts, cost_titles=COSTS)
     definitions = {name: track.measure(name).definition for name in track.measures}
-    extra = {"contexts": _contexts(site), "definitions": definitions}
+    extra = {"contexts": _contexts(site), "definitions": definitions, "sources": sources_of(board)}
     write("methods.html", folder / "methods.html", 1, **{**shared, "here": "methods"}, **extra)
     if track.published:
         ours = dict.fromkeys(track.measures, board.rows)

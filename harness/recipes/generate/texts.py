@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from harness import progress
 from harness.adapters.contract import Pin
+from harness.collections import generated_texts
+from harness.collections.plugins import Made
 from harness.errors import Finding, InvalidInput, WrongUsage, reported
 from harness.files.limits import FAULTS, LINE_BYTES, TEXT_BYTES
 from harness.files.reading import parse_json, read_lines
@@ -68,21 +70,18 @@ def read_json_lines(path: Path) -> list[GeneratedText]:
 
 def generated_file(name: str, folder: Path) -> Path:
     """The file that a card means: a collection's own, by its name, or a path; for a folder of shards, its manifest."""
-    from harness.collections import xor_tydi, xquad_oracle
-
-    if name == xquad_oracle.GENERATED:
-        return xquad_oracle.generated_file()
-    path = xor_tydi.generated_folder() if name == xor_tydi.GENERATED else folder / name
+    offered = generated_texts(name)
+    path = offered.file() if offered is not None else folder / name
     return manifest_of_folder(path) if path.is_dir() else path
 
 
 def generated_input(name: str, folder: Path) -> Path | Pin:
     """What identifies the file that a card means, whether or not it is here: nothing is fetched or made for it."""
-    from harness.collections import xor_tydi, xquad_oracle
-
-    if name == xquad_oracle.GENERATED:
-        return Pin(xquad_oracle.generated_digest(), files=xquad_oracle.generated_sources())
-    path = xor_tydi.generated_place() if name == xor_tydi.GENERATED else folder / name
+    offered = generated_texts(name)
+    known = offered.known() if offered is not None else folder / name
+    if isinstance(known, Made):
+        return Pin(known.digest, files=known.files)
+    path = known
     return manifest_of_folder(path) if any(path.glob("**/*.jsonl")) else path
 
 
