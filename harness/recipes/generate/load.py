@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,6 +13,9 @@ from harness.recipes.generate.causal import CausalRecipe
 from harness.recipes.generate.recipe import Recipe
 from harness.recipes.generate.seq2seq import Seq2SeqRecipe
 from harness.recipes.generate.server import ServerRecipe
+from harness.registry import Plugins
+
+PLUGINS = Plugins("kind of recipe", "xdr.generators")
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,27 @@ def load_recipe(name: str) -> LoadedRecipe:
         raise unknown_name("recipe", name, recipe_names(), "or the path of a recipe's TOML file")
     data = read_toml(path)
     kind = data.get("kind")
-    if not isinstance(kind, str) or kind not in kinds():
+    found = _kind(kind) if isinstance(kind, str) else None
+    if found is None:
         what = f"{kind!r:.80}" if "kind" in data else "missing"
-        finding = Finding("error", f"{path}: kind", what, f"one of {', '.join(kinds())}")
+        known = dict.fromkeys([*kinds(), *PLUGINS.outside()])
+        finding = Finding("error", f"{path}: kind", what, f"one of {', '.join(known)}")
         raise InvalidInput(f"{path} is not in order", [finding])
-    return LoadedRecipe(checked(kinds()[kind], data, str(path)), path.parent)
+    return LoadedRecipe(checked(found, data, str(path)), path.parent)
+
+
+def _kind(name: str) -> type[Recipe] | None:
+    """The recipes of that kind; None where there is none. Raises as ``Plugins.find``."""
+    found = PLUGINS.find(name, own=name in kinds())
+    if name in kinds():
+        return kinds()[name]
+    if found is not None and not (inspect.isclass(found) and issubclass(found, Recipe)):
+        raise PLUGINS.broken(name, f"{found!r:.80} is no class that is a harness.recipes.generate.recipe.Recipe")
+    if lacking := sorted(getattr(found, "__abstractmethods__", ())):
+        raise PLUGINS.broken(name, f"it lacks {', '.join(lacking)}")
+    return found
 
 
 def kinds() -> dict[str, type[Recipe]]:
-    """Named by the key ``kind`` of a recipe."""
+    """This package's own, by the key ``kind`` of a recipe."""
     return {"causal": CausalRecipe, "seq2seq": Seq2SeqRecipe, "server": ServerRecipe}
