@@ -39,7 +39,7 @@ from harness.dense.estimate import Planned, sizes, times_and_memory
 from harness.dense.jobs import EncodedBlock, EncodingJob, TextBlock, encoded_by, opened_model, searched_by
 from harness.dense.loading import EncoderSettings
 from harness.dense.model_files import code_needed, model_name
-from harness.dense.model_places import local_folder, model_folder, model_input
+from harness.dense.model_places import local_folder, model_folder, model_input, resolved_revision
 from harness.dense.pinned_models import conversion_of
 from harness.dense.roles import Role, Use
 from harness.dense.search import QUERY_TILE, SEARCH_VERSION
@@ -73,6 +73,8 @@ class Dense:
 
     class Parameters(Record):
         """``model``: a folder relative to the card, a hub id with the full commit in ``revision``, or "pinned:NAME".
+
+        A hub id without ``revision`` is resolved when it is first run, recorded, and asked to be written down.
 
         What is None (``pooling``: "model") is as the model's own files say. Prompts: the name of one of the model's, or a
         text, "" for none. Lengths in tokens, special ones and the prompt included. ``token_budget``: tokens in a batch,
@@ -141,7 +143,12 @@ class Dense:
     @functools.cached_property
     def _path(self) -> Path:
         """The model's folder. Raises ``InvalidInput`` where there is none, and the hub cannot be reached."""
-        return model_folder(self._parameters.model, self._parameters.revision, self._parameters._folder)
+        return model_folder(self._parameters.model, self._revision, self._parameters._folder)
+
+    @functools.cached_property
+    def _revision(self) -> str | None:
+        """The card's, or for a model of the hub without one, that which the hub tells. Raises ``InvalidInput`` as above."""
+        return self._parameters.revision or resolved_revision(self._parameters.model, self._parameters._folder)
 
     def inputs(self) -> Mapping[str, Path | Pin]:
         return {"model": model_input(self._parameters.model, self._parameters.revision, self._parameters._folder)}
@@ -249,7 +256,7 @@ class Dense:
         needed = code_needed(self._path)
         if needed is None:
             return False
-        name, revision = self._parameters.model, self._parameters.revision
+        name, revision = self._parameters.model, self._revision
         if local_folder(name, self._parameters._folder) is not None or revision is None:
             revision = sha256_of_tree(self._path)
         model = PinnedModel(name, revision)
@@ -317,6 +324,12 @@ class Dense:
         parameters, uses = self._parameters, opened.uses
         notes = list(self._truncation.notes({kind: use.max_length for kind, use in uses.items()}))
         notes += [use.note for use in uses.values() if use.note]
+        if self._revision and not parameters.revision:
+            context.record.facts["revision"] = self._revision
+            notes.append(
+                f'the card names no revision of {parameters.model}; this run is of revision = "{self._revision}": write that '
+                "into the card"
+            )
         if self._zeros:
             notes.append(
                 f"{_named('question', self._zeros)} without any word that the model knows, so that every passage is as "

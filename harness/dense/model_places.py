@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 from harness.adapters.contract import Pin
 from harness.dense.pinned_models import SCHEME, conversion_of, converted_folder, digest_of_pin
 from harness.errors import InvalidInput
+from harness.files.writing import cache_home, write_text
 
 # A model's code is part of its digest, whether or not it may run.
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.py", "*.jinja"]
 
 
@@ -35,7 +38,7 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
         return local
     if model.startswith((".", "/")):
         raise InvalidInput(f"no model folder {str(folder / model)!r:.300}")
-    if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+    if not _COMMIT.fullmatch(revision or ""):
         raise InvalidInput(
             f"model {model!r:.200} is no folder beside the card or recipe, and as a model of the Hugging Face hub it needs its "
             "`revision`: "
@@ -54,10 +57,60 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
         ) from error
 
 
+def resolved_revision(model: str, folder: Path) -> str | None:
+    """The commit at which a hub model without a `revision` is used here; None for what is no model of the hub.
+
+    It is that of the repository's main branch when it is first asked for, and remembered on this machine. Raises
+    ``InvalidInput`` when the hub, which alone knows it, cannot be reached.
+    """
+    if not _is_of_hub(model, folder):
+        return None
+    if known := _revisions().get(model):
+        return known
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    try:
+        revision = HfApi().model_info(model).sha
+    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
+        raise InvalidInput(
+            f"model {model!r:.200} is no folder beside the card, and as a model of the Hugging Face hub it has no `revision`, "
+            f"a full commit, which the hub cannot be asked for ({type(error).__name__}): check the name and the network, or "
+            "write down the commit that its page shows under Files, History"
+        ) from error
+    if not (revision and _COMMIT.fullmatch(revision)):
+        raise InvalidInput(f"the hub names no commit of model {model!r:.200}; write its `revision` into the card")
+    write_text(_revisions_file(), json.dumps({**_revisions(), model: revision}, indent=1, sort_keys=True) + "\n")
+    return revision
+
+
+def _is_of_hub(model: str, folder: Path) -> bool:
+    return conversion_of(model) is None and local_folder(model, folder) is None and not model.startswith((".", "/"))
+
+
+def _revisions_file() -> Path:
+    return cache_home() / "models" / "revisions.json"
+
+
+def _revisions() -> dict[str, str]:
+    """Commits by model, as they were resolved on this machine."""
+    try:
+        found = json.loads(_revisions_file().read_bytes())
+    except (OSError, ValueError):
+        return {}
+    commits = found.items() if isinstance(found, dict) else ()
+    return {model: commit for model, commit in commits if isinstance(commit, str) and _COMMIT.fullmatch(commit)}
+
+
 def model_input(model: str, revision: str | None, folder: Path) -> Path | Pin:
-    """What identifies the model, whether or not it is here: its folder, or the commit or hash that it is pinned to."""
+    """What identifies the model, whether or not it is here: its folder, or the commit or hash that it is pinned to.
+
+    The commit of a hub model whose card names none is known once it was resolved on this machine.
+    """
     if conversion := conversion_of(model):
         return Pin(digest_of_pin(conversion), files=(conversion.file,))
     if (local := local_folder(model, folder)) is not None:
         return local
-    return Pin(revision, repository=model) if revision and not model.startswith((".", "/")) else folder / model
+    if not _is_of_hub(model, folder):
+        return folder / model
+    return Pin(revision or _revisions().get(model, ""), repository=model)
