@@ -14,9 +14,11 @@ from harness.runs.commands import DEFAULT_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from harness.compare.pair_report import PairLine
     from harness.compare.records import Comparison, Family
+    from harness.tracks import Track
 
 _TESTS = ("randomization", "t", "wilcoxon", "mcnemar")
 
@@ -62,6 +64,7 @@ def compare(
     comparison = compare_all(recorded, scores)
     if pair:
         _show_pair(pair_report(loaded, standing_scores(recorded, scores), comparison, pair), pair, as_json)
+        _note_what_was_seen(loaded, runs, pair)
         return
     if as_json:
         print_json(comparison.model_dump(mode="json"))
@@ -93,6 +96,20 @@ def _show_pair(lines: Iterable[PairLine], pair: tuple[str, str], as_json: bool) 
     note(
         "a pair picked after looking at the table is not planned: believe the p of all pairs; intervals are of one pair"
     )
+
+
+def _note_what_was_seen(track: Track, runs: Path, pair: tuple[str, str]) -> None:
+    """Say so where the training of one of the two alone may have held the track's data."""
+    from harness.leaderboard.table import seen_columns
+    from harness.runs.manifest import read_manifest
+
+    first, second = (seen_columns(track, read_manifest(runs / track.name / name).card) for name in pair)
+    for name, columns in ((pair[0], first - second), (pair[1], second - first)):
+        if columns:
+            told = ", ".join(sorted(columns))
+            note(
+                f"no verdict on {told}: the training of {name} may have held this data, that of the other not (its card)"
+            )
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:

@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from boards import board_of, means, toy_board
 from pydantic import ValidationError
 from score_files import scores_of, track_of
 from site_pages import Pages, make_parallel, once, opened, pages_in, settled
+from typer.testing import CliRunner
 
 from harness.adapters.card import Card, card_names, load_card
+from harness.cli import app
 from harness.cli.leaderboard import _best
 from harness.compare.records import MACRO
 from harness.leaderboard.exports import to_badges
@@ -237,3 +240,16 @@ def test_head_to_head_gives_no_verdict(site: Pages, browser: Any) -> None:
         page.locator("#first").select_option("two")
         settled(page)
         assert "No verdict" not in page.locator(".verdict").inner_text()
+
+
+@pytest.mark.parametrize(("pair", "said"), [(("two", "bm25"), True), (("two", "one"), False)])
+def test_the_command_says_that_there_is_no_verdict_on_such_a_pair(
+    site: Pages, tmp_path: Path, pair: tuple[str, str], said: bool
+) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(site.runs, runs)
+    track = str(site.folder.parent / "track.toml")
+    done = CliRunner().invoke(app, ["compare", track, "--runs", str(runs), "--pair", *pair])
+    assert done.exit_code == 0, done.output
+    told = "no verdict on ar, fi, macro: the training of bm25 may have held this data, that of the other not"
+    assert (told in done.stderr) == said
