@@ -14,11 +14,10 @@ from harness.runs.commands import DEFAULT_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from harness.compare.pair_report import PairLine
     from harness.compare.records import Comparison, Family
-    from harness.tracks import Track
+    from harness.runs.track_runs import TrackRuns
 
 _TESTS = ("randomization", "t", "wilcoxon", "mcnemar")
 
@@ -64,7 +63,7 @@ def compare(
     comparison = compare_all(recorded, scores)
     if pair:
         _show_pair(pair_report(loaded, standing_scores(recorded, scores), comparison, pair), pair, as_json)
-        _note_what_was_seen(loaded, runs, pair)
+        _note_what_was_seen(recorded, pair)
         return
     if as_json:
         print_json(comparison.model_dump(mode="json"))
@@ -98,12 +97,11 @@ def _show_pair(lines: Iterable[PairLine], pair: tuple[str, str], as_json: bool) 
     )
 
 
-def _note_what_was_seen(track: Track, runs: Path, pair: tuple[str, str]) -> None:
+def _note_what_was_seen(runs: TrackRuns, pair: tuple[str, str]) -> None:
     """Say so where the training of one of the two alone may have held the track's data."""
     from harness.leaderboard.table import seen_columns
-    from harness.runs.manifest import read_manifest
 
-    first, second = (seen_columns(track, read_manifest(runs / track.name / name).card) for name in pair)
+    first, second = (seen_columns(runs.track, runs.run(name).manifest.card) for name in pair)
     for name, columns in ((pair[0], first - second), (pair[1], second - first)):
         if columns:
             told = ", ".join(sorted(columns))

@@ -13,11 +13,13 @@ from harness.adapters.contract import Context
 from harness.leaderboard.freshness import stale_files
 from harness.leaderboard.pipeline import recorded_systems
 from harness.runs.execute import run_system
-from harness.runs.manifest import Manifest, read_manifest
+from harness.runs.intended import Wishes, intentions
+from harness.runs.manifest import Manifest, read_manifest, run_file
 from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system
 from harness.runs.score_file import read_scores
 from harness.runs.track_runs import TrackRuns
+from harness.runs.trec import read_run
 from harness.tracks import load_track
 
 TRACK = load_track("mini")
@@ -37,6 +39,34 @@ def test_no_recorded_run_is_stale(tmp_path: Path, recorded_runs: Path, name: str
     shutil.copytree(recorded_runs / "mini" / name, tmp_path / "mini" / name)
     context = Context(cache=tmp_path / "cache", work=tmp_path / "work")
     assert run_system(TrackRuns(TRACK, tmp_path), load_card(name), context, strict=False).reused
+
+
+def test_recorded_rows_are_shown_where_their_models_are_not(
+    tmp_path: Path, recorded_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty cache and no way to fill it: nothing is fetched, converted or run for a row that is recorded."""
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    context = Context(cache=tmp_path / "cache", work=tmp_path / "work")
+    cards = [load_card(name) for name in TRACK.systems]
+    intended = intentions(TrackRuns(TRACK, recorded_runs), cards, context, Wishes())
+    assert [(one.card.card.name, one.replacing) for one in intended] == [(name, None) for name in TRACK.systems]
+    assert [one.notes for one in intended] == [("recorded run",)] * len(TRACK.systems)
+    assert not {path.name for path in (tmp_path / "home").glob("*")} & {"data", "models", "vectors"}
+
+
+def test_copies_of_the_passage_change_no_score_of_the_real_model(recorded_runs: Path) -> None:
+    """The control of record: (1 - 0.2) p + 0.2 * 21 p is 5 p, up to the rounding of half precision."""
+    plain, copies = (recorded_runs / "mini" / f"me5-small-q4{end}" for end in ("", "-self-copy"))
+    compared = 0
+    for part in TRACK.parts:
+        one, two = (read_run(run_file(folder, part.name))[0].rankings for folder in (plain, copies))
+        for query, ranking in one.items():
+            scores, grown = (dict(zip(r.doc_ids, r.scores, strict=True)) for r in (ranking, two[query]))
+            shared = scores.keys() & grown.keys()
+            compared += len(shared)
+            assert [grown[doc] / 5 for doc in shared] == pytest.approx([scores[doc] for doc in shared], abs=1e-4)
+    assert compared > 0.98 * 560 * TRACK.depth
 
 
 def test_the_recorded_scores_and_tables_are_those_of_the_runs(recorded_runs: Path) -> None:
