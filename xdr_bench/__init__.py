@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from harness.api.collections import make_collection as make_collection
     from harness.api.comparing import PairedDifference as PairedDifference
     from harness.api.comparing import compare as compare
+    from harness.api.leaderboards import Leaderboard as Leaderboard
+    from harness.api.leaderboards import make_leaderboard as make_leaderboard
     from harness.api.scores import Scores as Scores
     from harness.api.scores import score as score
     from harness.api.search import Encoder as Encoder
@@ -61,6 +63,7 @@ __all__ = [
     "Index",
     "InvalidInput",
     "Judged",
+    "Leaderboard",
     "Measure",
     "PairedDifference",
     "Passages",
@@ -78,6 +81,7 @@ __all__ = [
     "load_card",
     "load_collection",
     "make_collection",
+    "make_leaderboard",
     "score",
 ]
 
@@ -90,6 +94,7 @@ _HOMES = {
     "harness.adapters.estimate": ("Estimate", "Figure"),
     "harness.api.collections": ("load_collection", "make_collection"),
     "harness.api.comparing": ("PairedDifference", "compare"),
+    "harness.api.leaderboards": ("Leaderboard", "make_leaderboard"),
     "harness.api.scores": ("Scores", "score"),
     "harness.api.search": ("Encoder", "Hit", "Index"),
     "harness.collections.view": ("Collection",),

@@ -14,6 +14,7 @@ from harness.compare.estimates import difference_interval, effect_of, table_of
 from harness.compare.pair_report import own_p
 from harness.compare.records import MACRO
 from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
+from harness.files.toml_records import checked
 from harness.numbers import percent, probability
 from harness.runs.score_file import ScoreFile
 from harness.tracks import Part, Track
@@ -125,8 +126,12 @@ def compare(
             raise unknown_name("measure of these scores", name, list(scores))
     _check_same_collections(ones, twos)
     families = {"resamples": resamples, "all_pairs_resamples": max(1000, min(resamples, 10_000)), "seed": seed}
-    parts = [Part.of(scores.collection, part, _language(scores.collection)) for part, scores in ones.items()]
-    track = Track.of("comparison", parts, [name], unit=unit, baseline="second", families=families)
+    parts = [Part.of(scores.collection, part, language_of(scores.collection)) for part, scores in ones.items()]
+    # The values are there: what their measure is nobody asks any more, so that it may be of somebody's own.
+    definition = {"schema_version": 1, "name": "comparison", "version": 1, "title": "comparison", "description": ""}
+    asked = {"parts": tuple(parts), "measures": (name,), "primary": name, "depth": 1, "baseline": "second"}
+    fields = {**definition, **asked, "unit": unit, "families": families}
+    track = checked(Track, fields, "comparison", {"recorded": True})
     units = units_of(track)
     langs = {part.name: part.lang for part in parts}
     files = [
@@ -167,11 +172,11 @@ def _difference(track: Track, files: Sequence[ScoreFile], column: str, names: tu
 def _named(given: ManyScores) -> dict[str, Scores]:
     """Scores by the name of a part: as given, else by the language of the questions, else by their place."""
     if isinstance(given, Scores):
-        return {_language(given.collection).lower(): given}
+        return {language_of(given.collection).lower(): given}
     if isinstance(given, Mapping):
         named: Mapping[str, Any] = given
         return {str(part): scores for part, scores in named.items()}
-    tags = [_language(scores.collection).lower() for scores in given]
+    tags = [language_of(scores.collection).lower() for scores in given]
     if len(set(tags)) < len(tags) or _UNKNOWN_LANGUAGE in tags:
         tags = [f"part-{place}" for place in range(1, len(tags) + 1)]
     if not tags:
@@ -179,7 +184,7 @@ def _named(given: ManyScores) -> dict[str, Scores]:
     return dict(zip(tags, given, strict=True))
 
 
-def _language(collection: Collection) -> str:
+def language_of(collection: Collection) -> str:
     """That of all its questions; "und", undetermined, where they have none or several."""
     tags = {query.lang for query in collection.queries}
     return next(iter(tags)) if len(tags) == 1 and "" not in tags else _UNKNOWN_LANGUAGE

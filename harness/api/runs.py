@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,9 @@ from harness.api.forms import is_frame, is_path, number, path_of, rows_of, with_
 from harness.collections.formats.json_rows import id_of
 from harness.errors import Finding, InvalidInput, reported
 from harness.runs.trec import Expected, Run, checked_run, read_run
+
+ANY_DEPTH = sys.maxsize
+"""Where nobody said how deep a ranking should be."""
 
 Pair = tuple[str, Any]
 """A document and its score, which is checked later."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.api.collections import accepted_of, load_collection, qrels_of, raise_all
-from harness.api.runs import run_of
+from harness.api.runs import ANY_DEPTH, run_of
 from harness.collections.in_memory import collection_of, judged_by
 from harness.collections.view import Collection
 from harness.errors import Finding, InvalidInput, WrongUsage, errors_of
@@ -117,7 +116,7 @@ def score(
     if lacking:
         raise InvalidInput(f"{judged.collection.dataset_id} lacks the judgements or answers for {', '.join(lacking)}")
     docs: Any = judged.docs if judged.collection.dataset.has_docs() else _AnyDocument()
-    checked, warnings = run_of(run, "run", Expected(judged.query_ids, docs, depth or sys.maxsize))
+    checked, warnings = run_of(run, "run", Expected(judged.query_ids, docs, depth or ANY_DEPTH))
     if depth is None:
         # Nobody said how deep a ranking should be.
         warnings = [warning for warning in warnings if warning.kind != "short rankings"]
@@ -134,7 +133,7 @@ class _AnyDocument:
     """Where nobody knows what was searched, every document may be found."""
 
     def __len__(self) -> int:
-        return sys.maxsize
+        return ANY_DEPTH
 
     def __contains__(self, doc_id: object) -> bool:
         return True

@@ -135,12 +135,26 @@ def submit_files(target: Target, card: Path, files: Sequence[Path], query_map: P
     if not runs:
         raise InvalidInput(f"the files hold no ranking of any query of track {target.track.name}")
     digests = {path.name: sha256_of_file(path) for path in files if path.is_file()}
+    return submit_runs(target, found, runs, digests, warnings)
+
+
+def submit_runs(
+    target: Target,
+    card: Card,
+    runs: Mapping[str, Run],
+    digests: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
+) -> Submission:
+    """Take in runs that were checked, by part. ``digests``: of the files that they came as; ``warnings``: to be handed on.
+
+    Raises ``WrongUsage`` as ``submit_system`` does.
+    """
 
     def made(row: RunFolder) -> list[str]:
-        _write_files(found, runs, digests, row)
-        return warnings
+        _write_files(card, runs, digests or {}, row)
+        return list(warnings)
 
-    return _taken_in(target, found, made)
+    return _taken_in(target, card, made)
 
 
 def _card_of_files(path: Path) -> tuple[Card | None, list[Finding]]:

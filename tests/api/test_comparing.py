@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from own_measure import Found
 from recorded import copy_recorded_runs
 from scipy import stats
 from small_track import Terminal
@@ -128,3 +129,9 @@ def test_what_cannot_be_compared_is_said() -> None:
     other = xdr.score({"fi-002": ["rivers-3"]}, mini, "RR@10", qrels={"fi-002": {"rivers-3": 1}})
     with pytest.raises(xdr.InvalidInput, match="other qrels than those of xdr-mini/fi"):
         xdr.compare(fi, other, "RR@10")
+
+
+def test_scores_by_a_measure_of_ones_own_are_compared() -> None:
+    collection = xdr.make_collection({"a": "x", "b": "y"}, {f"q{n}": "?" for n in range(6)})
+    two, one = (xdr.score({f"q{n}": docs for n in range(6)}, collection, [Found()]) for docs in (["a", "b"], ["a"]))
+    assert xdr.compare(two, one).difference == pytest.approx(0.1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import ir_measures
 import numpy as np
 import pandas as pd
 import pytest
+from own_measure import Found
 from recorded import copy_recorded_runs
 
 import xdr_bench as xdr
@@ -279,30 +280,6 @@ def test_an_empty_ranking_is_one_and_its_query_must_be_known() -> None:
     assert xdr.score({"fi-001": {}, "fi-002": []}, "xdr-mini/fi", "RR")["RR"] == 0.0
     with pytest.raises(xdr.InvalidInput, match="unknown query xx"):
         xdr.score({"xx": {}}, "xdr-mini/fi", "RR")
-
-
-class Found(xdr.Measure):
-    """The share of ten passages that a ranking has."""
-
-    name = "Found"
-
-    @classmethod
-    def parse(cls, name: str) -> Found | None:
-        return cls() if name == "Found" else None
-
-    version, definition = "1", "How many passages are found."
-
-    def applies_to(self, judged: xdr.Judged) -> bool:
-        return True
-
-    def scored_queries(self, judged: xdr.Judged) -> tuple[str, ...]:
-        return judged.query_ids
-
-    def score(self, judged: xdr.Judged, rankings: Mapping[str, Sequence[str]]) -> dict[str, float]:
-        return {query_id: min(1.0, len(rankings.get(query_id, ())) / 10) for query_id in judged.query_ids}
-
-    def helpfulness(self, judged: xdr.Judged, query_id: str, doc_id: str) -> float:
-        return 1.0
 
 
 def test_a_measure_of_ones_own_is_scored_by() -> None:
