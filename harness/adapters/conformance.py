@@ -6,12 +6,13 @@ TestMySystem = conformance_tests(lambda: load_card("my-system/card.toml").system
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from harness.adapters.contract import Context, Request, System
+from harness.adapters.contract import Context, Request, System, rows_of
 from harness.collections.view import Docs
 from harness.records import Doc, Query, Ranking
 
@@ -43,6 +44,24 @@ def toy_request(depth: int = 4) -> Request:
     return Request(docs, queries, depth)
 
 
+def toy_rows(request: Request, names: Sequence[str]) -> Request:
+    """The request with recorded runs of rows of these names: each has half of the passages, in an order of its own."""
+    ids = sorted(request.docs.ids)
+    rows = {}
+    for place, name in enumerate(names):
+        own = np.random.default_rng(place)
+        rankings = {}
+        for query in request.queries:
+            found = own.permutation(len(ids))[: (len(ids) + 1) // 2]
+            scores = np.sort(own.integers(1, 9, len(found)).astype(np.float32))[::-1]
+            pairs = sorted(zip(scores.tolist(), (ids[i] for i in found), strict=True), reverse=True)
+            rankings[query.query_id] = Ranking(
+                query.query_id, [doc for _, doc in pairs], np.array([score for score, _ in pairs], np.float32)
+            )
+        rows[name] = rankings
+    return replace(request, rows=rows)
+
+
 def conformance_tests(make_system: Callable[[], System]) -> type:
     """A class of pytest tests that hold a system against the contract; ``make_system`` is called for each search."""
 
@@ -53,6 +72,7 @@ def conformance_tests(make_system: Callable[[], System]) -> type:
                 cache=home / "cache", work=home / "work", finished=finished, workers=workers, shard_bytes=64
             )
             system = make_system()
+            request = toy_rows(request, rows_of(system))
             prepare = getattr(system, "prepare", None)
             if prepare is not None:
                 prepare(request.docs, context)

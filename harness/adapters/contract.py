@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from pydantic import TypeAdapter, ValidationError
+
 from harness.adapters.consent import NOTHING, Consent
 from harness.adapters.estimate import Estimate
 from harness.errors import InvalidInput
+from harness.files.toml_records import Name
 from harness.progress import Progress, SilentProgress
 from harness.records import Passages, Query, Ranking
 from harness.servers.access import Access
@@ -22,11 +25,15 @@ class Request:
     """What to search. The queries of all parts that share these passages come together; their ids are unique here.
 
     There are no answers and no relevance judgements in it, and there never will be.
+
+    ``rows``: for a system that stands on other rows (``System.rows``), what is recorded of them, by row and by query id: best
+    first in the order of ``harness.order``, scores as float32. A query for which a row has found nothing is not in it.
     """
 
     docs: Passages
     queries: tuple[Query, ...]
     depth: int
+    rows: Mapping[str, Mapping[str, Ranking]] = field(default_factory=dict)
 
 
 @dataclass
@@ -99,6 +106,8 @@ class System(Protocol):
     - ``bibtex``, BibTeX entries of the works that the method comes from;
     - ``inputs() -> Mapping[str, Path | Pin]``, the model files and generated texts that the results depend on, whether or not
       they are on this machine; their digests identify the run;
+    - ``rows() -> Iterable[str]``, names of the rows of the same track whose recorded runs it reads, from ``request.rows``; the
+      digests of these runs identify its own, and they are made before it where one command makes both;
     - ``missing() -> Iterable[str]``, what a search needs and is not on this machine, each thing with how to get it;
     - ``cautions(languages) -> Iterable[str]``, what to know before it searches questions in these languages, such as words
       that will be cut in a makeshift way because a package is not installed;
@@ -121,6 +130,32 @@ def estimate_of(system: System, request: Request, context: Context, *, timed: bo
 def inputs_of(system: object) -> Mapping[str, Path | Pin]:
     declared = getattr(system, "inputs", None)
     return declared() if callable(declared) else {}
+
+
+_NAMES = TypeAdapter(tuple[Name, ...])
+
+
+def rows_of(system: object) -> tuple[str, ...]:
+    """The rows that the system says it stands on, each once. Raises ``InvalidInput`` where they are no names of rows."""
+    stated = getattr(system, "rows", None)
+    if not callable(stated):
+        return ()
+    found: Iterable[str] = stated()
+    try:
+        return tuple(dict.fromkeys(_NAMES.validate_python(tuple([found] if isinstance(found, str) else found))))
+    except (ValidationError, TypeError) as error:
+        raise InvalidInput(
+            f"rows() gave {found!r:.200}; expected names of systems, as their cards have them"
+        ) from error
+
+
+def row_of(request: Request, name: str) -> Mapping[str, Ranking]:
+    """What a row that the system stands on has found. Raises ``InvalidInput`` where nothing was handed over."""
+    if name not in request.rows:
+        raise InvalidInput(
+            f"the recorded run of row {name} is needed here, and was not handed over: `xdr run` and `xdr leaderboard` do so"
+        )
+    return request.rows[name]
 
 
 def missing_of(system: object) -> list[str]:

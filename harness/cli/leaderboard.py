@@ -109,7 +109,7 @@ def leaderboard(
     comparison = compare_all(recorded, scores)
     board = build_leaderboard(recorded, scores, comparison)
     page = render(recorded, board, scores, reports)
-    note(*(f"warning: {text}" for text in (*comparison.warnings, *twins(recorded, board, scores))))
+    _warn(*comparison.warnings, *twins(recorded, board, scores), *_changed(recorded, scores))
     show_board(board, {card.card.name for card in cards[len(loaded.systems) :]})
     note(_best(board, loaded))
     if freeze:
@@ -127,6 +127,16 @@ def _scored(runs: TrackRuns) -> list[ScoreFile]:
             note(f"{score.system}: {part} is a dash: {reason}")
     note(f"scored {len(scores)} systems")
     return scores
+
+
+def _warn(*texts: str) -> None:
+    note(*(f"warning: {text}" for text in texts))
+
+
+def _changed(runs: TrackRuns, scores: Sequence[ScoreFile]) -> list[str]:
+    from harness.runs.rows import changed_below
+
+    return [f"{score.system}: {text}" for score in scores for text in changed_below(runs, score.system)]
 
 
 def _freeze(

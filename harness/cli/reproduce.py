@@ -106,6 +106,8 @@ def _print_one(record: Reproduction, primary: str, counts: Mapping[str, int]) ->
     agreements = {name: part.rankings for name, part in record.parts.items()}
     for line in (*unranked(agreements, counts), *hints_of(record)):
         say(line)
+    for name, words in record.rows.items():
+        say(f"it stands on {name}: {words}")
     lines = described(record.changes)
     say("what changed since, the likeliest cause first:" if lines else "nothing in the manifest changed")
     for line in lines:

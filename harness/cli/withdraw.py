@@ -21,8 +21,9 @@ def withdraw(
 
     from harness.errors import InvalidInput, WrongUsage
     from harness.files.toml_records import checked
-    from harness.runs.commands import Commands
+    from harness.runs.rows import standing_on
     from harness.runs.run_folder import recorded_run
+    from harness.runs.track_runs import TrackRuns
     from harness.runs.withdrawal import Withdrawal
     from harness.runs.withdrawal import withdraw as write
 
@@ -39,5 +40,10 @@ def withdraw(
             f"{manifest.tag} is the baseline of track {loaded.name}, against which all others are tested; "
             "name another baseline in the track's file, and raise its version, before it is withdrawn"
         )
+    runs = TrackRuns(loaded, run.parent.parent)
     path = write(run, withdrawal)
-    note(f"{path}; `{Commands(loaded, run.parent.parent).leaderboard()}` makes the tables without it")
+    for above in standing_on(runs, manifest.tag):
+        note(
+            f"warning: {above} stands on this run, and keeps its rank; where the reason holds for it, withdraw it, too"
+        )
+    note(f"{path}; `{runs.commands.leaderboard()}` makes the tables without it")

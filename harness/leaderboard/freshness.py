@@ -21,6 +21,7 @@ from harness.leaderboard.table import Leaderboard, read_leaderboard
 from harness.runs.ablations import contradictions, read_ablations
 from harness.runs.commands import Commands
 from harness.runs.own_scores import TOLERANCE
+from harness.runs.rows import changed_below
 from harness.runs.score import scores_of_run
 from harness.runs.score_file import ScoreFile, read_scores
 from harness.runs.track_runs import COMPARISON, TrackRuns
@@ -29,9 +30,9 @@ from harness.runs.track_runs import COMPARISON, TrackRuns
 def stale_files(runs: TrackRuns) -> list[Finding]:
     """One finding for every file that is missing, or is not what the recorded runs give today.
 
-    Looks at scores.parquet of every run, at comparison.json and leaderboard.json, .csv and .md, at ablations.json as far as
-    it is held by itself and by the runs of record, and at the checksums of all snapshots. Runs are not made again: that is
-    `xdr run`'s.
+    Looks at scores.parquet of every run, at the rows that a run stands on, at comparison.json and leaderboard.json, .csv and
+    .md, at ablations.json as far as it is held by itself and by the runs of record, and at the checksums of all snapshots.
+    Runs are not made again: that is `xdr run`'s.
     """
     commands, folder = runs.commands, runs.folder
     systems = recorded_systems(runs)
@@ -47,6 +48,7 @@ def stale_files(runs: TrackRuns) -> list[Finding]:
             findings += getattr(error, "findings", ())
             continue
         findings += _stale_scores(commands, runs.run(name).scores_file, scores[-1])
+        findings += (_finding(folder / name, fault, _mend_run(commands, name)) for fault in changed_below(runs, name))
     if len(scores) == len(systems):
         comparison = comparison_of(runs, scores)
         findings += stale_tables(runs, comparison, leaderboard_of(runs, scores, comparison))

@@ -35,7 +35,7 @@ from harness.runs.manifest import (
     manifest_bytes,
     write_manifest,
 )
-from harness.runs.prepared import Group, Made, Prepared, prepared, request_depth
+from harness.runs.prepared import Group, Made, Prepared, prepared
 from harness.runs.provenance import Execution, Git, Platform, execution_of
 from harness.runs.recorded import Recorded
 from harness.runs.track_runs import TrackRuns
@@ -76,8 +76,10 @@ def run_prepared(run: Prepared, context: Context, *, strict: bool = False, repla
     Where only the card's prose has changed since, the recorded card is brought up to date and nothing is run. With ``strict``
     a recorded run counts only if the library versions, all source files and the device are those of today, too.
 
-    Raises ``InvalidInput`` that names what differs when another run is recorded that may not be replaced.
+    Raises ``InvalidInput`` that names what differs when another run is recorded that may not be replaced, or what keeps it
+    from standing on the rows that it names.
     """
+    run = run.now()
     recorded = run.recorded()
     another = recorded.why_another(strict)
     if recorded.is_anything and replacing != "anything":
@@ -89,6 +91,7 @@ def run_prepared(run: Prepared, context: Context, *, strict: bool = False, repla
         if replacing == "nothing":
             raise another_run(run, another)
     run.check_not_withdrawn()
+    run.check_rows()
     made = run.ready()
 
     with exclusive(run.work / "lock"):
@@ -103,7 +106,7 @@ def run_prepared(run: Prepared, context: Context, *, strict: bool = False, repla
         seed_everything(context.seed)
         with put_back() if made.adapter.modules is not None else contextlib.nullcontext():
             for group, path in zip(groups, journals, strict=True):
-                resumed += _search(run.name, made, group.request(request_depth(run.track)), own, path)
+                resumed += _search(run.name, made, run.request(group), own, path)
         texts: dict[str, bytes] = {}
         unanswered: list[str] = []
         for group, path in zip(groups, journals, strict=True):
@@ -143,7 +146,10 @@ def _manifest(run: Prepared, made: Made, execution: Execution, texts: Mapping[st
         tag=run.name,
         track=track_record(run.track),
         method=Method(card=run.today.card),
-        data={part.name: part_record(part, run.collections[part.name], texts[part.name]) for part in run.parts},
+        data={
+            part.name: part_record(part, run.collections[part.name], texts[part.name], identity.parts[part.name].rows)
+            for part in run.parts
+        },
         implementation=Implementation(
             versions=identity.versions,
             inputs={name: digest for name, digest in inputs.items() if digest is not None},
@@ -263,8 +269,10 @@ def _of_unanswered(unanswered: Sequence[str], queries: int) -> list[str]:
     return [f"no ranking for {len(unanswered)} of {queries} queries (first: {unanswered[0]}); they score 0"]
 
 
-def part_record(part: Part, collection: Collection, text: bytes) -> PartRecord:
-    """What the manifest says of a part whose run file, uncompressed, is ``text``."""
+def part_record(
+    part: Part, collection: Collection, text: bytes, rows: Mapping[str, str | None] | None = None
+) -> PartRecord:
+    """What the manifest says of a part whose run file, uncompressed, is ``text``; ``rows``: digests of what it stands on."""
     digests = collection.digests
     return PartRecord(
         dataset=str(without_absolute_paths(part.dataset)),
@@ -273,6 +281,7 @@ def part_record(part: Part, collection: Collection, text: bytes) -> PartRecord:
         queries=digests.queries,
         query_count=len(collection.queries),
         ranking=hashlib.sha256(text).hexdigest(),
+        rows={name: digest for name, digest in (rows or {}).items() if digest},
     )
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 from harness.adapters.contract import Pin, inputs_of
 from harness.files.toml_records import Record
 from harness.files.two_values import PINNED, in_words, leaves
@@ -19,11 +21,15 @@ from harness.runs.manifest import Manifest
 
 
 class PartIdentity(Record):
-    """What was asked in one part: the digests of passages and questions, and the language that questions are taken for."""
+    """What was asked in one part: the digests of passages and questions, and the language that questions are taken for.
+
+    ``rows``: digests of the rankings that the system stands on, by row; null where a row has no run yet.
+    """
 
     lang: str
     docs: str
     queries: str
+    rows: dict[str, str | None] = Field(default_factory=dict)
 
 
 class Identity(Record):
@@ -62,7 +68,10 @@ def identity_of(manifest: Manifest) -> Identity:
         parameters=dict(manifest.card.parameters),
         inputs=dict(made.inputs),
         files=made.files,
-        parts={name: PartIdentity(lang=p.lang, docs=p.docs, queries=p.queries) for name, p in manifest.data.items()},
+        parts={
+            name: PartIdentity(lang=p.lang, docs=p.docs, queries=p.queries, rows=dict(p.rows))
+            for name, p in manifest.data.items()
+        },
         depth=manifest.track.depth,
         seed=manifest.execution.seed,
         exclude_own_document=manifest.track.exclude_own_document,

@@ -23,7 +23,10 @@ RUN_FILES = "submitted run files, not made here"
 
 
 class PartRecord(Record):
-    """One part of the run: what was searched, and the digest of the uncompressed run file."""
+    """One part of the run: what was searched, and the digest of the uncompressed run file.
+
+    ``rows``: of a system that stands on other rows, the digests of their uncompressed run files, by name.
+    """
 
     dataset: Text
     lang: Text
@@ -31,6 +34,7 @@ class PartRecord(Record):
     queries: Text
     query_count: Count
     ranking: Text
+    rows: dict[Name, Text] = Field(default_factory=dict)
 
 
 class TrackRecord(Record):
@@ -96,6 +100,11 @@ class Manifest(Record):
     def notes(self) -> tuple[str, ...]:
         """What whoever reads the row should know of how it was made, such as texts that were cut."""
         return self.execution.notes
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of the rows whose runs this one stands on."""
+        return tuple(dict.fromkeys(name for part in self.data.values() for name in part.rows))
 
     @property
     def is_made_here(self) -> bool:

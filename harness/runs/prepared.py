@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.adapters.card import Card, LoadedCard
-from harness.adapters.contract import Context, Request, System, check_system
+from harness.adapters.contract import Context, Request, System, check_system, rows_of
 from harness.adapters.loading import Adapter
 from harness.adapters.source_files import own_files
 from harness.collections.view import Collection
@@ -17,6 +17,7 @@ from harness.errors import InvalidInput, WrongUsage, XdrError
 from harness.files.yaml_records import digest_of, without_absolute_paths
 from harness.runs.identity import Identity, PartIdentity, input_digests, versions_of
 from harness.runs.recorded import Recorded, Today, held_against
+from harness.runs.rows import check_rows, digests_below, rankings_of
 from harness.runs.run_folder import RunFolder
 from harness.runs.track_runs import TrackRuns
 from harness.tracks import Part, Track
@@ -35,7 +36,8 @@ class Made:
 class Prepared:
     """A system and a track, with all that a run depends on, before anything is computed or written.
 
-    ``trouble``: why the system cannot be made here; a recorded run is shown all the same.
+    ``trouble``: why the system cannot be made here; a recorded run is shown all the same. ``rows``: the runs of other rows that
+    it stands on, which need not be there yet.
     """
 
     loaded: LoadedCard
@@ -45,6 +47,7 @@ class Prepared:
     today: Today
     at: RunFolder
     work: Path
+    rows: tuple[RunFolder, ...] = ()
 
     @property
     def name(self) -> str:
@@ -83,6 +86,28 @@ class Prepared:
                 f"{self.folder} was withdrawn on {withdrawal.date} and stays as it is; a corrected system is a new row: "
                 "give its card another name"
             )
+
+    def check_rows(self, expected: frozenset[str] = frozenset()) -> None:
+        """Raise ``InvalidInput`` where rows below cannot be read; ``expected``: names of those that are made before it."""
+        check_rows(self.name, self.rows, [part.name for part in self.parts], expected)
+
+    def now(self) -> Prepared:
+        """The same, with the rows that it stands on as they are recorded now: they may have been made since."""
+        if not self.rows:
+            return self
+        identity = self.today.identity
+        parts = {
+            name: part.model_copy(update={"rows": digests_below(self.rows, name)})
+            for name, part in identity.parts.items()
+        }
+        today = replace(self.today, identity=identity.model_copy(update={"parts": parts}))
+        return replace(self, today=today, work=self.work.with_name(_work_name(self.name, today)))
+
+    def request(self, group: Group) -> Request:
+        """What the system is asked for, with what the rows that it stands on have found."""
+        request = group.request(request_depth(self.track))
+        parts = [part.name for part, _ in group.parts]
+        return replace(request, rows={row.name: rankings_of(row, parts) for row in self.rows})
 
     def groups(self) -> list[Group]:
         return list(_groups(self.parts, self.collections))
@@ -126,30 +151,45 @@ def prepared(runs: TrackRuns, loaded: LoadedCard, context: Context) -> Prepared:
     if not parts:
         raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
     made, trouble = _made(loaded, context)
+    rows = tuple(runs.row(name) for name in _rows(card.name, made))
     identity = Identity(
         adapter=card.adapter,
         versions=made and versions_of(made.system),
         parameters=without_absolute_paths(card.model_dump(mode="json")["parameters"]),
         inputs=made and _input_digests(card.name, made),
         files=made and own_files(made.sources),
-        parts={part.name: _part_identity(part, part.collection) for part in parts},
+        parts={part.name: _part_identity(part, rows) for part in parts},
         depth=track.depth,
         seed=context.seed,
         exclude_own_document=track.exclude_own_document,
     )
     sources = dict(made.sources) if made else {}
     environment = {"source": sources, "software": describe()["software"], "device": context.device}
-    key = digest_of([identity.model_dump(mode="json"), environment])
     modules = made.adapter.modules if made else None
+    today = Today(identity, recorded_card(card), environment, modules.digest_of if modules else None)
     return Prepared(
         loaded,
         trouble,
         made,
         parts,
-        Today(identity, recorded_card(card), environment, modules.digest_of if modules else None),
+        today,
         runs.run(card.name),
-        context.work / track.name / f"{card.name}-{key[:16]}",
+        context.work / track.name / _work_name(card.name, today),
+        rows,
     )
+
+
+def _work_name(name: str, today: Today) -> str:
+    """The folder of what a killed run leaves: what was ranked for another run is not gone on from."""
+    key = digest_of([today.identity.model_dump(mode="json"), today.environment])
+    return f"{name}-{key[:16]}"
+
+
+def _rows(name: str, made: Made | None) -> tuple[str, ...]:
+    if made is None:
+        return ()
+    with made.adapter.guarded(f"system {name}"):
+        return rows_of(made.system)
 
 
 def _made(loaded: LoadedCard, context: Context) -> tuple[Made | None, XdrError | None]:
@@ -166,8 +206,10 @@ def _input_digests(name: str, made: Made) -> dict[str, str | None]:
         return input_digests(made.system)
 
 
-def _part_identity(part: Part, collection: Collection) -> PartIdentity:
-    return PartIdentity(lang=part.lang, docs=collection.digests.docs, queries=collection.digests.queries)
+def _part_identity(part: Part, rows: Sequence[RunFolder]) -> PartIdentity:
+    digests = part.collection.digests
+    below = digests_below(rows, part.name)
+    return PartIdentity(lang=part.lang, docs=digests.docs, queries=digests.queries, rows=below)
 
 
 def _groups(parts: Sequence[Part], collections: Mapping[str, Collection]) -> Iterator[Group]:

@@ -20,9 +20,9 @@ class Recorded:
     """What is recorded, and how it differs from what would be run now.
 
     ``faults``: why the files are no run in order. ``differences``: what makes it another run. ``environment``: other sources,
-    libraries or devices. ``edited``: keys of the card whose prose has changed since. ``untold``: inputs that are not on this
-    machine, so that nobody can tell whether they are those of the run. ``lacking``: by part that the run does not have in the
-    form that the track has it now, why.
+    libraries or devices. ``edited``: keys of the card whose prose has changed since. ``untold``: inputs and runs below it that
+    are not on this machine, so that nobody can tell whether they are those of the run. ``lacking``: by part that the run does
+    not have in the form that the track has it now, why.
     """
 
     manifest: Manifest | None = None
@@ -90,7 +90,7 @@ def held_against(run: RunFolder, today: Today) -> Recorded:
         differences=(*found.differences, *(text for name, text in parts if name not in lacking)),
         environment=tuple(_environment(manifest, today.environment)),
         edited=tuple(sorted(_edited(manifest.card, today.card))),
-        untold=found.untold,
+        untold=(*found.untold, *_rows_not_here(today.identity.parts)),
         lacking=tuple(lacking.items()),
     )
 
@@ -107,6 +107,14 @@ def _different_parts(track: Track, manifest: Manifest, parts: Mapping[str, PartI
                 before, now = getattr(one, key), getattr(two, key)
                 if before != now:
                     yield name, f"part {name}, {key}: {in_words(before, now)}"
+            for row, digest in two.rows.items():
+                if digest is not None and one.rows.get(row) != digest:
+                    yield name, f"part {name}, the run of {row}: {in_words(one.rows.get(row), digest or 'not run')}"
+
+
+def _rows_not_here(parts: Mapping[str, PartIdentity]) -> Iterator[str]:
+    names = (row for part in parts.values() for row, digest in part.rows.items() if digest is None)
+    yield from (f"the run of {row}" for row in dict.fromkeys(names))
 
 
 def _environment(manifest: Manifest, today: Mapping[str, Any]) -> Iterator[str]:

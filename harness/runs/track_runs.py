@@ -18,11 +18,14 @@ class TrackRuns:
     """The runs of a track below a folder, ``root``, for one command: a run is read once, see ``RunFolder``.
 
     ``keeps_lines``: the lines of run files are wanted as well as their digests, and are kept from the one reading of a file
-    as far as they fit into memory.
+    as far as they fit into memory. ``rows_in``: where the rows lie that systems stand on, where that is elsewhere.
     """
 
-    def __init__(self, track: Track, root: Path, *, keeps_lines: bool = False) -> None:
+    def __init__(
+        self, track: Track, root: Path, *, keeps_lines: bool = False, rows_in: TrackRuns | None = None
+    ) -> None:
         self.track, self.root = track, root
+        self._rows_in = rows_in
         self._room = Room() if keeps_lines else None
         self._runs: dict[str, RunFolder] = {}
 
@@ -47,6 +50,10 @@ class TrackRuns:
         if system not in self._runs:
             self._runs[system] = RunFolder(self.track, self.folder / system, self._room)
         return self._runs[system]
+
+    def row(self, system: str) -> RunFolder:
+        """The run of a row that another system stands on."""
+        return (self._rows_in or self).run(system)
 
     def recorded(self) -> list[RunFolder]:
         """The runs that have a manifest, by the names of their systems."""

@@ -81,7 +81,7 @@ def _fields(manifest: Manifest) -> Iterator[tuple[tuple[str, str], Any]]:
         ("commit", made.git.model_dump(exclude_none=True)),
     ]
     for part, record in manifest.data.items():
-        for name, value in record.model_dump(exclude={"ranking"}).items():
+        for name, value in leaves(record.model_dump(exclude={"ranking"})):
             yield ("data", f"{part}.{name}"), value
     for kind, table in tables:
         for name, value in leaves(table):

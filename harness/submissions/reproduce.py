@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.files.scratch import scratch_folder
 from harness.files.yaml_records import without_absolute_paths
 from harness.runs.execute import run_system
 from harness.runs.manifest import Manifest
+from harness.runs.rows import rows_first
 from harness.runs.run_folder import RunFolder
 from harness.runs.score import score_system, scores_at_hand
 from harness.runs.score_file import ScoreFile
@@ -49,8 +51,9 @@ def reproduce(
 
     The seed is the recorded one, device and engine are the context's. Vectors, journals and runs go into a new
     folder below the context's cache, which is deleted at the end. Files that the card names are looked for as
-    ``recorded_card`` says. Raises ``InvalidInput`` when the recorded files are not in order, are of other data than the
-    track has, or came as finished run files; ``WrongUsage`` when the card's own files cannot be found.
+    ``recorded_card`` says. Rows that it stands on are made again before it, see ``made_below``. Raises ``InvalidInput`` when
+    the recorded files are not in order, are of other data than the track has, or came as finished run files;
+    ``WrongUsage`` when the card's own files cannot be found.
     """
     track, manifest = run.track, run.manifest
     if not manifest.is_made_here:
@@ -64,17 +67,78 @@ def reproduce(
         )
     loaded = recorded_card(run, card, context.consent)
     with scratch_folder(context.cache, "reproduce-") as clean:
-        own = replace(
-            context,
-            cache=clean / "cache",
-            work=clean / "work",
-            seed=context.seed if manifest.execution.seed is None else manifest.execution.seed,
-        )
+        own = replace(context, cache=clean / "cache", work=clean / "work")
         recorded = RunAtHand(run, scores_at_hand(run))
         runs = TrackRuns(track, clean / "again", keeps_lines=True)
-        run_system(runs, loaded, own)
+        rows = made_below(run, runs, own)
+        run_system(runs, loaded, _with_seed(own, manifest))
         again = runs.run(loaded.card.name)
-        return _graded(track, recorded, RunAtHand(again, score_system(again)), today)
+        graded = _graded(track, recorded, RunAtHand(again, score_system(again)), today)
+        return graded.model_copy(update={"rows": rows})
+
+
+def made_below(run: RunFolder, runs: TrackRuns, context: Context) -> dict[str, str]:
+    """Make the rows that a run stands on again, each from its own recorded card; returns how each came out, in words.
+
+    They are looked for beside the run. One that came as finished run files is taken over as it is recorded. Raises
+    ``InvalidInput`` where one is not there, or is not the run any more that is stood on, and as ``reproduce`` does.
+    """
+    found: dict[str, str] = {}
+    below = _rows_below(run)
+    for row in below:
+        if not row.manifest.is_made_here:
+            row.check_files()
+            with runs.run(row.name).writing() as folder:
+                for path in (row.manifest_file, *(row.run_file(part) for part in row.manifest.data)):
+                    shutil.copyfile(path, folder / path.name)
+            found[row.name] = "the recorded run, which was submitted as finished run files"
+            continue
+        run_system(runs, recorded_card(row, None, context.consent), _with_seed(context, row.manifest))
+        again = runs.run(row.name).manifest
+        same = {part: record.ranking for part, record in row.manifest.data.items()} == {
+            part: record.ranking for part, record in again.data.items()
+        }
+        found[row.name] = f"made again, {'the same' if same else 'other'} rankings"
+    return found
+
+
+def _rows_below(run: RunFolder) -> list[RunFolder]:
+    """The recorded runs that a run stands on, each after those that it stands on itself."""
+    known, findings = {run.name: run}, list[Finding]()
+    rows: dict[str, tuple[str, ...]] = {}
+    while new := [name for name in known if name not in rows]:
+        for name in new:
+            above = known[name]
+            rows[name] = above.manifest.rows
+            for row in (RunFolder(run.track, run.path.parent / below) for below in rows[name]):
+                if fault := _not_stood_on(above, row):
+                    findings.append(Finding("error", f"{name} stands on {row.name}", fault))
+                else:
+                    known.setdefault(row.name, row)
+    if findings:
+        raise InvalidInput(
+            f"{run.path} cannot be made again: rows that it stands on are not beside it as they were", findings
+        )
+    return [known[name] for name in rows_first(rows) if name != run.name]
+
+
+def _not_stood_on(above: RunFolder, row: RunFolder) -> str:
+    """Why a row is not the one that a run stands on; empty where it is."""
+    if not row.is_recorded:
+        return f"{row.path} holds no run"
+    other = [
+        part
+        for part, record in above.manifest.data.items()
+        if row.name in record.rows
+        and (part not in row.manifest.data or row.manifest.data[part].ranking != record.rows[row.name])
+    ]
+    return f"{row.path} holds another run now ({', '.join(other)})" if other else ""
+
+
+def _with_seed(context: Context, manifest: Manifest) -> Context:
+    """The context with the recorded seed, where there is one."""
+    seed = manifest.execution.seed
+    return context if seed is None else replace(context, seed=seed)
 
 
 def recorded_card(run: RunFolder, given: Path | None, consent: Consent) -> LoadedCard:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.migrations import CURRENT, migrated
 from harness.files.toml_records import Name, PartName, Record, checked
@@ -40,7 +42,10 @@ class TrackName(Record):
 
 
 class Reproduction(Record):
-    """``rankings`` are the digests of the run that was made again, so that a record never vouches for another run."""
+    """``rankings`` are the digests of the run that was made again, so that a record never vouches for another run.
+
+    ``rows``: how the rows that it stands on were come by, in words.
+    """
 
     schema_version: int
     track: TrackName
@@ -55,6 +60,7 @@ class Reproduction(Record):
     device: Text
     isolation: Text
     git: Git
+    rows: dict[Name, Text] = Field(default_factory=dict)
 
     @property
     def confirms(self) -> bool:
@@ -100,7 +106,8 @@ def standing_of(manifest: Manifest, reproductions: Iterable[Reproduction]) -> Re
 
 def write_reproduction(folder: Path, reproduction: Reproduction) -> Path:
     """Write a record into the folder of a run's records; making the same run again on the same day gives the same file."""
-    content = reproduction.model_dump(mode="json", by_alias=True)
+    of_rows = set() if reproduction.rows else {"rows"}
+    content = reproduction.model_dump(mode="json", by_alias=True, exclude=of_rows)
     path = folder / name_of(content)
     write_text(path, yaml_text(content))
     return path

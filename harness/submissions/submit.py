@@ -90,7 +90,8 @@ def submit_system(target: Target, card: str, context: Context) -> Submission:
         return edited
 
     def made(row: RunFolder) -> list[str]:
-        notes = run_system(TrackRuns(target.track, row.path.parent.parent), loaded, context).notes
+        staging = TrackRuns(target.track, row.path.parent.parent, rows_in=target.runs)
+        notes = run_system(staging, loaded, context).notes
         return [*notes, *([] if card in card_names() else _copy_own_files(loaded, row, context.consent))]
 
     return _taken_in(target, loaded.card, made)
