@@ -119,13 +119,13 @@ def normalized(scores: NDArray[np.float64], how: Normalization) -> NDArray[np.fl
         return scores
     if how == "rank":
         return 1 - np.arange(count) / count
+    low, high = float(scores.min()), float(scores.max())
+    if low == high:
+        return np.full(count, {"min-max": 1.0, "z-score": 0.0, "sum": 1 / count}[how])
     if how == "z-score":
-        spread = float(scores.std())
-        return (scores - float(scores.mean())) / spread if spread > 0 else np.zeros(count)
-    above = scores - scores.min()
-    if not above.any():
-        return np.full(count, 1.0 if how == "min-max" else 1 / count)
-    return above / (above.max() if how == "min-max" else above.sum())
+        return (scores - float(scores.mean())) / float(scores.std())
+    above = scores - low
+    return above / (high - low if how == "min-max" else float(above.sum()))
 
 
 def _cut(query_id: str, doc_ids: Sequence[str], scores: NDArray[np.float64], depth: int) -> Ranking:

@@ -16,7 +16,7 @@ from harness.adapters.conformance import conformance_tests, toy_request, toy_row
 from harness.adapters.contract import Context, rows_of
 from harness.errors import InvalidInput
 from harness.records import Ranking
-from systems.fuse import Fuse
+from systems.fuse import Fuse, normalized
 
 NORMALIZATIONS = ("min-max", "z-score", "sum", "rank", "none")
 Rows = dict[str, dict[str, float]]
@@ -100,6 +100,13 @@ def test_the_order_of_the_rows_alters_no_bit(rows: Rows) -> None:
     assert there.tobytes() == back.tobytes()
 
 
+@pytest.mark.parametrize(("how", "point"), [("min-max", 1), ("z-score", 0), ("sum", 1 / 3), ("rank", 1), ("none", 0.1)])
+def test_equal_scores_are_no_division_by_next_to_nothing(how: str, point: float) -> None:
+    """The mean of three times 0.1 is not 0.1 in floating point."""
+    points = normalized(np.full(3, 0.1), how)  # type: ignore[arg-type]
+    assert points[0] == pytest.approx(point, abs=0)
+
+
 def test_reciprocal_ranks_are_those_of_the_paper() -> None:
     """Cormack et al. 2009: the sum of 1 / (60 + rank) over the rankings that hold the passage."""
     rows = {"a": ranking({"x": 9.0, "y": 5.0}), "b": ranking({"y": 0.3, "z": 0.2})}
@@ -107,8 +114,13 @@ def test_reciprocal_ranks_are_those_of_the_paper() -> None:
     assert dict(zip(doc_ids, scores, strict=True)) == pytest.approx({"x": 1 / 61, "y": 1 / 62 + 1 / 61, "z": 1 / 62})
 
 
-@pytest.mark.parametrize("method", ["rrf", "combsum", "combmnz"])
-@pytest.mark.parametrize("how", ["min-max", "z-score", "sum", "rank"])
+@pytest.mark.parametrize(
+    ("method", "how"),
+    [
+        ("rrf", ""),
+        *((method, how) for method in ("combsum", "combmnz") for how in ("min-max", "z-score", "sum", "rank")),
+    ],
+)
 def test_it_agrees_with_ranx(method: str, how: str) -> None:
     ranx = pytest.importorskip("ranx", reason="needs the extra `bench`: pip install -e .[bench]")
     random = np.random.default_rng(5)
