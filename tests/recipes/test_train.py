@@ -154,15 +154,13 @@ def test_rows_that_are_evaluation_questions_on_either_compared_side_are_dropped(
 
 
 def test_evaluation_questions_leave_out_training_splits_and_name_what_is_absent(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, xdr_home: Path
 ) -> None:
-    monkeypatch.setattr(
-        harness.collections, "dataset_ids", lambda: ["xdr-mini/te/dev", "xor-tydi/train/te", "xquad/el"]
-    )
-    monkeypatch.setattr(pinned, "state", lambda file: "absent")
+    absent = "mr-tydi-v1.1/sw/dev"
+    monkeypatch.setattr(harness.collections, "dataset_ids", lambda: ["xdr-mini/te/dev", "xor-tydi/train/te", absent])
     questions = overlap.evaluation_questions()
     assert questions.collections == ["xdr-mini/te/dev"]
-    assert questions.absent == ["xquad/el"]
+    assert questions.absent == [absent]
     assert questions.texts == [query.text for query in harness.collections.load("xdr-mini/te/dev").queries]
 
 
