@@ -90,6 +90,15 @@ def duration(seconds: float) -> str:
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
 
 
+def price(value: float) -> str:
+    """Two decimals, rounded up: nothing that costs something is free.
+
+    >>> price(0.0004), price(12.5), price(1234.001), price(0)
+    ('0.01', '12.50', '1,234.01', '0.00')
+    """
+    return f"{Decimal(repr(round(value, 9))).quantize(Decimal('0.01'), ROUND_CEILING):,}"
+
+
 def amount(count: float, unit: str) -> str:
     """
     >>> amount(40960, "passages"), amount(13_000_000_000, "bytes"), amount(3, "")

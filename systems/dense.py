@@ -36,13 +36,14 @@ from harness.dense.approximate import (
 from harness.dense.encoder import ENCODER_VERSION, loaded_encoder, resolved_device
 from harness.dense.encoding import BLOCK_ROWS, Encoded, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
-from harness.dense.jobs import EncodedBlock, EncodingJob, TextBlock, encoded_by, opened_model, searched_by
+from harness.dense.jobs import EncodedBlock, EncodingJob, TextBlock, encoded_by, opened_model
 from harness.dense.loading import EncoderSettings
 from harness.dense.model_files import code_needed, model_name
 from harness.dense.model_places import local_folder, model_folder, model_input, resolved_revision
 from harness.dense.pinned_models import conversion_of
+from harness.dense.retrieval import named, search_in_passes, too_large
 from harness.dense.roles import Role, Use
-from harness.dense.search import QUERY_TILE, SEARCH_VERSION
+from harness.dense.search import SEARCH_VERSION
 from harness.dense.store import NotFinite, VectorStore, rows_left_in
 from harness.dense.truncation import Cut, Truncation, cut_of
 from harness.errors import InvalidInput
@@ -52,11 +53,6 @@ from harness.files.yaml_records import digest_of
 from harness.records import Doc, Passages, Ranking
 
 _LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
-_QUERIES_PER_PASS = 4 * QUERY_TILE
-
-
-_NAMED = 5
-"""Texts that a message names; of the others it says how many they are."""
 
 
 class Opened(NamedTuple):
@@ -179,7 +175,7 @@ class Dense:
                 yield from _search_approximately(parameters.index, request, queries, store, context)
                 return
             with context.record.stage("search"):
-                yield from _search_in_passes(engine, request, queries, store, context)
+                yield from search_in_passes(engine, request, queries, store, context)
 
     def encode(
         self, kind: Literal["queries", "passages"], texts: Sequence[str], context: Context
@@ -190,7 +186,7 @@ class Dense:
             encoded = encoded_by(engine, self._job(engine.threads, context), texts, self._roles()[kind])
         finite = np.isfinite(encoded.vectors).all(axis=1)
         if not finite.all():
-            raise self._not_finite(_named("text", np.flatnonzero(~finite).astype(str).tolist()))
+            raise self._not_finite(named("text", np.flatnonzero(~finite).astype(str).tolist()))
         return encoded.vectors
 
     def estimate(self, request: Request, context: Context, timed: bool) -> Estimate:
@@ -295,17 +291,14 @@ class Dense:
         except NotFinite as error:
             ids = [docs.ids[store.rows + row] for row in error.rows]
             if error.is_too_large:
-                raise InvalidInput(
-                    f"vectors of {_named('passage', ids)} are too large for {self._parameters.store_dtype}; use "
-                    'store_dtype = "float32" in the card'
-                ) from error
-            raise self._not_finite(_named("passage", ids)) from error
+                raise too_large(ids, self._parameters.store_dtype) from error
+            raise self._not_finite(named("passage", ids)) from error
 
     def _check_questions(self, request: Request, encoded: Encoded) -> None:
         ids = np.array([query.query_id for query in request.queries], dtype=object)
         finite = np.isfinite(encoded.vectors).all(axis=1)
         if not finite.all():
-            raise self._not_finite(_named("question", ids[~finite].tolist()))
+            raise self._not_finite(named("question", ids[~finite].tolist()))
         self._zeros += ids[~encoded.vectors.any(axis=1)].tolist()
         self._truncation.add_questions([query.lang for query in request.queries], encoded)
 
@@ -332,7 +325,7 @@ class Dense:
             )
         if self._zeros:
             notes.append(
-                f"{_named('question', self._zeros)} without any word that the model knows, so that every passage is as "
+                f"{named('question', self._zeros)} without any word that the model knows, so that every passage is as "
                 "good as any other"
             )
         context.record.facts.update(
@@ -380,31 +373,9 @@ class Dense:
         }
 
 
-def _named(kind: str, ids: Sequence[str]) -> str:
-    """
-    >>> _named("question", ["q1"]), _named("passage", list("abcdefg"))
-    ('question q1', 'passages a, b, c, d, e and 2 more')
-    """
-    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-    return f"{kind}{'s' * (len(ids) > 1)} {', '.join(ids[:_NAMED])}{more}"
-
-
 def _batches_at_once(token_budget: int, threads: int, memory_bytes: int) -> int:
     """Threads that fit the operator's memory, at 32 KiB a token: several layers' activations of a base-size encoder."""
     return max(1, min(threads, memory_bytes // (token_budget * (32 << 10))))
-
-
-def _search_in_passes(
-    engine: Engine, request: Request, queries: NDArray[np.float32], store: VectorStore, context: Context
-) -> Iterator[Ranking]:
-    """Search some thousands of queries at a time, so that a killed search resumes after the last finished pass."""
-    for start in range(0, len(queries), _QUERIES_PER_PASS):
-        asked = request.queries[start : start + _QUERIES_PER_PASS]
-        if all(query.query_id in context.finished for query in asked):
-            continue
-        found = searched_by(engine, queries[start : start + _QUERIES_PER_PASS], store, request.depth)
-        for query, (numbers, scores) in zip(asked, found, strict=True):
-            yield Ranking(query.query_id, tuple(request.docs.ids[number] for number in numbers.tolist()), scores)
 
 
 def _search_approximately(

@@ -15,6 +15,7 @@ import numpy as np
 from harness.adapters.contract import Context, Request, System, rows_of
 from harness.collections.view import Docs
 from harness.records import Doc, Query, Ranking
+from harness.servers.access import Access
 
 _TEXTS = {
     "tea": "Tea is made from the leaves of Camellia sinensis. Green tea is not oxidised.",
@@ -62,14 +63,22 @@ def toy_rows(request: Request, names: Sequence[str]) -> Request:
     return replace(request, rows=rows)
 
 
-def conformance_tests(make_system: Callable[[], System]) -> type:
-    """A class of pytest tests that hold a system against the contract; ``make_system`` is called for each search."""
+def conformance_tests(make_system: Callable[[], System], server: Access | None = None) -> type:
+    """A class of pytest tests that hold a system against the contract; ``make_system`` is called for each search.
+
+    ``server``: where a system may send texts that needs one.
+    """
 
     def search(request: Request, finished: frozenset[str] = frozenset(), workers: int = 1) -> dict[str, Ranking]:
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
             context = Context(
-                cache=home / "cache", work=home / "work", finished=finished, workers=workers, shard_bytes=64
+                cache=home / "cache",
+                work=home / "work",
+                finished=finished,
+                workers=workers,
+                shard_bytes=64,
+                server=server,
             )
             system = make_system()
             request = toy_rows(request, rows_of(system))

@@ -11,16 +11,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from harness.numbers import amount, duration
+from harness.numbers import amount, duration, price
 
-Kind = Literal["resumed", "work", "time", "disk", "memory"]
+Kind = Literal["resumed", "work", "price", "time", "disk", "memory"]
 
 FIRST_SAMPLE = 64
 _ENOUGH_SECONDS = 0.5
 
 
 class Figure(NamedTuple):
-    """``unit``: "seconds", "bytes", or what is counted. ``path``: of disk space, what will grow; one path is counted once."""
+    """``unit``: "seconds", "bytes", or what is counted; of a price none, since its currency is not known.
+
+    ``path``: of disk space, what will grow; one path is counted once.
+    """
 
     kind: Kind
     what: str
@@ -30,6 +33,8 @@ class Figure(NamedTuple):
     path: Path | None = None
 
     def in_words(self) -> str:
+        if self.kind == "price":
+            return price(self.amount)
         return duration(self.amount) if self.unit == "seconds" else amount(self.amount, self.unit)
 
 

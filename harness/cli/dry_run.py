@@ -23,7 +23,14 @@ DryRun = Annotated[
 ]
 DryRunJson = Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON for machines.")]
 
-_TITLES = {"resumed": "there already", "work": "to do", "time": "time", "disk": "disk", "memory": "memory"}
+_TITLES = {
+    "resumed": "there already",
+    "work": "to do",
+    "price": "price",
+    "time": "time",
+    "disk": "disk",
+    "memory": "memory",
+}
 
 
 def check_options(dry_run: bool, as_json: bool) -> None:

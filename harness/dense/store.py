@@ -110,6 +110,15 @@ def rows_left_in(path: Path, description: Mapping[str, Any], dimensions: int, dt
     return items_noted_in(path)
 
 
+def dimensions_in(path: Path, description: Mapping[str, Any]) -> int | None:
+    """Of the vectors that a store of this description holds; None where there is none."""
+    header = _header_in(path)
+    if not isinstance(header, dict) or header.get("description") != dict(description):
+        return None
+    found = header.get("dimensions")
+    return found if type(found) is int and found > 0 else None
+
+
 def _header(description: Mapping[str, Any], dimensions: int, dtype: np.dtype[Any]) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,

@@ -54,3 +54,6 @@ NESTING = 64
 
 WHOLE_NUMBER = 1 << 63
 """Whole numbers lie below this, as TOML and most JSON readers have it; Python would take numbers of any length."""
+
+EMBEDDINGS_BYTES = 256 << 20
+"""A server's answer with vectors: 2,048 texts of 4,096 dimensions, 25 signs a number, are 200 MiB."""

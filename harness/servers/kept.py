@@ -26,6 +26,7 @@ class KeptAnswers:
     def __init__(self, path: Path | None, line_bytes: int) -> None:
         self._path, self._line_bytes, self._lock = path, line_bytes, threading.Lock()
         self._known: dict[str, Answer] = {}
+        self._is_whole = True
         if path is not None and path.is_file():
             self._read(path)
 
@@ -40,6 +41,9 @@ class KeptAnswers:
         with self._lock:
             self._known.update(answers)
             if self._path is not None:
+                if not self._is_whole:
+                    self._rewrite()
+                    return
                 with explained_write_errors(self._path), self._path.open("ab") as file:
                     file.write(b"".join(_line(key, answer) for key, answer in answers.items()))
 
@@ -53,19 +57,18 @@ class KeptAnswers:
         if self._path is not None:
             with atomic_write(self._path) as file:
                 file.writelines(_line(key, answer) for key, answer in self._known.items())
+        self._is_whole = True
 
     def _read(self, path: Path) -> None:
-        """A line that was cut off ends what is known, and is cut away, so that what is added later can be read."""
+        """A line that was cut off ends what is known; it is cut away before anything is added behind it."""
         with path.open("rb") as file:
             while line := file.readline(self._line_bytes):
                 try:
                     key, *answer = unsealed(line)
                 except (ValueError, TypeError):
-                    break
+                    self._is_whole = False
+                    return
                 self._known[str(key)] = tuple(answer)
-            else:
-                return
-        self._rewrite()
 
 
 def _line(key: str, answer: Iterable[Any]) -> bytes:

@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_models
+from model_servers import MODEL, started
 
 from harness.adapters.card import LoadedCard, load_card
 from harness.adapters.conformance import conformance_tests, toy_request
 from harness.adapters.contract import Context, Request, System
 from harness.records import Ranking
+from harness.servers.access import Access
 from systems.command import Command
 from systems.dense import Dense
 from systems.dummy import Dummy
+from systems.server import Server
 from systems.xqg import Xqg
 
 HERE = tempfile.TemporaryDirectory(prefix="conformance-")
@@ -64,6 +67,9 @@ TestDenseCls = conformance_tests(lambda: dense("plain", "cls"))
 TestDenseSentenceTransformer = conformance_tests(lambda: dense("sentence", "model", similarity="cosine"))
 TestDenseStatic = conformance_tests(lambda: dense("static", "model", store_dtype="float32"))
 TestXqg = conformance_tests(xqg)
+TestServer = conformance_tests(
+    lambda: Server(Server.Parameters(model=MODEL, batch_texts=2)), server=Access(started().url)
+)
 
 
 class Altered:

@@ -23,7 +23,7 @@ from harness.adapters.card import load_card
 from harness.adapters.contract import Context, SilentProgress
 from harness.compute.engine import opened_engine
 from harness.compute.jobs import Engine, LocalEngine
-from harness.dense import encoding
+from harness.dense import encoding, retrieval
 from harness.dense.jobs import EncodingJob, opened_model
 from harness.dense.loading import EncoderSettings
 from harness.dense.roles import PASSAGES
@@ -75,7 +75,7 @@ def cluster() -> Iterator[RayCluster]:
         patch.setenv("RAY_ADDRESS", started.address)
         patch.setattr(encoding, "BLOCK_ROWS", BLOCK)
         patch.setattr(systems.dense, "BLOCK_ROWS", BLOCK)
-        patch.setattr(systems.dense, "_QUERIES_PER_PASS", 16)
+        patch.setattr(retrieval, "QUERIES_PER_PASS", 16)
         patch.setattr(harness.compute.ray_engine, "_TASK_BYTES", 3 * BLOCK * 16 * 4)
         patch.setattr(runner, "BLOCK_PASSAGES", 2)
         yield started

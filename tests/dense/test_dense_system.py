@@ -17,7 +17,7 @@ import tiny_models
 from small_dense import BLOCK, DOCS, QUERIES, run, run_bytes, vectors, write_card, write_track
 
 import systems.dense
-from harness.dense import encoding
+from harness.dense import encoding, retrieval
 from harness.errors import InvalidInput
 from harness.files.writing import exclusive
 from harness.leaderboard.pipeline import comparison_of, leaderboard_of, score_all
@@ -59,7 +59,7 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def _use_small_blocks(setattr_: Callable[[Any, str, Any], None]) -> None:
     setattr_(encoding, "BLOCK_ROWS", BLOCK)
     setattr_(systems.dense, "BLOCK_ROWS", BLOCK)
-    setattr_(systems.dense, "_QUERIES_PER_PASS", 8)
+    setattr_(retrieval, "QUERIES_PER_PASS", 8)
 
 
 @pytest.fixture(scope="module")

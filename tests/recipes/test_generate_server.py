@@ -10,14 +10,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from model_servers import Reply, Stub, running
 from tiny_generators import DOCS
 
 from harness.errors import InvalidInput, WrongUsage
@@ -28,57 +27,16 @@ from harness.recipes.generate.recipe import Operator, Written
 from harness.servers import asking
 from harness.servers.access import Access
 
-Reply = Callable[[dict[str, Any], int], "tuple[int, dict[str, str], bytes]"]
 KEY = "sk-secret-1234"
 
 
-def said(text: str | None, reason: str = "stop") -> tuple[int, dict[str, str], bytes]:
+def said(text: str | None, reason: str = "stop") -> Reply:
     choice = {"message": {"role": "assistant", "content": text}, "finish_reason": reason}
-    return 200, {}, json.dumps({"model": "stub-1", "choices": [choice]}).encode()
+    return Reply(200, {}, json.dumps({"model": "stub-1", "choices": [choice]}).encode())
 
 
-def echo(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+def echo(body: dict[str, Any], number: int) -> Reply:
     return said(f"{body['messages'][0]['content']} {body['seed']}")
-
-
-class Stub:
-    def __init__(self, reply: Reply) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        self.paths: list[str] = []
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                stub.bodies.append(body)
-                stub.keys.append(self.headers.get("Authorization"))
-                stub.paths.append(self.path)
-                status, headers, answer = reply(body, len(stub.bodies))
-                with contextlib.suppress(OSError):
-                    self.send_response(status)
-                    for name, value in {**headers, "Content-Length": str(len(answer))}.items():
-                        self.send_header(name, value)
-                    self.end_headers()
-                    self.wfile.write(answer)
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
-
-
-@contextlib.contextmanager
-def running(reply: Reply) -> Iterator[Stub]:
-    stub = Stub(reply)
-    thread = threading.Thread(target=stub.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield stub
-    finally:
-        stub.http.shutdown()
-        stub.http.server_close()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -120,11 +78,12 @@ def test_every_text_is_one_request_with_its_own_seed(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     "fault",
-    [(429, {"Retry-After": "0"}, b"slow down"), (500, {}, b""), (200, {}, b"<html>"), (200, {}, b'{"choices": []}'),
-     (200, {}, b'{"choices": [{"message": {"content": "\\ud800"}}]}'), (200, {}, b"[]")],
+    [Reply(429, {"Retry-After": "0"}, b"slow down"), Reply(500, {}, b""), Reply(200, {}, b"<html>"),
+     Reply(200, {}, b'{"choices": []}'), Reply(200, {}, b'{"choices": [{"message": {"content": "\\ud800"}}]}'),
+     Reply(200, {}, b"[]")],
     ids=["429", "500", "html", "no-choices", "half-character", "list"],
 )  # fmt: skip
-def test_what_passes_is_tried_again_and_what_stays_is_one_clear_error(fault: tuple[int, dict[str, str], bytes]) -> None:
+def test_what_passes_is_tried_again_and_what_stays_is_one_clear_error(fault: Reply) -> None:
     with running(lambda body, number: fault if number % 2 else echo(body, number)) as stub:
         mended = asked(stub)
     with running(echo) as stub:
@@ -137,7 +96,7 @@ def test_what_passes_is_tried_again_and_what_stays_is_one_clear_error(fault: tup
 
 
 def test_a_server_that_hangs_is_given_up() -> None:
-    def late(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+    def late(body: dict[str, Any], number: int) -> Reply:
         time.sleep(0.3 if number == 1 else 0)
         return echo(body, number)
 
@@ -188,7 +147,7 @@ def test_every_answer_is_kept_as_it_comes(tmp_path: Path) -> None:
         operator = Operator(server=Access(stub.url), answers=kept)
         return recipe().source(Path(), operator).opened({})(DOCS[:2])
 
-    failing = running(lambda body, number: echo(body, number) if number <= 5 else (403, {}, b""))
+    failing = running(lambda body, number: echo(body, number) if number <= 5 else Reply(403, {}, b""))
     with failing as stub, pytest.raises(InvalidInput, match="403"):
         once(stub)
     with running(echo) as stub:
@@ -220,7 +179,7 @@ def test_a_killed_command_asks_only_for_what_it_had_no_answer_to(tmp_path: Path)
 
     went_on = threading.Event()
 
-    def then_slow(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+    def then_slow(body: dict[str, Any], number: int) -> Reply:
         if number > 12:
             went_on.wait(30)
         return echo(body, number)
@@ -259,7 +218,7 @@ def test_answers_come_back_as_they_were(rows: list[tuple[str, bool, str]]) -> No
 
 def test_a_refusal_is_not_tried_again_and_does_not_show_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STUB_KEY", KEY)
-    reply = (401, {}, f"bad key {KEY}\nsorry".encode())
+    reply = Reply(401, {}, f"bad key {KEY}\nsorry".encode())
     with running(lambda body, number: reply) as stub, pytest.raises(InvalidInput) as caught:
         asked(stub, key_variable="STUB_KEY")
     assert "HTTP status 401: bad key (key) sorry; is the key right?" in str(caught.value)
@@ -268,7 +227,7 @@ def test_a_refusal_is_not_tried_again_and_does_not_show_the_key(monkeypatch: pyt
 
 def test_redirections_are_not_followed() -> None:
     with running(echo) as other:
-        reply = (307, {"Location": f"{other.url}/chat/completions"}, b"")
+        reply = Reply(307, {"Location": f"{other.url}/chat/completions"}, b"")
         with running(lambda body, number: reply) as stub, pytest.raises(InvalidInput, match="HTTP status 307"):
             asked(stub)
     assert not other.bodies
