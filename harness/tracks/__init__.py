@@ -137,6 +137,11 @@ class Track(Record):
         return cls.model_validate(data, context={"recorded": True})
 
     @property
+    def is_at_hand(self) -> bool:
+        """Whether it was made in a program of what was at hand there, so that no command can name it."""
+        return any(part._at_hand is not None for part in self.parts)
+
+    @property
     def file(self) -> Path | None:
         """Where it was read from, as its user named it; None for a track of this package."""
         return self._file

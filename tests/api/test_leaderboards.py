@@ -84,6 +84,16 @@ def test_runs_at_hand_become_a_table_and_pages(parts: dict[str, xdr.Collection],
     assert "A toy" in text
     assert "Finnish only" in text
     assert (tmp_path / "pages/leaderboard/systems/always-a.html").is_file()
+    # No page tells somebody to type what cannot work, or where on this machine it was made; and they are the same again.
+    again = xdr.make_leaderboard(systems, parts, ["RR", "Success@1"], baseline="Tea first", title="A toy")
+    again.write_pages(tmp_path / "again")
+    for path in sorted((tmp_path / "pages").rglob("*")):
+        if path.is_file() and path.suffix != ".lock":
+            assert b"xdr leaderboard" not in path.read_bytes(), path
+            assert b"--runs" not in path.read_bytes(), path
+            twin = tmp_path / "again" / path.relative_to(tmp_path / "pages")
+            if path.suffix in (".html", ".js"):
+                assert twin.read_bytes() == path.read_bytes(), path
 
 
 def test_one_collection_needs_no_names(parts: dict[str, xdr.Collection]) -> None:

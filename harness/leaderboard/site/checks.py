@@ -20,6 +20,8 @@ class Check(NamedTuple):
 
 def checks_of(site: Site, score: ScoreFile, part: str = "") -> list[Check]:
     """Checks of one system's run, on the named part, or on the first where ties do not leave the order to the tools."""
+    if site.track.is_at_hand:
+        return []
     return [*_ranking_checks(site, score, part), *_official_check(site, score)]
 
 

@@ -98,7 +98,7 @@ def _write_track(site: Site, write: Write) -> None:
         "measure_pages": [(name, site.measure_page(name)) for name in track.measures],
         "has_ablations": ablations is not None,
         "checks": first_checks(site),
-        "again": [site.commands.leaderboard()],
+        "again": [_all_again(site)],
         "here": "",
     }
     for measure in track.measures:
@@ -163,6 +163,13 @@ def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any]
         extremes = most_different(site, row.system)
         page = site.folder / "against" / f"{row.system}.html"
         write("against.html", page, 2, **{**shared, **own}, row=row, axis=axis, extremes=extremes)
+
+
+def _all_again(site: Site) -> str:
+    """The command that makes the pages again, or, as a comment of the shell, why there is none."""
+    if site.track.is_at_hand:
+        return "# nothing: its runs and collections were at hand in the program that made it"
+    return site.commands.leaderboard()
 
 
 def _again(site: Site, row: Row) -> str:
@@ -238,7 +245,7 @@ def _write_index(site: Site, reports: Path, write: Write) -> None:
     # Where the file of another track lies, only those know who made its pages.
     names = [str(board.track["name"]) for board in tracks]
     again = [line("leaderboard", name) for name in names if name != site.track.name and name in track_names()]
-    write("index.html", reports / "index.html", 0, tracks=tracks, again=[site.commands.leaderboard(), *again])
+    write("index.html", reports / "index.html", 0, tracks=tracks, again=[_all_again(site), *again])
     write("published.html", reports / "published.html", 0, ours={}, part_of={}, **_published())
 
 
