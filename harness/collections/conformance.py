@@ -52,6 +52,8 @@ def conformance_tests(dataset_id: str, *, is_cited: bool = True) -> type:
                 assert all(isinstance(own, str) and own.split() == [own] for own in ids), f"a {kind}'s id has blanks"
 
         def test_passages_are_found_by_id_and_by_place(self) -> None:
+            if not fresh().has_docs():
+                return
             docs = load(dataset_id).docs
             assert list(docs.ids) == sorted(docs.ids, key=str.encode), "passages are in the order of their ids' bytes"
             assert len(docs) == len(docs.ids)
@@ -67,10 +69,13 @@ def conformance_tests(dataset_id: str, *, is_cited: bool = True) -> type:
             for query in collection.queries:
                 assert query.text.strip(), f"question {query.query_id} is empty"
                 "".join(query).encode("utf-8")
-            for doc in itertools.islice(collection.docs, 10_000):
-                "".join(doc).encode("utf-8")
+            if fresh().has_docs():
+                for doc in itertools.islice(collection.docs, 10_000):
+                    "".join(doc).encode("utf-8")
 
         def test_judgements_and_answers_are_of_its_questions_and_passages(self) -> None:
+            if not fresh().has_docs():
+                return
             findings = [str(finding) for finding in load(dataset_id).references.findings(dataset_id)]
             assert not findings, "\n".join(findings)
 

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from contracts import keeps
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.collections import from_ir_datasets, load, mkqa, mlqa, mr_tydi, paws_x, tydiqa_goldp
+from harness.collections.conformance import conformance_tests
 from harness.collections.paws_x import Row, make_task, read_rows
 from harness.errors import InvalidInput
 from harness.records import Doc
@@ -99,6 +101,7 @@ def mr_tydi_files(**changed: bytes) -> dict[str, bytes]:
 
 def test_mr_tydi_is_read_from_the_tarball_of_its_language(home: Path) -> None:
     placed(home / "mr-tydi-v1.1/mrtydi-v1.1-swahili.tar.gz", tar(mr_tydi_files()))
+    keeps(conformance_tests("mr-tydi-v1.1/sw/test"))
     collection = load("mr-tydi-v1.1/sw/test")
     assert list(collection.docs) == [Doc("12#10", "", "Simba ni mnyama."), Doc("12#2", "", "Chai\n\nni kinywaji.")]
     assert [(query.query_id, query.text, query.lang) for query in collection.queries] == [
@@ -149,6 +152,7 @@ def test_mlqa_asks_all_paragraphs_of_a_language_whoever_asks(home: Path) -> None
     archive = {f"MLQA_V1/test/{name}": data for name, data in files.items()}
     archive |= {f"__MACOSX/MLQA_V1/test/._{name}": b"?" for name in files}
     placed(home / "mlqa/MLQA_V1.zip", zipped(archive))
+    keeps(conformance_tests("mlqa/ar"))
     asked, control = load("mlqa/ar"), load("mlqa/en")
     assert asked.docs is control.docs
     assert [doc.text for doc in asked.docs] == ["Tea is a drink.", "The Volga is a river."]
@@ -183,6 +187,7 @@ def test_mkqa_keeps_the_questions_whose_answer_can_be_looked_up(home: Path) -> N
         mkqa_row(9, ("number", "12.0", ["12"]), ("date", "1912", [])),
     ]
     placed(home / "mkqa/mkqa.jsonl.gz", gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    keeps(conformance_tests("mkqa/zh-cn"))
     collection = load("mkqa/zh-cn")
     assert [tuple(query) for query in collection.queries] == [
         ("-5", "谁 -5", "zh-CN", "-5"),
@@ -272,6 +277,7 @@ def test_spanish_japanese_and_chinese_come_from_the_publishers_archive(home: Pat
     files = {"en": "1\tA b .\tB a .\t0\n", "es": "1\tUn a.\tUn b.\t0\n"}
     archive = {f"x-final/{lang}/dev_2k.tsv": (header + text).encode() for lang, text in files.items()}
     placed(home / "paws-x-archive/x-final.tar.gz", tar(archive))
+    keeps(conformance_tests("paws-x/es"))
     collection = load("paws-x/es")
     assert [query.text for query in collection.queries] == ["Un a."]
     assert collection.qrels == {"1": {"1.1": 1, "1.2": 0}}
