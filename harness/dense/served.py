@@ -39,6 +39,8 @@ KEPT_LINE_BYTES = 1 << 20
 """A vector of 65,536 dimensions in base64 has a third of this."""
 
 _BYTES_OF_A_TOKEN = 4
+_MOST_TOKENS = 1 << 32
+"""Of one request; a server that counts more counts wrongly."""
 _ABOUT_THE_TEXTS = frozenset({400, 413, 422})
 """States of a refusal that fewer or shorter texts may avoid."""
 _HEADERS = ("openai-model", "openai-version", "server", "x-compute-type")
@@ -278,4 +280,4 @@ def _in_base64(vector: NDArray[np.float32]) -> str:
 def _tokens_in(found: Mapping[str, Any]) -> int:
     usage = found.get("usage")
     tokens = usage.get("prompt_tokens") if isinstance(usage, Mapping) else None
-    return tokens if type(tokens) is int and tokens > 0 else 0
+    return tokens if type(tokens) is int and 0 < tokens <= _MOST_TOKENS else 0
