@@ -6,6 +6,8 @@ asks for that name, and of nobody else: nothing is imported before it is asked f
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,6 +16,16 @@ from typing import Any
 from harness.errors import InvalidInput, XdrError, unknown_name
 
 _OWN = "xdr-bench"
+
+
+def declared(group: str) -> tuple[metadata.EntryPoint, ...]:
+    """The entry points of a group. Every installed distribution is looked at once for each state of ``sys.path``."""
+    return _declared(group, tuple(sys.path))
+
+
+@functools.cache
+def _declared(group: str, path: tuple[str, ...]) -> tuple[metadata.EntryPoint, ...]:
+    return tuple(metadata.entry_points(group=group))
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,7 @@ class Plugins:
         )
 
     def _entries(self) -> list[metadata.EntryPoint]:
-        return list(metadata.entry_points(group=self.group))
+        return list(declared(self.group))
 
     def _loaded(self, entry: metadata.EntryPoint) -> Any:
         try:

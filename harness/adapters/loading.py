@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.own_modules import OwnModules
-from harness.adapters.source_files import own_source_digests, source_digests
+from harness.adapters.source_files import is_ours, own_files, own_source_digests, source_digests
 from harness.errors import InvalidInput, WrongUsage, XdrError, unknown_name
 from harness.registry import Plugins
 
@@ -32,6 +32,12 @@ class Adapter:
 
     kind: type[Any]
     modules: OwnModules | None = None
+
+    def own_files(self) -> dict[str, str]:
+        """Those of ``sources`` that are not this project's: by them a foreign adapter is identified."""
+        if self.modules is None and is_ours(Path(inspect.getfile(self.kind))):
+            return {}  # what belongs to this project imports nothing else that would count
+        return own_files(self.sources())
 
     def sources(self) -> dict[str, str]:
         """SHA-256 by name of all project files that it depends on; of its own modules what was really loaded so far.

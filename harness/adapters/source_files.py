@@ -32,7 +32,7 @@ def source_digests(start: Path) -> dict[str, str]:
 
 def own_source_files(modules: OwnModules) -> list[Path]:
     """A card's adapter and the files around it that it imports, directly or not; none of this package."""
-    return [path for path in _closure([modules.file], lambda path: _own_imports(path, modules)) if not _is_ours(path)]
+    return [path for path in _closure([modules.file], lambda path: _own_imports(path, modules)) if not is_ours(path)]
 
 
 def own_source_digests(modules: OwnModules) -> dict[str, str]:
@@ -41,7 +41,7 @@ def own_source_digests(modules: OwnModules) -> dict[str, str]:
     Names of its own files are relative to the card's folder.
     """
     files = _closure([modules.file], lambda path: _own_imports(path, modules))
-    names = {path: _name_of(path, package_root()) if _is_ours(path) else modules.name_of(path) for path in files}
+    names = {path: _name_of(path, package_root()) if is_ours(path) else modules.name_of(path) for path in files}
     return dict(sorted((name, sha256_of_file(path)) for path, name in names.items()))
 
 
@@ -56,7 +56,7 @@ def _closure(first: Iterable[Path], imported: Callable[[Path], Iterable[Path]]) 
 
 
 def _own_imports(path: Path, modules: OwnModules) -> Iterator[Path]:
-    if _is_ours(path):
+    if is_ours(path):
         yield from _imported_files(path, path, package_root())
         return
     if path.suffix != ".py":
@@ -68,7 +68,8 @@ def _own_imports(path: Path, modules: OwnModules) -> Iterator[Path]:
             yield from modules.find(name)
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
+    """Whether a file belongs to this project's packages, ``harness`` and ``systems``."""
     return any(path.is_relative_to(package_root() / name) for name in OURS)
 
 
@@ -87,7 +88,7 @@ def _home(start: Path) -> Path:
 
 def _name_of(path: Path, home: Path) -> str:
     real = path.resolve()
-    base = package_root() if _is_ours(real) else home.resolve()
+    base = package_root() if is_ours(real) else home.resolve()
     return real.relative_to(base).as_posix() if real.is_relative_to(base) else path.name
 
 

@@ -154,8 +154,13 @@ def _add_block(total: NDArray[np.int64], shares: NDArray[np.int64], flips: NDArr
         chunk = buffer[:, : stop - start]
         chunk[...] = flips[:, start:stop]
         products = (stacked @ chunk).astype(np.int64).reshape(len(digits), len(active), stop - start)
-        for place, product in enumerate(products):
-            total[active, start:stop] += np.multiply(product, (divisors << (_DIGIT_BITS * place))[:, None], out=product)
+        for place in range(len(digits)):
+            product = products[place]
+            product *= (divisors << (_DIGIT_BITS * place))[:, None]
+            if len(active) == len(total):  # a view; a choice of rows is copied twice
+                total[:, start:stop] += product
+            else:
+                total[active, start:stop] += product
 
 
 def _digits(integers: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -161,7 +161,11 @@ def _counts(
     shares: NDArray[np.int64], resampled: NDArray[np.int64], missing: NDArray[np.bool_]
 ) -> Iterator[tuple[int, int]]:
     """(subset, count) for one system, in the order of a Gray code: each subset is one part away from the one before."""
-    total, own = np.zeros(resampled.shape[1], dtype=np.int64), np.zeros(shares.shape[0], dtype=np.int64)
+    # Where scores are hits, all are multiples of one number, and so small without it that several fit in a register.
+    divisor = int(np.gcd.reduce(shares, axis=None)) or 1
+    kind = np.min_scalar_type(-1 - int(np.abs(shares).sum()) // divisor)
+    resampled = (resampled // divisor).astype(kind)
+    total, own = np.zeros(resampled.shape[1], dtype=kind), np.zeros(shares.shape[0], dtype=np.int64)
     # Arrays of this size that come and go would cost more than what is computed in them.
     magnitudes, extreme = np.empty_like(total), np.empty(len(total), dtype=np.bool_)
     subset = 0
@@ -174,5 +178,5 @@ def _counts(
         if not any(absent and subset >> place & 1 for place, absent in enumerate(missing)):
             margin = int(_RELATIVE_TOLERANCE * float(np.abs(own).sum()))
             np.abs(total, out=magnitudes)
-            np.greater_equal(magnitudes, abs(int(own.sum())) - margin, out=extreme)
+            np.greater_equal(magnitudes, -((margin - abs(int(own.sum()))) // divisor), out=extreme)
             yield subset, int(np.count_nonzero(extreme))

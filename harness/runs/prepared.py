@@ -6,11 +6,11 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness.adapters.card import Card, LoadedCard
 from harness.adapters.contract import Context, Request, System, check_system, rows_of
 from harness.adapters.loading import Adapter
-from harness.adapters.source_files import own_files
 from harness.collections.view import Collection
 from harness.compute.platform import describe
 from harness.errors import InvalidInput, WrongUsage, XdrError
@@ -25,11 +25,11 @@ from harness.tracks import Part, Track
 
 @dataclass(frozen=True)
 class Made:
-    """A system with the adapter that made it, and the digests of the sources that are known before it has run."""
+    """A system with the adapter that made it, and the digests of those files by which a foreign one is identified."""
 
     adapter: Adapter
     system: System
-    sources: Mapping[str, str]
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Prepared:
     parts: tuple[Part, ...]
     today: Today
     at: RunFolder
-    work: Path
+    home: Path
     rows: tuple[RunFolder, ...] = ()
 
     @property
@@ -60,6 +60,12 @@ class Prepared:
     @property
     def folder(self) -> Path:
         return self.at.path
+
+    @functools.cached_property
+    def work(self) -> Path:
+        """Where it is made, and what a killed run leaves lies: what was ranked for another run is not gone on from."""
+        key = digest_of([self.today.identity.model_dump(mode="json"), self.today.environment()])
+        return self.home / self.track.name / f"{self.name}-{key[:16]}"
 
     @functools.cached_property
     def collections(self) -> Mapping[str, Collection]:
@@ -101,7 +107,7 @@ class Prepared:
             for name, part in identity.parts.items()
         }
         today = replace(self.today, identity=identity.model_copy(update={"parts": parts}))
-        return replace(self, today=today, work=self.work.with_name(_work_name(self.name, today)))
+        return replace(self, today=today)
 
     def request(self, group: Group) -> Request:
         """What the system is asked for, with what the rows that it stands on have found."""
@@ -157,14 +163,18 @@ def prepared(runs: TrackRuns, loaded: LoadedCard, context: Context) -> Prepared:
         versions=made and versions_of(made.system),
         parameters=without_absolute_paths(card.model_dump(mode="json")["parameters"]),
         inputs=made and _input_digests(card.name, made),
-        files=made and own_files(made.sources),
+        files=made and made.files,
         parts={part.name: _part_identity(part, rows) for part in parts},
         depth=track.depth,
         seed=context.seed,
         exclude_own_document=track.exclude_own_document,
     )
-    sources = dict(made.sources) if made else {}
-    environment = {"source": sources, "software": describe()["software"], "device": context.device}
+
+    @functools.cache
+    def environment() -> dict[str, Any]:
+        sources = made.adapter.sources() if made else {}
+        return {"source": sources, "software": describe()["software"], "device": context.device}
+
     modules = made.adapter.modules if made else None
     today = Today(identity, recorded_card(card), environment, modules.digest_of if modules else None)
     return Prepared(
@@ -174,15 +184,9 @@ def prepared(runs: TrackRuns, loaded: LoadedCard, context: Context) -> Prepared:
         parts,
         today,
         runs.run(card.name),
-        context.work / track.name / _work_name(card.name, today),
+        context.work,
         rows,
     )
-
-
-def _work_name(name: str, today: Today) -> str:
-    """The folder of what a killed run leaves: what was ranked for another run is not gone on from."""
-    key = digest_of([today.identity.model_dump(mode="json"), today.environment])
-    return f"{name}-{key[:16]}"
 
 
 def _rows(name: str, made: Made | None) -> tuple[str, ...]:
@@ -196,7 +200,7 @@ def _made(loaded: LoadedCard, context: Context) -> tuple[Made | None, XdrError |
     try:
         adapter = loaded.adapter(context.consent)
         system = loaded.made_by(adapter)
-        return Made(adapter, system, adapter.sources()), None
+        return Made(adapter, system, adapter.own_files()), None
     except XdrError as error:
         return None, error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +19,16 @@ from harness.tracks import Track
 class Recorded:
     """What is recorded, and how it differs from what would be run now.
 
-    ``faults``: why the files are no run in order. ``differences``: what makes it another run. ``environment``: other sources,
-    libraries or devices. ``edited``: keys of the card whose prose has changed since. ``untold``: inputs and runs below it that
-    are not on this machine, so that nobody can tell whether they are those of the run. ``lacking``: by part that the run does
-    not have in the form that the track has it now, why.
+    ``faults``: why the files are no run in order. ``differences``: what makes it another run. ``environment`` finds other
+    sources, libraries and devices. ``edited``: keys of the card whose prose has changed since. ``untold``: inputs and runs
+    below it that are not on this machine, so that nobody can tell whether they are those of the run. ``lacking``: by part that
+    the run does not have in the form that the track has it now, why.
     """
 
     manifest: Manifest | None = None
     faults: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
-    environment: tuple[str, ...] = ()
+    environment: Callable[[], Iterable[str]] = tuple
     edited: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
     lacking: tuple[tuple[str, str], ...] = ()
@@ -39,12 +39,12 @@ class Recorded:
 
     def why_another(self, strict: bool) -> tuple[str, ...]:
         """Why the recorded run is not the one that would be made; empty where it is."""
-        return self.faults or (*self.differences, *(self.environment if strict else ()))
+        return self.faults or (*self.differences, *(self.environment() if strict else ()))
 
 
 @dataclass(frozen=True)
 class Today:
-    """What would be recorded: the run's identity, the card as manifests have it, and the evidence.
+    """What would be recorded: the run's identity, the card as manifests have it, and the evidence, which takes a while.
 
     ``file_digest``: of a file of the adapter's own by its name, empty where there is none; for those that it loads by a
     name which only a run knows.
@@ -52,7 +52,7 @@ class Today:
 
     identity: Identity
     card: Card
-    environment: Mapping[str, Any]
+    environment: Callable[[], Mapping[str, Any]]
     file_digest: Callable[[str], str] | None = None
 
     def beside(self, recorded: Identity) -> Identity:
@@ -88,7 +88,7 @@ def held_against(run: RunFolder, today: Today) -> Recorded:
     return Recorded(
         manifest,
         differences=(*found.differences, *(text for name, text in parts if name not in lacking)),
-        environment=tuple(_environment(manifest, today.environment)),
+        environment=lambda: _environment(manifest, today.environment()),
         edited=tuple(sorted(_edited(manifest.card, today.card))),
         untold=(*found.untold, *_rows_not_here(today.identity.parts)),
         lacking=tuple(lacking.items()),
