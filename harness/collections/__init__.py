@@ -29,4 +29,8 @@ def dataset_ids() -> list[str]:
 
 
 def _registered(dataset_id: str, _: tuple[str, ...]) -> Any:
-    return editable.Current(dataset_id, make) if editable.is_editable(dataset_id) else make(dataset_id)
+    from harness.collections.for_ir_datasets import as_ir_dataset
+
+    if editable.is_editable(dataset_id):
+        return editable.Current(dataset_id, make, as_ir_dataset)
+    return as_ir_dataset(make(dataset_id))

@@ -52,14 +52,18 @@ def current(dataset_id: str, make: Callable[[str], Any]) -> Any:
 class Current:
     """Stands in ir_datasets' registry, which keeps what it made once, for what the files hold at each call."""
 
-    def __init__(self, dataset_id: str, make: Callable[[str], Any]) -> None:
-        current(dataset_id, make)  # what is wrong with an id is said when it is loaded
-        self._dataset_id, self._make = dataset_id, make
+    def __init__(self, dataset_id: str, make: Callable[[str], Any], shown: Callable[[Any], Any]) -> None:
+        """``shown`` makes of a dataset what the registry is to hand out."""
+        self._dataset_id, self._make, self._shown = dataset_id, make, shown
+        self._of = current(dataset_id, make)  # what is wrong with an id is said when it is loaded
+        self._handed_out = shown(self._of)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(current(self._dataset_id, self._make), name)
+        if (now := current(self._dataset_id, self._make)) is not self._of:
+            self._of, self._handed_out = now, self._shown(now)
+        return getattr(self._handed_out, name)
 
 
 def _stamp_of(path: Path) -> Stamp:

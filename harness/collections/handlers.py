@@ -1,4 +1,4 @@
-"""ir_datasets handlers: docs in memory or on the disk, queries, qrels, answers.
+"""Handlers as ir_datasets has them, made without that library: docs in memory or on the disk, queries, qrels, answers.
 
 Records are read at first use by the function that the handler is given, so registering a dataset costs nothing.
 """
@@ -7,16 +7,45 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
-
-from ir_datasets.formats import BaseDocs, BaseQrels, BaseQueries, TrecQrel
-from ir_datasets.indices import Docstore
+from typing import Any, NamedTuple
 
 from harness.errors import Finding
 from harness.records import Answers, Doc, Passages, Query
 
 
-class Docs(BaseDocs):  # type: ignore[misc]
+class Dataset:
+    """Handlers put together: each one's methods are the dataset's. None stands for a kind that it does not have."""
+
+    def __init__(self, *handlers: Any) -> None:
+        self.handlers = tuple(handler for handler in handlers if handler is not None)
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name != "handlers":
+            for handler in self.handlers:
+                if hasattr(handler, name):
+                    return getattr(handler, name)
+        raise AttributeError(name)
+
+    def has_docs(self) -> bool:
+        return hasattr(self, "docs_handler")
+
+    def has_queries(self) -> bool:
+        return hasattr(self, "queries_handler")
+
+    def has_qrels(self) -> bool:
+        return hasattr(self, "qrels_handler")
+
+
+class Qrel(NamedTuple):
+    """A judgement in the order of ir_datasets' own record."""
+
+    query_id: str
+    doc_id: str
+    relevance: int
+    iteration: str = "0"
+
+
+class Docs:
     def __init__(self, read: Callable[[], Iterable[Doc]], lang: str | None) -> None:
         self._read = read
         self._lang = lang
@@ -28,8 +57,8 @@ class Docs(BaseDocs):  # type: ignore[misc]
     def docs_iter(self) -> _SliceableIterator:
         return _SliceableIterator(self._docs)
 
-    def docs_store(self, field: str = "doc_id") -> _MemoryDocstore:
-        return _MemoryDocstore(self._docs, field)
+    def docs_handler(self) -> Any:
+        return self
 
     def docs_cls(self) -> type[Doc]:
         return Doc
@@ -44,7 +73,7 @@ class Docs(BaseDocs):  # type: ignore[misc]
         return None
 
 
-class LargeDocs(BaseDocs):  # type: ignore[misc]
+class LargeDocs:
     """Docs that stay on the disk, in the order of their ids; ``open_passages`` is called at their first use."""
 
     def __init__(self, open_passages: Callable[[], Passages], lang: str | None) -> None:
@@ -58,8 +87,8 @@ class LargeDocs(BaseDocs):  # type: ignore[misc]
     def docs_iter(self) -> _SliceableIterator:
         return _SliceableIterator(_Places(self.passages))
 
-    def docs_store(self, field: str = "doc_id") -> _PassagesDocstore:
-        return _PassagesDocstore(self.passages, field)
+    def docs_handler(self) -> Any:
+        return self
 
     def docs_cls(self) -> type[Doc]:
         return Doc
@@ -107,44 +136,7 @@ class _SliceableIterator:
         return iter(self._docs[key]) if isinstance(key, slice) else self._docs[key]
 
 
-class _MemoryDocstore(Docstore):  # type: ignore[misc]
-    def __init__(self, docs: list[Doc], field: str) -> None:
-        super().__init__(Doc, field)
-        self._docs = docs
-        self._by_id = {doc.doc_id: doc for doc in docs}
-
-    def get_many_iter(self, doc_ids: Iterable[str]) -> Iterator[Doc]:
-        return (self._by_id[doc_id] for doc_id in doc_ids if doc_id in self._by_id)
-
-    def file_name(self) -> None:
-        return None
-
-    def __iter__(self) -> Iterator[Doc]:
-        return iter(self._docs)
-
-    def count(self) -> int:
-        return len(self._docs)
-
-
-class _PassagesDocstore(Docstore):  # type: ignore[misc]
-    def __init__(self, passages: Passages, field: str) -> None:
-        super().__init__(Doc, field)
-        self._passages = passages
-
-    def get_many_iter(self, doc_ids: Iterable[str]) -> Iterator[Doc]:
-        return (self._passages.get(doc_id) for doc_id in doc_ids if doc_id in self._passages)
-
-    def file_name(self) -> None:
-        return None
-
-    def __iter__(self) -> Iterator[Doc]:
-        return iter(self._passages)
-
-    def count(self) -> int:
-        return len(self._passages)
-
-
-class Queries(BaseQueries):  # type: ignore[misc]
+class Queries:
     def __init__(self, read: Callable[[], Iterable[Query]], lang: str | None) -> None:
         self._read = read
         self._lang = lang
@@ -152,6 +144,9 @@ class Queries(BaseQueries):  # type: ignore[misc]
     @functools.cached_property
     def _queries(self) -> list[Query]:
         return list(self._read())
+
+    def queries_handler(self) -> Any:
+        return self
 
     def queries_iter(self) -> Iterator[Query]:
         return iter(self._queries)
@@ -166,17 +161,19 @@ class Queries(BaseQueries):  # type: ignore[misc]
         return self._lang
 
 
-class Qrels(BaseQrels):  # type: ignore[misc]
+class Qrels:
     def __init__(self, read: Callable[[], Iterable[tuple[str, str, int]]], definitions: dict[int, str]) -> None:
         self._read = read
         self._definitions = definitions
 
+    def qrels_handler(self) -> Any:
+        return self
+
     def qrels_iter(self) -> Iterator[Any]:
-        for query_id, doc_id, relevance in self._read():
-            yield TrecQrel(query_id, doc_id, relevance, "0")
+        return (Qrel(*row) for row in self._read())
 
     def qrels_cls(self) -> Any:
-        return TrecQrel
+        return Qrel
 
     def qrels_defs(self) -> dict[int, str]:
         return self._definitions

@@ -33,7 +33,6 @@ def collection_of(
     Raises ``InvalidInput`` with all ids that occur twice, are empty or hold white space, as TREC runs cannot have them, and
     all texts that hold a lone surrogate.
     """
-    import ir_datasets
 
     from harness.collections import handlers
 
@@ -41,7 +40,7 @@ def collection_of(
     findings = [*record_faults("passage", all_docs), *record_faults("query", all_queries)]
     if findings:
         raise InvalidInput(f"collection {name} is not valid", reported(findings, name))
-    dataset = ir_datasets.Dataset(
+    dataset = handlers.Dataset(
         handlers.Docs(lambda: all_docs, None) if docs is not None else None,
         handlers.Queries(lambda: all_queries, None),
         *_truth(qrels, answers),
@@ -55,14 +54,15 @@ def judged_by(
     answers: Mapping[str, Sequence[str]] | None,
 ) -> Collection:
     """The passages and queries of a collection with other judgements and answers; None: those that it has."""
-    import ir_datasets
+
+    from harness.collections import handlers
 
     own = collection.dataset
     docs = own.docs_handler() if own.has_docs() else None
     judgements, accepted = _truth(
         collection.qrels if qrels is None else qrels, collection.answers if answers is None else answers
     )
-    return Collection(collection.dataset_id, ir_datasets.Dataset(docs, own.queries_handler(), judgements, accepted))
+    return Collection(collection.dataset_id, handlers.Dataset(docs, own.queries_handler(), judgements, accepted))
 
 
 def _truth(

@@ -13,11 +13,9 @@ import gzip
 import zlib
 from typing import Any, NamedTuple
 
-import ir_datasets
-
 from harness.collections import wikipedia
 from harness.collections.formats.json_rows import made_of_rows, text_of
-from harness.collections.handlers import AnswerStrings, Queries
+from harness.collections.handlers import AnswerStrings, Dataset, Queries
 from harness.collections.storage.pinned import verified_path
 from harness.errors import InvalidInput
 from harness.languages import canonical_language
@@ -86,7 +84,7 @@ def _row(row: dict[str, Any]) -> _Row:
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     name, lang = groups
-    return ir_datasets.Dataset(
+    return Dataset(
         wikipedia.docs("dpr-2018") if name == "mkqa-dpr-2018" else None,
         Queries(
             lambda: [

@@ -11,11 +11,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import ir_datasets
-
 from harness.collections.formats.archives import read_member
 from harness.collections.formats.squad import RELEVANCE, SquadFile, distinct, over_pool, parse_squad
-from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
+from harness.collections.handlers import AnswerStrings, Dataset, Docs, Qrels, Queries
 
 LANGUAGES = ("ar", "de", "en", "es", "hi", "vi", "zh")
 BIBTEX = """
@@ -55,7 +53,7 @@ def _docs(split: str, lang: str) -> Docs:
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     asked, passages, split = groups[0], groups[1] or "en", groups[2] or "test"
-    return ir_datasets.Dataset(
+    return Dataset(
         _docs(split, passages),
         Queries(lambda: _read(split, passages, asked).queries, asked),
         Qrels(lambda: _read(split, passages, asked).qrels, RELEVANCE),

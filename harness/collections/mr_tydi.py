@@ -12,14 +12,12 @@ import gzip
 from collections.abc import Iterator
 from typing import Any
 
-import ir_datasets
-
 from harness.collections.formats.archives import open_member, read_member
 from harness.collections.formats.json_rows import made_of_rows, text_of
 from harness.collections.formats.passage_files import JsonLines
 from harness.collections.formats.qrels import parse_qrels
 from harness.collections.from_ir_datasets import spool
-from harness.collections.handlers import LargeDocs, Qrels, Queries
+from harness.collections.handlers import Dataset, LargeDocs, Qrels, Queries
 from harness.collections.storage.docstore import StoredDocs, open_docs
 from harness.collections.storage.pinned import data_home, verified_path
 from harness.errors import InvalidInput
@@ -104,6 +102,6 @@ def _qrels(lang: str, split: str) -> list[tuple[str, str, int]]:
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     lang, split = groups
-    return ir_datasets.Dataset(
+    return Dataset(
         _docs(lang), Queries(lambda: _queries(lang, split), lang), Qrels(lambda: _qrels(lang, split), _RELEVANCE)
     )

@@ -22,10 +22,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import ir_datasets
-
 from harness.collections.formats.archives import read_member
-from harness.collections.handlers import Docs, Qrels, Queries
+from harness.collections.handlers import Dataset, Docs, Qrels, Queries
 from harness.collections.storage.pinned import verified_path
 from harness.errors import Finding, InvalidInput
 from harness.records import Doc, Query
@@ -141,7 +139,7 @@ def _docs(from_archive: bool) -> Docs:
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     lang = groups[0]
-    return ir_datasets.Dataset(
+    return Dataset(
         _docs(lang not in _SINGLE_FILES),
         Queries(lambda: _task(lang).queries, lang),
         Qrels(lambda: _task(lang).qrels, RELEVANCE),

@@ -3,7 +3,8 @@
 A collection is one module, whole. It has
 
 - ``PATTERN``, a regular expression of its ids, which begin with its name: ``rivers/fi`` is of ``rivers``;
-- ``dataset(dataset_id, groups)``, which makes an ``ir_datasets.Dataset`` of an id and of what the pattern's groups matched;
+- ``dataset(dataset_id, groups)``, which makes an ``ir_datasets.Dataset``, or a ``handlers.Dataset`` that is made without that
+  library, of an id and of what the pattern's groups matched;
 - ``ids()``, those that can be listed;
 - ``BIBTEX``, the works to cite, and ``LICENCE``, in a few words;
 - optionally ``GENERATED``, texts generated for its passages, by names that begin with the collection's.
@@ -109,7 +110,7 @@ def find(name: str) -> Any:
 
 
 def make(dataset_id: str) -> Any:
-    """A new ``ir_datasets.Dataset`` of one of the ids. Raises ``KeyError`` where it is none, and as ``find``."""
+    """A new dataset of one of the ids. Raises ``KeyError`` where it is none, and as ``find``."""
     name = name_of(dataset_id)
     collection = find(name)
     match = re.match(collection.PATTERN, dataset_id) if collection is not None else None

@@ -11,10 +11,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import ir_datasets
-
 from harness.collections.formats.squad import RELEVANCE, SquadFile, distinct, over_pool, read_squad
-from harness.collections.handlers import Docs, Qrels, Queries
+from harness.collections.handlers import Dataset, Docs, Qrels, Queries
 from harness.collections.storage.pinned import verified_path
 
 LANGUAGES = ("ar", "bn", "en", "fi", "id", "ko", "ru", "sw", "te")
@@ -46,7 +44,7 @@ def read(lang: str) -> SquadFile:
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     lang = groups[0]
-    return ir_datasets.Dataset(
+    return Dataset(
         Docs(lambda: read(lang).docs, lang),
         Queries(lambda: read(lang).queries, lang),
         Qrels(lambda: read(lang).qrels, RELEVANCE),

@@ -177,10 +177,19 @@ _of_editable: dict[str, Collection] = {}
 
 @functools.cache
 def _load(dataset_id: str) -> Collection:
+    with from_ir_datasets.reading(dataset_id):
+        return Collection(dataset_id, _of_its_id(dataset_id, lambda: _dataset(dataset_id)))
+
+
+def _dataset(dataset_id: str) -> Any:
+    """Ours without ir_datasets, which takes longer to import than a small collection to read."""
+    from harness.collections import plugins
+
+    if plugins.name_of(dataset_id) in plugins.OWN:
+        return plugins.make(dataset_id)
     import ir_datasets
 
-    with from_ir_datasets.reading(dataset_id):
-        return Collection(dataset_id, _of_its_id(dataset_id, lambda: ir_datasets.load(dataset_id)))
+    return ir_datasets.load(dataset_id)
 
 
 def _of_its_id(dataset_id: str, make: Callable[[], Any]) -> Any:

@@ -14,11 +14,9 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import ir_datasets
-
 from harness.collections import wikipedia
 from harness.collections.formats.json_rows import made_of_rows, text_of, texts_of
-from harness.collections.handlers import AnswerStrings, Queries
+from harness.collections.handlers import AnswerStrings, Dataset, Queries
 from harness.collections.plugins import GeneratedTexts
 from harness.collections.storage.pinned import data_home, verified_path
 from harness.errors import InvalidInput
@@ -75,7 +73,7 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     def rows() -> list[tuple[Query, Answers]]:
         return [row for row in _rows(split) if not lang or row[0].lang == lang]
 
-    return ir_datasets.Dataset(
+    return Dataset(
         wikipedia.docs(_DUMPS[name]),
         Queries(lambda: [query for query, _ in rows()], lang),
         AnswerStrings(lambda: [answers for _, answers in rows()]),

@@ -12,10 +12,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import ir_datasets
-
 from harness.collections.formats.squad import RELEVANCE, SquadFile, read_squad
-from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
+from harness.collections.handlers import AnswerStrings, Dataset, Docs, Qrels, Queries
 from harness.collections.storage.pinned import verified_path
 
 LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
@@ -49,7 +47,7 @@ def docs(lang: str) -> Docs:
 
 def dataset(dataset_id: str, languages: tuple[str, ...]) -> Any:
     asked, passages = languages[0], languages[1] or "en"
-    return ir_datasets.Dataset(
+    return Dataset(
         docs(passages),
         Queries(lambda: read(asked).queries, asked),
         Qrels(lambda: read(asked).qrels, RELEVANCE),

@@ -12,11 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import ir_datasets
-
 from harness.collections import xquad
 from harness.collections.formats.squad import RELEVANCE
-from harness.collections.handlers import AnswerStrings, Qrels, Queries
+from harness.collections.handlers import AnswerStrings, Dataset, Qrels, Queries
 from harness.collections.plugins import GeneratedTexts, Made
 from harness.collections.storage.pinned import pinned_files
 from harness.files.writing import cache_home, write_text
@@ -47,7 +45,7 @@ def _asked() -> frozenset[str]:
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     lang = groups[0]
-    return ir_datasets.Dataset(
+    return Dataset(
         xquad.docs("en"),
         Queries(lambda: [query for query in xquad.read(lang).queries if query.query_id in _asked()], lang),
         Qrels(lambda: [row for row in xquad.read(lang).qrels if row[0] in _asked()], RELEVANCE),

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("pandas", "pyarrow.compute", "torch", "transformers", "sentence_transformers", "scipy.stats", "statsmodels")
+HEAVY = (
+    "ir_datasets",
+    "pandas",
+    "pyarrow.compute",
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "scipy.stats",
+    "statsmodels",
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -18,11 +18,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import ir_datasets
-
 from harness.collections.formats.json_rows import id_of, object_of, text_of, texts_of
 from harness.collections.formats.qrels import Judgement, read_qrels
-from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
+from harness.collections.handlers import AnswerStrings, Dataset, Docs, Qrels, Queries
 from harness.errors import Finding, InvalidInput, WrongUsage, reported
 from harness.files.limits import COLLECTION_BYTES, FAULTS, LINE_BYTES
 from harness.files.reading import decoded_lines, parse_json, read_lines
@@ -188,7 +186,7 @@ def dataset_of(folder: Folder, lang: str = "") -> Any:
         others = not_asked()
         return (row for row in folder.answers if row.query_id not in others)
 
-    return ir_datasets.Dataset(
+    return Dataset(
         Docs(lambda: folder.docs, None) if folder.file("docs") else None,
         Queries(queries, lang or None),
         Qrels(qrels, _RELEVANCE) if folder.file("qrels") else None,

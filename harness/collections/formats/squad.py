@@ -13,10 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import ir_datasets
-
 from harness.collections.formats.folder import language_in
-from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries, Remarks
+from harness.collections.handlers import AnswerStrings, Dataset, Docs, Qrels, Queries, Remarks
 from harness.errors import Finding, InvalidInput, reported
 from harness.files.limits import TEXT_BYTES
 from harness.files.reading import parse_json, read_bytes
@@ -182,7 +180,7 @@ class _Reader:
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     lang, path = language_in(dataset_id, groups[0]), Path(groups[1])
     content = read_squad(path, lang)
-    return ir_datasets.Dataset(
+    return Dataset(
         Remarks(lambda: _remarks(content, path)),
         Docs(lambda: content.docs, None),
         Queries(lambda: content.queries, lang or None),

@@ -10,10 +10,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import ir_datasets
-
 from harness.collections.formats.folder import Folder
-from harness.collections.handlers import AnswerStrings, Docs, Qrels, Queries
+from harness.collections.handlers import AnswerStrings, Dataset, Docs, Qrels, Queries
 
 LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
 BIBTEX = """
@@ -51,7 +49,7 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     def asked() -> set[str]:
         return {query.query_id for query in folder.queries if query.lang == lang}
 
-    return ir_datasets.Dataset(
+    return Dataset(
         _docs(),
         Queries(lambda: [query for query in folder.queries if query.lang == lang], lang),
         Qrels(lambda: [row for row in folder.qrels if row[0] in asked()], {1: "the passage asked about"}),
