@@ -25,7 +25,9 @@ def conformance_tests(dataset_id: str, *, is_cited: bool = True) -> type:
     name = plugins.name_of(dataset_id)
 
     def fresh() -> Any:
-        return plugins.make(dataset_id)
+        from harness.collections.for_ir_datasets import as_ir_dataset
+
+        return as_ir_dataset(plugins.make(dataset_id))
 
     class ConformanceTests:
         def test_it_is_found_by_its_id(self) -> None:

@@ -1,26 +1,28 @@
 """Our datasets as those of ir_datasets, for whoever asks that library for one of their ids.
 
-The only module beside ``from_ir_datasets`` that needs the library: to import it takes longer than to read a small collection.
+To import that library takes longer than to read a small collection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import ir_datasets
 from ir_datasets.formats import BaseDocs, BaseQrels, BaseQueries, TrecQrel
-from ir_datasets.indices import Docstore
 
 from harness.collections import handlers
-from harness.records import Doc, Passages
 
 
 def as_ir_dataset(dataset: Any) -> Any:
-    """An ``ir_datasets.Dataset`` of the same handlers; what either has read, both have. One that is none of ours stays."""
-    if not isinstance(dataset, handlers.Dataset):
+    """An ``ir_datasets.Dataset`` of the same handlers; what either has read, both have.
+
+    A collection of another distribution may give one already, which may be of our handlers all the same.
+    """
+    own = dataset.handlers if isinstance(dataset, handlers.Dataset) else getattr(dataset, "_constituents", ())
+    if not any(type(handler) in _THEIRS for handler in own):
         return dataset
-    return ir_datasets.Dataset(*map(_as_theirs, dataset.handlers))
+    return ir_datasets.Dataset(*map(_as_theirs, own))
 
 
 def _as_theirs(handler: Any) -> Any:
@@ -33,13 +35,11 @@ def _as_theirs(handler: Any) -> Any:
 
 
 class _Docs(handlers.Docs, BaseDocs):  # type: ignore[misc]
-    def docs_store(self, field: str = "doc_id") -> MemoryDocstore:
-        return MemoryDocstore(self._docs, field)
+    pass
 
 
 class _LargeDocs(handlers.LargeDocs, BaseDocs):  # type: ignore[misc]
-    def docs_store(self, field: str = "doc_id") -> PassagesDocstore:
-        return PassagesDocstore(self.passages, field)
+    pass
 
 
 class _Queries(handlers.Queries, BaseQueries):  # type: ignore[misc]
@@ -60,40 +60,3 @@ _THEIRS: dict[type, Any] = {
     handlers.Queries: _Queries,
     handlers.Qrels: _Qrels,
 }
-
-
-class MemoryDocstore(Docstore):  # type: ignore[misc]
-    def __init__(self, docs: list[Doc], field: str) -> None:
-        super().__init__(Doc, field)
-        self._docs = docs
-        self._by_id = {doc.doc_id: doc for doc in docs}
-
-    def get_many_iter(self, doc_ids: Iterable[str]) -> Iterator[Doc]:
-        return (self._by_id[doc_id] for doc_id in doc_ids if doc_id in self._by_id)
-
-    def file_name(self) -> None:
-        return None
-
-    def __iter__(self) -> Iterator[Doc]:
-        return iter(self._docs)
-
-    def count(self) -> int:
-        return len(self._docs)
-
-
-class PassagesDocstore(Docstore):  # type: ignore[misc]
-    def __init__(self, passages: Passages, field: str) -> None:
-        super().__init__(Doc, field)
-        self._passages = passages
-
-    def get_many_iter(self, doc_ids: Iterable[str]) -> Iterator[Doc]:
-        return (self._passages.get(doc_id) for doc_id in doc_ids if doc_id in self._passages)
-
-    def file_name(self) -> None:
-        return None
-
-    def __iter__(self) -> Iterator[Doc]:
-        return iter(self._passages)
-
-    def count(self) -> int:
-        return len(self._passages)

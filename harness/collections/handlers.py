@@ -60,6 +60,11 @@ class Docs:
     def docs_handler(self) -> Any:
         return self
 
+    def docs_store(self, field: str = "doc_id") -> Any:
+        from harness.collections.by_id import MemoryDocstore
+
+        return MemoryDocstore(self._docs, field)
+
     def docs_cls(self) -> type[Doc]:
         return Doc
 
@@ -89,6 +94,11 @@ class LargeDocs:
 
     def docs_handler(self) -> Any:
         return self
+
+    def docs_store(self, field: str = "doc_id") -> Any:
+        from harness.collections.by_id import PassagesDocstore
+
+        return PassagesDocstore(self.passages, field)
 
     def docs_cls(self) -> type[Doc]:
         return Doc
