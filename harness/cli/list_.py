@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -39,9 +40,24 @@ def list_(
         return
     for name, rows in entries.items():
         say(f"{name}:")
-        width = max((len(row["name"]) for row in rows), default=0)
-        for row in rows:
-            say(f"  {row['name']:<{width}}  {row['about']}".rstrip())
+        lines = list(_gathered(rows))
+        width = max((len(line[0]) for line in lines), default=0)
+        for title, about in lines:
+            say(f"  {title:<{width}}  {about}".rstrip())
+
+
+def _gathered(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Names and what they are about; names of one folder that are told nothing of in one line, ``xquad/``: ar, de, ..."""
+    for folder, group in itertools.groupby(rows, lambda row: "" if row["about"] else _folder_of(row["name"])):
+        if folder:
+            yield f"{folder}/", " ".join(row["name"].partition("/")[2] for row in group)
+        else:
+            yield from ((row["name"], row["about"]) for row in group)
+
+
+def _folder_of(name: str) -> str:
+    folder, slash, _ = name.partition("/")
+    return folder if slash else ""
 
 
 def _published(result: PublishedResult) -> dict[str, Any]:

@@ -107,3 +107,12 @@ def test_a_track_is_exported_part_by_part_and_validated_by_its_name(xdr: Termina
     assert xdr("validate", "mini").status == 2
     shutil.copytree(Path(__file__).parents[2] / "runs" / "mini", "runs/mini")
     assert "rows are valid" in xdr("validate", "mini").err
+
+
+def test_what_there_is_is_listed_with_the_languages_of_a_collection_on_one_line(xdr: Terminal) -> None:
+    shown = xdr("list", "collections").out.splitlines()
+    listed = [entry["name"] for entry in json.loads(xdr("list", "collections", "--json").out)["collections"]]
+    assert any(line.split()[:4] == ["xdr-mini/", "ar", "ar/dev", "bn"] for line in shown)
+    assert len(shown) == 1 + len({name.partition("/")[0] for name in listed})
+    told = {f"{line.split()[0]}{tail}" for line in shown if line.split()[0].endswith("/") for tail in line.split()[1:]}
+    assert told == {name for name in listed if "/" in name}
