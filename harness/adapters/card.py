@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -82,12 +82,14 @@ class Card(Record):
         return self.languages == "all" or lang in self.languages
 
     def may_have_seen_of(self, dataset: str) -> tuple[str, ...]:
-        """The entries of ``may_have_seen`` that speak of a data set, by its id; none where nothing is known of it.
+        """The entries of ``may_have_seen`` that speak of a data set, by its id; none where nothing is known of it."""
+        return speaking_of(dataset, self.may_have_seen)
 
-        An entry speaks of all data sets below its collection: `xquad` of `xquad/ar`, not of `xquad-oracle/ar`.
-        """
-        named = {entry: entry.partition(": ")[0] for entry in self.may_have_seen}
-        return tuple(entry for entry, name in named.items() if dataset == name or dataset.startswith(f"{name}/"))
+
+def speaking_of(dataset: str, entries: Iterable[str]) -> tuple[str, ...]:
+    """The entries, `collection: source`, that speak of a data set: `xquad` of `xquad/ar`, not of `xquad-oracle/ar`."""
+    named = {entry: entry.partition(": ")[0] for entry in entries}
+    return tuple(entry for entry, name in named.items() if dataset == name or dataset.startswith(f"{name}/"))
 
 
 class LoadedCard:

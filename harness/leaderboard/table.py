@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from harness.adapters.card import Card
+from harness.adapters.card import Card, speaking_of
 from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.limits import RESULT_BYTES
@@ -82,6 +82,7 @@ class Row(Figures):
     ``status``: "reproduced" where a record says that this very run was made again; ``reproduced`` is that record's gist.
     ``lacking``: by part that the track got, or changed, after the run was made, why it is a dash.
     ``withdrawn``: when and why the row was withdrawn; such a row has values, but no test.
+    ``may_have_seen``: what its card, and the cards of the rows that it stands on, say that their training may have held.
     """
 
     system: str
@@ -102,6 +103,7 @@ class Row(Figures):
     card: Card
     provenance: Provenance
     withdrawn: Withdrawal | None = None
+    may_have_seen: tuple[str, ...] = ()
 
 
 class Column(Figures):
@@ -145,7 +147,7 @@ def build(
         manifest = manifests[score.system]
         reproduced = standing_of(manifest, (reproductions or {}).get(score.system, ()))
         row = _row(track, score, manifest, comparison, (withdrawals or {}).get(score.system), reproduced)
-        rows.append(_with_what_was_seen(track, row, manifests.get(track.baseline)))
+        rows.append(_with_what_was_seen(track, row, manifests))
     rows.sort(
         key=lambda row: (
             row.withdrawn is not None,
@@ -238,10 +240,11 @@ def _row(
     )
 
 
-def _with_what_was_seen(track: Track, row: Row, baseline: Manifest | None) -> Row:
+def _with_what_was_seen(track: Track, row: Row, manifests: Mapping[str, Manifest]) -> Row:
     """The row with the cells marked whose data its system, or that which it was compared with, may have been trained on."""
-    own = seen_columns(track, row.card)
-    others = seen_columns(track, baseline.card) if baseline else frozenset()
+    entries = seen_by(row.system, manifests)
+    own, others = (seen_columns(track, found) for found in (entries, seen_by(track.baseline, manifests)))
+    row = row.model_copy(update={"may_have_seen": entries})
     if not own and not others:
         return row
     cells = {
@@ -259,15 +262,29 @@ def _with_what_was_seen(track: Track, row: Row, baseline: Manifest | None) -> Ro
     return row.model_copy(update={"cells": cells})
 
 
-def seen_columns(track: Track, card: Card) -> frozenset[str]:
+def seen_by(system: str, manifests: Mapping[str, Manifest]) -> tuple[str, ...]:
+    """What the cards of a system, and of the rows that it stands on, say its training may have held: `collection: source`."""
+    found: list[str] = []
+    waiting, known = [system], set()
+    while waiting:
+        name = waiting.pop(0)
+        if name in known or name not in manifests:
+            continue
+        known.add(name)
+        found += manifests[name].card.may_have_seen
+        waiting += manifests[name].rows
+    return tuple(dict.fromkeys(found))
+
+
+def seen_columns(track: Track, entries: Sequence[str]) -> frozenset[str]:
     """Columns of which the system's training may have held data; the macro average, where that is so of one of its parts."""
-    parts = {part.name for part in track.parts if card.may_have_seen_of(part.dataset)}
+    parts = {part.name for part in track.parts if speaking_of(part.dataset, entries)}
     return frozenset(parts | ({MACRO} if parts & set(track.macro_parts) else set()))
 
 
 def what_was_seen(board: Leaderboard, row: Row) -> tuple[str, ...]:
-    """What the row's card says of this track's data, `collection: source`."""
-    found = [entry for column in board.columns for entry in row.card.may_have_seen_of(column.dataset)]
+    """What is known of this track's data and the row's training, `collection: source`."""
+    found = [entry for column in board.columns for entry in speaking_of(column.dataset, row.may_have_seen)]
     return tuple(dict.fromkeys(found))
 
 

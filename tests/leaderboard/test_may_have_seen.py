@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boards import board_of, means, toy_board
+from boards import board_of, manifest_of, means, toy_board
 from pydantic import ValidationError
 from score_files import scores_of, track_of
 from site_pages import Pages, make_parallel, once, opened, pages_in, settled
@@ -27,7 +27,8 @@ from harness.leaderboard.exports.json import to_json
 from harness.leaderboard.exports.latex import to_latex
 from harness.leaderboard.exports.markdown import to_markdown
 from harness.leaderboard.exports.table import SEEN_MEANS, mark_of, table_of
-from harness.leaderboard.table import Leaderboard, Row, best_of, leads
+from harness.leaderboard.table import Leaderboard, Row, best_of, leads, seen_by
+from harness.runs.manifest import Manifest
 from harness.tracks import load_track
 
 SEEN = ("toy: by its stage 2 (arXiv 1)",)
@@ -64,6 +65,26 @@ def test_marked_cells_are_those_of_the_parts_and_of_the_average_over_one_of_them
     assert [name for name, cell in cells.items() if cell.one_sided] == ["ja", MACRO]
     outside = row(board(("toy/en: b",)), "better").cells["RR"]
     assert [name for name, cell in outside.items() if cell.may_have_seen] == ["en"], "en is no part of the average"
+
+
+def test_a_row_that_stands_on_others_has_seen_what_they_have() -> None:
+    seen, plain, fused, above = (
+        manifest_of(scores_of(name, means(fi=0.5))) for name in ("seen", "plain", "fused", "above")
+    )
+    card = seen.card.model_copy(update={"may_have_seen": SEEN})
+    manifests = {
+        "seen": seen.model_copy(update={"method": seen.method.model_copy(update={"card": card})}),
+        "plain": plain,
+        "fused": standing_on(fused, "plain", "seen", "not here"),
+        "above": standing_on(above, "fused", "above"),
+    }
+    found = {name: seen_by(name, manifests) for name in manifests}
+    assert found == {"seen": SEEN, "plain": (), "fused": SEEN, "above": SEEN}
+
+
+def standing_on(manifest: Manifest, *rows: str) -> Manifest:
+    data = {name: part.model_copy(update={"rows": dict.fromkeys(rows, "")}) for name, part in manifest.data.items()}
+    return manifest.model_copy(update={"data": data})
 
 
 def test_a_dash_is_not_marked() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness import progress
+from harness.adapters.card import speaking_of
 from harness.compare.records import MACRO
 from harness.compare.subsets import (
     MOST_LANGUAGES_FOR_ALL_SUBSETS,
@@ -154,7 +155,9 @@ def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mappi
                     "kind": row.kind,
                     "training": list(row.card.training_data),
                     "seen": [
-                        place for place, part in enumerate(site.track.parts) if row.card.may_have_seen_of(part.dataset)
+                        place
+                        for place, part in enumerate(site.track.parts)
+                        if speaking_of(part.dataset, row.may_have_seen)
                     ],
                     "status": row.status,
                     "withdrawn": row.withdrawn is not None,
