@@ -13,6 +13,7 @@ from harness.runs.manifest import read_manifest
 from harness.runs.rows import rows_first
 from harness.submissions.reproductions import read_reproductions
 from harness.submissions.tune import read_tuning
+from harness.tracks import load_track
 
 FOLDER = Path("runs/rivers")
 
@@ -110,6 +111,19 @@ def test_a_board_says_of_a_row_that_it_did_not_make_what_has_changed_below(xdr: 
     assert "another run of dummy" not in ok(xdr("leaderboard", "track.toml")).err
     ok(xdr("run", "track.toml", other_rankings_of_dummy(), "--again"))
     assert "warning: fused: it was made of another run of dummy" in ok(xdr("leaderboard", "track.toml")).err
+
+
+def test_what_a_row_below_may_have_seen_is_to_be_said_above(xdr: Terminal) -> None:
+    collection = load_track("track.toml").part("fi").dataset
+    seen = f'may_have_seen = ["{collection}: read in training"]\n'
+    Path("track.toml").write_text(TRACK.replace('systems = ["bm25", "dummy"]', 'systems = ["bm25"]'))
+    Path("seer.toml").write_text(f'schema_version = 1\nname = "seer"\ntitle = "Seer"\nadapter = "dummy"\n{seen}')
+    ok(xdr("run", "track.toml", "bm25", "seer.toml", write_card("both", ["bm25", "seer"])))
+    told = "both: it stands on seer, which may have been trained on fi, and its own card does not say so"
+    assert told in ok(xdr("leaderboard", "track.toml")).err
+    assert xdr("leaderboard", "track.toml", "--check").status == 1
+    ok(xdr("run", "track.toml", write_card("both", ["bm25", "seer"], top=seen)))
+    assert "trained on" not in ok(xdr("leaderboard", "track.toml")).err
 
 
 def test_a_row_that_is_run_again_before_it_is_told_and_both_can_be_made_again(xdr: Terminal) -> None:
