@@ -55,7 +55,7 @@ plain:
 	build/plain/bin/python .ci/every_command.py
 
 # The lower bounds of pyproject.toml, all at once: every command, and the tests of what is computed with other libraries.
-LOWEST_TESTS := $(addprefix tests/,adapters/test_card.py dense/test_approximate.py dense/test_dense_encoder.py \
+LOWEST_TESTS := $(addprefix tests/,adapters/test_bibtex.py adapters/test_card.py dense/test_approximate.py dense/test_dense_encoder.py \
 	dense/test_dense_search.py measures/test_from_grades.py measures/test_measures.py \
 	measures/test_provider_measures.py recipes/test_generate_local.py runs/test_runs.py runs/test_score.py \
 	submissions/test_agreement.py systems/test_bm25.py systems/test_segmentation.py tracks/test_tracks.py)

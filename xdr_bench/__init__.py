@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from harness.files.toml_records import Record as CardParameters
     from harness.measures.base import Judged as Judged
     from harness.measures.base import Measure as Measure
+    from harness.measures.conformance import conformance_tests as measure_conformance_tests
     from harness.records import Doc as Doc
     from harness.records import Passages as Passages
     from harness.records import Query as Query
@@ -82,6 +83,7 @@ __all__ = [
     "load_collection",
     "make_collection",
     "make_leaderboard",
+    "measure_conformance_tests",
     "score",
 ]
 
@@ -101,10 +103,11 @@ _HOMES = {
     "harness.errors": ("Finding", "InvalidInput", "WrongUsage", "XdrError"),
     "harness.files.toml_records": ("CardParameters",),
     "harness.measures.base": ("Judged", "Measure"),
+    "harness.measures.conformance": ("measure_conformance_tests",),
     "harness.records": ("Doc", "Passages", "Query", "Ranking"),
 }
 """Where each name lives, as the imports for type checkers say too."""
-_NAMES_THERE = {"CardParameters": "Record"}
+_NAMES_THERE = {"CardParameters": "Record", "measure_conformance_tests": "conformance_tests"}
 _OWN_PACKAGES = ("harness", "systems")
 _ROOT = Path(__file__).resolve().parent.parent
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from own_measure import Found
 
 import xdr_bench
 from harness.adapters.source_files import source_digests
@@ -116,3 +117,6 @@ def test_what_an_adapter_uses_of_it_is_among_the_sources_of_its_run(tmp_path: Pa
     found = source_digests(tmp_path / "adapter.py")
     assert {"adapter.py", "xdr_bench/__init__.py", "harness/adapters/contract.py", "harness/records.py"} <= found.keys()
     assert not [name for name in found if name.startswith(("harness/leaderboard/", "harness/cli/", "harness/runs/"))]
+
+
+TestFound = xdr_bench.measure_conformance_tests(Found)
