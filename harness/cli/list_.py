@@ -25,7 +25,7 @@ def list_(
         str,
         typer.Argument(
             metavar="[KIND|TRACK]",
-            help="tracks, systems, collections, adapters, measures, formats, published; all if left out. Or a track.",
+            help="tracks, systems, collections, adapters, measures, formats, generators, published; default: all. Or a track.",
         ),
     ] = "",
     as_json: Json = False,
@@ -124,6 +124,12 @@ def _formats() -> _Found:
     return [{"name": name, "about": "of a leaderboard"} for name in (*FORMATS, BADGES)], PLUGINS
 
 
+def _generators() -> _Found:
+    from harness.recipes.generate.load import PLUGINS, kinds
+
+    return [{"name": name, "about": "kind of a recipe for `xdr generate`"} for name in kinds()], PLUGINS
+
+
 def _published_results() -> _Found:
     from harness.leaderboard.published import load_published
 
@@ -137,6 +143,7 @@ _KINDS: dict[str, Callable[[], _Found]] = {
     "adapters": _adapters,
     "measures": _measures,
     "formats": _formats,
+    "generators": _generators,
     "published": _published_results,
 }
 

@@ -150,6 +150,7 @@ ENTRY_POINTS = {
     "xdr.collections": {"rivers": "rivers"},
     "xdr.tracks": {"rivers": "rivers"},
     "xdr.exporters": {"plain-text": "plain_text"},
+    "xdr.generators": {"echo": "no_such_module:Echo"},
 }
 RIVERS = """
 schema_version = 1
@@ -189,6 +190,7 @@ def test_plug_ins_of_a_distribution_work_from_the_list_to_the_pages(installed: P
         "collections": ["rivers/fi", "rivers/ja"],
         "tracks": ["rivers"],
         "formats": ["plain-text"],
+        "generators": ["echo"],
     }.items():
         assert [row["name"] for row in listed[kind] if row.get("from") == "our-plugins 1.0"] == names
     asked = xdr_anew("list", "rivers", cwd=installed)
