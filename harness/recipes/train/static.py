@@ -49,7 +49,7 @@ class StaticTrainer:
             SentenceTransformerTrainer,
             SentenceTransformerTrainingArguments,
         )
-        from sentence_transformers.losses import MultipleNegativesRankingLoss
+        from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
         from transformers import PrinterCallback
 
         start = time.perf_counter()
@@ -109,7 +109,7 @@ class StaticTrainer:
 def _training_embedding(tokenizer: Tokenizer, weights: torch.Tensor) -> Any:
     """sentence-transformers' module, which in training remembers what it has tokenized and leaves out some pieces."""
     import torch
-    from sentence_transformers.models import StaticEmbedding
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
     class TrainingEmbedding(StaticEmbedding):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -153,7 +153,7 @@ def save(tokenizer: Tokenizer, weights: torch.Tensor, dtype: str, folder: Path) 
     """Write a model that sentence-transformers loads: piece vectors of ``dtype``, mean, unit length."""
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Normalize, StaticEmbedding
+    from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
     embedding = StaticEmbedding(tokenizer, embedding_weights=weights.to(getattr(torch, dtype)))
     SentenceTransformer(modules=[embedding, Normalize()], device="cpu").save_pretrained(
