@@ -76,7 +76,7 @@ class Leaderboard:
 
     def __repr__(self) -> str:
         rows = "; ".join(f"{row.rank or '-'} {row.title}" for row in self._board.rows)
-        return f"<leaderboard by {self._board.track['primary']}: {rows}>"
+        return f"<leaderboard by {self._board.track.primary}: {rows}>"
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown()

@@ -28,7 +28,7 @@ def show_board(board: Leaderboard, own: Collection[str] = ()) -> None:
     left_out = f"{len(lines) - len(rows)} rows are left out here; " if len(rows) < len(lines) else ""
     if any(line.seen for line in table.lines):
         note(f"{SEEN} {SEEN_MEANS}")
-    note(f"{left_out}▲ better, ▼ worse than {board.comparison['baseline']} in the declared families of tests")
+    note(f"{left_out}▲ better, ▼ worse than {board.comparison.baseline} in the declared families of tests")
 
 
 def _row(line: Line, pointed: bool) -> list[str]:

@@ -112,7 +112,7 @@ def _export_leaderboard(source: Path, output: Path | None, file_format: str) -> 
     elif not is_own_leaderboard(source):
         note(
             f"{source / FILE_NAME} was not made on this machine, and is shown as it stands; "
-            f"`xdr leaderboard {board.track['name']} --check` tells whether it is what the runs give"
+            f"`xdr leaderboard {board.track.name} --check` tells whether it is what the runs give"
         )
     if file_format == BADGES:
         assert output is not None

@@ -16,7 +16,7 @@ from harness.runs.track_runs import TrackRuns
 from harness.runs.withdrawal import Withdrawal
 from harness.submissions.reproductions import read_reproductions
 from harness.submissions.staging import check_whole
-from harness.tracks import Track, check_same_definition
+from harness.tracks import check_same_definition
 from harness.tracks.check import check_track
 from harness.tracks.units import unit_warnings
 
@@ -37,7 +37,7 @@ def check_definitions(runs: TrackRuns, but: frozenset[str] = frozenset()) -> Non
         return
     track = runs.track
     try:
-        recorded = Track.recorded(read_leaderboard(runs.folder).track)
+        recorded = read_leaderboard(runs.folder).track
     except (InvalidInput, ValueError):
         return  # none, or one that is damaged: it is made anew
     where = f"{runs.folder} holds the table of another definition of track {track.name}, version {track.version}"

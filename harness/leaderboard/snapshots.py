@@ -72,7 +72,11 @@ def freeze(runs: TrackRuns, name: str, board: Leaderboard, comparison: Compariso
         schema_version=SCHEMA_VERSION,
         name=name,
         date=date,
-        track={"name": board.track["name"], "version": board.track["version"], "digest": digest_of(board.track)},
+        track={
+            "name": board.track.name,
+            "version": board.track.version,
+            "digest": digest_of(board.model_dump(mode="json", include={"track"})["track"]),
+        },
         families=comparison.families,
         runs={system: frozen[system] for system in sorted(frozen)},
         software=describe()["software"],
@@ -155,11 +159,11 @@ def citation(snapshot: Snapshot, board: Leaderboard) -> str:
         "cff-version": "1.2.0",
         "message": "If you use these results, please cite them as below.",
         "type": "dataset",
-        "title": f"xdr-bench leaderboard, {' '.join(track['title'].split())}",
-        "abstract": f"Snapshot {snapshot.name} of track {track['name']}, version {track['version']}, "
+        "title": f"xdr-bench leaderboard, {' '.join(track.title.split())}",
+        "abstract": f"Snapshot {snapshot.name} of track {track.name}, version {track.version}, "
         f"with {len(board.rows)} systems; digests of all runs are in {FILE_NAME}.",
         "authors": [{"name": package.get("author") or _AUTHORS}],
-        "version": f"{track['name']}-{track['version']}-{snapshot.name}",
+        "version": f"{track.name}-{track.version}-{snapshot.name}",
         "date-released": snapshot.date.isoformat(),
         "license": package["license_expression"],
         "keywords": ["information retrieval", "cross-lingual retrieval", "benchmark", "leaderboard"],

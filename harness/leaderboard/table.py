@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_serializer, field_validator
 
 from harness.adapters.card import Card, speaking_of
 from harness.compare.records import MACRO, Bounds, Comparison, Difference, Standing
@@ -118,6 +118,9 @@ class Column(Figures):
     random: dict[str, float]
 
 
+_IN_ROWS = ("differences", "means", "standings")
+
+
 class Leaderboard(Record):
     """A track's table. ``rows`` are in the order of ranks, then those without a rank, then those withdrawn.
 
@@ -125,10 +128,29 @@ class Leaderboard(Record):
     """
 
     schema_version: int
-    track: dict[str, Any]
+    track: Track = Field(title="Track")
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    comparison: dict[str, Any]
+    comparison: Comparison = Field(title="Comparison")
+
+    @field_validator("track", mode="before")
+    @classmethod
+    def _recorded_track(cls, content: Any) -> Any:
+        return Track.recorded(content) if isinstance(content, Mapping) else content
+
+    @field_serializer("track")
+    def _without_places(self, track: Track) -> dict[str, Any]:
+        return track.model_dump(mode="json", exclude={"parts": {"__all__": {"location"}}})
+
+    @field_validator("comparison", mode="before")
+    @classmethod
+    def _without_what_rows_hold(cls, content: Any) -> Any:
+        return {**dict.fromkeys(_IN_ROWS, ()), **content} if isinstance(content, Mapping) else content
+
+    @field_serializer("comparison")
+    def _what_rows_do_not_hold(self, comparison: Comparison) -> dict[str, Any]:
+        content = comparison.model_dump(mode="json", exclude={*_IN_ROWS, "pairs"})
+        return {**content, "pairs": [found.model_dump(mode="json") for found in comparison.pairs]}
 
 
 def build(
@@ -173,13 +195,15 @@ def build(
     bounds = bounds_of(track)
     return Leaderboard(
         schema_version=SCHEMA_VERSION,
-        track=track.model_dump(mode="json", exclude={"parts": {"__all__": {"location"}}}),
+        track=track,
         columns=tuple(_column(track, name, scores, bounds[name]) for name in (part.name for part in track.parts)),
         rows=tuple(ranked),
-        comparison={
-            **comparison.model_dump(mode="json", exclude={"differences", "means", "standings", "pairs"}),
-            "pairs": [found.model_dump(mode="json") for found in comparison.pairs if found.measure == track.primary],
-        },
+        comparison=comparison.model_copy(
+            update={
+                **dict.fromkeys(_IN_ROWS, ()),
+                "pairs": tuple(found for found in comparison.pairs if found.measure == track.primary),
+            }
+        ),
     )
 
 

@@ -213,7 +213,7 @@ def test_a_withdrawn_row_keeps_its_values_and_loses_rank_and_tests() -> None:
     assert {column: cell.value for column, cell in gone.cells["RR"].items()} == {"fi": 1.0, "ja": 1.0, MACRO: 1.0}
     assert all(cell.p is None and cell.significant is None for cell in gone.cells["RR"].values())
     assert gone.standings == {}
-    assert {family["name"]: family["size"] for family in board.comparison["families"]} == {
+    assert {family.name: family.size for family in board.comparison.families} == {
         "macro": 2, "per language": 4, "all pairs": 3,
     }  # fmt: skip
 

@@ -50,8 +50,8 @@ def together(pages: Pages, one: str, two: str, column: str) -> str:
 def planned(pages: Pages, systems: set[str], column: str) -> str:
     (other,) = systems - {pages.track.baseline} if pages.track.baseline in systems else {""}
     cells = [row.cells[pages.track.primary][column] for row in pages.board.rows if row.system == other]
-    family = pages.board.comparison["families"][0 if column == MACRO else 1]
-    return probability(cells[0].p_adjusted if cells else None, family["smallest_adjusted_p"])
+    family = pages.board.comparison.families[0 if column == MACRO else 1]
+    return probability(cells[0].p_adjusted if cells else None, family.smallest_adjusted_p)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def long_table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path,
 
 
 def by_column(board: Leaderboard, column: str, *, descending: bool) -> list[str]:
-    measure = str(board.track["primary"])
+    measure = str(board.track.primary)
     rows = sorted(board.rows, key=lambda row: (row.cells[measure][column].value or 0) * (-1 if descending else 1))
     return [row.system for row in rows]
 

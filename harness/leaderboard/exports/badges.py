@@ -29,7 +29,7 @@ def to_badges(board: Leaderboard, statuses: Mapping[str, Status] | None = None) 
 
 
 def _badge(board: Leaderboard, row: Row, status: Status) -> str:
-    primary = board.track["primary"]
+    primary = board.track.primary
     cell = row.cells[primary][MACRO]
     value = percent(cell.value)
     if row.withdrawn is not None:
@@ -41,8 +41,8 @@ def _badge(board: Leaderboard, row: Row, status: Status) -> str:
         place = "no rank" if row.rank is None else f"rank {row.rank} of {sum(r.rank is not None for r in board.rows)}"
         words = f"{place}, macro {primary} {value}, {status}"
         words += ", may have been trained on the data" * cell.may_have_seen
-    label = f"{board.track['name']} {primary}"
-    return _svg(label, shown, _COLOURS[state], f"{row.title} on {board.track['title']}: {words}")
+    label = f"{board.track.name} {primary}"
+    return _svg(label, shown, _COLOURS[state], f"{row.title} on {board.track.title}: {words}")
 
 
 def _svg(label: str, shown: str, colour: str, words: str) -> str:

@@ -53,10 +53,10 @@ def _cited(board: Leaderboard) -> Iterator[tuple[Entry, str]]:
     known = references()
     yield _itself(board), ""
     yield known["smucker2007tests"], ""
-    for family in board.comparison["families"]:
-        if family["correction"] in _CORRECTIONS:
-            yield known[_CORRECTIONS[family["correction"]]], ""
-    for bibtex in (*map(_of_measure, board.track["measures"]), *(about(c.dataset).bibtex for c in board.columns)):
+    for family in board.comparison.families:
+        if family.correction in _CORRECTIONS:
+            yield known[_CORRECTIONS[family.correction]], ""
+    for bibtex in (*map(_of_measure, board.track.measures), *(about(c.dataset).bibtex for c in board.columns)):
         yield from ((entry, "") for entry in works_of(bibtex))
     for row in board.rows:
         if row.card.bibtex:
@@ -92,7 +92,7 @@ def _is_paper_of(card: Card, entry: Entry) -> bool:
 
 
 def _itself(board: Leaderboard) -> Entry:
-    name, version = board.track["name"], board.track["version"]
+    name, version = board.track.name, board.track.version
     return one_entry(
         f"@misc{{xdr-bench-{name},\n"
         f"  author = {{{{xdr-bench contributors}}}},\n"

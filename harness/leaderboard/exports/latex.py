@@ -52,7 +52,7 @@ def to_latex(board: Leaderboard) -> str:
         r"\begin{table*}",
         r"\centering",
         rf"\caption{{{_caption(board, table)}}}",
-        rf"\label{{tab:xdr-{board.track['name']}}}",
+        rf"\label{{tab:xdr-{board.track.name}}}",
         rf"\begin{{tabular}}{{rl{'r' * len(table.columns)}}}",
         r"\toprule",
         rf"{header} \\",
@@ -113,10 +113,10 @@ def _undotted(base: str, accent: str) -> str:
 def _caption(board: Leaderboard, table: Table) -> str:
     track, tests = board.track, board.comparison
     sentences = [
-        rf"{escaped(table.measure)} $\times$ 100, {escaped(track['title'])} (track {escaped(track['name'])}, "
-        rf"version {track['version']}).",
-        rf"$\uparrow$, $\downarrow$: significantly better, worse than {escaped(tests['baseline'])} "
-        rf"($\alpha$ = {tests['alpha']}; {escaped(tests['test'])}; unit: {escaped(tests['unit'])}).",
+        rf"{escaped(table.measure)} $\times$ 100, {escaped(track.title)} (track {escaped(track.name)}, "
+        rf"version {track.version}).",
+        rf"$\uparrow$, $\downarrow$: significantly better, worse than {escaped(tests.baseline)} "
+        rf"($\alpha$ = {tests.alpha}; {escaped(tests.test)}; unit: {escaped(tests.unit)}).",
         rf"Families: {escaped('; '.join(table.families))}.",
         r"Bold: highest of the column. --: a language that the system does not declare.",
     ]

@@ -19,8 +19,8 @@ def to_markdown(board: Leaderboard) -> str:
     lines += [f"| {line.rank} | {_title(line)} | {' | '.join(map(_shown, line.entries))} |" for line in table.lines]
     lines += [
         "",
-        f"▲ better, ▼ worse than {tests['baseline']}: {tests['test']}, unit: {tests['unit']}, "
-        f"alpha = {tests['alpha']}; families: {'; '.join(table.families)}.",
+        f"▲ better, ▼ worse than {tests.baseline}: {tests.test}, unit: {tests.unit}, "
+        f"alpha = {tests.alpha}; families: {'; '.join(table.families)}.",
     ]
     if any(line.seen for line in table.lines):
         lines += ["", f"{SEEN} {SEEN_MEANS}."]

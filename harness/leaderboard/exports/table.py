@@ -56,7 +56,7 @@ class Table:
 
 
 def table_of(board: Leaderboard) -> Table:
-    primary, names = board.track["primary"], columns_of(board)
+    primary, names = board.track.primary, columns_of(board)
     best = best_of(board.rows, primary)
     lines = tuple(
         Line(
@@ -88,9 +88,9 @@ def families_of(board: Leaderboard) -> tuple[str, ...]:
     """Each declared family in words: its size, its correction, its B, and the smallest p-value it can reach."""
     tests = board.comparison
     words = []
-    for family in tests["families"]:
-        resamples = tests["all_pairs_resamples"] if family["name"] == "all pairs" else tests["resamples"]
-        correction = CORRECTIONS[family["correction"]]
-        smallest = f"smallest adjusted p {family['smallest_adjusted_p']:.2g}"
-        words.append(f"{family['name']}: {family['size']} tests, {correction}, B = {resamples:,}, {smallest}")
+    for family in tests.families:
+        resamples = tests.all_pairs_resamples if family.name == "all pairs" else tests.resamples
+        correction = CORRECTIONS[family.correction]
+        smallest = f"smallest adjusted p {family.smallest_adjusted_p:.2g}"
+        words.append(f"{family.name}: {family.size} tests, {correction}, B = {resamples:,}, {smallest}")
     return tuple(words)

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness import progress
 from harness.adapters.card import speaking_of
-from harness.compare.records import MACRO
+from harness.compare.records import MACRO, Comparison
 from harness.compare.subsets import (
     MOST_LANGUAGES_FOR_ALL_SUBSETS,
     SubsetStatistics,
@@ -176,7 +176,7 @@ def _write_planned(site: Site) -> None:
         site.folder,
         "planned",
         {
-            "pairs": {found["column"]: found for found in comparison["pairs"]},
+            "pairs": {found.column: found.model_dump(mode="json") for found in comparison.pairs},
             "against": {
                 row.system: {
                     column: {"p": cell.p_adjusted, "floor": _floor_of(comparison, column)}
@@ -189,9 +189,9 @@ def _write_planned(site: Site) -> None:
     )
 
 
-def _floor_of(comparison: Mapping[str, Any], column: str) -> float:
+def _floor_of(comparison: Comparison, column: str) -> float:
     name = "macro" if column == MACRO else "per language"
-    return float(next(family["smallest_adjusted_p"] for family in comparison["families"] if family["name"] == name))
+    return float(next(family.smallest_adjusted_p for family in comparison.families if family.name == name))
 
 
 def _measure_data(site: Site, measure: str, statistics: SubsetStatistics) -> dict[str, Any]:

@@ -215,7 +215,7 @@ def _costs(board: Leaderboard, name: str) -> list[tuple[Row, float]]:
     found = []
     for row in board.rows:
         total = math.fsum(float(getattr(stage, name) or 0) for stage in row.provenance.execution.stages)
-        if total > 0 and row.withdrawn is None and row.cells[board.track["primary"]][MACRO].value is not None:
+        if total > 0 and row.withdrawn is None and row.cells[board.track.primary][MACRO].value is not None:
             found.append((row, total))
     return found
 
@@ -243,7 +243,7 @@ def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[tuple[str, float]
 def _write_index(site: Site, reports: Path, write: Write) -> None:
     tracks = _all_tracks(site.runs.root, reports, site.board)
     # Where the file of another track lies, only those know who made its pages.
-    names = [str(board.track["name"]) for board in tracks]
+    names = [str(board.track.name) for board in tracks]
     again = [line("leaderboard", name) for name in names if name != site.track.name and name in track_names()]
     write("index.html", reports / "index.html", 0, tracks=tracks, again=[_all_again(site), *again])
     write("published.html", reports / "published.html", 0, ours={}, part_of={}, **_published())
@@ -262,7 +262,7 @@ def _published(split: str | None = None) -> dict[str, Any]:
 
 
 def _all_tracks(runs: Path, reports: Path, current: Leaderboard) -> list[Leaderboard]:
-    found = {current.track["name"]: current}
+    found = {current.track.name: current}
     for path in sorted(runs.glob("*/leaderboard.json")):
         if path.parent.name not in found and (reports / path.parent.name / "index.html").is_file():
             try:

@@ -9,7 +9,7 @@ from harness.visible import visible
 
 
 def text_of(board: Leaderboard) -> str:
-    primary = board.track["primary"]
+    primary = board.track.primary
     lines = [
         f"{row.rank or '-'} {visible(row.title)} {percent(row.cells[primary][MACRO].value)}\n" for row in board.rows
     ]
