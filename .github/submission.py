@@ -245,7 +245,7 @@ def reproduce_row(track: Track, folder: Path, out: Path, report: Report) -> None
 
 
 def submitted(request: PullRequest, row: tuple[str, str], mode: str, out: Path) -> Report:
-    """Everything about one row; where it is not in order, the base's row stands in the preview, or none."""
+    """Everything about one row; where it is invalid, the base's row stands in the preview, or none."""
     folder, report = RUNS / row[0] / row[1], Report()
     try:
         report = check_changes(request, row)
@@ -312,7 +312,7 @@ def check_tables(request: PullRequest, track: Track, comparison: Comparison, boa
         for finding in stale_tables(TrackRuns(track, RUNS), comparison, board, Path(place)):
             name = Path(finding.where).name
             if name in changed:
-                yield f"{folder / name}: {finding.what}; {finding.mend} (records that a pull request brings do not count)"
+                yield f"{folder / name}: {finding.what}; {finding.hint} (records that a pull request brings do not count)"
 
 
 def main(mode: str, pull_request: Path, out: Path) -> int:

@@ -1,6 +1,6 @@
 """The two ways in which a command can end badly, and the findings that they carry.
 
-Exit codes are the same everywhere: 0 fine, 1 findings (the input or the result is not in order), 2 wrong usage.
+Exit codes are the same everywhere: 0 fine, 1 findings (the input or the result is invalid), 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with an input: where, what, what was expected, how to mend it.
+    """One thing that is wrong with an input: where, what, what was expected, how to fix it.
 
     ``kind``: a few words that findings of one kind share; by it those of several files can be told together.
     """
@@ -29,15 +29,15 @@ class Finding:
     where: str
     what: str
     expected: str = ""
-    mend: str = ""
+    hint: str = ""
     kind: str = ""
 
     def __str__(self) -> str:
         parts = [f"{self.where}: {self.what}" if self.where else self.what]
         if self.expected:
             parts.append(f"expected {self.expected}")
-        if self.mend:
-            parts.append(self.mend)
+        if self.hint:
+            parts.append(self.hint)
         # On one line, whatever it quotes.
         return visible("; ".join(parts))
 
@@ -57,7 +57,7 @@ class XdrError(Exception):
 
 
 class InvalidInput(XdrError):
-    """A file or a result is not in order. All problems of one input are in ``findings``."""
+    """A file or a result is invalid. All problems of one input are in ``findings``."""
 
 
 class WrongUsage(XdrError):

@@ -99,11 +99,11 @@ class Plugins:
         return found
 
     def broken(self, name: str, reason: str) -> InvalidInput:
-        """The error of what an entry point of that name stands for, with the distribution that has to be mended."""
+        """The error of what an entry point of that name stands for, with the distribution that has to be fixed."""
         entry = next(entry for entry in self._entries() if entry.name == name)
         return InvalidInput(
             f"the {self.kind} {name!r} of {Origin(entry)} ({self.group}: {entry.value}) cannot be used: {reason}; "
-            "mend that distribution, or uninstall it"
+            "hint that distribution, or uninstall it"
         )
 
     def _entries(self) -> list[metadata.EntryPoint]:

@@ -1,4 +1,4 @@
-"""Text of strangers, made safe to show: what steers a terminal, forges a line or cannot be seen is written as its code.
+"""Untrusted text, made safe to show: what steers a terminal, forges a line or cannot be seen is written as its code.
 
 Ids, titles, fields of cards and answers of servers come from anybody. Whoever prints or renders one passes it through
 ``visible``; the commands do so in one place, ``harness.cli.console``, the pages in ``harness.leaderboard.site.environment``.
@@ -38,7 +38,7 @@ def visible_lines(text: str) -> str:
 
 
 def steers(text: str) -> str:
-    """The first character that no title, author or reason holds: a control, a direction, half a character; else ""."""
+    """The first character that no title, author or reason holds: a control, a direction, a lone surrogate; else ""."""
     return next((c for c in text if _is_control(c)), "")
 
 

@@ -248,7 +248,7 @@ class Dense:
         return EncodingJob(settings, parameters.token_budget, at_once)
 
     def _may_run_its_code(self, context: Context) -> bool:
-        """Whether the model has code of its own that the operator trusts. Raises ``WrongUsage`` where he does not."""
+        """Whether the model has code of its own that the operator trusts. Raises ``WrongUsage`` where they do not."""
         needed = code_needed(self._path)
         if needed is None:
             return False
@@ -304,13 +304,13 @@ class Dense:
 
     def _not_finite(self, named: str) -> InvalidInput:
         dtype = self._parameters.dtype
-        mend = (
+        hint = (
             "its weights are damaged, or too large for any dtype: try it with its own library"
             if dtype == "float32"
             else 'say dtype = "float32" in the card, which has room for larger numbers'
         )
         return InvalidInput(
-            f"the model {model_name(self._path)} gives vectors for {named} that are not finite in {dtype}; {mend}"
+            f"the model {model_name(self._path)} gives vectors for {named} that are not finite in {dtype}; {hint}"
         )
 
     def _note_facts(self, opened: Opened, context: Context) -> None:

@@ -44,7 +44,7 @@ class Fuse:
         @model_validator(mode="after")
         def _fits_together(self) -> Self:
             if len(set(self.rows)) < len(self.rows):
-                raise ValueError("rows: a row stands twice; `weights` says how much it counts")
+                raise ValueError("rows: a row is a duplicate; `weights` says how much it counts")
             if strangers := sorted(set(self.weights) - set(self.rows)):
                 raise ValueError(f"weights: {strangers[0]} is none of the rows {', '.join(self.rows)}")
             if self.method == "rrf" and "normalization" in self.model_fields_set:

@@ -65,7 +65,7 @@ class Entry:
 
 
 def entries_of(text: str) -> list[Entry]:
-    """All entries of a text that holds nothing else. Raises ``ValueError`` that says where it is not in order.
+    """All entries of a text that holds nothing else. Raises ``ValueError`` that says where it is invalid.
 
     Read by pybtex, as BibTeX reads; what BibTeX passes over or puts together (comments, strings, ``#``) is refused here.
     """
@@ -147,7 +147,7 @@ def _fields(pairs: list[tuple[str, list[str]]], where: str) -> dict[str, str]:
         if not _FIELD.fullmatch(name):
             raise ValueError(f"{where}: {visible(name)} cannot be a field's name")
         if name.lower() in fields:
-            raise ValueError(f"{where}: the field {name} stands twice")
+            raise ValueError(f"{where}: the field {name} is a duplicate")
         if len(values) > 1:
             raise ValueError(f"{where}: the field {name} is put together of {len(values)} values; write one")
         fields[name.lower()] = " ".join(values[0].split())

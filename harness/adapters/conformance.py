@@ -99,7 +99,7 @@ def conformance_tests(make_system: Callable[[], System], server: Access | None =
             request = toy_request()
             for ranking in search(request).values():
                 assert len(ranking.doc_ids) == len(ranking.scores) <= request.depth
-                assert len(set(ranking.doc_ids)) == len(ranking.doc_ids), "a document stands twice"
+                assert len(set(ranking.doc_ids)) == len(ranking.doc_ids), "a document is a duplicate"
                 assert all(doc_id in request.docs for doc_id in ranking.doc_ids), "a document of no collection"
                 assert np.isfinite(np.asarray(ranking.scores, dtype=np.float32)).all(), "a score that is not finite"
 

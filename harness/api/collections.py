@@ -34,7 +34,7 @@ def load_collection(name: Any) -> Collection:
     WrongUsage
         When there is no dataset of that name.
     InvalidInput
-        When its files are not in order, or not to be had. Records are read when they are first asked for, so this may come
+        When its files are invalid, or not to be had. Records are read when they are first asked for, so this may come
         later.
     """
     return load(name if isinstance(name, str) else f"folder:{path_of(name)}")
@@ -75,7 +75,7 @@ def make_collection(
     Raises
     ------
     InvalidInput
-        With everything in the arguments that is not in order, in one report.
+        With everything in the arguments that is invalid, in one report.
     """
     faults: list[Finding] = []
     tag = _language(lang, faults)
@@ -83,7 +83,7 @@ def make_collection(
     asked = [query if query.lang else query._replace(lang=tag) for query in queries_of(queries, faults)]
     judgements = None if qrels is None else qrels_of(qrels, faults)
     accepted = None if answers is None else accepted_of(answers, faults)
-    raise_all(faults, f"collection {name} is not in order", name)
+    raise_all(faults, f"collection {name} is invalid", name)
     return collection_of(passages, asked, qrels=judgements, answers=accepted, name=name)
 
 
@@ -94,7 +94,7 @@ def raise_all(faults: list[Finding], message: str, where: str) -> None:
 
 
 def qrels_of(qrels: Any, faults: list[Finding]) -> Qrels:
-    """Grades by query and document; what is not in order goes to ``faults``."""
+    """Grades by query and document; what is invalid goes to ``faults``."""
     if is_path(qrels):
         rows: Iterable[tuple[str, Any]] = (
             ("", {"query_id": query_id, "doc_id": doc_id, "relevance": grade})
@@ -113,7 +113,7 @@ def qrels_of(qrels: Any, faults: list[Finding]) -> Qrels:
 
 
 def accepted_of(answers: Any, faults: list[Finding]) -> Answers:
-    """Answers by query; what is not in order goes to ``faults``."""
+    """Answers by query; what is invalid goes to ``faults``."""
     if is_path(answers):
         return {
             row.query_id: row.answers for row in read_records(path_of(answers), answers_of, lambda row: row.query_id)
@@ -128,7 +128,7 @@ def accepted_of(answers: Any, faults: list[Finding]) -> Answers:
 
 
 def passages_of(docs: Any, faults: list[Finding]) -> Passages:
-    """Passages as they are, or of any form that ``make_collection`` takes; what is not in order goes to ``faults``."""
+    """Passages as they are, or of any form that ``make_collection`` takes; what is invalid goes to ``faults``."""
     if not is_frame(docs) and isinstance(getattr(docs, "digest", None), str):
         passages: Passages = docs
         return passages
@@ -147,7 +147,7 @@ def _docs_of(docs: Any, faults: list[Finding]) -> list[Doc]:
 
 
 def queries_of(queries: Any, faults: list[Finding]) -> list[Query]:
-    """Queries of any form that ``make_collection`` takes; what is not in order goes to ``faults``."""
+    """Queries of any form that ``make_collection`` takes; what is invalid goes to ``faults``."""
     if is_path(queries):
         return read_records(path_of(queries), query_of, lambda query: query.query_id)
     if isinstance(queries, Mapping):

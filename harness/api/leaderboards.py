@@ -181,5 +181,5 @@ def _checked(systems: Mapping[str, Any], parts: Mapping[str, Part], by_name: boo
             except InvalidInput as error:
                 faults += error.findings or [Finding("error", f"{system}, {name}", error.message)]
     if faults:
-        raise InvalidInput("these runs are not in order", faults)
+        raise InvalidInput("these runs are invalid", faults)
     return found

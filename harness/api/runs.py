@@ -1,4 +1,4 @@
-"""Runs as people have them at hand, checked as files are: everything that is not in order in one report."""
+"""Runs as people have them at hand, checked as files are: everything that is invalid in one report."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def _judged(collection: Collection | str | Path | None, qrels: Any, answers: Any
     faults: list[Finding] = []
     judgements = None if qrels is None else qrels_of(qrels, faults)
     accepted = None if answers is None else accepted_of(answers, faults)
-    raise_all(faults, "judgements or answers are not in order", "qrels")
+    raise_all(faults, "judgements or answers are invalid", "qrels")
     if collection is None:
         if judgements is None:
             raise WrongUsage("score needs a collection, or qrels, to score against")

@@ -48,7 +48,7 @@ class Encoder:
     Raises
     ------
     InvalidInput
-        When a parameter is not in order, or the model is not there; a model that cannot be loaded says so when it is first
+        When a parameter is invalid, or the model is not there; a model that cannot be loaded says so when it is first
         used.
     """
 
@@ -77,7 +77,7 @@ class Encoder:
         """
         faults: list[Finding] = []
         passages = docs.docs if isinstance(docs, Collection) else passages_of(docs, faults)
-        raise_all(faults, "passages are not in order", "docs")
+        raise_all(faults, "passages are invalid", "docs")
         return Index(self, passages, Path(cache) if cache is not None else None)
 
     def _encoded(self, kind: str, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -119,7 +119,7 @@ class Index:
             raise WrongUsage(f"depth {depth}: a search is for at least one passage")
         faults: list[Finding] = []
         asked = queries.queries if isinstance(queries, Collection) else tuple(queries_of(queries, faults))
-        raise_all(faults, "queries are not in order", "queries")
+        raise_all(faults, "queries are invalid", "queries")
         if not asked:
             return {}
         rankings = self._encoder._system.search(Request(self._docs, asked, depth), self._encoder._context(self._cache))

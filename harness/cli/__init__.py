@@ -37,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 fine, 1 findings (the input or the result is not in order), 2 wrong usage.",
+    epilog="Exit status: 0 fine, 1 findings (the input or the result is invalid), 2 wrong usage.",
 )
 app.command("list")(list_.list_)
 app.add_typer(data.app, name="data")

@@ -1,4 +1,4 @@
-"""The operator's options, written once: where systems run, how much of the machine they may use, what code he trusts.
+"""The operator's options, written once: where systems run, how much of the machine they may use, what code they trust.
 
 A command that runs systems takes them all:
 

@@ -50,12 +50,12 @@ def spool(home: Path, source: object, read: Callable[[], Iterable[Doc]]) -> Path
 
 
 def _line(doc: Doc) -> bytes:
-    """Raises ``InvalidInput`` for a text with half a character, which no reader of ours takes."""
+    """Raises ``InvalidInput`` for a text with a lone surrogate, which no reader of ours takes."""
     try:
         return json.dumps(doc._asdict(), ensure_ascii=False).encode("utf-8") + b"\n"
     except UnicodeEncodeError as error:
         raise InvalidInput(
-            f"passage {doc.doc_id!a} holds half a character (a lone surrogate), which is no text"
+            f"passage {doc.doc_id!a} holds a lone surrogate (half of a UTF-16 pair), which is no text"
         ) from error
 
 

@@ -89,5 +89,5 @@ def record_faults(kind: str, records: Sequence[Doc] | Sequence[Query]) -> Iterat
         try:
             "".join(record).encode()
         except UnicodeEncodeError:
-            what = f"{record[0]!a:.80} holds half a character (a lone surrogate), which is no text"
+            what = f"{record[0]!a:.80} holds a lone surrogate (half of a UTF-16 pair), which is no text"
             yield Finding("error", kind, what, "text that UTF-8 can hold")

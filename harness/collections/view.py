@@ -222,7 +222,7 @@ def _as_doc(record: Any) -> Doc:
 
 
 def _as_query(record: Any, lang: str) -> Query:
-    """Raises ``InvalidInput`` for a text with half a character; our own readers take none, those of ir_datasets may."""
+    """Raises ``InvalidInput`` for a text with a lone surrogate; our own readers take none, those of ir_datasets may."""
     if isinstance(record, Query):
         return record if record.lang else record._replace(lang=lang)
     text = getattr(record, "text", None)
@@ -236,6 +236,6 @@ def _as_query(record: Any, lang: str) -> Query:
         "".join(query).encode("utf-8")
     except UnicodeEncodeError as error:
         raise InvalidInput(
-            f"question {query.query_id!a} holds half a character (a lone surrogate), which is no text"
+            f"question {query.query_id!a} holds a lone surrogate (half of a UTF-16 pair), which is no text"
         ) from error
     return query

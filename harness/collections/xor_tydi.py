@@ -4,7 +4,7 @@ The passages are those of the dump of 2019-02-01, as in the paper. ``xor-tydi-dp
 dump of December 2018, which some published results (DR.DECR) are about: another collection with another docs digest.
 
 Source: Asai et al. 2021 (arXiv 2010.11856), github.com/AkariAsai/XORQA, v1.1 files, CC BY-SA 4.0. Their quirks, kept
-or mended here: the Arabic rows of the training file have the language " ar" with a leading blank (stripped); some
+or fixed here: the Arabic rows of the training file have the language " ar" with a leading blank (stripped); some
 answers have blanks around them (kept, since the official measure looks for the raw string).
 """
 

@@ -120,7 +120,7 @@ class ServedEncoder:
     def encoded(self, texts: Sequence[ToEncode], body: Mapping[str, Any], kept: KeptAnswers) -> Served:
         """The vectors of at least one text, each asked for once and kept when its answer comes; ``body``: further fields.
 
-        Raises ``InvalidInput`` that names a text, where the server refuses it or its answer is not in order; what was
+        Raises ``InvalidInput`` that names a text, where the server refuses it or its answer is invalid; what was
         answered before stays kept.
         """
         different = list({one.text: one for one in texts}.values())
@@ -177,7 +177,7 @@ class ServedEncoder:
         except json.JSONDecodeError:
             raise Passing(f"an answer that is not JSON{answer.said}") from None
         except ValueError as error:
-            raise InvalidInput(f"{who}: the server's answer is not in order: {error}") from None
+            raise InvalidInput(f"{who}: the server's answer is invalid: {error}") from None
         if not isinstance(found, Mapping) or not isinstance(rows := found.get("data"), list):
             raise InvalidInput(f"{who}: the server's answer has no list `data` of vectors{answer.said}")
         model = self._named_model(found.get("model"), who)

@@ -21,14 +21,14 @@ class Findings:
     _counts: dict[tuple[Severity, str], int] = field(default_factory=dict)
     _warnings: dict[str, Finding] = field(default_factory=dict)
 
-    def add(self, severity: Severity, line: int, kind: str, what: str, expected: str = "", mend: str = "") -> None:
+    def add(self, severity: Severity, line: int, kind: str, what: str, expected: str = "", hint: str = "") -> None:
         count = self._counts[severity, kind] = self._counts.get((severity, kind), 0) + 1
         if severity == "warning":
             where = f"{self.path}:{line}" if line else self.path
-            self._warnings.setdefault(kind, Finding(severity, where, what, expected, mend, kind))
+            self._warnings.setdefault(kind, Finding(severity, where, what, expected, hint, kind))
         elif count <= MAX_SHOWN:
             where = f"{self.path}:{line}" if line else self.path
-            self._listed.append(Finding(severity, where, what, expected, mend, kind))
+            self._listed.append(Finding(severity, where, what, expected, hint, kind))
 
     @property
     def has_errors(self) -> bool:
@@ -64,8 +64,8 @@ def told_together(by_part: Mapping[str, Sequence[Finding]]) -> list[str]:
         for finding in findings:
             if finding.kind:
                 amount = _AMOUNT.match(finding.what)
-                parts_of.setdefault((finding.kind, finding.mend), []).append(f"{part} {amount[0]}" if amount else part)
+                parts_of.setdefault((finding.kind, finding.hint), []).append(f"{part} {amount[0]}" if amount else part)
             else:
                 apart.append(f"{part}: {finding}")
-    grouped = [f"{kind}: {', '.join(own)}{f'; {mend}' if mend else ''}" for (kind, mend), own in parts_of.items()]
+    grouped = [f"{kind}: {', '.join(own)}{f'; {hint}' if hint else ''}" for (kind, hint), own in parts_of.items()]
     return [*grouped, *apart]

@@ -1,4 +1,4 @@
-"""Files and texts of strangers: bounded reads, and JSON, TOML and YAML without what only mistakes and attacks contain.
+"""Untrusted files and texts: bounded reads, and JSON, TOML and YAML without what only mistakes and attacks contain.
 
 Everything that enters goes through here: only regular files are opened (a pipe would wait for ever), nothing is read past its
 limit, and what a parser accepts is plain: no key twice, no NaN or infinity, no lone surrogates, no YAML aliases, tags or
@@ -94,8 +94,8 @@ class NotText(ValueError):
 
     def __init__(self, byte: int, *, is_utf_16: bool = False) -> None:
         self.byte, self.is_utf_16 = byte, is_utf_16
-        self.mend = "save it as UTF-8, as `iconv -f UTF-16 -t UTF-8` does" if is_utf_16 else "convert it to UTF-8"
-        super().__init__(f"{self.at(0)}; {self.mend}")
+        self.hint = "save it as UTF-8, as `iconv -f UTF-16 -t UTF-8` does" if is_utf_16 else "convert it to UTF-8"
+        super().__init__(f"{self.at(0)}; {self.hint}")
 
     def at(self, start: int) -> str:
         """What is wrong with a file in which these bytes begin at ``start``."""
@@ -125,7 +125,7 @@ def decoded_lines(lines: Iterable[tuple[int, bytes]], where: str) -> Iterator[tu
         try:
             line = decoded(data)
         except NotText as error:
-            raise InvalidInput(f"{where} is {error.at(read)} (line {number}); {error.mend}") from error
+            raise InvalidInput(f"{where} is {error.at(read)} (line {number}); {error.hint}") from error
         read += len(data) + 1
         if line.strip():
             yield number, line
@@ -206,7 +206,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice!r:.80} stands twice in one object")
+        raise ValueError(f"the key {twice!r:.80} is a duplicate in one object")
     return table
 
 
@@ -240,7 +240,9 @@ def _check_text(text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ValueError(f"half a character (a lone surrogate, \\u{ord(text[error.start]):04x}) in a text") from None
+        raise ValueError(
+            f"a lone surrogate (half of a UTF-16 pair, \\u{ord(text[error.start]):04x}) in a text"
+        ) from None
 
 
 class PlainLoader(yaml.SafeLoader):
@@ -264,7 +266,7 @@ class PlainLoader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
                 raise yaml.YAMLError(f"line {key.start_mark.line + 1}: a key that is not a text")
             if key.value in seen:
-                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key {key.value!r:.80} stands twice")
+                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key {key.value!r:.80} is a duplicate")
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 

@@ -107,7 +107,7 @@ def checked(
         # Suggestions take time; nobody reads those of the ten thousandth misspelt key.
         findings = [_finding(model, problem, where) for problem in kept[: REPORTED + 1]]
         findings += [findings[-1]] * (len(kept) - len(findings))
-        raise InvalidInput(f"{where} is not in order", reported(findings, where)) from None
+        raise InvalidInput(f"{where} is invalid", reported(findings, where)) from None
 
 
 def _is_echo(problem: Any, problems: Sequence[Any]) -> bool:
@@ -121,8 +121,8 @@ def _finding(model: type[BaseModel], problem: Any, where: str) -> Finding:
     if problem["type"] == "extra_forbidden":
         known = _keys_at(model, problem["loc"][:-1])
         close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.5)
-        mend = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
-        return Finding("error", f"{where}: {place}", "unknown key", "", mend)
+        hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+        return Finding("error", f"{where}: {place}", "unknown key", "", hint)
     if problem["type"] == "missing":
         return Finding("error", f"{where}: {place}", "missing", "", "add this key")
     message = problem["msg"].removeprefix("Value error, ")

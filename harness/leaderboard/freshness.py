@@ -57,17 +57,17 @@ def stale_files(runs: TrackRuns) -> list[Finding]:
 
 
 def _stale_ablations(runs: TrackRuns, scores: list[ScoreFile]) -> Iterator[Finding]:
-    path, mend = runs.ablations_file, f"make them again: `{runs.commands.leaderboard('--ablations')}`"
+    path, hint = runs.ablations_file, f"make them again: `{runs.commands.leaderboard('--ablations')}`"
     try:
         ablations = read_ablations(path)
     except InvalidInput as error:
-        yield _finding(path, error.message, mend)
+        yield _finding(path, error.message, hint)
         return
     own = [found for found in scores if ablations is not None and found.system == ablations.card]
     if ablations is not None and own:
         recorded = runs.run(ablations.card).manifest.card.parameters
         for fault in contradictions(runs.track, ablations, recorded, own[0]):
-            yield _finding(path, fault, mend)
+            yield _finding(path, fault, hint)
 
 
 def _mend_run(commands: Commands, name: str) -> str:
@@ -76,21 +76,21 @@ def _mend_run(commands: Commands, name: str) -> str:
 
 
 def _stale_scores(commands: Commands, path: Path, today: ScoreFile) -> Iterator[Finding]:
-    mend = f"score it again: `{commands.score()}`"
+    hint = f"score it again: `{commands.score()}`"
     if not path.is_file():
-        yield _finding(path, "missing", mend)
+        yield _finding(path, "missing", hint)
         return
     try:
         recorded = read_scores(path)
     except InvalidInput as error:
-        yield _finding(path, error.message, mend)
+        yield _finding(path, error.message, hint)
         return
     if (
         digest_of(recorded.context) != digest_of(today.context)
         or recorded.values != today.values
         or recorded.units != today.units
     ):
-        yield _finding(path, "not the scores of the run beside it", mend)
+        yield _finding(path, "not the scores of the run beside it", hint)
 
 
 def stale_tables(
@@ -100,17 +100,17 @@ def stale_tables(
 
     ``folder``: where the tables lie, if it is not among the runs.
     """
-    folder, mend = folder or runs.folder, f"make it again: `{runs.commands.leaderboard()}`"
+    folder, hint = folder or runs.folder, f"make it again: `{runs.commands.leaderboard()}`"
     for name, today in ((COMPARISON, comparison_text(comparison)), (LEADERBOARD, FORMATS["json"].text_of(board))):
         if fault := _json_fault(folder / name, today):
-            yield _finding(folder / name, fault, mend)
+            yield _finding(folder / name, fault, hint)
     try:
         recorded = read_leaderboard(folder)
     except InvalidInput:
         recorded = board
     for form in (FORMATS[name] for name in WRITTEN if name != "json"):
         if fault := _text_fault(folder / form.file_name, form.text_of(recorded)):
-            yield _finding(folder / form.file_name, fault, mend)
+            yield _finding(folder / form.file_name, fault, hint)
 
 
 def _json_fault(path: Path, today: str) -> str:
@@ -154,5 +154,5 @@ def _short(value: Any) -> str:
     return f"{value!r:.60}"
 
 
-def _finding(path: Path, what: str, mend: str) -> Finding:
-    return Finding("error", str(path), what, "", mend)
+def _finding(path: Path, what: str, hint: str) -> Finding:
+    return Finding("error", str(path), what, "", hint)

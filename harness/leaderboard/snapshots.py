@@ -109,10 +109,10 @@ def snapshots_in(folder: Path) -> list[Path]:
 
 def damage_of(snapshot: Path) -> list[Finding]:
     """What in a snapshot's folder is not as it was frozen, by its SHA256SUMS."""
-    mend = "restore it from version control; a snapshot never changes"
+    hint = "restore it from version control; a snapshot never changes"
 
     def fault(path: Path, what: str) -> Finding:
-        return Finding("error", str(path), what, "", mend)
+        return Finding("error", str(path), what, "", hint)
 
     try:
         lines = read_bytes(snapshot / SUMS, RECORD_BYTES).decode("utf-8").splitlines()

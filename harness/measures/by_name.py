@@ -110,7 +110,7 @@ def blamed(kind: type[Measure], names: str) -> Iterator[None]:
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise InvalidInput(
             f"the measure {names} failed: {type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno}, in "
-            f"{last.name}); its class is {kind.__name__}, mend that or leave the measure out of the track"
+            f"{last.name}); its class is {kind.__name__}, hint that or leave the measure out of the track"
         ) from error
 
 

@@ -103,7 +103,7 @@ class FromQrels(OfJudgements):
         scored = self.scored_queries(judged)
         measure = parsed(self.name)
         gains = measure.params.get("gains", {})
-        # Applied before grades are checked and mended: a gain can be what a grade is not.
+        # Applied before grades are checked and fixed: a gain can be what a grade is not.
         qrels = [_with_gains((judged.collection.qrels or {})[query_id], gains) for query_id in scored]
         _check_grades(self.provider, self.name, dict(zip(scored, qrels, strict=True)))
         ranked = [rankings.get(query_id, ()) for query_id in scored]
@@ -138,8 +138,8 @@ def _numbered(
     numbered_qrels, run = {}, {}
     for number, (grades, ranking) in enumerate(zip(qrels, rankings, strict=True), 1):
         names = {doc_id: str(place) for place, doc_id in enumerate(dict.fromkeys((*ranking, *grades)), 1)}
-        mended = _with_a_grade_of_0_or_more(grades)
-        numbered_qrels[str(number)] = {names[doc_id]: grade for doc_id, grade in mended.items()}
+        fixed = _with_a_grade_of_0_or_more(grades)
+        numbered_qrels[str(number)] = {names[doc_id]: grade for doc_id, grade in fixed.items()}
         if ranking:
             run[str(number)] = {names[doc_id]: float(len(ranking) - place) for place, doc_id in enumerate(ranking)}
     return numbered_qrels, run

@@ -112,7 +112,7 @@ def refusal(name: str) -> str | None:
     if parsed(name) is None:
         known = "; ".join(f"{key}: {info.desc}" for key, info in measure.SUPPORTED_PARAMS.items())
         needed = ", ".join(key for key, info in measure.SUPPORTED_PARAMS.items() if info.required)
-        return f"its parameters are not in order; {needed or 'none'} must be given, known are {known or 'none'}"
+        return f"its parameters are invalid; {needed or 'none'} must be given, known are {known or 'none'}"
     try:
         provider_of(measure)
     except WrongUsage as error:

@@ -129,7 +129,7 @@ def check_disks(found: Sequence[Disk]) -> None:
             "error",
             " and ".join(disk.folders),
             f"{size(disk.needed)} would be written, {size(disk.free)} are free",
-            mend=f"free {size(disk.needed - disk.free)}, or choose other folders with XDR_HOME and --runs",
+            hint=f"free {size(disk.needed - disk.free)}, or choose other folders with XDR_HOME and --runs",
         )
         for disk in found
         if disk.needed > disk.free

@@ -226,7 +226,7 @@ def _checked(rankings: Iterable[Ranking], request: Request, wanted: set[str], na
         elif len(ranking.doc_ids) > request.depth:
             fault = f"{len(ranking.doc_ids)} documents, but the depth is {request.depth}"
         elif len(set(ranking.doc_ids)) < len(ranking.doc_ids):
-            fault = "a document stands twice"
+            fault = "a document is a duplicate"
         elif not (np.abs(scores.astype(np.float64)) <= np.finfo(np.float32).max).all():
             fault = "a score is not a finite 32-bit number"
         elif strangers := [doc_id for doc_id in ranking.doc_ids if doc_id not in request.docs]:

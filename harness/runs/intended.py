@@ -86,9 +86,9 @@ def intentions(
             replacing: Replacing = "anything" if recorded.is_anything else "nothing"
             found.append(Intended(card, run, replacing, (*replaced, *_cautions(run))))
         elif another := recorded.why_another(wishes.strict):
-            mend = f"`{wishes.option} {name}` runs it again and replaces what is recorded; a changed card can take a new name"
+            hint = f"`{wishes.option} {name}` runs it again and replaces what is recorded; a changed card can take a new name"
             findings += [Finding("error", name, reason) for reason in another[:-1]]
-            findings.append(Finding("error", name, another[-1], mend=mend))
+            findings.append(Finding("error", name, another[-1], hint=hint))
         else:
             found.append(Intended(card, run, None, (*_kept(run, recorded), *_below(run, made))))
     if blocked:

@@ -120,7 +120,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises ``InvalidInput`` when there is no manifest or it is not in order."""
+    """Raises ``InvalidInput`` when there is no manifest or it is invalid."""
     path = folder / FILE_NAME
     check_no_links(folder)
     try:

@@ -19,7 +19,7 @@ from harness.tracks import Part
 def check_inputs(runs: TrackRuns, cards: Iterable[LoadedCard], context: Context) -> dict[str, Prepared]:
     """Open the passages and questions of every part, and make the systems that are to run, with the operator's consent.
 
-    Returns them by name, ready to be run. Raises ``InvalidInput`` that names all that is missing or not in order, each thing
+    Returns them by name, ready to be run. Raises ``InvalidInput`` that names all that is missing or invalid, each thing
     once, with the parts and systems that need it.
     """
     track, ready = runs.track, dict[str, Prepared]()
@@ -53,7 +53,7 @@ def check_inputs(runs: TrackRuns, cards: Iterable[LoadedCard], context: Context)
 
 
 def _failing(needs: Iterable[tuple[str, Callable[[], object]]]) -> dict[str, dict[str, None]]:
-    """What is missing or not in order, with the names of those that need it, in their order."""
+    """What is missing or invalid, with the names of those that need it, in their order."""
     needed_by: dict[str, dict[str, None]] = {}
     for name, need in needs:
         for what in _troubles(need):

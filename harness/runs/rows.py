@@ -50,8 +50,8 @@ def _faults_of(row: RunFolder, parts: Sequence[str]) -> Iterator[Finding]:
     where = f"row {row.name}"
     if not row.is_recorded:
         command = Commands(row.track, row.path.parent.parent).run(row.name)
-        mend = f"name its card in the same command, or run it first: `{command}`"
-        yield Finding("error", where, f"no run of it in {row.path.parent}", mend=mend)
+        hint = f"name its card in the same command, or run it first: `{command}`"
+        yield Finding("error", where, f"no run of it in {row.path.parent}", hint=hint)
         return
     try:
         row.check_definition()
@@ -60,13 +60,13 @@ def _faults_of(row: RunFolder, parts: Sequence[str]) -> Iterator[Finding]:
         yield Finding("error", where, error.message)
         return
     if withdrawal is not None:
-        mend = "name another row in the card"
-        yield Finding("error", where, f"withdrawn on {withdrawal.date}: {withdrawal.reason}", mend=mend)
+        hint = "name another row in the card"
+        yield Finding("error", where, f"withdrawn on {withdrawal.date}: {withdrawal.reason}", hint=hint)
     for part in parts:
         if part not in data or part in lacking:
             reason = f" ({lacking[part]})" if part in lacking else ""
-            mend = "leave the part's language out of `languages` in the card, or run that row there"
-            yield Finding("error", where, f"it has no run of part {part}{reason}", mend=mend)
+            hint = "leave the part's language out of `languages` in the card, or run that row there"
+            yield Finding("error", where, f"it has no run of part {part}{reason}", hint=hint)
 
 
 def rankings_of(row: RunFolder, parts: Sequence[str]) -> Mapping[str, Ranking]:

@@ -172,8 +172,8 @@ class RunFolder:
         return [Finding("error", self.run_file(part).name, what, expected)]
 
     def _not_as_described(self, findings: Sequence[Finding]) -> InvalidInput:
-        mend = "run the system again with `xdr run`, or restore the files"
-        return InvalidInput(f"{self.path} is not the run that its manifest describes; {mend}", findings)
+        hint = "run the system again with `xdr run`, or restore the files"
+        return InvalidInput(f"{self.path} is not the run that its manifest describes; {hint}", findings)
 
     def _digest_of(self, part: str) -> str:
         if part not in self._digests and self._room is not None:

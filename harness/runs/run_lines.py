@@ -57,14 +57,14 @@ def read_rows(path: Path, findings: Findings, parse: Parse) -> list[Row]:
         try:
             content = decoded(line)
         except NotText as error:
-            findings.add("error", number, "not UTF-8", error.at(start), "UTF-8", error.mend)
+            findings.add("error", number, "not UTF-8", error.at(start), "UTF-8", error.hint)
             return []
         start += len(line) + 1
         if "\r" in content:
             if not returns:
-                mend = "convert the file, for example with `sed -i 's/\\r$//'`"
+                hint = "convert the file, for example with `sed -i 's/\\r$//'`"
                 what = "a carriage return (Windows line end)"
-                findings.add("error", number, "line end", what, "lines that end in \\n", mend)
+                findings.add("error", number, "line end", what, "lines that end in \\n", hint)
             returns = True
         row = parse(number, content, findings)
         if row is not None:
@@ -81,8 +81,8 @@ def parse_trec(number: int, line: str, findings: Findings) -> Row | None:
     fields = line.split()
     if len(fields) != 6:
         shape = "6 columns: query Q0 document rank score tag"
-        mend = "ids and tags must not contain blanks" if len(fields) > 6 else ""
-        findings.add("error", number, "columns", f"{len(fields)} columns", shape, mend)
+        hint = "ids and tags must not contain blanks" if len(fields) > 6 else ""
+        findings.add("error", number, "columns", f"{len(fields)} columns", shape, hint)
         return None
     query_id, _, doc_id, rank, score, tag = fields
     return _checked(number, (query_id, doc_id, rank, score, tag), findings)

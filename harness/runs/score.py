@@ -145,8 +145,8 @@ def _score(folder: RunFolder, context: Mapping[str, Any]) -> ScoreFile:
 
 
 def _no_run(part: Part) -> Finding:
-    what, mend = "no run, though the card declares the language", "every question scores 0"
-    return Finding("warning", f"part {part.name}", what, f"a run for {part.lang}", mend, "no run")
+    what, hint = "no run, though the card declares the language", "every question scores 0"
+    return Finding("warning", f"part {part.name}", what, f"a run for {part.lang}", hint, "no run")
 
 
 def judged_part(part: Part) -> Judged:

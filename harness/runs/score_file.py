@@ -149,7 +149,7 @@ def _read_columns(path: Path) -> tuple[list[list[Any]], dict[str, Any]]:
     texts, values = table.select(COLUMNS[:-1]).columns, table.column(COLUMNS[-1])
     columns = [list(chain.from_iterable(map(_texts, column.chunks))) for column in texts]
     numbers = values.to_pylist()
-    # A damaged file may hold anything that its types allow, nulls and halves of characters among them.
+    # A damaged file may hold anything that its types allow, nulls and lone surrogates among them.
     if not pa.types.is_float64(values.type) or None in chain(numbers, *columns) or not all(map(math.isfinite, numbers)):
         raise ValueError("a value that no score file has")
     return [*columns, numbers], dict(parse_json(table.schema.metadata[b"xdr"]))

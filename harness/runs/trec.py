@@ -230,7 +230,7 @@ def _check_documents(by_query: _ByQuery, findings: Findings) -> None:
                     repeats.setdefault(doc_id, line)
                 seen.add(doc_id)
             doc_id, line = next(iter(repeats.items()))
-            what = f"query {query_id}: document {doc_id} stands twice"
+            what = f"query {query_id}: document {doc_id} is a duplicate"
             what += f", and {len(repeats) - 1} others" if len(repeats) > 1 else ""
             findings.add("error", line, "duplicate document", what, "each once", "keep the line with the best score")
 

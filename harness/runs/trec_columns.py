@@ -319,7 +319,7 @@ def _put_in_order(
 ) -> None:
     """Sort lines of ascending query into the fixed order, in place; ``number``: place of each doc id by its bytes.
 
-    Raises ``_Unusual`` where a document stands twice, or ranks contradict the scores.
+    Raises ``_Unusual`` where a document is a duplicate, or ranks contradict the scores.
     """
     pairs = (query.astype(np.uint64) << np.uint64(32)) | doc.astype(np.uint64)
     pairs.sort()

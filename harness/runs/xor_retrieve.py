@@ -93,7 +93,7 @@ def export_questions(track: Track, target: Path) -> int:
 
 def _check_new(query_id: str, written: set[str]) -> None:
     if query_id in written:
-        finding = Finding("error", f"question {query_id}", "stands twice", "ids of their own")
+        finding = Finding("error", f"question {query_id}", "is a duplicate", "ids of their own")
         raise InvalidInput("the official files cannot hold parts that share question ids", [finding])
     written.add(query_id)
 
@@ -146,7 +146,7 @@ def read_predictions(
             continue
         query_id = prediction.query_id
         if query_id in predictions:
-            what = f"entry {number}: question {query_id!r} stands twice"
+            what = f"entry {number}: question {query_id!r} is a duplicate"
             findings.add("error", 0, "duplicate", what, "one entry each")
         if known is not None:
             _check_against(number, prediction, known.get(query_id), findings)
@@ -154,8 +154,8 @@ def read_predictions(
     missing = [query_id for query_id in known or () if query_id not in predictions]
     if missing:
         what = f"{len(missing)} of {len(known or ())} questions have no entry (first: {missing[0]})"
-        mend = "the official script leaves them out of its averages; here they score 0"
-        findings.add("warning", 0, "missing questions", what, "an entry for each", mend)
+        hint = "the official script leaves them out of its averages; here they score 0"
+        findings.add("warning", 0, "missing questions", what, "an entry for each", hint)
     if findings.has_errors:
         raise InvalidInput(f"{path} is not a valid prediction file", findings.result())
     return tuple(predictions.values()), findings.result()
@@ -166,11 +166,11 @@ def _entries(path: Path, findings: Findings) -> list[Any]:
     try:
         content = parse_json(read_bytes(path, TEXT_BYTES))
     except NotText as error:
-        findings.add("error", 0, "encoding", error.at(0), "UTF-8", error.mend)
+        findings.add("error", 0, "encoding", error.at(0), "UTF-8", error.hint)
         return []
     except json.JSONDecodeError as error:
-        mend = "put the lines into one list, with commas between them" if error.msg == "Extra data" else ""
-        findings.add("error", error.lineno, "JSON", f"not JSON: {error.msg} (column {error.colno})", shape, mend)
+        hint = "put the lines into one list, with commas between them" if error.msg == "Extra data" else ""
+        findings.add("error", error.lineno, "JSON", f"not JSON: {error.msg} (column {error.colno})", shape, hint)
         return []
     except ValueError as error:
         findings.add("error", 0, "JSON", f"not JSON that can be read: {error}", shape)
@@ -199,11 +199,11 @@ def _checked(number: int, entry: Any, findings: Findings) -> Prediction | None:
     if isinstance(passages, list):
         for place, passage in enumerate(passages, 1):
             if not isinstance(passage, str):
-                mend = "give the passage's text alone" if isinstance(passage, dict) else ""
-                faults.append((f"passage {place} of 'ctxs' is {_kind(passage)}", "a string", mend))
+                hint = "give the passage's text alone" if isinstance(passage, dict) else ""
+                faults.append((f"passage {place} of 'ctxs' is {_kind(passage)}", "a string", hint))
                 break  # the others are most probably the same
-    for what, expected, mend in faults:
-        findings.add("error", 0, "entry", f"entry {number}: {what}", expected, mend)
+    for what, expected, hint in faults:
+        findings.add("error", 0, "entry", f"entry {number}: {what}", expected, hint)
     return None if faults else Prediction(entry["id"], entry["lang"], tuple(entry["ctxs"]))
 
 

@@ -38,7 +38,7 @@ _HINTS = {401: "; is the key right?", 403: "; is the key right?", 404: "; are ad
 
 
 class Passing(Exception):
-    """What another try may mend. ``pause``: seconds that the server asks to wait."""
+    """What another try may hint. ``pause``: seconds that the server asks to wait."""
 
     def __init__(self, what: str, pause: float = 0) -> None:
         super().__init__(what)

@@ -64,7 +64,7 @@ class RunDifference(Record):
 
 
 def diff_runs(one: RunFolder, two: RunFolder) -> RunDifference:
-    """Compare two runs of one track, cut at its depth. Raises ``InvalidInput`` when a run is not in order or of other data.
+    """Compare two runs of one track, cut at its depth. Raises ``InvalidInput`` when a run is invalid or of other data.
 
     Parts that only one of them has are named, and not compared.
     """

@@ -52,7 +52,7 @@ def reproduce(
     The seed is the recorded one, device and engine are the context's. Vectors, journals and runs go into a new
     folder below the context's cache, which is deleted at the end. Files that the card names are looked for as
     ``recorded_card`` says. Rows that it stands on are made again before it, see ``made_below``. Raises ``InvalidInput`` when
-    the recorded files are not in order, are of other data than the track has, or came as finished run files;
+    the recorded files are invalid, are of other data than the track has, or came as finished run files;
     ``WrongUsage`` when the card's own files cannot be found.
     """
     track, manifest = run.track, run.manifest

@@ -119,7 +119,7 @@ def name_of(content: Mapping[str, Any]) -> str:
 
 
 def read_reproduction(path: Path) -> Reproduction:
-    """One record, whatever its name. Raises ``InvalidInput`` when it is not in order."""
+    """One record, whatever its name. Raises ``InvalidInput`` when it is invalid."""
     return _reproduction(parsed_yaml(path), path)
 
 

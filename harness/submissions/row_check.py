@@ -69,8 +69,8 @@ def warnings_of(scores: ScoreFile) -> list[Finding]:
 
 def score_file_findings(path: Path, today: ScoreFile) -> Iterator[Finding]:
     """What is wrong with the score file at ``path``, which should hold ``today``'s scores."""
-    mend = "`xdr score TRACK SYSTEM` writes it from the runs"
+    hint = "`xdr score TRACK SYSTEM` writes it from the runs"
     if not path.is_file():
-        yield Finding("warning", path.name, "missing", "the scores of every query", mend)
+        yield Finding("warning", path.name, "missing", "the scores of every query", hint)
     elif reason := disagreement(path, today):
-        yield Finding("error", path.name, f"not the scores of the run beside it: {reason}", "", mend)
+        yield Finding("error", path.name, f"not the scores of the run beside it: {reason}", "", hint)

@@ -105,7 +105,7 @@ def check_whole(runs: Path) -> None:
         track, _, system = aside.parent.name.partition("+")
         folder = runs / track / system
         if not folder.exists():
-            mend = f"`mv {aside} {folder}` brings the old row back, and so does the next `xdr submit` of {system}"
-            findings.append(Finding("error", str(folder), "a replacement was ended half way", "", mend))
+            hint = f"`mv {aside} {folder}` brings the old row back, and so does the next `xdr submit` of {system}"
+            findings.append(Finding("error", str(folder), "a replacement was ended half way", "", hint))
     if findings:
         raise InvalidInput(f"{runs} lacks rows that it had", findings)

@@ -213,7 +213,7 @@ def _taken_in(target: Target, card: Card, made: Callable[[RunFolder], list[str]]
 def _still_withdrawn(row: RunFolder) -> Iterator[str]:
     if withdrawal := row.withdrawal:
         yield (
-            f"the row stays withdrawn ({withdrawal.date}: {withdrawal.reason}); if this run mends that, "
+            f"the row stays withdrawn ({withdrawal.date}: {withdrawal.reason}); if this run fixes that, "
             f"remove {row.withdrawal_file} and say so where you publish it"
         )
 
@@ -226,7 +226,7 @@ def _check_card(row: RunFolder, card: Card) -> None:
     try:
         recorded = row.manifest.card
     except InvalidInput:
-        _refuse(folder, "its manifest is not in order")
+        _refuse(folder, "its manifest is invalid")
         return
     if keys := [name for name in IDENTIFYING if getattr(recorded, name) != getattr(now, name)]:
         _refuse(folder, f"its card differs in {', '.join(keys)}")
@@ -293,8 +293,8 @@ def _check_sources(loaded: LoadedCard, names: Iterable[str]) -> None:
     findings = []
     for name in names:
         if name.startswith("../"):
-            mend = f"move it below {loaded.folder}, so that it is submitted with the card"
-            findings.append(Finding("error", name, "a source file outside the card's folder", "", mend))
+            hint = f"move it below {loaded.folder}, so that it is submitted with the card"
+            findings.append(Finding("error", name, "a source file outside the card's folder", "", hint))
         elif (size := (loaded.folder / name).stat().st_size) > MAX_OWN_BYTES:
             findings.append(
                 Finding("error", name, numbers.size(size), f"source files up to {numbers.size(MAX_OWN_BYTES)}")

@@ -52,8 +52,8 @@ class _Reading:
     faulty_parts: set[str] = field(default_factory=set)
     """Parts of which a file could not be taken in, so that nobody can say what it lacks."""
 
-    def error(self, where: str, what: str, expected: str = "", mend: str = "") -> None:
-        self.findings.append(Finding("error", where, what, expected, mend))
+    def error(self, where: str, what: str, expected: str = "", hint: str = "") -> None:
+        self.findings.append(Finding("error", where, what, expected, hint))
 
     def add(self, where: str, part: str, query_id: str, ranked: Ranked) -> None:
         if query_id in self.rankings[part]:
@@ -90,7 +90,7 @@ def read_submitted(
     if card is not None:
         _check_languages(track, card, reading)
     if any(finding.severity == "error" for finding in reading.findings):
-        raise InvalidInput("the submitted files are not in order", reading.findings)
+        raise InvalidInput("the submitted files are invalid", reading.findings)
     names = [part.name for part in track.parts if reading.rankings.get(part.name)]
     return {name: Run("", reading.rankings[name]) for name in names}, reading.findings
 
@@ -121,8 +121,8 @@ def _check_languages(track: Track, card: Card, reading: _Reading) -> None:
         if has_run and not card.serves(part.lang):
             reading.error(f"card {card.name}", f"a run for part {part.name}", f"{part.lang!r} among its `languages`")
         if not has_run and card.serves(part.lang) and part.name not in reading.faulty_parts:
-            what, mend = "no run, though the card declares the language", "every question scores 0"
-            reading.findings.append(Finding("warning", f"part {part.name}", what, f"a run for {part.lang}", mend))
+            what, hint = "no run, though the card declares the language", "every question scores 0"
+            reading.findings.append(Finding("warning", f"part {part.name}", what, f"a run for {part.lang}", hint))
 
 
 def _read_either(path: Path, expected: Expected) -> tuple[Run, list[Finding]]:
@@ -176,13 +176,13 @@ def _owners_by_id(path: Path, collections: Mapping[str, Collection]) -> Owners:
     alone = {query_id: places[0] for query_id, places in own.items()}
     if len(have_part) > len(are_own):
         return with_part
-    mend = "write part/query for all of them, or one file per part named after it, or give --query-map"
+    hint = "write part/query for all of them, or one file per part named after it, or give --query-map"
     if have_part == are_own and any(with_part[query_id] != alone[query_id] for query_id in have_part):
         what = f"query {min(have_part)} is a query's own id, and a part with a query's id, too; so are all others"
-        raise InvalidInput("", [Finding("error", path.name, what, "query ids that tell the part", mend)])
+        raise InvalidInput("", [Finding("error", path.name, what, "query ids that tell the part", hint)])
     if ambiguous := sorted(query_id for query_id in are_own if len(own[query_id]) > 1):
         what = f"query {ambiguous[0]} stands in several parts, and so do {len(ambiguous) - 1} others"
-        raise InvalidInput("", [Finding("error", path.name, what, "query ids that tell the part", mend)])
+        raise InvalidInput("", [Finding("error", path.name, what, "query ids that tell the part", hint)])
     return alone
 
 
@@ -200,7 +200,7 @@ def read_query_map(path: Path, collections: Mapping[str, Collection]) -> Owners:
     try:
         lines = decoded(read_bytes(path, RESULT_BYTES)).splitlines()
     except NotText as error:
-        raise InvalidInput("", [Finding("error", path.name, error.at(0), "UTF-8", error.mend)]) from None
+        raise InvalidInput("", [Finding("error", path.name, error.at(0), "UTF-8", error.hint)]) from None
     known = {part: {query.query_id for query in found.queries} for part, found in collections.items()}
     owners: dict[str, tuple[str, str]] = {}
     targets: set[tuple[str, str]] = set()
@@ -269,7 +269,7 @@ def _found(path: Path, prediction: Prediction, by_text: Mapping[str, list[str]],
             continue
         where = f"{path.name}: question {prediction.query_id}"
         if candidates:
-            reading.error(where, f"passage {place} stands twice", "each passage once")
+            reading.error(where, f"passage {place} is a duplicate", "each passage once")
         else:
             what = f"passage {place} is no passage of the collection: {text[:40]!r}..."
             reading.error(where, what, "the passage's text exactly, without its title")

@@ -30,7 +30,7 @@ def check_track(track: Track, parts: Sequence[Part] | None = None) -> list[Findi
 
 def _of_part(track: Track, part: Part) -> Iterator[Finding]:
     where, collection = f"part {part.name}", part.collection
-    yield from (Finding(found.severity, where, found.what, found.expected, found.mend) for found in collection.remarks)
+    yield from (Finding(found.severity, where, found.what, found.expected, found.hint) for found in collection.remarks)
     if not collection.queries:
         yield Finding("error", where, f"{part.dataset} has no questions", "some to ask")
         return

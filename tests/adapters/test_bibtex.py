@@ -44,7 +44,7 @@ def test_an_entry_is_read_with_braces_quotation_marks_and_bare_values() -> None:
         (r"@article{k, title = {x \} y}}", "expected a comma or a closing brace"),
         ("@article{k, title = }", "line 1, column 21: expected a value"),
         ("@article{k, = {x}}", "expected a comma or a closing brace"),
-        ("@article{k, title = {x}, Title = {y}}", "stands twice"),
+        ("@article{k, title = {x}, Title = {y}}", "is a duplicate"),
         ("@article{k, title = {x} # {y}}", "title is put together of 2 values"),
         ("@article{k, a:b = {x}}", "a:b cannot be a field's name"),
     ],

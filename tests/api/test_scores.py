@@ -160,7 +160,7 @@ FAULTY_RUNS: dict[str, tuple[Any, list[str]]] = {
     ),
     "a text as a score": ({"fi-001": {"rivers-3": "1"}}, ["run['fi-001']: score '1'; expected a number"]),
     "too large": ({"fi-001": {"rivers-3": 1e39}}, ["score 1e+39", "32-bit"]),
-    "twice": ({"fi-001": ["rivers-3", "rivers-3"]}, ["document rivers-3 stands twice"]),
+    "twice": ({"fi-001": ["rivers-3", "rivers-3"]}, ["document rivers-3 is a duplicate"]),
     "no mapping": ({"fi-001": "rivers-3"}, ["run['fi-001']: type str"]),
     "no run": (3, ["type int", "expected records, a mapping, a frame or a file"]),
     "other records": ([("fi-001", "rivers-3")], ["run[0]: type tuple"]),

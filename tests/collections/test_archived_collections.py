@@ -357,7 +357,7 @@ def test_passages_of_ir_datasets_go_once_through_a_file_of_ours(home: Path, tmp_
     assert reads == 2
     rows.append(Doc("d", "", "half \ud800"))
     placed(handler.path, b"three, of a third size")
-    with pytest.raises(InvalidInput, match="passage 'd' holds half a character"):
+    with pytest.raises(InvalidInput, match="passage 'd' holds a lone surrogate"):
         from_ir_datasets.docs("made-up/dev", handler, read)
 
 

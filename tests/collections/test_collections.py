@@ -362,10 +362,10 @@ def test_the_languages_of_xor_tydi_make_up_the_whole() -> None:
         assert len(by_language) == len(whole)
 
 
-def test_the_arabic_training_rows_of_xor_tydi_have_their_language_mended(imported_data: Path) -> None:
+def test_the_arabic_training_rows_of_xor_tydi_have_their_language_fixed(imported_data: Path) -> None:
     source = imported_data / "xor-tydi" / "xor_train_retrieve_eng_span.jsonl"
     languages = [json.loads(line)["lang"] for line in source.open(encoding="utf-8")]
-    assert " ar" in languages, "the quirk that is mended"
+    assert " ar" in languages, "the quirk that is fixed"
     assert "ar" not in languages
     assert len(load("xor-tydi/train/ar").queries) == languages.count(" ar")
 

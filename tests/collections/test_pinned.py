@@ -97,7 +97,7 @@ def test_importing_from_what_is_not_a_folder_is_wrong_usage(tmp_path: Path) -> N
         import_folder(tmp_path / "none")
 
 
-def test_a_damaged_file_in_the_cache_is_seen_refused_and_mended_by_import(tmp_path: Path) -> None:
+def test_a_damaged_file_in_the_cache_is_seen_refused_and_fixed_by_import(tmp_path: Path) -> None:
     folder = mirror(tmp_path / "mirror", {"one.txt": ONE})
     import_folder(folder)
     path = verified_path("toy/one.txt")
@@ -107,7 +107,7 @@ def test_a_damaged_file_in_the_cache_is_seen_refused_and_mended_by_import(tmp_pa
         verified_path("toy/one.txt")
     (finding,) = caught.value.findings
     assert (finding.where, finding.expected) == (str(path), sha256(ONE))
-    assert "xdr data fetch toy/one.txt" in finding.mend
+    assert "xdr data fetch toy/one.txt" in finding.hint
     import_folder(folder)
     assert verified_path("toy/one.txt").read_bytes() == ONE
 

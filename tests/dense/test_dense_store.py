@@ -122,7 +122,7 @@ def test_a_crash_leaves_an_intact_prefix_and_the_rest_is_done_again(tmp_path: Pa
 
 @settings(deadline=None, max_examples=150)
 @given(st.data())
-def test_one_changed_byte_anywhere_is_found_and_mended(data: st.DataObject) -> None:
+def test_one_changed_byte_anywhere_is_found_and_fixed(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = filled(Path(folder) / "s").path
         whole = contents(path)
@@ -143,7 +143,7 @@ def test_one_changed_byte_anywhere_is_found_and_mended(data: st.DataObject) -> N
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2000), st.sampled_from(["blocks.journal", "shard-00000", "shard-00001"]))
-def test_a_file_cut_anywhere_is_mended(length: int, name: str) -> None:
+def test_a_file_cut_anywhere_is_fixed(length: int, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = filled(Path(folder) / "s").path
         whole = contents(path)

@@ -180,7 +180,7 @@ def test_another_track_with_the_same_passages_reuses_their_vectors(
     assert set(first.rankings) == {"other", "q5"}
 
 
-def test_a_damaged_store_is_mended_by_the_next_run(tmp_path: Path, track: Path) -> None:
+def test_a_damaged_store_is_fixed_by_the_next_run(tmp_path: Path, track: Path) -> None:
     card = write_card(tmp_path / "card")
     run(tmp_path, track, card)
     expected = run_bytes(tmp_path)

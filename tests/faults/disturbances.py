@@ -163,12 +163,12 @@ def _on_tmpfs(place: Place, command: Command, target: str, room: int | None) -> 
             free = shutil.disk_usage(mounted).free
             filler.write_bytes(bytes(max(0, free - (room << 10))))
 
-        def mend() -> None:
+        def hint() -> None:
             if room is None:
                 _mount("-o", "remount,rw", str(mounted))
             filler.unlink(missing_ok=True)
 
-        return _held(place, command, folder, lambda: Attempt(command, folder).wait(), mend)
+        return _held(place, command, folder, lambda: Attempt(command, folder).wait(), hint)
     finally:
         subprocess.run(["umount", str(mounted)], check=True)
 
@@ -177,8 +177,8 @@ def _mount(*arguments: str) -> None:
     subprocess.run(["mount", *arguments], check=True, capture_output=True)
 
 
-def _held(place: Place, command: Command, folder: Path, attempt: Callable[[], int], mend: Callable[[], None]) -> str:
-    """What is not as promised when the attempt meets its fault, or after that was mended; "" when all is."""
+def _held(place: Place, command: Command, folder: Path, attempt: Callable[[], int], hint: Callable[[], None]) -> str:
+    """What is not as promised when the attempt meets its fault, or after that was fixed; "" when all is."""
     before, whole = outputs(command, folder), outputs(command, place.state(command.name))
     status, message = attempt(), said(folder)
     if status == 0:
@@ -194,7 +194,7 @@ def _held(place: Place, command: Command, folder: Path, attempt: Callable[[], in
             return f"{name} is neither the old nor the new file"
     if command.makes_runs and outputs(command, folder) != before:
         return "a part of a run was replaced"
-    mend()
+    hint()
     with contextlib.suppress(FileNotFoundError):
         (folder / "stderr").unlink()
     status = Attempt(command, folder).wait()

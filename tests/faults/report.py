@@ -81,9 +81,9 @@ same contract on every `make test`.
 """
 
 MENDED = """
-## What was found and mended
+## What was found and fixed
 
-Trials and sessions that ended in the first two are not counted above; all are mended, and each has a test or an input of its
+Trials and sessions that ended in the first two are not counted above; all are fixed, and each has a test or an input of its
 own. Afterwards the trials of `leaderboard`, all hostile inputs and the fuzzing of `scores` were made again; other commands and
 readers stand as measured before, `augmented` and `jsonl` before the last of these changes.
 

@@ -29,7 +29,7 @@ class Cart(Record):
 
 
 def faults(data: dict[str, object]) -> list[str]:
-    with pytest.raises(InvalidInput, match="cart is not in order") as caught:
+    with pytest.raises(InvalidInput, match="cart is invalid") as caught:
         checked(Cart, data, "cart")
     return [str(finding) for finding in caught.value.findings]
 

@@ -84,7 +84,7 @@ def test_any_run_file_is_validated(terminal: Terminal, tmp_path: Path) -> None:
     assert done.status == 1
     for fault in (
         "bad.trec:1: score nan",
-        "bad.trec:3: query q1: document d2 stands twice",
+        "bad.trec:3: query q1: document d2 is a duplicate",
         "run tag 'other'",
         "2 columns",
     ):

@@ -136,5 +136,5 @@ def test_what_is_no_version_is_left_to_the_check_of_the_whole_file(version: obje
 @pytest.mark.parametrize("rows", [None, 3, [3, None], {"a": 1}])
 def test_a_damaged_old_leaderboard_is_reported_like_a_damaged_new_one(rows: object, tmp_path: Path) -> None:
     (tmp_path / "leaderboard.json").write_text(json.dumps({"schema_version": 1, "rows": rows}))
-    with pytest.raises(InvalidInput, match="is not in order"):
+    with pytest.raises(InvalidInput, match="is invalid"):
         read_leaderboard(tmp_path)

@@ -148,7 +148,7 @@ def test_less_in_more_tokens_is_found(tmp_path: Path) -> None:
 
 def test_a_row_twice_is_found(tmp_path: Path) -> None:
     fitting = row("52.4 62.8 61.8 48.1 58.6 38.0 32.4")
-    assert [f.what for f in audit(source(tmp_path, fitting + fitting))] == ["stands twice"]
+    assert [f.what for f in audit(source(tmp_path, fitting + fitting))] == ["is a duplicate"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Published files of JSON lines: each fault is told by file and line, half a character (a lone surrogate) among them.
+"""Published files of JSON lines: each fault is told by file and line, a lone surrogate (half of a UTF-16 pair) among them.
 
 No page could be written with such a text, so its reader refuses it.
 """
@@ -89,7 +89,7 @@ def lines_of(*rows: object) -> bytes:
 
 
 def halved(value: Any) -> Iterator[Any]:
-    """The value with half a character at the end of one of its texts, for every text in it."""
+    """The value with a lone surrogate at the end of one of its texts, for every text in it."""
     if isinstance(value, str):
         yield value + HALF
     elif isinstance(value, dict):
@@ -114,7 +114,7 @@ def test_half_a_character_in_a_text_is_refused_by_file_and_line(name: str, other
     (finding,) = caught.value.findings
     assert caught.value.message.endswith(f"is not in {collection}'s format")
     assert finding.where.endswith(f"{file}:2")
-    assert "half a character (a lone surrogate, \\ud83d)" in finding.what
+    assert "a lone surrogate (half of a UTF-16 pair, \\ud83d)" in finding.what
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -144,7 +144,7 @@ def test_rows_in_order_are_read(name: str, home: Path) -> None:
         (b'{"a": 1, "b": []}', "'a' is a number; expected a text"),
         (b'{"a": "x", "b": "y"}', "no list of texts 'b'"),
         (b'{"a": "x", "b": [null]}', "no list of texts 'b'"),
-        (b'{"a": "x", "a": "x", "b": []}', "the key 'a' stands twice"),
+        (b'{"a": "x", "a": "x", "b": []}', "the key 'a' is a duplicate"),
         (b'{"a": "x", "b": [], "c": NaN}', "NaN is not a number"),
         (b"[" * 100_000, "deep in each other"),
     ],
@@ -170,5 +170,5 @@ def test_a_question_of_ir_datasets_with_half_a_character_is_refused_by_its_id() 
         )
 
     assert [query.text for query in collection("one", "two").queries] == ["one", "two"]
-    with pytest.raises(InvalidInput, match=r"question 'q1' holds half a character \(a lone surrogate\)"):
+    with pytest.raises(InvalidInput, match=r"question 'q1' holds a lone surrogate \(a lone surrogate\)"):
         _ = collection("one", HALF).queries

@@ -181,7 +181,7 @@ def test_a_withdrawn_row_stays_without_rank_and_its_run_is_not_touched(xdr: Term
 def test_a_withdrawn_run_is_not_run_over(xdr: Terminal) -> None:
     withdraw(RUNS / "other", Withdrawal(date=datetime.date(2026, 1, 2), reason="r"))
     card = Path("other.toml")
-    card.write_text(card.read_text() + 'description = "mended"\n')
+    card.write_text(card.read_text() + 'description = "fixed"\n')
     before = bytes_in(RUNS / "other")
     done = xdr("run", "track.toml", "other.toml")
     assert done.status == 2

@@ -133,8 +133,8 @@ def test_values_of_other_queries_than_the_scored_ones_are_an_error_that_names_th
     [
         ("P", "cutoff must be given"),
         ("P(cut=3)@5", "known are cutoff: "),
-        ("P@0", "not in order"),
-        ("P@True", "not in order"),
+        ("P@0", "invalid"),
+        ("P@True", "invalid"),
         ("alpha_nDCG@10", "judgements by subtopic"),
         ("RBP(rel=1)", "cwl_eval"),
         ("Accuracy@5", "leaves out the questions"),

@@ -113,7 +113,7 @@ def test_no_row_is_believed_that_is_not_as_it_was_written(path: Path, calls: lis
     assert read(path) == EXPECTED
     assert calls == [doc.text for doc in DOCS[1:5]]
     assert read(path) == EXPECTED
-    assert len(calls) == 4, "mended rows are found again"
+    assert len(calls) == 4, "fixed rows are found again"
 
 
 def damaged(damage: str, data: bytes, rng: random.Random) -> bytes:
@@ -131,7 +131,7 @@ def damaged(damage: str, data: bytes, rng: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("damage", ["truncated", "zeros", "flipped", "empty", "no database", "longer"])
-def test_a_damaged_file_is_mended_and_never_gives_wrong_tokens(path: Path, damage: str, calls: list[str]) -> None:
+def test_a_damaged_file_is_fixed_and_never_gives_wrong_tokens(path: Path, damage: str, calls: list[str]) -> None:
     read(path)
     whole = path.read_bytes()
     rng = random.Random(8)

@@ -201,7 +201,7 @@ def test_an_output_of_something_else_is_not_replaced(home: Path, xdr: Terminal) 
     [(('"fi"', '"xx"'), "no English name is known of the language 'xx'"), (("{passage}", "{text}"), "{text} in the prompt"),
      (("{language}", "Finnish"), "the prompt has no {language}"), (('"seq2seq"', '"seq"'), "causal, seq2seq, server"),
      (("top_k", "topk"), "did you mean 'top_k'?"), (('"sample"', '"greedy"'), "top_k without effect"),
-     (('"sample"\ntop_k = 10', '"greedy"'), "greedy decoding gives one text"), (('"fi", "ru"', '"fi", "fi"'), "stands twice"),
+     (('"sample"\ntop_k = 10', '"greedy"'), "greedy decoding gives one text"), (('"fi", "ru"', '"fi", "fi"'), "is a duplicate"),
      (('name = "/', 'name = "organisation/'), "full commit of 40 hexadecimal digits")],
     ids=["language", "field", "no-language", "kind", "key", "method", "greedy", "twice", "revision"],
 )  # fmt: skip

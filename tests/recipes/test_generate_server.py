@@ -85,9 +85,9 @@ def test_every_text_is_one_request_with_its_own_seed(monkeypatch: pytest.MonkeyP
 )  # fmt: skip
 def test_what_passes_is_tried_again_and_what_stays_is_one_clear_error(fault: Reply) -> None:
     with running(lambda body, number: fault if number % 2 else echo(body, number)) as stub:
-        mended = asked(stub)
+        fixed = asked(stub)
     with running(echo) as stub:
-        assert asked(stub).texts == mended.texts
+        assert asked(stub).texts == fixed.texts
     with running(lambda body, number: fault) as stub, pytest.raises(InvalidInput) as caught:
         asked(stub)
     assert "passage d00: the server gave no answer in 6 tries" in str(caught.value)

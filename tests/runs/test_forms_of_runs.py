@@ -68,7 +68,7 @@ def test_faults_of_such_a_run_are_named_by_line(xdr: Xdr) -> None:
     for said in (
         "all.tsv:3: rank 'first'; expected a whole number",
         "all.tsv:4: 2 columns; expected 3 or 4: query document rank [score]",
-        "all.tsv:2: query q1: document volga stands twice",
+        "all.tsv:2: query q1: document volga is a duplicate",
         "all.tsv:5: unknown query q9",
     ):
         assert said in ended.err

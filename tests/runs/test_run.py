@@ -118,7 +118,7 @@ def test_a_manifest_names_no_folder_no_user_and_no_host(home: Path) -> None:
         ("again", "query ar/ar-q1: a second ranking of this query"),
         ("lengths", "query ar/ar-q0: 2 doc ids, but 1 scores"),
         ("deep", "query ar/ar-q0: 4 documents, but the depth is 3"),
-        ("twice", "query ar/ar-q0: a document stands twice"),
+        ("twice", "query ar/ar-q0: a document is a duplicate"),
         ("nan", "query ar/ar-q0: a score is not a finite 32-bit number"),
         ("inf", "query ar/ar-q0: a score is not a finite 32-bit number"),
         ("huge", "query ar/ar-q0: a score is not a finite 32-bit number"),

@@ -129,7 +129,7 @@ def test_a_good_run_has_no_findings(tmp_path: Path) -> None:
         ("q1 Q0 d3 ٣ 1 t", "ar.trec:5: rank '٣'; expected a whole number"),
         ("q1 Q0 d3 -3 1 t", "ar.trec:5: rank '-3'; expected a whole number"),
         ("q1 Q0 d3 1.0 1 t", "ar.trec:5: rank '1.0'; expected a whole number"),
-        ("q1 Q0 d1 3 1 t", "ar.trec:5: query q1: document d1 stands twice; expected each once"),
+        ("q1 Q0 d1 3 1 t", "ar.trec:5: query q1: document d1 is a duplicate; expected each once"),
         ("q9 Q0 d1 1 1 t", "ar.trec:5: unknown query q9; expected the ids of the part's queries"),
         ("q1 Q0 d9 3 1 t", "ar.trec:5: query q1: unknown document d9; expected ids of the collection's"),
         ("q1 Q0 d3 3 1 u", "ar.trec:5: run tag 'u' after 't'; expected one tag in a run"),
@@ -209,7 +209,7 @@ def test_all_problems_are_in_one_report(tmp_path: Path) -> None:
         ":5: 3 columns",
         ":6: score nan",
         ":7: rank 'x'",
-        ":8: query q1: document d1 stands twice",
+        ":8: query q1: document d1 is a duplicate",
         ":9: run tag 'u'",
     ):
         assert fault in told
@@ -230,7 +230,7 @@ def test_more_than_twenty_of_a_kind_are_counted(tmp_path: Path, faults: int, tol
 def test_duplicates_of_one_query_are_one_finding_with_a_count(tmp_path: Path) -> None:
     errors, _ = read(tmp_path, GOOD + "q1 Q0 d2 3 1 t\nq1 Q0 d1 4 0 t\nq1 Q0 d2 5 0 t\n")
     assert len(errors) == 1
-    assert errors[0].startswith("ar.trec:5: query q1: document d2 stands twice, and 1 others")
+    assert errors[0].startswith("ar.trec:5: query q1: document d2 is a duplicate, and 1 others")
 
 
 def test_ties_are_warned_of_also_when_only_equal_as_float32(tmp_path: Path) -> None:

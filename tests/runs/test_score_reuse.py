@@ -116,7 +116,7 @@ def test_other_judgements_or_answers_are_scored_again(
 ) -> None:
     folder = world.run(RANKINGS)
     score_system(RunFolder(world.track, folder))
-    scores = score_system(RunFolder(track_of(collection_in(tmp_path / "mended", **truth)), folder))
+    scores = score_system(RunFolder(track_of(collection_in(tmp_path / "fixed", **truth)), folder))
     assert counted == ["toy", "toy"]
     assert scores.values["fi", "RR"]["fi-1"] == value
 

@@ -224,7 +224,7 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
         ],
     )
     assert found == [
-        "p.json: entry 2: question 'q1' stands twice; expected one entry each",
+        "p.json: entry 2: question 'q1' is a duplicate; expected one entry each",
         "p.json: entry 3: 'id' is a number; expected a string",
         "p.json: entry 3: 'lang' is null; expected a string",
         "p.json: entry 3: 'ctxs' is a string; expected a list of strings",

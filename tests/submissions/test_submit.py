@@ -232,7 +232,7 @@ def test_ids_that_several_parts_share_need_something_that_tells_the_part(home: P
     ("passages", "problem"),
     [
         (["The Nile flows north.", "Nile The Nile flows north."], "passage 2 is no passage of the collection"),
-        (["The Nile flows north.", "The Nile flows north."], "passage 2 stands twice"),
+        (["The Nile flows north.", "The Nile flows north."], "passage 2 is a duplicate"),
     ],
 )
 def test_passages_that_cannot_be_found_are_reported(home: Path, passages: list[str], problem: str) -> None:

@@ -74,7 +74,7 @@ def test_rankings_are_cut_at_the_depth_by_score(tmp_path: Path) -> None:
         ("p/q1 Q0 d9 1 2.5 t", "unknown document d9"),
         ("p/q9 Q0 d1 1 2.5 t", "unknown query p/q9"),
         ("p/q1 Q0 d1 1 nan t", "score nan"),
-        ("p/q1 Q0 d1 1 2 t\\np/q1 Q0 d1 2 1 t", "stands twice"),
+        ("p/q1 Q0 d1 1 2 t\\np/q1 Q0 d1 2 1 t", "is a duplicate"),
     ],
 )
 def test_a_run_that_is_not_in_order_is_refused(tmp_path: Path, line: str, message: str) -> None:

@@ -174,7 +174,7 @@ def test_it_names_its_rows() -> None:
     ("fault", "message"),
     [
         ({"rows": ["a"]}, "at least 2"),
-        ({"rows": ["a", "a"]}, "a row stands twice"),
+        ({"rows": ["a", "a"]}, "a row is a duplicate"),
         ({"rows": ["a", "../b"]}, "pattern"),
         ({"weights": {"c": 1}}, "c is none of the rows a, b"),
         ({"weights": {"a": 0}}, "greater than 0"),

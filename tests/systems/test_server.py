@@ -238,7 +238,7 @@ WRONG = {
     "no base64": (lambda body: first_vector(body, "?"), r"no list of numbers"),
     "base64 of NaN": (lambda body: first_vector(body, "AADAfw==" * 1), r"not finite in float32"),
     "too large a number": (lambda body: first_vector(body, [1e39] * 16), r"not finite in float32"),
-    "NaN": (lambda body: Reply(200, {}, b'{"data": [NaN]}'), r"not in order: .*NaN"),
+    "NaN": (lambda body: Reply(200, {}, b'{"data": [NaN]}'), r"invalid: .*NaN"),
     "other dimensions": (lambda body: first_vector(body, [1.0] * 15), r"15 dimensions, not of 16, as others have"),
     "another model": (lambda body: changed(body, model="other"),
                       r"answers as model 'other', and not as 'stub-embedder'; .* answers_as"),

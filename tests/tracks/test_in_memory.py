@@ -59,7 +59,7 @@ def test_all_faults_of_records_at_hand_are_told_together() -> None:
     with pytest.raises(InvalidInput) as caught:
         collection_of(docs, [Query("", "?", "fi", "")], name="mine")
     told = "\n".join(str(finding) for finding in caught.value.findings)
-    for expected in ("'d1' is there 2 times", "'d 2'", "'d3' holds half a character", "query: id ''"):
+    for expected in ("'d1' is there 2 times", "'d 2'", "'d3' holds a lone surrogate", "query: id ''"):
         assert expected in told
 
 

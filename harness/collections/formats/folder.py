@@ -147,7 +147,7 @@ def read_records(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callab
         first_line.setdefault(name, number)
         records.append(record)
     if findings:
-        raise InvalidInput(f"{path} is not in order", reported(findings, str(path)))
+        raise InvalidInput(f"{path} is invalid", reported(findings, str(path)))
     return records
 
 

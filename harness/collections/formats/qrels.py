@@ -56,7 +56,7 @@ def _qrels(lines: Iterable[tuple[int, bytes]], where: str) -> list[Judgement]:
             seen.add((query_id, doc_id))
             rows.append((query_id, doc_id, int(relevance)))
     if findings:
-        raise InvalidInput(f"{where} is not in order", reported(findings, where))
+        raise InvalidInput(f"{where} is invalid", reported(findings, where))
     return rows
 
 

@@ -216,7 +216,7 @@ class Indexing:
                     self._append(batch, end)
                     batch.clear()
         if self._findings:
-            raise InvalidInput(f"{self._source} is not in order", self._findings)
+            raise InvalidInput(f"{self._source} is invalid", self._findings)
         self._append(batch, end)
 
     def _resume(self) -> None:

@@ -250,8 +250,8 @@ def accept(file: PinnedFile, part: Path, origin: str) -> None:
     found, expected = _hash_of(part, f"check {file.name}"), expected_hash(file)
     if expected and found != expected:
         part.unlink()
-        mend = "the publisher's file has changed or the transfer was damaged; nothing was stored"
-        raise InvalidInput("wrong hash", [Finding("error", origin, f"sha256 is {found}", expected, mend)])
+        hint = "the publisher's file has changed or the transfer was damaged; nothing was stored"
+        raise InvalidInput("wrong hash", [Finding("error", origin, f"sha256 is {found}", expected, hint)])
     with explained_write_errors(file.path):
         part.replace(file.path)
     if not file.sha256:

@@ -128,7 +128,7 @@ def source_names() -> list[str]:
 
 
 def load_published(names: Iterable[str] | None = None) -> tuple[PublishedResult, ...]:
-    """The results of the package's sources (all, or those named). Raises ``InvalidInput`` for a file not in order."""
+    """The results of the package's sources (all, or those named). Raises ``InvalidInput`` for a file that is invalid."""
     folder = Path(str(resources.files("harness.leaderboard.published")))
     return tuple(
         result
@@ -138,7 +138,7 @@ def load_published(names: Iterable[str] | None = None) -> tuple[PublishedResult,
 
 
 def read_source(path: Path) -> tuple[PublishedResult, ...]:
-    """Results of one file. Raises ``WrongUsage`` when there is none, ``InvalidInput`` when it is not in order."""
+    """Results of one file. Raises ``WrongUsage`` when there is none, ``InvalidInput`` when it is invalid."""
     source = checked(Source, read_toml(path), str(path))
     return tuple(PublishedResult(path.stem, source, row) for row in source.results)
 
@@ -153,7 +153,7 @@ def audit(results: Iterable[PublishedResult]) -> list[Finding]:
     seen: set[str] = set()
     for result in listed:
         if result.label in seen:
-            findings.append(Finding("error", result.label, "stands twice", "one row for each system and measure"))
+            findings.append(Finding("error", result.label, "is a duplicate", "one row for each system and measure"))
         seen.add(result.label)
         larger = [other for other in listed if _has_larger_budget(other, result)]
         findings += _audit_cells(result, larger)
@@ -174,8 +174,8 @@ def _audit_cells(result: PublishedResult, larger: Sequence[PublishedResult]) -> 
         where = f"{result.label}, {lang}"
         faults = [*_misfit(result, lang), *_decrease(result, lang, larger)]
         if lang not in result.row.exceptions:
-            mend = "compare it with the source; if it is printed so, declare it in `exceptions`"
-            yield from (Finding("error", where, what, expected, mend) for what, expected in faults)
+            hint = "compare it with the source; if it is printed so, declare it in `exceptions`"
+            yield from (Finding("error", where, what, expected, hint) for what, expected in faults)
         elif not faults:
             yield _needless(where, f"nothing speaks against {value}")
 
@@ -204,8 +204,8 @@ def _audit_average(result: PublishedResult) -> Iterator[Finding]:
     elif not declared:
         values = result.row.values.values()
         mean = float(sum(values) / len(values))
-        mend = "compare it with the source; if it is printed so, declare it in `exceptions`"
-        yield Finding("error", where, f"{result.row.average} is not the average of the cells", f"{mean:.2f}", mend)
+        hint = "compare it with the source; if it is printed so, declare it in `exceptions`"
+        yield Finding("error", where, f"{result.row.average} is not the average of the cells", f"{mean:.2f}", hint)
 
 
 def _needless(where: str, what: str) -> Finding:

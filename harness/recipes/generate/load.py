@@ -44,7 +44,7 @@ def load_recipe(name: str) -> LoadedRecipe:
         what = f"{kind!r:.80}" if "kind" in data else "missing"
         known = dict.fromkeys([*kinds(), *PLUGINS.outside()])
         finding = Finding("error", f"{path}: kind", what, f"one of {', '.join(known)}")
-        raise InvalidInput(f"{path} is not in order", [finding])
+        raise InvalidInput(f"{path} is invalid", [finding])
     return LoadedRecipe(checked(found, data, str(path)), path.parent)
 
 

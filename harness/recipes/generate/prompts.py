@@ -42,6 +42,6 @@ def names_of(languages: Sequence[str], own_names: Mapping[str, str]) -> dict[str
     if unknown := [code for code, name in names.items() if name == code]:
         raise ValueError(
             f"no English name is known of the language {', '.join(map(repr, unknown))}; "
-            "add it to `language_names`, or mend the code"
+            "add it to `language_names`, or fix the code"
         )
     return names

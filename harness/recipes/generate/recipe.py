@@ -74,7 +74,7 @@ class Recipe(Record):
     def _prompt_and_languages(self) -> Recipe:
         Prompt(self.prompt)
         if len(set(self.languages)) < len(self.languages):
-            raise ValueError("a language stands twice in `languages`")
+            raise ValueError("a language is a duplicate in `languages`")
         names_of(self.languages, self.language_names)
         return self
 

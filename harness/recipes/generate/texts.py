@@ -36,7 +36,7 @@ class GeneratedText(NamedTuple):
 
 
 def read_generated(path: Path) -> list[GeneratedText] | AugmentedTexts:
-    """Read a file of either format. Raises ``InvalidInput`` with the lines that are not in order."""
+    """Read a file of either format. Raises ``InvalidInput`` with the lines that are invalid."""
     if not path.is_file():
         raise WrongUsage(f"no generated-text file {path}")
     return read_augmented(path) if is_augmented(path) else read_json_lines(path)
@@ -64,7 +64,7 @@ def read_json_lines(path: Path) -> list[GeneratedText]:
                 continue
             texts.append(GeneratedText(fields[0], same_language(fields[1]), fields[2], fields[3]))
     if findings:
-        raise InvalidInput(f"{path} is not in order", reported(findings, path.name))
+        raise InvalidInput(f"{path} is invalid", reported(findings, path.name))
     return texts
 
 

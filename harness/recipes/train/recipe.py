@@ -59,7 +59,7 @@ class SourceRecipe(Record):
                 f"source {info.data['kind']}: no language {', '.join(strangers)}; known: {', '.join(sorted(known))}"
             )
         if len(set(languages)) < len(languages):
-            raise ValueError("a language stands twice")
+            raise ValueError("a language is a duplicate")
         return languages
 
 
