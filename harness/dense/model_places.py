@@ -50,11 +50,24 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
 
     try:
         return Path(snapshot_download(model, revision=revision, allow_patterns=_FILES))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError)) and not _of_network(
+            error
+        ):
+            raise
         raise InvalidInput(
             f"model {model!r:.200} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); "
             "check the name and the network, or copy the model to a folder and name that instead"
         ) from error
+
+
+def _of_network(error: Exception) -> bool:
+    """Whether the hub was not reached: which library for HTTP its client uses, and so raises, hangs on the version."""
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0].rstrip("2") in (
+        "httpx",
+        "httpcore",
+        "requests",
+    )
 
 
 def resolved_revision(model: str, folder: Path) -> str | None:
@@ -72,7 +85,9 @@ def resolved_revision(model: str, folder: Path) -> str | None:
 
     try:
         revision = HfApi().model_info(model).sha
-    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled)) and not _of_network(error):
+            raise
         raise InvalidInput(
             f"model {model!r:.200} is no folder beside the card, and as a model of the Hugging Face hub it has no `revision`, "
             f"a full commit, which the hub cannot be asked for ({type(error).__name__}): check the name and the network, or "
