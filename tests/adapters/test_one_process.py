@@ -192,9 +192,9 @@ def walk(names: Sequence[str]) -> list[str]:
 def test_every_adapter_after_every_other_gives_the_run_that_it_gives_alone(
     made: Path, alone: dict[str, dict[str, Any]]
 ) -> None:
-    assert {alone[name]["manifest"]["method"]["card"]["adapter"] for name in alone} >= set(adapter_names()) - {
-        "command"
-    }
+    # The others stand on rows that were made before, or on a server.
+    tried = set(adapter_names()) - {"command", "fuse", "rerank", "server"}
+    assert {alone[name]["manifest"]["method"]["card"]["adapter"] for name in alone} >= tried
     steps = walk(list(alone))
     assert {*itertools.pairwise(steps)} == {*itertools.product(alone, alone)}
     for i, name in enumerate(steps):

@@ -36,6 +36,7 @@ def test_a_track_is_told_with_its_parts_measures_and_systems(xdr: Terminal) -> N
     assert [part["queries"] for part in found["parts"]] == [2, 1]
 
 
+@pytest.mark.usefixtures("fresh_registry")
 def test_a_track_whose_data_is_elsewhere_says_so_once_and_fetches_nothing(
     xdr: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
