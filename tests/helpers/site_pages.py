@@ -82,7 +82,7 @@ def pages_in(folder: Path, track: Track) -> Pages:
 def mini_track() -> Track:
     """The embedded track, with as few resamples as its families allow: tests wait less, pages are made the same way."""
     track = load_track("mini")
-    fewer = {"resamples": 8000, "all_pairs_resamples": 1000}
+    fewer = {"resamples": 10000, "all_pairs_resamples": 1000}
     return track.model_copy(update={"families": track.families.model_copy(update=fewer)})
 
 

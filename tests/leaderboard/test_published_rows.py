@@ -170,5 +170,5 @@ def test_a_question_of_ir_datasets_with_half_a_character_is_refused_by_its_id() 
         )
 
     assert [query.text for query in collection("one", "two").queries] == ["one", "two"]
-    with pytest.raises(InvalidInput, match=r"question 'q1' holds a lone surrogate \(a lone surrogate\)"):
+    with pytest.raises(InvalidInput, match=r"question 'q1' holds a lone surrogate \(half of a UTF-16 pair\)"):
         _ = collection("one", HALF).queries
