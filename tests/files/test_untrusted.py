@@ -14,7 +14,7 @@ from harness.adapters.card import load_card
 from harness.errors import InvalidInput
 from harness.files.package import package_root
 from harness.files.reading import PlainLoader
-from harness.leaderboard.site.environment import make_environment
+from harness.leaderboard.site.environment import templates
 from harness.runs.manifest import FILE_NAME, read_manifest
 
 SOURCES = sorted(p for folder in ("harness", "systems", "benchmarks") for p in (package_root() / folder).rglob("*.py"))
@@ -103,7 +103,7 @@ def test_no_template_takes_text_for_markup(path: Path) -> None:
 
 
 def test_templates_escape_and_text_is_no_template() -> None:
-    environment = make_environment()
+    environment = templates()
     assert environment.autoescape is True
     hostile = "{{ 7 * 7 }}<script>alert(1)</script>{% include 'base.html' %}"
     shown = environment.overlay().compile_expression("text|e", undefined_to_none=False)(text=hostile)

@@ -138,11 +138,15 @@ def test_shipped_choices_follow_from_their_tables(path: Path) -> None:
     means, errors = zip(*((point.macro, point.standard_error) for point in tuning.points), strict=True)
     assert choose(means, errors, tuning.rule) == (tuning.best, tuning.chosen)
     assert tuning.at_edge == ()
-    assert [point.parameters["fusion.alpha"] for point in tuning.points] == list(tuning.grid["fusion.alpha"])
+    [(name, tried)] = tuning.grid.items()
+    assert [point.parameters[name] for point in tuning.points] == list(tried)
     for point in tuning.points:
         assert point.macro == pytest.approx(sum(point.values.values()) / 7, abs=1e-12)
     card = load_card(tuning.card).card
-    assert tuning.points[tuning.chosen].parameters == {"fusion.alpha": card.parameters["fusion"]["alpha"]}
+    said: Any = card.parameters
+    for key in name.split("."):
+        said = said[key]
+    assert tuning.points[tuning.chosen].parameters == {name: said}
     assert f"systems/tuning/{path.name}" in card.description
     assert as_markdown(tuning) in (ROOT / "docs/tune.md").read_text("utf-8")
 
