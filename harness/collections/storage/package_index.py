@@ -37,7 +37,7 @@ class PackagedFile:
 
     @property
     def address(self) -> str:
-        return f"https://pypi.org/project/{self.name}/{self.version}/#files"
+        return f"{self.name} {self.version} on the package index"
 
     @property
     def by_hand(self) -> str:
