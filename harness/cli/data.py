@@ -124,8 +124,8 @@ def export(
     places = {folder: dataset}
     if dataset in track_names() or dataset.endswith(".toml"):
         places = {folder / part.name: part.dataset_id for part in load_track(dataset).parts}
-        if taken := [place for place in places if place.exists()]:
-            raise WrongUsage(f"{', '.join(map(str, taken))} exists already; choose another folder")
+        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+            raise WrongUsage(f"{folder} exists already, and is not an empty folder; choose another one")
     for place, name in places.items():
         for file, count in export_collection(name, place).items():
             note(f"{place / file}: {count} lines")

@@ -111,6 +111,7 @@ def test_a_track_is_exported_part_by_part_and_validated_by_its_name(xdr: Termina
     assert Path("out/ru/queries.jsonl").read_text("utf-8").count("\n") == 1
     again = xdr("data", "export", "track.toml", "out")
     assert (again.status, "exists already" in again.err) == (2, True)
+    assert xdr("data", "export", "track.toml", ".").status == 2, "no parts among somebody's files"
     assert xdr("validate", "mini").status == 2
     shutil.copytree(ROOT / "runs" / "mini", "runs/mini")
     assert "rows are valid" in xdr("validate", "mini").err
