@@ -6,6 +6,7 @@ adds one step here and a sample of the old form under ``tests/data/schemas``; no
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ CURRENT: Mapping[str, int] = {
     "reproduction": 1,
     "scores": 1,
     "track": 1,
+    "training-recipe": 2,
 }
 
 
@@ -132,6 +134,31 @@ def _stage_of_version_2(stage: dict[str, Any]) -> dict[str, Any]:
     return {**known, "facts": facts} if facts else known
 
 
+def _training_recipe_of_version_2(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 has kinds of models and objectives; in version 1 all were static, and learned pairs in both directions."""
+    model, stages = recipe.get("model"), recipe.get("stages")
+    return {
+        **recipe,
+        **({"model": {"kind": "static", **model}} if isinstance(model, dict) else {}),
+        **({"stages": [_training_stage_of_version_2(stage) for stage in stages]} if isinstance(stages, list) else {}),
+    }
+
+
+def _training_stage_of_version_2(stage: Any) -> Any:
+    if not isinstance(stage, dict):
+        return stage
+    # A misspelt key goes where it is reported beside the one that it resembles.
+    of_optimizer = {
+        key for key in stage if key not in _STAGE_KEYS and difflib.get_close_matches(key, ("learning_rate", "warmup"))
+    }
+    rates = {key: value for key, value in stage.items() if key in of_optimizer}
+    rest = {key: value for key, value in stage.items() if key not in of_optimizer}
+    optimizer = {"warmup": 0.05, "weight_decay": 0.0, "max_grad_norm": 0.0, **rates}
+    return {"objective": "contrastive", "directions": "both", "batch_size": 1024, **rest, "optimizer": optimizer}
+
+
+_STAGE_KEYS = frozenset({"name", "epochs", "batch_size", "scale", "token_dropout", "sources"})
+
 _EXECUTION = frozenset({
     "device", "engine", "isolation", "peak memory bytes", "provenance", "remote code", "seed", "segmentation", "stages",
     "workers",
@@ -157,4 +184,5 @@ _STEPS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
     ("leaderboard", 2): _board_of_version_3,
     ("leaderboard", 3): _board_of_version_4,
     ("manifest", 1): _manifest_of_version_2,
+    ("training-recipe", 1): _training_recipe_of_version_2,
 }

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -117,36 +117,72 @@ def _is_echo(problem: Any, problems: Sequence[Any]) -> bool:
 
 
 def _finding(model: type[BaseModel], problem: Any, where: str) -> Finding:
-    place = ".".join(str(step) for step in problem["loc"]) or "top level"
+    steps, record = _place_in(model, problem["loc"])
+    place = ".".join(map(str, steps)) or "top level"
     if problem["type"] == "extra_forbidden":
-        known = _keys_at(model, problem["loc"][:-1])
+        known = sorted(record.model_fields) if record else []
         close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.5)
         hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
         return Finding("error", f"{where}: {place}", "unknown key", "", hint)
     if problem["type"] == "missing":
         return Finding("error", f"{where}: {place}", "missing", "", "add this key")
+    if problem["type"].startswith("union_tag"):
+        return _tag_finding(problem, f"{where}: {place}")
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     shown = f"{problem['input']!r:.80}: " if problem["loc"] else ""
     return Finding("error", f"{where}: {place}", shown + message)
 
 
-def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
-    """Names of the keys known at a place in the record, following nested records, lists and tables of them."""
-    current: Any = model
+def _tag_finding(problem: Any, where: str) -> Finding:
+    """Of a table whose own kind says which keys it has, where that kind is missing or unknown."""
+    context = problem.get("ctx", {})
+    key = str(context.get("discriminator", "")).strip("'")
+    if problem["type"] == "union_tag_not_found":
+        return Finding("error", f"{where}.{key}", "missing", "", "add this key")
+    known = [tag.strip("' ") for tag in str(context.get("expected_tags", "")).split(",")]
+    close = difflib.get_close_matches(str(context.get("tag")), known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else ""
+    return Finding("error", f"{where}.{key}", f"{context.get('tag')!r:.80}", f"one of {', '.join(known)}", hint)
+
+
+def _place_in(model: type[BaseModel], path: tuple[Any, ...]) -> tuple[list[Any], type[BaseModel] | None]:
+    """The steps to a place that the file's author knows, and the record that its last step is a key of.
+
+    Follows nested records, lists and tables of them; what pydantic adds to tell the kinds of a table apart is left out.
+    """
+    steps: list[Any] = []
+    options: list[type[BaseModel]] = [model]
     in_table = False
-    for step in path:
+    for number, step in enumerate(path):
+        tagged = [record for record in options if _is_tag_of(step, record)] if len(options) > 1 else []
+        if tagged:
+            options = tagged
+            continue
+        steps.append(step)
+        if number == len(path) - 1:
+            break
         if isinstance(step, int) or in_table:
             in_table = False
             continue
-        field = current.model_fields.get(step) if _is_record(current) else None
-        if field is None:
-            return []
-        current = field.annotation
-        in_table = get_origin(current) in (dict, Mapping)
-        while not _is_record(current) and getattr(current, "__args__", None):
-            current = next((arg for arg in current.__args__ if _is_record(arg)), current.__args__[0])
-    return sorted(current.model_fields) if _is_record(current) else []
+        field = next((o.model_fields[step] for o in options if step in o.model_fields), None)
+        in_table = field is not None and get_origin(field.annotation) in (dict, Mapping)
+        options = _records_in(field.annotation) if field else []
+    return steps, options[0] if options else None
+
+
+def _is_tag_of(step: Any, record: type[BaseModel]) -> bool:
+    return any(
+        get_origin(field.annotation) is Literal and step in get_args(field.annotation)
+        for field in record.model_fields.values()
+    )
+
+
+def _records_in(annotation: Any) -> list[type[BaseModel]]:
+    """The records that a value of this type is, holds, or may be."""
+    if _is_record(annotation):
+        return [annotation]
+    return [record for part in get_args(annotation) for record in _records_in(part)]
 
 
 def _is_record(value: Any) -> bool:

@@ -113,7 +113,8 @@ def test_no_guide_has_examples_that_nobody_runs() -> None:
 
 
 def test_the_guide_to_training_lists_what_there_is() -> None:
-    from harness.recipes.train.recipe import LANGUAGES, Recipe
+    from harness.recipes.train.recipe import Recipe
+    from harness.recipes.train.sources import LANGUAGES
 
     text = (ROOT / "docs/train.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `([a-z-]+)` \|[^|]*\| ([a-z ]+) \|$", text, flags=re.MULTILINE))

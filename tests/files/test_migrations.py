@@ -16,6 +16,7 @@ from harness.compare.records import Comparison, read_comparison
 from harness.errors import InvalidInput
 from harness.files.migrations import CURRENT, migrated
 from harness.leaderboard.table import Leaderboard, read_leaderboard
+from harness.recipes.train.recipe import LoadedRecipe, load_recipe
 from harness.runs.manifest import Manifest, read_manifest
 from harness.runs.score_file import ScoreFile, read_scores
 from harness.submissions.reproductions import Reproduction, read_reproduction
@@ -30,6 +31,7 @@ FILES = {
     "reproduction": "reproduction.yaml",
     "scores": "scores.parquet",
     "track": "track.toml",
+    "training-recipe": "training-recipe.toml",
 }
 
 
@@ -41,6 +43,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "reproduction": read_reproduction,
     "scores": read_scores,
     "track": lambda path: load_track(str(path)),
+    "training-recipe": load_recipe,
 }
 
 
@@ -63,6 +66,8 @@ def test_a_sample_of_every_version_is_kept_and_can_be_read(kind: str, version: i
         assert found.tolerance.rank_biased_overlap == 0.9
     elif isinstance(found, ScoreFile):
         assert found.values["fi", "Success@1"] == {"q1": 1.0, "q2": 0.0}
+    elif isinstance(found, LoadedRecipe):
+        assert found == load_recipe(SAMPLES / "v2" / FILES[kind])._replace(folder=tmp_path)
     elif isinstance(found, Comparison):
         assert found.baseline == "bm25"
     else:

@@ -20,8 +20,9 @@ from harness.recipes.train import overlap, train
 from harness.recipes.train.batches import GroupedBatches
 from harness.recipes.train.data import Pair, Side, files_of, read_pairs
 from harness.recipes.train.overlap import Questions
-from harness.recipes.train.recipe import LANGUAGES, SourceRecipe, load_recipe
+from harness.recipes.train.recipe import load_recipe
 from harness.recipes.train.romanize import normalizer, romanized
+from harness.recipes.train.sources import LANGUAGES, SourceRecipe
 
 RECIPE = """
 schema_version = 1
@@ -111,7 +112,7 @@ def test_faulty_recipes_are_refused(tmp_path: Path, old: str, new: str, said: st
 
 def test_the_committed_recipes_are_in_order_and_share_everything_but_the_last_stage() -> None:
     folder = Path(__file__).parents[2] / "systems" / "recipes"
-    zero_shot, xdr = (load_recipe(folder / f"mini-{name}.toml") for name in ("zero-shot", "xdr"))
+    zero_shot, xdr = (load_recipe(folder / f"mini-{name}.toml").recipe for name in ("zero-shot", "xdr"))
     assert (zero_shot.tokenizer, zero_shot.model, zero_shot.seed) == (xdr.tokenizer, xdr.model, xdr.seed)
     assert zero_shot.stages[:-1] == xdr.stages[:-1]
     kinds = {source.kind for stage in zero_shot.stages for source in stage.sources}
@@ -122,7 +123,7 @@ def test_the_committed_recipes_are_in_order_and_share_everything_but_the_last_st
 
 def test_unknown_languages_and_missing_recipes_are_named(tmp_path: Path) -> None:
     used = 'kind = "questions-parallel", languages = ["fi"]'
-    for kind in LANGUAGES:
+    for kind in sorted(set(LANGUAGES) - {"tydi-answers"}):
         for stranger in ("xx", "finnish", "en" if not kind.startswith("tydi") else "fi"):
             faulty = RECIPE.replace(used, f'kind = "{kind}", languages = ["{stranger}"]')
             with pytest.raises(InvalidInput, match=f"source {kind}: no language {stranger}; known: "):
@@ -194,7 +195,7 @@ def test_a_training_is_recorded_loads_again_and_repeats_byte_for_byte(data: Path
     for name, digest in record.model_files.items():
         assert hashlib.sha256((tmp_path / "one" / name).read_bytes()).hexdigest() == digest
     written = (tmp_path / "one" / "training.json").read_text("utf-8")
-    assert json.loads(written)["schema_version"] == 1
+    assert json.loads(written)["schema_version"] == 2
     assert str(tmp_path) not in written
 
     encoder = Encoder(EncoderSettings(tmp_path / "one", "model", "dot", "float32", "cpu"))

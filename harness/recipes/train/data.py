@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from harness.collections.storage.pinned import verified_path
 from harness.errors import InvalidInput
-from harness.recipes.train.recipe import LANGUAGES, NTREX, TATOEBA, SourceRecipe
+from harness.recipes.train.sources import LANGUAGES, NTREX, TATOEBA, SourceRecipe
 
 TYDI_ENGLISH = "tydiqa-goldp/tydiqa.goldp.en.train.json"
 XOR_TRAIN = "xor-tydi/xor_train_retrieve_eng_span.jsonl"

@@ -1,114 +1,125 @@
-"""Recipes: one TOML file says from what, and how, an encoder is trained."""
+"""Recipes: one TOML file says from what, and how, a model is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import Field, StringConstraints
 
-from harness.files.toml_records import Record, checked, read_toml
+from harness.errors import Finding, InvalidInput
+from harness.files.migrations import migrated
+from harness.files.toml_records import Record, Reference, checked, read_toml
+from harness.recipes.train.kinds import ModelRecipe, StaticModel
+from harness.recipes.train.sources import ANSWERED, OF_A_FILE, SourceRecipe, TokenizerRecipe
+from harness.recipes.train.stages import ContrastiveStage, StageRecipe
 
-NTREX = {
-    "ar": "arb", "bn": "ben", "de": "deu", "el": "ell", "fi": "fin", "hi": "hin", "ja": "jpn", "ko": "kor", "ro": "ron",
-    "ru": "rus", "es": "spa", "sw": "swa", "te": "tel", "th": "tha", "tr": "tur", "vi": "vie", "zh": "zho-CN",
-}  # fmt: skip
-TATOEBA = {
-    "ar": "ara", "bn": "ben", "de": "deu", "el": "ell", "fi": "fin", "hi": "hin", "ja": "jpn", "ko": "kor", "ro": "ron",
-    "ru": "rus", "es": "spa", "te": "tel", "th": "tha", "tr": "tur", "vi": "vie", "zh": "cmn",
-}  # fmt: skip
-_XOR = {code: code for code in ("ar", "bn", "fi", "ja", "ko", "ru", "te")}
-_ENGLISH = {"en": "en"}
-LANGUAGES: Mapping[str, Mapping[str, str]] = {
-    "ntrex": NTREX,
-    "tatoeba": TATOEBA,
-    "questions-parallel": _XOR,
-    "xor-answers": _XOR,
-    "tydi-questions": _ENGLISH,
-    "tydi-sentences": _ENGLISH,
+OBJECTIVES: Mapping[str, tuple[str, ...]] = {
+    "static": ("contrastive",),
+    "transformer": (),
+    "multi-vector": (),
+    "seq2seq": (),
+    "reader": (),
 }
-"""The languages of each kind of source, with the names that its files have for them."""
-
-Style = Literal["plain", "romanized", "sounds", "consonants"]
-
-
-class SourceRecipe(Record):
-    """Pairs of one kind. ``weight`` is how often a stage's epoch goes through them.
-
-    - "ntrex", "tatoeba": a sentence and its translation; of NTREX also between two languages, neither English.
-    - "questions-parallel": a question of XOR-TyDi's training set and its English translation.
-    - "xor-answers": a question of XOR-TyDi's training set and its English answer.
-    - "tydi-questions": an English question of TyDi QA's training set and its passage, cut to the words around the answer.
-    - "tydi-sentences": a sentence of an English passage of the same file and the rest of that passage.
-    """
-
-    kind: Literal["ntrex", "tatoeba", "questions-parallel", "xor-answers", "tydi-questions", "tydi-sentences"]
-    languages: tuple[str, ...] = Field(default=(), description="two-letter codes; default: all that the data has")
-    between: int = Field(
-        default=0, ge=0, le=136, description="ntrex: pairs of two languages other than English, per line"
-    )
-    weight: int = Field(default=1, ge=1, le=100)
-
-    @field_validator("languages")
-    @classmethod
-    def _languages_of_the_kind(cls, languages: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        known = LANGUAGES.get(str(info.data.get("kind")), dict.fromkeys(languages))
-        if strangers := sorted(set(languages) - set(known)):
-            raise ValueError(
-                f"source {info.data['kind']}: no language {', '.join(strangers)}; known: {', '.join(sorted(known))}"
-            )
-        if len(set(languages)) < len(languages):
-            raise ValueError("a language is a duplicate")
-        return languages
-
-
-class TokenizerRecipe(Record):
-    """A unigram tokenizer trained on the different texts of its sources."""
-
-    vocabulary: int = Field(ge=100, le=100_000, description="number of pieces, the unknown one included")
-    style: Style = Field(default="plain", description="what the normaliser does, see harness/recipes/train/romanize.py")
-    sample: int = Field(default=200_000, ge=100, description="texts that sentencepiece sees at most, drawn by the seed")
-    sources: tuple[SourceRecipe, ...] = Field(min_length=1)
-
-
-class ModelRecipe(Record):
-    dimensions: int = Field(ge=2, le=4096)
-    dtype: Literal["float16", "float32"] = Field(default="float16", description="of the saved embeddings")
-
-
-class StageRecipe(Record):
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
-    epochs: int = Field(ge=1, le=1000)
-    batch_size: int = Field(default=1024, ge=2)
-    learning_rate: float = Field(gt=0, le=10)
-    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
-    scale: float = Field(default=20.0, gt=0, description="what cosines are multiplied by before the softmax")
-    token_dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="share of pieces left out of each text in training"
-    )
-    sources: tuple[SourceRecipe, ...] = Field(min_length=1)
+"""What each kind of model can be taught."""
 
 
 class Recipe(Record):
-    """Everything that a training depends on, beside the data files and the library versions."""
+    """Everything that a training depends on, beside the data files and the library versions.
 
-    schema_version: Literal[1]
+    ``transductive``: datasets whose asked questions alone the training rows are compared with. What is trained so may have
+    seen other questions about the same passages, and is for tracks over these datasets only.
+    """
+
+    schema_version: Literal[2]
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     title: str = Field(min_length=1)
     seed: int = Field(default=42, ge=0, lt=2**32)
-    tokenizer: TokenizerRecipe
-    model: ModelRecipe
-    stages: tuple[StageRecipe, ...] = Field(min_length=1)
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="what is computed in; weights are kept and saved in float32"
+    )
+    transductive: tuple[Reference, ...] = ()
+    tokenizer: TokenizerRecipe | None = None
+    model: Annotated[ModelRecipe, Field(discriminator="kind")]
+    stages: tuple[Annotated[StageRecipe, Field(discriminator="objective")], ...] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _distinct_stages(self) -> Recipe:
-        names = [stage.name for stage in self.stages]
-        if len(set(names)) < len(names):
-            raise ValueError("two stages have the same name")
-        return self
+    def sources(self) -> Iterator[SourceRecipe]:
+        """Those of the tokenizer, then those of the stages."""
+        if self.tokenizer is not None:
+            yield from self.tokenizer.sources
+        for stage in self.stages:
+            yield from stage.sources
 
 
-def load_recipe(path: Path) -> Recipe:
+class LoadedRecipe(NamedTuple):
+    """``folder``: what relative paths in the recipe start from."""
+
+    recipe: Recipe
+    folder: Path
+
+
+def load_recipe(path: Path) -> LoadedRecipe:
     """Raises ``WrongUsage`` when there is no such file, ``InvalidInput`` with all that is wrong in it."""
-    return checked(Recipe, read_toml(path), str(path))
+    data = migrated("training-recipe", read_toml(path), str(path))
+    where = str(path)
+    faults = [Finding("error", f"{where}: {place}", what, hint=hint) for place, what, hint in _unsupported(data)]
+    try:
+        recipe = checked(Recipe, data, where)
+    except InvalidInput as error:
+        raise InvalidInput(error.message, [*error.findings, *faults]) from None
+    faults += [Finding("error", f"{where}: {place}", what) for place, what in _contradictions(recipe, path.parent)]
+    if faults:
+        raise InvalidInput(f"{where} is invalid", faults)
+    return LoadedRecipe(recipe, path.parent)
+
+
+def _unsupported(data: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Objectives that the kind of model cannot be taught, however faulty the rest of the recipe is."""
+    model, stages = data.get("model"), data.get("stages")
+    kind = model.get("kind") if isinstance(model, dict) else None
+    if not isinstance(kind, str) or kind not in OBJECTIVES or not isinstance(stages, list):
+        return
+    every = {objective for objectives in OBJECTIVES.values() for objective in objectives} | set(_OTHERS)
+    for number, stage in enumerate(stages):
+        objective = stage.get("objective") if isinstance(stage, dict) else None
+        if isinstance(objective, str) and objective in every and objective not in OBJECTIVES[kind]:
+            known = ", ".join(OBJECTIVES[kind])
+            hint = f"supported: {known}" if known else "models of this kind cannot be trained by this version"
+            yield f"stages.{number}.objective", f"objective {objective!r} is not supported for kind {kind!r}", hint
+
+
+_OTHERS = ("mlm", "tlm", "generate", "read")
+
+
+def _contradictions(recipe: Recipe, folder: Path) -> Iterator[tuple[str, str]]:
+    """Places and faults of what is in order by itself."""
+    model = recipe.model
+    names = [stage.name for stage in recipe.stages]
+    if len(set(names)) < len(names):
+        yield "stages", "two stages have the same name"
+    is_new = model.start is None
+    if is_new and recipe.tokenizer is None:
+        yield "tokenizer", f"missing: a {model.kind} model without a `start` needs a tokenizer"
+    if not is_new and recipe.tokenizer is not None:
+        yield "tokenizer", "a model with a `start` has that one's tokenizer: leave this table out"
+    if model.kind == "seq2seq" and recipe.precision == "float16":
+        yield "precision", 'mT5 computes NaN in float16: say "bfloat16" or "float32"'
+    for source in dict.fromkeys(recipe.sources()):
+        if source.kind in OF_A_FILE and source.path is not None and not (folder / source.path).is_file():
+            yield "sources", f"no file {source.path!r:.300} beside the recipe"
+    for number, stage in enumerate(recipe.stages):
+        for what in _of_stage(stage, model):
+            yield f"stages.{number}", what
+
+
+def _of_stage(stage: StageRecipe, model: ModelRecipe) -> Iterator[str]:
+    is_static = isinstance(model, StaticModel)
+    if getattr(stage, "token_dropout", 0) and not is_static:
+        yield "`token_dropout` is for static models: a transformer has dropout of its own"
+    if isinstance(stage, ContrastiveStage) and stage.micro_batch is not None and is_static:
+        yield "`micro_batch` is not supported for kind 'static', whose batches take little memory"
+    strangers = sorted({s.kind for s in stage.sources if (s.kind in ANSWERED) != (stage.objective == "read")})
+    if strangers:
+        needed = ", ".join(ANSWERED) if stage.objective == "read" else "one without answer places"
+        yield f"objective {stage.objective!r} cannot use sources of kind {', '.join(strangers)}: it needs {needed}"

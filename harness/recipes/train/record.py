@@ -49,7 +49,7 @@ class Overlap(Record):
 class TrainingRecord(Record):
     """``files`` are those read, with their SHA-256; ``model_files`` those written, this record and the card excepted."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     recipe: Recipe
     seed: int
     threads: int

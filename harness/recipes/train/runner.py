@@ -14,13 +14,15 @@ from harness.files.writing import explained_write_errors, sha256_of_file
 from harness.progress import Progress
 from harness.recipes.train import overlap, record, static
 from harness.recipes.train.data import Pair, files_of, read_pairs
-from harness.recipes.train.recipe import Recipe, SourceRecipe, load_recipe
+from harness.recipes.train.kinds import StaticModel
+from harness.recipes.train.recipe import Recipe, load_recipe
 from harness.recipes.train.record import Overlap, StageRecord, TrainingRecord
+from harness.recipes.train.sources import SourceRecipe
+from harness.recipes.train.stages import ContrastiveStage
 from harness.recipes.train.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     import torch
-    from tokenizers import Tokenizer
 
 # One number everywhere: sums over threads, and so the bytes of the model, depend on it.
 THREADS = 2
@@ -34,21 +36,26 @@ def train(recipe_path: Path, output: Path, progress: Progress) -> TrainingRecord
     recipe or data.
     """
     start = time.perf_counter()
-    recipe = load_recipe(recipe_path)
+    recipe = load_recipe(recipe_path).recipe
+    model = recipe.model
+    if not isinstance(model, StaticModel) or recipe.tokenizer is None or model.dimensions is None:
+        raise InvalidInput(f"{recipe_path}: this version trains static models with a tokenizer of their own alone")
     _check_output(output)
     _check_libraries()
     data = _Data(recipe, progress)
     with progress.task("train tokenizer", total=1) as advance:
         tokenizer = train_tokenizer(data.tokenizer_texts(), recipe.tokenizer, recipe.seed)
         advance(1)
-    stages, weights = _run_stages(recipe, data, tokenizer, progress)
+    stages, weights = _run_stages(
+        recipe, data, static.StaticTrainer(tokenizer, model.dimensions, recipe.seed, THREADS), progress
+    )
     with explained_write_errors(output):
         output.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output, prefix=".training-") as name:
-            static.save(tokenizer, weights, recipe.model.dtype, Path(name))
+            static.save(tokenizer, weights, model.dtype, Path(name))
             written = _move_files(Path(name), output)
     finished = TrainingRecord(
-        schema_version=1,
+        schema_version=2,
         recipe=recipe,
         seed=recipe.seed,
         threads=THREADS,
@@ -76,10 +83,7 @@ class _Data:
         self._pairs: dict[SourceRecipe, list[Pair]] = {}
         self.used: list[Pair] = []
         self.dropped: list[Pair] = []
-        sources = dict.fromkeys(
-            self.without_weight(source)
-            for source in [*recipe.tokenizer.sources, *(s for stage in recipe.stages for s in stage.sources)]
-        )
+        sources = dict.fromkeys(self.without_weight(source) for source in recipe.sources())
         self.files = sorted({file for source in sources for file in files_of(source)})
         with progress.task("read and compare with evaluation questions", total=len(sources), unit="sources") as advance:
             self.questions = overlap.evaluation_questions()
@@ -99,17 +103,18 @@ class _Data:
 
     def tokenizer_texts(self) -> list[str]:
         """Different texts of the tokenizer's sources, in the order of the data."""
-        sources = self._recipe.tokenizer.sources
+        sources = self._recipe.tokenizer.sources if self._recipe.tokenizer else ()
         pairs = (pair for source in sources for pair in self.pairs(source))
         return list(dict.fromkeys(side.text for pair in pairs for side in (pair.anchor, pair.positive)))
 
 
 def _run_stages(
-    recipe: Recipe, data: _Data, tokenizer: Tokenizer, progress: Progress
+    recipe: Recipe, data: _Data, encoder: static.StaticTrainer, progress: Progress
 ) -> tuple[list[StageRecord], torch.Tensor]:
-    encoder = static.StaticTrainer(tokenizer, recipe.model.dimensions, recipe.seed, THREADS)
     stages = []
     for number, stage in enumerate(recipe.stages):
+        if not isinstance(stage, ContrastiveStage):
+            raise InvalidInput(f"stage {stage.name}: this version trains contrastive stages alone")
         sources = [data.pairs(source) for source in stage.sources]
         if not any(len(pairs) > 1 for pairs in sources):
             raise InvalidInput(f"stage {stage.name}: no pairs are left of its sources")

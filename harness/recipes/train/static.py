@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from harness.progress import Progress
 from harness.recipes.train.batches import GroupedBatches
 from harness.recipes.train.data import Pair
-from harness.recipes.train.recipe import StageRecipe
 from harness.recipes.train.record import StageRecord
+from harness.recipes.train.stages import ContrastiveStage
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ class StaticTrainer:
 
     def run(
         self,
-        stage: StageRecipe,
+        stage: ContrastiveStage,
         sources: Sequence[Sequence[Pair]],
         weights: Sequence[int],
         seed: int,
@@ -55,7 +55,7 @@ class StaticTrainer:
         start = time.perf_counter()
         batches = GroupedBatches([[p.group for p in pairs] for pairs in sources], weights, stage.batch_size, seed)
         pairs = [pair for source in sources for pair in source]
-        steps = len(batches) * stage.epochs
+        steps = stage.steps or len(batches) * (stage.epochs or 1)
         self._embedding.drop(stage.token_dropout, seed)
         model = SentenceTransformer(modules=[self._embedding], device="cpu")
         # No model card is generated: with an example here, the library does not go looking for some.
@@ -68,12 +68,13 @@ class StaticTrainer:
                 model=model,
                 args=SentenceTransformerTrainingArguments(
                     output_dir=work,
-                    num_train_epochs=stage.epochs,
+                    num_train_epochs=stage.epochs or 1,
+                    max_steps=stage.steps or -1,
                     per_device_train_batch_size=stage.batch_size,
-                    learning_rate=stage.learning_rate,
-                    warmup_steps=round(stage.warmup * steps),
-                    max_grad_norm=0,
-                    weight_decay=0,
+                    learning_rate=stage.optimizer.learning_rate,
+                    warmup_steps=round(stage.optimizer.warmup * steps),
+                    max_grad_norm=stage.optimizer.max_grad_norm,
+                    weight_decay=stage.optimizer.weight_decay,
                     seed=seed,
                     use_cpu=True,
                     batch_sampler=lambda *_, **__: batches,
@@ -87,7 +88,7 @@ class StaticTrainer:
                 ),
                 loss=MultipleNegativesRankingLoss(
                     model,
-                    scale=stage.scale,
+                    scale=stage.factor,
                     directions=("query_to_doc", "doc_to_query"),
                     partition_mode="per_direction",
                 ),

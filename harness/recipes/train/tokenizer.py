@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import InvalidInput
-from harness.recipes.train.recipe import TokenizerRecipe
 from harness.recipes.train.romanize import normalizer
+from harness.recipes.train.sources import TokenizerRecipe
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
