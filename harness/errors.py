@@ -85,6 +85,10 @@ def closest(name: str, known: Iterable[str]) -> str:
     return " or ".join(map(repr, difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)))
 
 
+_LISTED = 20
+"""So many names of what there is stand in a message; more are for ``xdr list``."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> WrongUsage:
     """Error for a misspelt name, with the closest known ones.
 
@@ -97,6 +101,5 @@ def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> 
     if close:
         message += f"; did you mean {close}?"
     elif known:
-        shown = known[:20]
-        message += f"; known: {', '.join(shown)}" + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+        message += f"; known: {', '.join(known)}" if len(known) <= _LISTED else f"; {len(known)} are known"
     return WrongUsage(message + (f" ({hint})" if hint else ""))

@@ -1,1 +1,1 @@
-"""Systems: the contract, cards, loading, consent, sandbox, conformance tests and the scaffold."""
+"""Systems: the contract, cards, loading, consent, sandbox and conformance tests."""

@@ -194,4 +194,6 @@ def _no_card(name: str) -> WrongUsage:
             else "a card's `adapter` names its program or Python file"
         )
         return WrongUsage(f"{name} is a file, but not a card; {expected}; {hint}")
-    return unknown_name("system", name, card_names(), "or the path of a card's TOML file, or of its folder")
+    return unknown_name(
+        "system", name, card_names(), "xdr list systems; or the path of a card's TOML file, or of its folder"
+    )

@@ -20,7 +20,7 @@ def validate(
     path: Annotated[
         Path,
         typer.Argument(
-            help="A run's folder (runs/TRACK/SYSTEM), a track's (runs/TRACK) or its name, or any run file in TREC's format."
+            help="A run's folder (runs/TRACK/SYSTEM), a track (its folder, name or TOML file), or any TREC run file."
         ),
     ],
     track: Annotated[str, typer.Option(help="Track, where the path does not tell.")] = "",
@@ -35,8 +35,10 @@ def validate(
     from harness.adapters.consent import Consent
     from harness.runs.manifest import FILE_NAME
     from harness.submissions.staging import check_whole
-    from harness.tracks import load_track_of, track_names
+    from harness.tracks import load_track, load_track_of, track_names
 
+    if path.suffix == ".toml" and path.is_file():
+        path, track = DEFAULT_RUNS / load_track(str(path), Consent(allow_code)).name, str(path)
     if not path.exists() and str(path) in track_names() and (DEFAULT_RUNS / path).is_dir():
         path = DEFAULT_RUNS / path
     if not path.exists():

@@ -239,7 +239,7 @@ def _installed_file(name: str) -> Path:
     if is_own:
         return Path(str(resources.files("harness.tracks") / f"{name}.toml"))
     if found is None:
-        raise unknown_name("track", name, track_names(), "or the path of a track's TOML file")
+        raise unknown_name("track", name, track_names(), "xdr list tracks; or the path of a track's TOML file")
     place = getattr(found, "__file__", None)
     path = Path(place).parent / f"{name}.toml" if place is not None else found
     if not isinstance(path, Path | str) or not Path(path).is_file():

@@ -14,11 +14,11 @@ from programs import needs_bwrap
 from harness.adapters.card import Card, card_names, load_card
 from harness.adapters.consent import NOTHING, Consent, PinnedModel, consent_of
 from harness.adapters.contract import Context
-from harness.adapters.scaffold import write_scaffold
 from harness.errors import InvalidInput, WrongUsage
 from harness.runs.ablations import LoadedCard
 from harness.runs.execute import run_system
 from harness.runs.track_runs import TrackRuns
+from harness.scaffold.scaffold import PROGRAM, write_scaffold
 from harness.tracks import load_track
 
 CARD = 'schema_version = 1\nname = "mine"\ntitle = "Mine"\n'
@@ -108,7 +108,7 @@ def test_trust_without_a_full_revision_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("command", ["run", "leaderboard"])
 def test_commands_ask_before_anything_is_done(tmp_path: Path, command: str) -> None:
-    write_scaffold("mine", tmp_path / "mine", executable=True)
+    write_scaffold("mine", tmp_path / "mine", PROGRAM)
     arguments = [command, "mini", *(["bm25"] if command == "run" else []), "mine/card.toml"]
     refused = xdr(*arguments, cwd=tmp_path)
     assert refused.returncode == 2
@@ -118,7 +118,7 @@ def test_commands_ask_before_anything_is_done(tmp_path: Path, command: str) -> N
 
 
 def test_consent_runs_the_program_and_says_where_there_is_no_isolation(tmp_path: Path) -> None:
-    write_scaffold("mine", tmp_path / "mine", executable=True)
+    write_scaffold("mine", tmp_path / "mine", PROGRAM)
     bare = xdr("run", "mini", "mine/card.toml", "--allow-code", cwd=tmp_path, path="/nowhere")
     assert bare.returncode == 0, bare.stderr
     assert (
@@ -131,7 +131,7 @@ def test_consent_runs_the_program_and_says_where_there_is_no_isolation(tmp_path:
 
 @needs_bwrap
 def test_the_row_says_that_its_program_was_isolated(tmp_path: Path) -> None:
-    write_scaffold("mine", tmp_path / "mine", executable=True)
+    write_scaffold("mine", tmp_path / "mine", PROGRAM)
     done = xdr("run", "mini", "mine/card.toml", "--allow-code", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "without isolation" not in done.stderr

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from harness.adapters.loading import adapter_names
-from harness.adapters.scaffold import write_scaffold
 from harness.files.package import package_root
+from harness.scaffold.scaffold import PROGRAM, write_scaffold
 
 MODEL = package_root() / "systems" / "models" / "mini-xdr"
 DOCS = {
@@ -98,7 +98,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f'schema_version = 1\nname = "{name}"\ntitle = "{name}"\nadapter = "{adapter}"\n[parameters]\n{parameters}'
         )
         (home / f"{name}.toml").write_text(text)
-    write_scaffold("program", home / "program", executable=True)
+    write_scaffold("program", home / "program", PROGRAM)
     return home
 
 

@@ -11,9 +11,9 @@ import pytest
 from small_track import Terminal, write_track
 
 from harness.adapters.card import Card
-from harness.adapters.scaffold import write_scaffold
 from harness.runs.commands import Commands
 from harness.runs.provenance import Execution
+from harness.scaffold.scaffold import PROGRAM, write_scaffold
 from harness.tracks import load_track
 
 
@@ -52,8 +52,8 @@ def type_in(xdr: Terminal, commands: list[str]) -> None:
 
 
 def test_every_command_that_is_printed_for_a_track_from_a_file_works(xdr: Terminal, tmp_path: Path) -> None:
-    write_scaffold("own", tmp_path / "own", executable=False)
-    write_scaffold("program", tmp_path / "program", executable=True)
+    write_scaffold("own", tmp_path / "own")
+    write_scaffold("program", tmp_path / "program", PROGRAM)
     for name in ("own", "program"):
         done = xdr("submit", TRACK, name, "--allow-code")
         assert done.status == 0, done.err
@@ -69,7 +69,7 @@ def test_every_command_that_is_printed_for_a_track_from_a_file_works(xdr: Termin
 
 def test_every_command_that_a_check_names_mends_what_it_found(xdr: Terminal, tmp_path: Path) -> None:
     assert xdr("leaderboard", TRACK, "--runs", "my runs").status == 0
-    write_scaffold("own", tmp_path / "own", executable=False)
+    write_scaffold("own", tmp_path / "own")
     assert xdr("submit", TRACK, "own", "--allow-code", "--runs", "my runs").status == 0
     folder = tmp_path / "my runs" / "rivers"
     (folder / "bm25" / "scores.parquet").write_bytes(b"")

@@ -21,12 +21,12 @@ import yaml
 
 from harness.adapters.consent import Consent
 from harness.adapters.contract import Context
-from harness.adapters.scaffold import write_scaffold
 from harness.files.yaml_records import parsed_yaml
 from harness.leaderboard.site import render
 from harness.runs.score_file import read_scores, write_scores
 from harness.runs.track_runs import TrackRuns
 from harness.runs.withdrawal import Withdrawal, withdraw
+from harness.scaffold.scaffold import write_scaffold
 from harness.submissions.reproductions import name_of
 from harness.submissions.submit import Target, submit_system
 from harness.tracks import load_track
@@ -80,7 +80,7 @@ def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(home, "init", "--quiet", "base")
     commit(base)
     git(home, "clone", "--quiet", "base", "pull-request")
-    write_scaffold("stranger", home / "own", executable=False)
+    write_scaffold("stranger", home / "own")
     submit_system(
         Target(TrackRuns(load_track("mini"), home / "pull-request" / "runs")),
         str(home / "own" / "card.toml"),

@@ -16,7 +16,6 @@ import pytest
 
 from harness.adapters.consent import Consent
 from harness.adapters.contract import Context
-from harness.adapters.scaffold import write_scaffold
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.writing import folder_lock
 from harness.leaderboard.pipeline import build_leaderboard, compare_all, recorded_systems, score_all
@@ -27,6 +26,7 @@ from harness.runs.score_file import read_scores
 from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import read_run
 from harness.runs.withdrawal import Withdrawal, read_withdrawal, withdraw
+from harness.scaffold.scaffold import PROGRAM, SYSTEM, write_scaffold
 from harness.submissions import staging
 from harness.submissions.reproduce import reproduce
 from harness.submissions.reproductions import write_reproduction
@@ -385,7 +385,7 @@ def test_an_error_on_the_way_leaves_the_old_row_as_it_was(home: Path, monkeypatc
 
 @pytest.mark.parametrize("executable", [False, True])
 def test_a_system_is_run_and_can_be_made_again_from_what_was_recorded(home: Path, executable: bool) -> None:
-    write_scaffold("own", home / "own", executable=executable)
+    write_scaffold("own", home / "own", PROGRAM if executable else SYSTEM)
     context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
     done = submit_system(target(home), str(home / "own" / "card.toml"), context)
     assert done.folder == home / "runs/toy/own"
@@ -406,7 +406,7 @@ def test_a_system_is_run_and_can_be_made_again_from_what_was_recorded(home: Path
 
 
 def test_a_run_that_was_recorded_without_its_system_is_completed(home: Path) -> None:
-    write_scaffold("own", home / "own", executable=False)
+    write_scaffold("own", home / "own")
     context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
     card = str(home / "own" / "card.toml")
     folder = submit_system(target(home), card, context).folder
@@ -416,7 +416,7 @@ def test_a_run_that_was_recorded_without_its_system_is_completed(home: Path) -> 
 
 
 def test_large_files_are_named_and_not_copied(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_scaffold("own", home / "own", executable=True)
+    write_scaffold("own", home / "own", PROGRAM)
     monkeypatch.setattr("harness.submissions.submit.MAX_OWN_BYTES", 1000)
     context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
     done = submit_system(target(home), str(home / "own" / "card.toml"), context)
@@ -488,7 +488,7 @@ def test_a_source_file_outside_the_folder_of_the_card_is_refused_before_any_work
 
 
 def test_a_card_of_another_name_beside_a_card_toml_that_counts_is_not_mixed_up_with_it(home: Path) -> None:
-    write_scaffold("own", home / "own", executable=True)
+    write_scaffold("own", home / "own", PROGRAM)
     text = (home / "own" / "card.toml").read_text().replace('name = "own"', 'name = "second"')
     (home / "own" / "second.toml").write_text(text)
     (home / "own" / "card.toml").write_text("words = 3\n")  # no card, and so a file that the program may read
@@ -498,7 +498,7 @@ def test_a_card_of_another_name_beside_a_card_toml_that_counts_is_not_mixed_up_w
 
 
 def test_a_folder_with_a_card_is_a_system_and_other_paths_say_what_is_expected(home: Path) -> None:
-    write_scaffold("own", home / "own", executable=False)
+    write_scaffold("own", home / "own")
     context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
     folder = submit_system(target(home), str(home / "own"), context).folder
     assert (folder / "system" / "adapter.py").is_file()

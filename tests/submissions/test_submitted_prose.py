@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from small_track import OTHER_CARD, Ended, Terminal, bytes_in, write_track
 
-from harness.adapters.scaffold import write_scaffold
 from harness.runs.manifest import read_manifest
+from harness.scaffold.scaffold import write_scaffold
 
 PROSE = 'licence = "MIT"\npaper = "arXiv:2305.03950"\nauthors = ["A", "B"]\n'
 
@@ -33,7 +33,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_prose_of_a_system_is_edited_without_a_run(xdr: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_scaffold("own", Path("own"), executable=False)
+    write_scaffold("own", Path("own"))
     submit = ("submit", "track.toml", "own", "--allow-code")
     assert xdr(*submit).status == 0
     row = Path("runs/rivers/own")
