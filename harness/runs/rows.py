@@ -11,7 +11,6 @@ from graphlib import CycleError, TopologicalSorter
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.records import Ranking
 from harness.runs.commands import Commands
-from harness.runs.manifest import Manifest
 from harness.runs.run_folder import RunFolder
 from harness.runs.track_runs import TrackRuns
 
@@ -132,9 +131,7 @@ def standing_on(runs: TrackRuns, name: str) -> list[str]:
 
 
 def changed_below(runs: TrackRuns, name: str) -> list[str]:
-    """Rows below a recorded run that are not those any more that it was made of, are withdrawn, or have seen what its own card
-    does not say: a sentence for each.
-    """
+    """Rows below a recorded run that are not those any more that it was made of, or are withdrawn: a sentence for each."""
     manifest = runs.run(name).manifest
     found = []
     for row in (runs.run(below) for below in manifest.rows):
@@ -149,19 +146,4 @@ def changed_below(runs: TrackRuns, name: str) -> list[str]:
             found.append(f"it was made of another run of {row.name} than is recorded now ({', '.join(parts)})")
         if row.is_recorded and row.withdrawal is not None:
             found.append(f"it stands on {row.name}, which was withdrawn on {row.withdrawal.date}")
-        if row.is_recorded and (seen := _unmarked(manifest, row)):
-            found.append(
-                f"it stands on {row.name}, which may have been trained on {', '.join(seen)}, and its own card does not say "
-                "so in `may_have_seen`"
-            )
     return found
-
-
-def _unmarked(above: Manifest, row: RunFolder) -> list[str]:
-    """Parts whose data a row's system may have seen, as its card says, where the card of the row above it says nothing."""
-    parts = (part for part in row.track.parts if part.name in above.data)
-    return [
-        part.name
-        for part in parts
-        if row.manifest.card.may_have_seen_of(part.dataset) and not above.card.may_have_seen_of(part.dataset)
-    ]

@@ -186,14 +186,6 @@ def test_languages_are_all_or_those_declared(tmp_path: Path) -> None:
     assert [lang for lang in ("ar", "fi", "ko") if some.serves(lang)] == ["ar", "fi"]
 
 
-def test_shipped_cards_that_stand_on_others_say_what_these_may_have_seen() -> None:
-    standing = {name: rows for name in card_names() if (rows := load_card(name).card.parameters.get("rows"))}
-    assert {"mini-xdr-bm25", "me5-small-q4-bm25"} <= standing.keys()
-    for name, rows in standing.items():
-        below = [entry for row in rows for entry in load_card(row).card.may_have_seen]
-        assert list(load_card(name).card.may_have_seen) == below
-
-
 def test_shipped_cards_hold_no_absolute_paths() -> None:
     for name in card_names():
         assert "/home" not in str(read_toml(load_card(name).folder / f"{name}.toml"))
