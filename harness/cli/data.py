@@ -91,6 +91,8 @@ def pack(
     note(
         f"{len(done.files)} files and models in {folder}, {size(done.size_bytes)}; there: xdr data import {folder.name}"
     )
+    for name in done.below:
+        note(f"{name} is packed as well: others stand on it, so name it there in the same command, or run it first")
     for place in done.beside:
         note(f"beside its card, to be carried with it: {place}")
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from harness import progress
-from harness.adapters.card import LoadedCard
+from harness.adapters.card import LoadedCard, load_card
 from harness.adapters.consent import NOTHING, Consent
-from harness.adapters.contract import Pin, inputs_of
+from harness.adapters.contract import Pin, inputs_of, rows_of
 from harness.collections.storage.pinned import files_noted, verified_path
 from harness.dense.hub_cache import copy_folder, snapshot_place
 from harness.dense.model_places import model_folder
@@ -22,17 +22,22 @@ from harness.tracks import Part, Track
 
 @dataclass(frozen=True)
 class Packed:
-    """``files``: paths below the folder; ``beside``: what lies beside the cards, which whoever carries them takes along."""
+    """``files``: paths below the folder; ``beside``: what lies beside the cards, which whoever carries them takes along.
+
+    ``below``: cards that were not asked for, but have to be run before those that were.
+    """
 
     files: tuple[str, ...]
     size_bytes: int
     beside: tuple[Path, ...]
+    below: tuple[str, ...] = ()
 
 
 def pack(track: Track, cards: Iterable[LoadedCard], folder: Path, consent: Consent = NOTHING) -> Packed:
     """Copy what the track's collections and the cards' models and texts are read from; what is not here is fetched first.
 
-    A file that is there already, whole, is not copied again. Raises ``InvalidInput`` with all that cannot be had.
+    So are those of the rows that a card stands on: of ``cards`` the one of that name, else the one that ships. A file that is
+    there already, whole, is not copied again. Raises ``InvalidInput`` with all that cannot be had.
     """
     troubles: list[Finding] = []
     names: set[str] = set()
@@ -42,13 +47,10 @@ def pack(track: Track, cards: Iterable[LoadedCard], folder: Path, consent: Conse
         for part in track.parts:
             names |= _files_of(part, troubles)
             advance(1)
-    for card in cards:
-        try:
-            inputs = inputs_of(card.system(consent)).values()
-        except XdrError as error:
-            troubles.append(Finding("error", card.card.name, str(error)))
-            continue
-        for place in inputs:
+    asked = {card.card.name: card for card in cards}
+    inputs, below = _inputs(asked, consent, troubles)
+    for own in inputs:
+        for place in own.values():
             if isinstance(place, Pin):
                 names.update(place.files)
                 snapshots |= {(place.repository, place.digest)} if place.repository else set()
@@ -60,7 +62,27 @@ def pack(track: Track, cards: Iterable[LoadedCard], folder: Path, consent: Conse
     for source, place in paths:
         _copy(source, folder / place)
     size = sum(file.stat().st_size for _, place in paths for file in _files(folder / place))
-    return Packed(tuple(sorted(place.as_posix() for _, place in paths)), size, tuple(sorted(beside)))
+    return Packed(tuple(sorted(place.as_posix() for _, place in paths)), size, tuple(sorted(beside)), below)
+
+
+def _inputs(
+    asked: Mapping[str, LoadedCard], consent: Consent, troubles: list[Finding]
+) -> tuple[list[Mapping[str, Path | Pin]], tuple[str, ...]]:
+    """What each card and each row below it reads, and the names of the rows that were not asked for, in that order."""
+    known = dict(asked)
+    waiting, found = list(asked), list[Mapping[str, Path | Pin]]()
+    while waiting:
+        name = waiting.pop(0)
+        try:
+            system = known[name].system(consent)
+            found.append(inputs_of(system))
+            for row in rows_of(system):
+                if row not in known:
+                    known[row] = load_card(row)
+                    waiting.append(row)
+        except XdrError as error:
+            troubles.append(Finding("error", name, str(error)))
+    return found, tuple(name for name in known if name not in asked)
 
 
 def _files_of(part: Part, troubles: list[Finding]) -> set[str]:

@@ -51,8 +51,8 @@ def caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], P
     return at
 
 
-def card(tmp_path: Path, name: str, **parameters: str) -> LoadedCard:
-    fields = {"schema_version": 1, "name": name, "title": name, "adapter": "dense", "parameters": parameters}
+def card(tmp_path: Path, name: str, adapter: str = "dense", **parameters: object) -> LoadedCard:
+    fields = {"schema_version": 1, "name": name, "title": name, "adapter": adapter, "parameters": parameters}
     return LoadedCard(Card.model_validate(fields), tmp_path)
 
 
@@ -102,6 +102,36 @@ def test_packing_again_copies_nothing_and_mends_what_is_damaged(caches: Callable
     copy.write_bytes(DATA[:-1] + b"x")
     pack(track, cards, tmp_path / "carried")
     assert copy.read_bytes() == DATA
+
+
+def test_what_rows_below_need_is_carried_as_well(caches: Callable[[str], Path], tmp_path: Path) -> None:
+    hub_snapshot(tmp_path / "first")
+    place = f"hub/models--organisation--model/snapshots/{REVISION}"
+    own = card(tmp_path, "own", model="pinned:toy")
+    fused = card(tmp_path, "fused", "fuse", rows=["own", "mini-xdr-bm25"])
+    again = card(tmp_path, "again", "rerank", row="fused", model="organisation/model", revision=REVISION)
+    done = pack(load_track("mini"), [again, fused, own], tmp_path / "carried")
+    assert done.files == (place, "toy/model.bin")
+    assert done.below == ("mini-xdr-bm25", "mini-xdr", "bm25")
+    assert done.beside == ()
+
+
+def test_a_row_below_that_nobody_knows_is_told_with_the_card_that_stands_on_it(
+    caches: Callable[[str], Path], tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        pack(load_track("mini"), [card(tmp_path, "fused", "fuse", rows=["bm25", "own"])], tmp_path / "carried")
+    (finding,) = caught.value.findings
+    assert finding.where == "fused"
+    assert "own" in str(finding)
+    assert not (tmp_path / "carried").exists()
+
+
+def test_the_command_names_the_rows_that_it_packs_as_well(imported_data: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["data", "pack", "mini", "mini-xdr-bm25", str(tmp_path / "carried")])
+    assert done.exit_code == 0, done.output
+    for name in ("mini-xdr", "bm25"):
+        assert f"{name} is packed as well" in " ".join(done.stderr.split())
 
 
 def test_what_lies_beside_a_card_is_named_and_not_what_the_package_ships(
