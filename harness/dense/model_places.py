@@ -46,19 +46,40 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
             "so that it is the same weights tomorrow"
         )
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=_FILES))
+        from_cache = not _answers(model, str(revision))
+        return Path(snapshot_download(model, revision=revision, allow_patterns=_FILES, local_files_only=from_cache))
     except Exception as error:
         if not isinstance(error, (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError)) and not _of_network(
             error
         ):
             raise
+        hint = "check the name and the network, or copy the model to a folder and name that instead"
+        if isinstance(error, GatedRepoError):
+            hint = "accept its terms on its page there, and log in with `hf auth login` or set HF_TOKEN"
         raise InvalidInput(
-            f"model {model!r:.200} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); "
-            "check the name and the network, or copy the model to a folder and name that instead"
+            f"model {model!r:.200} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); {hint}"
         ) from error
+
+
+def _answers(model: str, revision: str) -> bool:
+    """Whether the hub can be asked for a model's files. It is asked once: its client, when it is to list files, asks six times,
+    half a minute long, before it looks into the cache.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        HfApi().model_info(model, revision=revision)
+    except HfHubHTTPError:
+        return True  # what it has against the request, it says again
+    except Exception as error:
+        if not isinstance(error, OfflineModeIsEnabled) and not _of_network(error):
+            raise
+        return False
+    return True
 
 
 def _of_network(error: Exception) -> bool:

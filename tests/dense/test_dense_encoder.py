@@ -247,6 +247,45 @@ def test_a_hub_that_cannot_be_reached_is_explained(
         model_folder(model, "0" * 40, tmp_path)
 
 
+def test_what_is_in_the_cache_is_used_without_the_hub_which_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import huggingface_hub.constants as hub
+
+    commit = "0" * 40
+    snapshot = tmp_path / "models--organisation--model/snapshots" / commit
+    snapshot.mkdir(parents=True)
+    asked: list[str] = []
+
+    def model_info(self: object, name: str, *, revision: str) -> None:
+        asked.append(f"{name}@{revision}")
+        raise ConnectionError
+
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(hub, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("nobody waits for it"))
+    assert model_folder("organisation/model", commit, tmp_path) == snapshot
+    assert asked == [f"organisation/model@{commit}"]
+    assert caplog.text == ""
+
+
+def test_a_model_whose_terms_were_not_accepted_says_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import requests
+    from huggingface_hub.errors import GatedRepoError
+
+    def snapshot(name: str, **options: object) -> str:
+        raise GatedRepoError("no access", response=requests.Response())
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda self, name, *, revision: None)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    with pytest.raises(InvalidInput, match=r"GatedRepoError\); accept its terms on its page there, and log in"):
+        model_folder("organisation/model", "0" * 40, tmp_path)
+
+
 @pytest.mark.parametrize("revision", [None, "main", "v1.0", "0" * 7, "0" * 64, "0" * 40 + "\n", "G" * 40])
 def test_a_hub_model_needs_its_full_commit(tmp_path: Path, revision: str | None) -> None:
     with pytest.raises(InvalidInput, match="needs its `revision`: a full commit of 40 hexadecimal digits"):

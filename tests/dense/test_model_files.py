@@ -254,7 +254,7 @@ def test_code_of_a_hub_model_is_trusted_by_its_commit(tmp_path: Path, monkeypatc
     (folder / "own_module.py").write_text(OWN_MODULE.format(mark=str(tmp_path / "ran")))
     change(folder / "modules.json", lambda modules: modules[2].update(type="own_module.Own"))
 
-    def snapshot(name: str, *, revision: str, allow_patterns: list[str]) -> str:
+    def snapshot(name: str, *, revision: str, allow_patterns: list[str], local_files_only: bool) -> str:
         asked.append((name, revision, allow_patterns))
         return str(folder)
 

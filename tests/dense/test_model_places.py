@@ -24,13 +24,16 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """A hub with one model, which moves on at every question; the questions that were asked of it."""
     asked: list[str] = []
 
-    def model_info(self: Any, name: str) -> Any:
+    def model_info(self: Any, name: str, *, revision: str | None = None) -> Any:
+        if revision is not None:
+            return SimpleNamespace(sha=revision)
         asked.append(name)
         if name != MODEL:
             raise OSError("no such model")
         return SimpleNamespace(sha=COMMIT if len(asked) == 1 else "f" * 40)
 
-    def snapshot(name: str, *, revision: str, allow_patterns: list[str]) -> str:
+    def snapshot(name: str, *, revision: str, allow_patterns: list[str], local_files_only: bool) -> str:
+        assert not local_files_only
         asked.append(f"{name}@{revision}")
         return str(tiny_models.shared().sentence)
 
