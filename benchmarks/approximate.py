@@ -78,16 +78,16 @@ def _figures(
 ) -> dict[str, Any]:
     index = ApproximateIndex(**settings)
     begun = time.perf_counter()
-    paths = built_index(index, store, folder)
+    shards = built_index(index, store, folder)
     built = time.perf_counter() - begun
     begun = time.perf_counter()
-    found = [numbers for numbers, _ in approximate_search(index, paths, asked, len(exact[0]), os.cpu_count() or 1)]
+    found = [numbers for numbers, _ in approximate_search(index, shards, asked, len(exact[0]), os.cpu_count() or 1)]
     searched = time.perf_counter() - begun
     shares = [len(np.intersect1d(one, two)) / len(two) for one, two in zip(found, exact, strict=True)]
     return {
         **settings,
         "recall": float(np.mean(shares)),
-        "bytes": sum(path.stat().st_size for path in paths),
+        "bytes": sum(shard.path.stat().st_size for shard in shards),
         "build_seconds": built,
         "search_seconds": searched,
     }

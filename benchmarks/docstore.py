@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import multiprocessing
 import random
 import sys
@@ -23,7 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.collections.formats.passage_files import DprTsv
-from harness.collections.storage.docstore import Indexing, open_docs
+from harness.collections.storage.docstore import STEP, Indexing, open_docs
+from harness.files.derived import Made
+from harness.files.shards import Shards
 
 BLOCK = 4096
 LOOKUPS = 100_000
@@ -71,35 +72,27 @@ def write_passages(path: Path, count: int) -> None:
 
 
 def write_raw(home: Path, count: int) -> None:
-    """What the pass over a source of ``count`` passages leaves, in the folder ``home``."""
-    raw = home / "raw"
-    raw.mkdir(parents=True)
-    numbers = np.random.default_rng(1)
-    id_bytes = 0
-    with (raw / "ids").open("wb") as file:
-        for start in range(1, count + 1, 1 << 20):
-            id_bytes += file.write("".join(f"{n}\n" for n in range(start, min(start + (1 << 20), count + 1))).encode())
-    np.arange(0, 650 * count, 650, dtype="<u8").tofile(raw / "offsets")
-    np.full(count, 650, "<u4").tofile(raw / "lengths")
-    with (raw / "hashes").open("wb") as file:
-        for start in range(0, count, 1 << 20):
-            file.write(numbers.bytes(32 * min(1 << 20, count - start)))
-    note = {
-        "identity": {},
-        "position": 0,
-        "lines": count,
-        "records": count,
-        "id_bytes": id_bytes,
-        "width": len(str(count)),
-    }
-    (raw / "progress.json").write_text(json.dumps(note))
+    """What the pass over an empty source would leave in the folder ``home``, had it found ``count`` passages."""
+    (home / "empty").parent.mkdir(parents=True)
+    (home / "empty").touch()
+    raw = Indexing(home / "empty", DprTsv(), home).raw
+    raw.keep(Made())
+    shards, numbers = Shards(raw.seal.parent), np.random.default_rng(1)
+    for start in range(0, count, STEP):
+        items = min(STEP, count - start)
+        columns = [
+            np.arange(650 * start, 650 * (start + items), 650, dtype="<u8").tobytes(),
+            np.full(items, 650, "<u4").tobytes(),
+            numbers.bytes(32 * items),
+            "\n".join(map(str, range(start + 1, start + items + 1))).encode(),
+        ]
+        counts = {"position": 0, "lines": start + items, "width": len(str(count))}
+        shards.append(map(memoryview, columns), items, 1 << 30, counts)
 
 
 def make_order(home: Path) -> None:
-    """Resume from the raw files with a source that has nothing more to give."""
-    empty = home / "empty"
-    empty.touch()
-    Indexing(empty, DprTsv(), home, {}).run()
+    """Resume from the blocks with a source that has nothing more to give."""
+    Indexing(home / "empty", DprTsv(), home).run()
 
 
 def index(source: Path) -> None:

@@ -382,11 +382,11 @@ def _search_approximately(
     index: ApproximateIndex, request: Request, queries: NDArray[np.float32], store: VectorStore, context: Context
 ) -> Iterator[Ranking]:
     """Search by an approximate index, of which the record says how much of the exact result it finds."""
-    with context.record.stage("build index") as stage, exclusive(context.cache / "indexes" / "building.lock"):
-        paths = built_index(index, store, context.cache / "indexes")
-        stage["bytes"] = sum(path.stat().st_size for path in paths)
+    with context.record.stage("build index") as stage:
+        shards = built_index(index, store, context.cache / "indexes")
+        stage["bytes"] = sum(shard.path.stat().st_size for shard in shards)
     with context.record.stage("measure recall"):
-        recall = recall_against_exact(index, paths, store, queries, request.depth, context.workers)
+        recall = recall_against_exact(index, shards, store, queries, request.depth, context.workers)
         asked = min(RECALL_QUERIES, len(queries))
         context.record.facts["index"] = index.model_dump(mode="json", exclude_none=True)
         context.record.facts["recall against exact search"] = {
@@ -395,6 +395,6 @@ def _search_approximately(
             "queries": asked,
         }
     with context.record.stage("search"):
-        found = approximate_search(index, paths, queries, request.depth, context.workers)
+        found = approximate_search(index, shards, queries, request.depth, context.workers)
         for query, (numbers, scores) in zip(request.queries, found, strict=True):
             yield Ranking(query.query_id, tuple(request.docs.ids[number] for number in numbers.tolist()), scores)

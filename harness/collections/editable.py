@@ -6,32 +6,14 @@ Everything else that is loaded by name is pinned by a hash, and may be kept for 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.files.stamps import Look, look_at
+
 _EDITABLE = re.compile(r"(?:folder|squad)[^:]*:(?P<path>.+)", re.DOTALL)
-_SETTLED_SECONDS = 2
-"""What changed so shortly before it was looked at may change again without another time stamp; FAT's are the coarsest."""
-
-Stamp = tuple[tuple[str, int, int, int, int], ...]
-"""Name, size, times of change of content and of the entry (ns), and inode of each file."""
-
-
-@dataclass(frozen=True)
-class _Kept:
-    stamp: Stamp
-    looked_at: int
-    dataset: Any
-
-    def is_current(self, stamp: Stamp) -> bool:
-        changed = max((max(row[2:4]) for row in self.stamp), default=0)
-        return self.stamp == stamp and changed + _SETTLED_SECONDS * 1_000_000_000 < self.looked_at
-
-
-_kept: dict[str, _Kept] = {}
+_kept: dict[str, tuple[Look, Any]] = {}
 
 
 def is_editable(dataset_id: str) -> bool:
@@ -42,11 +24,11 @@ def current(dataset_id: str, make: Callable[[str], Any]) -> Any:
     """The dataset of what its files hold now; the same object as long as none of them has changed."""
     match = _EDITABLE.fullmatch(dataset_id)
     assert match is not None
-    looked_at, stamp = time.time_ns(), _stamp_of(Path(match["path"]))
+    look = look_at(_files_of(Path(match["path"])))
     known = _kept.get(dataset_id)
-    if known is None or not known.is_current(stamp):
-        known = _kept[dataset_id] = _Kept(stamp, looked_at, make(dataset_id))
-    return known.dataset
+    if known is None or not known[0].holds(look):
+        known = _kept[dataset_id] = look, make(dataset_id)
+    return known[1]
 
 
 class Current:
@@ -66,17 +48,9 @@ class Current:
         return getattr(self._handed_out, name)
 
 
-def _stamp_of(path: Path) -> Stamp:
-    return tuple(sorted(_rows(path)))
-
-
-def _rows(path: Path) -> Iterator[tuple[str, int, int, int, int]]:
-    """Of a file, or of the files of a folder and of the folders in it."""
+def _files_of(path: Path) -> Iterator[Path]:
+    """A file, or the files of a folder and of the folders in it."""
     try:
-        files = [path] if path.is_file() else [*path.glob("*"), *path.glob("*/*")]
-        for file in files:
-            if file.is_file():
-                status = file.stat()
-                yield (str(file), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        yield from filter(Path.is_file, [path] if path.is_file() else [*path.glob("*"), *path.glob("*/*")])
     except (OSError, ValueError):  # whoever reads it says what is the matter
         return

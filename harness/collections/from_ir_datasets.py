@@ -18,7 +18,10 @@ from harness import progress
 from harness.collections.formats.passage_files import JsonLines
 from harness.collections.storage.docstore import StoredDocs, open_docs
 from harness.errors import InvalidInput, XdrError
-from harness.files.writing import atomic_write, cache_home, exclusive, write_text
+from harness.files.derived import Derived, Made
+from harness.files.known_digests import known_sha256
+from harness.files.stamps import look_at
+from harness.files.writing import atomic_write, cache_home
 from harness.records import Doc
 
 
@@ -27,25 +30,24 @@ def docs(dataset_id: str, handler: Any, read: Callable[[], Iterable[Doc]]) -> St
     name = namespace(dataset_id, handler)
     home = cache_home() / "passages" / hashlib.sha256(name.encode()).hexdigest()[:24]
     # How many there are, ir_datasets would say only after it has built a docstore of its own.
-    counting = progress.task(f"read the passages of {name}", None, "passages")
-    with exclusive(home / "lock"), counting as advance:
+    with progress.task(f"read the passages of {name}", None, "passages") as advance:
         with reading(name):
-            stamp = _stamp(handler)
-        source = {"name": name, "ir_datasets": metadata.version("ir_datasets"), "file": stamp}
+            content = _digest_of_source(handler)
+        source = {"name": name, "ir_datasets": metadata.version("ir_datasets"), "file": content}
         spooled = spool(home, source, lambda: progress.counted(_guarded(name, read), advance))
     return open_docs(spooled, JsonLines(), home / "index")
 
 
 def spool(home: Path, source: object, read: Callable[[], Iterable[Doc]]) -> Path:
     """Write passages as JSON lines, unless that was done already for this ``source``, which tells one content from another."""
-    path, note = home / "docs.jsonl", home / "source.json"
-    if path.is_file() and note.is_file() and json.loads(note.read_text("utf-8")) == source:
-        return path
-    note.unlink(missing_ok=True)
-    with atomic_write(path) as file:
-        for doc in read():
-            file.write(_line(doc))
-    write_text(note, json.dumps(source))
+    path = home / "docs.jsonl"
+
+    def write() -> Made:
+        with atomic_write(path) as file:
+            file.writelines(map(_line, read()))
+        return Made([path])
+
+    Derived(home / "docs.seal", source, known_sha256).made(write)
     return path
 
 
@@ -81,13 +83,12 @@ def _guarded(name: str, read: Callable[[], Iterable[Doc]]) -> Iterator[Doc]:
         yield doc  # type: ignore[misc]
 
 
-def _stamp(handler: Any) -> object:
-    """Size and time stamp of the file that ir_datasets reads, where it reads one."""
+def _digest_of_source(handler: Any) -> object:
+    """SHA-256 of the file that ir_datasets reads, where it reads one; of a folder, its stamp."""
     if not hasattr(handler, "docs_path"):
         return None
     path = Path(handler.docs_path())
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns]
+    return known_sha256(path) if path.is_file() else look_at([path]).stamps
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from harness.collections.handlers import Dataset, LargeDocs, Qrels, Queries
 from harness.collections.storage.docstore import StoredDocs, open_docs
 from harness.collections.storage.pinned import data_home, verified_path
 from harness.errors import InvalidInput
-from harness.files.writing import exclusive
+from harness.files.known_digests import known_sha256
 from harness.records import Doc, Query
 
 _NAMES = {
@@ -70,10 +70,8 @@ def _read_docs(lang: str) -> Iterator[Doc]:
 
 def _stored(lang: str) -> StoredDocs:
     home = data_home() / "mr-tydi-v1.1" / f"{lang}.passages"
-    status = verified_path(_archive(lang)).stat()
-    with exclusive(home / "lock"):
-        path = spool(home, [status.st_size, status.st_mtime_ns], lambda: _read_docs(lang))
-    return open_docs(path, JsonLines(), home / "index")
+    source = known_sha256(verified_path(_archive(lang)))
+    return open_docs(spool(home, source, lambda: _read_docs(lang)), JsonLines(), home / "index")
 
 
 @functools.cache

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import gzip
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,9 @@ from harness.collections.handlers import LargeDocs
 from harness.collections.storage.docstore import StoredDocs, open_docs
 from harness.collections.storage.pinned import verified_path
 from harness.errors import InvalidInput
-from harness.files.writing import atomic_write, write_text
+from harness.files.derived import Derived, Made
+from harness.files.known_digests import known_sha256
+from harness.files.writing import atomic_write
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,14 @@ def read(name: str) -> StoredDocs:
 def unpacked(path: Path) -> Path:
     """A gzip file's content beside it, unpacked again only when the file has changed."""
     plain = path.with_suffix("")
-    note = path.with_name(f"{plain.name}.unpacked.json")
-    status = path.stat()
-    stamp = [status.st_size, status.st_mtime_ns]
-    if plain.is_file() and note.is_file() and json.loads(note.read_text("utf-8"))["from"] == stamp:
-        return plain
-    try:
-        with gzip.open(path, "rb") as reader, atomic_write(plain) as writer:
-            shutil.copyfileobj(reader, writer, 1 << 20)
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise InvalidInput(f"{path} is not a whole gzip file: {error}") from error
-    write_text(note, json.dumps({"from": stamp}))
+
+    def unpack() -> Made:
+        try:
+            with gzip.open(path, "rb") as reader, atomic_write(plain) as writer:
+                shutil.copyfileobj(reader, writer, 1 << 20)
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise InvalidInput(f"{path} is not a whole gzip file: {error}") from error
+        return Made([plain])
+
+    Derived(plain.with_name(f"{plain.name}.seal"), known_sha256(path), known_sha256).made(unpack)
     return plain

@@ -10,13 +10,13 @@ each time. Another faiss version or kind of processor may train other centroids;
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -24,8 +24,9 @@ from harness.compute.platform import library_versions
 from harness.dense.search import BestDocuments, Tiles, exact_search
 from harness.dense.store import VectorStore
 from harness.errors import InvalidInput
+from harness.files.derived import Derived, Made
 from harness.files.toml_records import Record
-from harness.files.writing import atomic_write, explained_write_errors, write_text
+from harness.files.writing import atomic_write
 from harness.files.yaml_records import digest_of
 from harness.order import keys_of
 
@@ -61,6 +62,13 @@ class ApproximateIndex(Record):
         return {name: value for name, value in values.items() if value is not None}
 
 
+class IndexShard(NamedTuple):
+    """A file of an index, and the number of the first passage in it."""
+
+    path: Path
+    first: int
+
+
 def empty_index(settings: ApproximateIndex, dimensions: int) -> Any:
     """A faiss index without vectors. Raises ``InvalidInput`` where faiss cannot make it, or it lacks a search parameter."""
     import faiss
@@ -76,8 +84,8 @@ def empty_index(settings: ApproximateIndex, dimensions: int) -> Any:
     return index
 
 
-def built_index(settings: ApproximateIndex, store: VectorStore, folder: Path) -> list[Path]:
-    """The files of an index of all blocks of the store, made where they are not there or not as they were written.
+def built_index(settings: ApproximateIndex, store: VectorStore, folder: Path) -> list[IndexShard]:
+    """An index of all blocks of the store, whose files are made where they are not there or not as they were written.
 
     Raises ``InvalidInput`` when faiss cannot train on so few vectors.
     """
@@ -89,23 +97,21 @@ def built_index(settings: ApproximateIndex, store: VectorStore, folder: Path) ->
         "libraries": library_versions(("faiss-cpu",)),
     }
     own = folder / digest_of(description)[:32]
+    trained = functools.cache(lambda: _trained(settings, store))
     groups = [
         range(first, min(first + SHARD_BLOCKS, len(store.blocks)))
         for first in range(0, len(store.blocks), SHARD_BLOCKS)
     ]
-    paths = [own / f"index-{number:05d}.faiss" for number in range(len(groups))]
-    missing = [place for place, path in enumerate(paths) if not _is_whole(path)]
-    if missing:
-        with explained_write_errors(own):
-            own.mkdir(parents=True, exist_ok=True)
-        trained = _trained(settings, store)
-        for place in missing:
-            _write(_filled(trained, store, groups[place]), paths[place])
-    return paths
+    shards = []
+    for number, blocks in enumerate(groups):
+        path, first = own / f"index-{number:05d}.faiss", store.blocks[blocks[0]].start
+        Derived(path.with_suffix(".seal"), description).made(partial(_write, trained, store, blocks, path))
+        shards.append(IndexShard(path, first))
+    return shards
 
 
 def approximate_search(
-    settings: ApproximateIndex, paths: list[Path], queries: NDArray[np.float32], depth: int, threads: int
+    settings: ApproximateIndex, shards: Sequence[IndexShard], queries: NDArray[np.float32], depth: int, threads: int
 ) -> Found:
     """Documents of each query as ``exact_search`` gives them, as far as the index finds them; fewer where it finds fewer."""
     import faiss
@@ -114,8 +120,8 @@ def approximate_search(
         BestDocuments(len(queries[i : i + _QUERIES_AT_ONCE]), depth) for i in range(0, len(queries), _QUERIES_AT_ONCE)
     ]
     with _threads(threads):
-        for path in paths:
-            index, first = faiss.read_index(str(path)), int(_note(path)["first"])
+        for path, first in shards:
+            index = faiss.read_index(str(path))
             _set_search_parameters(index, settings)
             for place, own in enumerate(best):
                 asked = np.ascontiguousarray(queries[place * _QUERIES_AT_ONCE : (place + 1) * _QUERIES_AT_ONCE])
@@ -128,7 +134,7 @@ def approximate_search(
 
 def recall_against_exact(
     settings: ApproximateIndex,
-    paths: list[Path],
+    shards: Sequence[IndexShard],
     store: VectorStore,
     queries: NDArray[np.float32],
     depth: int,
@@ -141,7 +147,7 @@ def recall_against_exact(
     shares = [
         len(np.intersect1d(numbers, expected)) / max(len(expected), 1)
         for (numbers, _), (expected, _) in zip(
-            approximate_search(settings, paths, sample, depth, threads),
+            approximate_search(settings, shards, sample, depth, threads),
             exact_search(sample, tiles, depth, threads),
             strict=True,
         )
@@ -177,46 +183,16 @@ def _sample(store: VectorStore, count: int) -> NDArray[np.float32]:
     return sample
 
 
-def _filled(trained: Any, store: VectorStore, blocks: range) -> tuple[Any, int]:
+def _write(trained: Callable[[], Any], store: VectorStore, blocks: range, path: Path) -> Made:
     import faiss
 
-    index = faiss.deserialize_index(trained)
+    index = faiss.deserialize_index(trained())
     with _threads(1):
         for number in blocks:
             index.add(store.read(number))
-    return index, store.blocks[blocks[0]].start
-
-
-def _write(filled: tuple[Any, int], path: Path) -> None:
-    import faiss
-
-    index, first = filled
     with atomic_write(path) as file:
         faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
-    write_text(_note_path(path), json.dumps({"first": first, "xxh3": _digest(path)}))
-
-
-def _is_whole(path: Path) -> bool:
-    return path.is_file() and _note(path).get("xxh3") == _digest(path)
-
-
-def _note_path(path: Path) -> Path:
-    return path.with_suffix(".json")
-
-
-def _note(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(_note_path(path).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def _digest(path: Path) -> str:
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 24):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return Made([path])
 
 
 def _set_search_parameters(index: Any, settings: ApproximateIndex) -> None:

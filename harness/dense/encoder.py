@@ -39,9 +39,8 @@ from harness.dense.roles import (
     similarity_of,
 )
 from harness.errors import InvalidInput, XdrError
+from harness.files.stamps import Look, look_at
 
-Files = tuple[tuple[str, int, int], ...]
-"""Names, sizes and times of change."""
 _PROBES = ("a", "one, two, three", "what is this, and where does it lead to?")
 _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids")
 _SAME = {"float32": 1e-3, "float16": 3e-2, "bfloat16": 0.2}
@@ -61,7 +60,7 @@ def resolved_device(device: str) -> str:
     return device
 
 
-_kept: dict[tuple[EncoderSettings, Files], Encoder] = {}
+_kept: dict[EncoderSettings, tuple[Look, Encoder]] = {}
 _keeping = threading.Lock()
 
 
@@ -70,13 +69,12 @@ def loaded_encoder(settings: EncoderSettings) -> Encoder:
 
     A model whose files have changed since is loaded again.
     """
-    files = sorted(path for path in settings.path.rglob("*") if path.is_file())
-    key = settings, tuple((str(path), (s := path.stat()).st_size, s.st_mtime_ns) for path in files)
+    look = look_at(path for path in settings.path.rglob("*") if path.is_file())
     with _keeping:
-        if key not in _kept:
+        if settings not in _kept or not _kept[settings][0].holds(look):
             _kept.clear()  # first: two models need not fit into memory
-            _kept[key] = Encoder(settings)
-        return _kept[key]
+            _kept[settings] = look, Encoder(settings)
+        return _kept[settings][1]
 
 
 @dataclass(frozen=True)

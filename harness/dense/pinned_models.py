@@ -6,7 +6,6 @@ taken when it was made, and made again where it is damaged.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,16 +16,10 @@ from harness import progress
 from harness.collections.storage.pinned import pinned_files, verified_path
 from harness.dense import four_bit
 from harness.errors import InvalidInput, unknown_name
-from harness.files.writing import (
-    explained_write_errors,
-    folder_lock,
-    made_below_cache_home,
-    sha256_of_tree,
-    write_text,
-)
+from harness.files.derived import Derived, Made
+from harness.files.writing import explained_write_errors, made_below_cache_home, sha256_of_tree
 
 SCHEME = "pinned:"
-_RECORD = "converted.json"
 
 
 @dataclass(frozen=True)
@@ -71,23 +64,16 @@ def converted_folder(model: str, conversion: Conversion) -> Path:
     folder = home / name
     if folder in _checked and folder.is_dir():
         return folder
-    with folder_lock(home):
-        if not _is_whole(folder, home / _RECORD):
-            file = verified_path(conversion.file)
-            with _replaced(folder) as temporary, progress.task(f"convert {conversion.file}", None):
-                conversion.convert(file, temporary)
-            record = {"source": digest, "sha256": sha256_of_tree(folder)}
-            write_text(home / _RECORD, json.dumps(record, indent=1) + "\n")
+
+    def convert() -> Made:
+        file = verified_path(conversion.file)
+        with _replaced(folder) as temporary, progress.task(f"convert {conversion.file}", None):
+            conversion.convert(file, temporary)
+        return Made([folder])
+
+    Derived(home / "converted.seal", [digest, conversion.version], sha256_of_tree).made(convert)
     _checked.add(folder)
     return folder
-
-
-def _is_whole(folder: Path, record: Path) -> bool:
-    try:
-        recorded = json.loads(record.read_bytes())["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return folder.is_dir() and sha256_of_tree(folder) == recorded
 
 
 @contextmanager

@@ -15,12 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from io import RawIOBase
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import xxhash
 
-from harness.files.limits import LINE_BYTES
-from harness.files.sealed_lines import sealed_line, unsealed
+from harness.files.sealed_lines import drop_behind, sealed_line, whole_lines
 from harness.files.writing import explained_write_errors
 
 JOURNAL = "blocks.journal"
@@ -47,15 +46,12 @@ class Shards:
         self.folder, self._suffix = folder, suffix
         self.blocks: list[Block] = []
         intact = 0
-        for block, line_bytes in _noted(folder):
+        for block, end in _noted(folder):
             if self.verified(block) is None:
                 break
             self.blocks.append(block)
-            intact += line_bytes
-        journal = folder / JOURNAL
-        if journal.is_file() and journal.stat().st_size > intact:
-            with explained_write_errors(journal):
-                os.truncate(journal, intact)
+            intact = end
+        drop_behind(folder / JOURNAL, intact)
 
     @property
     def items(self) -> int:
@@ -144,27 +140,22 @@ def items_noted_in(folder: Path, suffix: str = "") -> int:
 
 
 def _noted(folder: Path) -> Iterator[tuple[Block, int]]:
-    """Blocks of the journal and the lengths of their lines, up to the first line that is damaged or out of order."""
-    journal, items = folder / JOURNAL, 0
-    if not journal.is_file():
-        return
-    with journal.open("rb") as file:
-        for line in iter(lambda: file.readline(LINE_BYTES), b""):
-            block = _parsed(line)
-            # A digest covers a block's bytes alone; that its first item follows the block before is checked here.
-            if block is None or block.start != items:
-                return
-            yield block, len(line)
-            items += block.items
+    """Blocks of the journal and where their lines end, up to the first line that is damaged or out of order."""
+    items = 0
+    for block, end in whole_lines(folder / JOURNAL, _parsed):
+        # A digest covers a block's bytes alone; that its first item follows the block before is checked here.
+        if block.start != items:
+            return
+        yield block, end
+        items += block.items
 
 
-def _parsed(line: bytes) -> Block | None:
-    try:
-        block = Block(*unsealed(line))
-    except (ValueError, TypeError):
-        return None
+def _parsed(row: Any) -> Block:
+    block = Block(*row)
     numbers = [*block[:5], *(block.counts.values() if isinstance(block.counts, dict) else [-1])]
-    return block if all(type(number) is int and 0 <= number <= _LARGEST for number in numbers) else None
+    if not all(type(number) is int and 0 <= number <= _LARGEST for number in numbers):
+        raise ValueError(f"not a block: {row!r:.100}")
+    return block
 
 
 def _shard_in(folder: Path, suffix: str, number: int) -> Path:

@@ -1,22 +1,21 @@
 """What the best and a random ranking would score on a part: the room that is left to systems.
 
 The ceiling is the score of a ranking that knows the truth, which each measure makes for itself. The result is kept in the
-cache folder, with a checksum, under a digest of all that it depends on.
+cache folder, sealed, under a digest of all that it depends on.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import InvalidInput
-from harness.files.sealed_lines import sealed_line, unsealed
-from harness.files.writing import atomic_write, cache_home
+from harness.files.derived import Derived, Made
+from harness.files.writing import cache_home
 from harness.files.yaml_records import digest_of
 from harness.measures import Judged, Measure, best_rankings, score_all
 from harness.measures.base import Rankings
@@ -38,12 +37,18 @@ def bounds_of(track: Track) -> dict[str, dict[str, Reach]]:
     """Bounds by part and measure."""
     parts = {part.name: Judged(part.collection) for part in track.parts}
     measures = [track.measure(name) for name in track.measures]
-    files = {name: _file(track, part) for name, part in zip(parts, track.parts, strict=True)}
-    found = {name: kept for name, path in files.items() if (kept := _kept(path, track.measures)) is not None}
+    sealed = {part.name: _sealed(track, part) for part in track.parts}
+    found = {
+        name: {measure: Reach(*reach) for measure, reach in kept.items()}
+        for name, bounds in sealed.items()
+        if (kept := bounds.kept()) is not None
+    }
     missing = {name: judged for name, judged in parts.items() if name not in found}
     for (name, judged), best in zip(missing.items(), best_rankings(measures, list(missing.values())), strict=True):
         found[name] = _bounds(track, measures, judged, best)
-        _keep(files[name], found[name])
+        # What cannot be kept is computed again: a full disk is no reason to have no leaderboard.
+        with contextlib.suppress(InvalidInput):
+            sealed[name].keep(Made(value=found[name]))
     return {name: found[name] for name in parts}
 
 
@@ -93,26 +98,12 @@ def different_numbers(words: np.random.Philox, count: int, below: int) -> NDArra
     return numbers[:count]
 
 
-def _file(track: Track, part: Part) -> Path:
+def _sealed(track: Track, part: Part) -> Derived:
     versions = track.measure_versions()
     depends_on = [VERSION, part.collection.digests.as_dict(), versions, track.depth, SAMPLES, _KEY]
     if track.exclude_own_document:
         depends_on.append("without the query's own document")
-    return cache_home() / "bounds" / digest_of(depends_on)[:32]
-
-
-def _kept(path: Path, names: Sequence[str]) -> dict[str, Reach] | None:
-    try:
-        values = unsealed(path.read_bytes())
-        return {name: Reach(*map(float, values[name])) for name in names}
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _keep(path: Path, bounds: Mapping[str, Reach]) -> None:
-    """What cannot be kept is computed again: a full disk is no reason to have no leaderboard."""
-    with contextlib.suppress(InvalidInput), atomic_write(path) as file:
-        file.write(sealed_line({name: list(own) for name, own in bounds.items()}))
+    return Derived(cache_home() / "bounds" / digest_of(depends_on)[:32], depends_on)
 
 
 def _mean(values: Mapping[str, float]) -> float:

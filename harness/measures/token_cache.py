@@ -4,6 +4,9 @@ One SQLite file for each docs digest and tokenizer version, in the cache folder,
 writing atomic and lets processes share the file. Every row carries a checksum of the passage and its tokens and counts for
 nothing without it, so a damaged row is tokenized again; a file that SQLite cannot read is made anew. What is read is never
 run. Where the folder cannot be written, or another process holds the file, passages are tokenized and the scores are the same.
+
+It is no derived file (``harness.files.derived``), which is verified as a whole: of the few passages asked for among millions,
+each is held against its own checksum, and many processes add to the file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The journal of a run in progress: every finished ranking, one line each, so that a killed run can go on.
 
-A line is a CRC-32 and a JSON array; a line that was cut off, or whose checksum does not fit, ends the readable part and
-everything from there on is dropped. Scores keep their width: float32 scores come back as float32.
+A line that was cut off, or whose checksum does not fit, ends the readable part and everything from there on is dropped. Scores
+keep their width: float32 scores come back as float32.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import Any
 
 import numpy as np
 
-from harness.files.limits import LINE_BYTES
-from harness.files.sealed_lines import sealed_line, unsealed
+from harness.files.sealed_lines import drop_behind, sealed_line, whole_lines
 from harness.files.writing import explained_write_errors
 from harness.records import Ranking
 
@@ -29,9 +28,8 @@ class Journal:
     def __enter__(self) -> Journal:
         with explained_write_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._intact = self._length_of_intact_part()
+            drop_behind(self.path, max((end for _, end in whole_lines(self.path, _parsed)), default=0))
             self._file = self.path.open("ab")
-            self._file.truncate(self._intact)
         return self
 
     def __exit__(
@@ -53,40 +51,15 @@ class Journal:
 
     def read(self) -> Iterator[Ranking]:
         """All rankings recorded so far, in the order in which they were finished."""
-        with self.path.open("rb") as file:
-            for line in _lines(file):
-                ranking = _parsed(line)
-                if ranking is None:
-                    return
-                yield ranking
-
-    def _length_of_intact_part(self) -> int:
-        if not self.path.is_file():
-            return 0
-        length = 0
-        with self.path.open("rb") as file:
-            for line in _lines(file):
-                if _parsed(line) is None:
-                    break
-                length += len(line)
-        return length
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Lines with their ends; what is longer than any ranking comes in pieces, which no checksum fits."""
-    return iter(lambda: file.readline(LINE_BYTES), b"")
+        return (ranking for ranking, _ in whole_lines(self.path, _parsed))
 
 
 def _line(ranking: Ranking) -> bytes:
     scores = np.asarray(ranking.scores)
     width = "f4" if scores.dtype == np.float32 else "f8"
-    row = [ranking.query_id, list(ranking.doc_ids), width, [float(score) for score in scores]]
-    return sealed_line(row)
+    return sealed_line([ranking.query_id, list(ranking.doc_ids), width, [float(score) for score in scores]])
 
 
-def _parsed(line: bytes) -> Ranking | None:
-    try:
-        query_id, doc_ids, width, scores = unsealed(line)
-        return Ranking(query_id, tuple(doc_ids), np.array(scores, dtype={"f4": "f4", "f8": "f8"}[width]))
-    except (ValueError, TypeError, KeyError):
-        return None
+def _parsed(row: Any) -> Ranking:
+    query_id, doc_ids, width, scores = row
+    return Ranking(query_id, tuple(doc_ids), np.array(scores, dtype={"f4": "f4", "f8": "f8"}[width]))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.files.sealed_lines import sealed_line, unsealed
+from harness.files.sealed_lines import drop_behind, sealed_line, whole_lines
 from harness.files.writing import atomic_write, explained_write_errors
 
 Answer = tuple[Any, ...]
@@ -24,11 +24,13 @@ class KeptAnswers:
     """
 
     def __init__(self, path: Path | None, line_bytes: int) -> None:
-        self._path, self._line_bytes, self._lock = path, line_bytes, threading.Lock()
+        self._path, self._lock = path, threading.Lock()
         self._known: dict[str, Answer] = {}
-        self._is_whole = True
+        self._end: int | None = None  # of what is whole, until what stands behind it is cut off
         if path is not None and path.is_file():
-            self._read(path)
+            self._end = 0
+            for (key, answer), self._end in whole_lines(path, _parsed, line_bytes):
+                self._known[key] = answer
 
     def __len__(self) -> int:
         return len(self._known)
@@ -41,9 +43,9 @@ class KeptAnswers:
         with self._lock:
             self._known.update(answers)
             if self._path is not None:
-                if not self._is_whole:
-                    self._rewrite()
-                    return
+                if self._end is not None:
+                    drop_behind(self._path, self._end)
+                    self._end = None
                 with explained_write_errors(self._path), self._path.open("ab") as file:
                     file.write(b"".join(_line(key, answer) for key, answer in answers.items()))
 
@@ -57,19 +59,13 @@ class KeptAnswers:
         if self._path is not None:
             with atomic_write(self._path) as file:
                 file.writelines(_line(key, answer) for key, answer in self._known.items())
-        self._is_whole = True
-
-    def _read(self, path: Path) -> None:
-        """A line that was cut off ends what is known; it is cut away before anything is added behind it."""
-        with path.open("rb") as file:
-            while line := file.readline(self._line_bytes):
-                try:
-                    key, *answer = unsealed(line)
-                except (ValueError, TypeError):
-                    self._is_whole = False
-                    return
-                self._known[str(key)] = tuple(answer)
+        self._end = None
 
 
 def _line(key: str, answer: Iterable[Any]) -> bytes:
     return sealed_line([key, *answer])
+
+
+def _parsed(row: Any) -> tuple[str, Answer]:
+    key, *answer = row
+    return str(key), tuple(answer)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from harness.collections import wikipedia
 from harness.collections.formats.passage_files import DprTsv, JsonLines
 from harness.collections.storage import docstore
-from harness.collections.storage.docstore import StoredDocs, digest_of_hash_file, open_docs
+from harness.collections.storage.docstore import StoredDocs, digest_of_hashes, open_docs
 from harness.collections.view import Docs, load
 from harness.errors import InvalidInput
+from harness.files.derived import Made
 from harness.files.record_digest import digest_of_records, record_hash
 from harness.records import Doc
 
@@ -96,20 +97,19 @@ def test_any_bytes_give_passages_or_findings(tmp_path_factory: pytest.TempPathFa
 
 
 @given(st.lists(st.tuples(st.text(max_size=3)), max_size=30), st.integers(1, 200))
-def test_the_digest_of_a_file_of_hashes_does_not_depend_on_how_much_is_sorted_at_once(
-    tmp_path_factory: pytest.TempPathFactory, records: list[tuple[str]], at_once: int
+def test_the_digest_of_hashes_does_not_depend_on_how_much_is_sorted_at_once(
+    records: list[tuple[str]], at_once: int
 ) -> None:
-    path = tmp_path_factory.mktemp("hashes") / "hashes"
-    path.write_bytes(b"".join(map(record_hash, records)))
-    assert digest_of_hash_file(path, at_once) == digest_of_records(records)
+    hashes = list(map(record_hash, records))
+    pieces = [b"".join(hashes[:3]), b"", b"".join(hashes[3:])]
+    assert digest_of_hashes(lambda: pieces, len(hashes), at_once) == digest_of_records(records)
 
 
-def test_hashes_with_zero_bytes_are_sorted_as_bytes(tmp_path: Path) -> None:
+def test_hashes_with_zero_bytes_are_sorted_as_bytes() -> None:
     hashes = [b"\1" + bytes(31), b"\1" + bytes(30) + b"\1", bytes(32), b"\xff" * 32, bytes(31) + b"\1"]
-    (tmp_path / "hashes").write_bytes(b"".join(hashes))
     import hashlib
 
-    assert digest_of_hash_file(tmp_path / "hashes") == hashlib.sha256(b"".join(sorted(hashes))).hexdigest()
+    assert digest_of_hashes(lambda: hashes, len(hashes)) == hashlib.sha256(b"".join(sorted(hashes))).hexdigest()
 
 
 def test_the_faults_of_a_file_are_named_by_their_lines(tmp_path: Path) -> None:
@@ -162,8 +162,8 @@ def test_a_killed_pass_goes_on_where_it_had_noted_to_be(tmp_path: Path, monkeypa
     stop = "11"
     with pytest.raises(Killed):
         opened(path)
-    with (tmp_path / "index" / "raw" / "offsets").open("ab") as torn:
-        torn.write(b"half a number")
+    with (tmp_path / "index" / "raw" / "shard-00000").open("ab") as torn:
+        torn.write(b"half a block")
     stop = ""
     read.clear()
     stored = opened(path)
@@ -174,6 +174,80 @@ def test_a_killed_pass_goes_on_where_it_had_noted_to_be(tmp_path: Path, monkeypa
     read.clear()
     opened(path)
     assert read == [], "an index that is there is used"
+
+
+@given(
+    place=st.floats(0, 1, exclude_max=True), cut=st.booleans(), name=st.sampled_from(["blocks.journal", "shard-00000"])
+)
+@settings(max_examples=30)
+def test_a_killed_pass_goes_on_from_no_damaged_block(
+    tmp_path_factory: pytest.TempPathFactory, place: float, cut: bool, name: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(docstore, "STEP", 4)
+        path = tsv(tmp_path_factory.mktemp("docs") / "p.tsv", numbered(14))
+        patched.setattr(docstore.Indexing, "_finish", lambda _: raise_killed())
+        with pytest.raises(Killed):
+            opened(path)
+        patched.undo()
+        patched.setattr(docstore, "STEP", 4)
+        damaged = path.with_name("index") / "raw" / name
+        data = bytearray(damaged.read_bytes())
+        at = int(place * len(data))
+        data[at] ^= 4
+        damaged.write_bytes(data[:at] if cut else data)
+        stored = opened(path)
+    memory = Docs(Doc(i, title, text) for i, text, title in numbered(14))
+    assert (stored.digest, list(stored)) == (memory.digest, list(memory))
+
+
+def raise_killed() -> Made:
+    raise Killed
+
+
+@pytest.mark.parametrize("name", ["ids", "offsets", "lengths", "checks"])
+def test_a_damaged_index_is_made_again(tmp_path: Path, name: str) -> None:
+    path = tsv(tmp_path / "p.tsv", numbered(5))
+    column = opened(path).home / f"{name}.npy"
+    whole = column.read_bytes()
+    for damaged in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), b""):
+        column.write_bytes(damaged)
+        assert [doc.doc_id for doc in opened(path)] == ["1", "2", "3", "4", "5"]
+        assert column.read_bytes() == whole
+
+
+def test_who_has_an_index_open_keeps_it_when_it_is_made_again(tmp_path: Path) -> None:
+    first = opened(tsv(tmp_path / "p.tsv", numbered(5)))
+    path = tsv(tmp_path / "q.tsv", numbered(900))
+    path.replace(tmp_path / "p.tsv")
+    assert len(opened(tmp_path / "p.tsv")) == 900
+    assert list(first.ids) == ["1", "2", "3", "4", "5"]
+    assert first.get("5").title == "title 5", "its file is still the one that was opened"
+
+
+def test_a_source_that_changes_while_it_is_indexed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tsv(tmp_path / "p.tsv", numbered(3))
+    finish = docstore.Indexing._append
+
+    def edited(self: docstore.Indexing, batch: list[tuple[bytes, int, int, bytes]], position: int) -> None:
+        finish(self, batch, position)
+        path.write_bytes(path.read_bytes().replace(b"title 1", b"TITLE 1"))
+
+    monkeypatch.setattr(docstore.Indexing, "_append", edited)
+    with pytest.raises(InvalidInput, match="changed while it was indexed"):
+        opened(path)
+    monkeypatch.undo()
+    assert opened(path).get("1").title == "TITLE 1"
+
+
+def test_an_index_of_an_earlier_form_is_made_again(tmp_path: Path) -> None:
+    path = tsv(tmp_path / "p.tsv", numbered(3))
+    home = tmp_path / "index"
+    (home / "raw").mkdir(parents=True)
+    for name in ("index.json", "raw/progress.json", "raw/ids", "ids.npy"):
+        (home / name).write_text('{"identity": {}, "passages": 3, "digest": "ff", "position": 9}')
+    assert [doc.doc_id for doc in opened(path)] == ["1", "2", "3"]
+    assert not (home / "raw").exists()
 
 
 def test_findings_after_a_resumption_have_the_lines_of_the_file(
@@ -259,6 +333,19 @@ def test_one_wikipedia_in_the_place_of_the_other_is_refused(
     with pytest.raises(InvalidInput, match=f"has {count} passages; that is the number of {other}") as caught:
         wikipedia.read(name)
     assert wikipedia.DUMPS[name].about in str(caught.value)
+
+
+def test_a_file_is_unpacked_once_and_again_when_either_has_changed(
+    small_dumps: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = placed(small_dumps, "dpr-2018", 5)
+    plain = wikipedia.unpacked(packed)
+    whole, first = plain.read_bytes(), plain.stat()
+    assert wikipedia.unpacked(packed).stat() == first
+    plain.write_bytes(whole.replace(b"title 1", b"TITLE 1"))
+    assert wikipedia.unpacked(packed).read_bytes() == whole
+    packed = placed(small_dumps, "dpr-2018", 6)
+    assert wikipedia.unpacked(packed).read_bytes() != whole
 
 
 def test_a_damaged_gzip_file_is_refused(small_dumps: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import harness  # noqa: F401 - registers our collections
 from harness.collections import load
+from harness.files import stamps
 
 
 def folder(path: Path, text: str) -> str:
@@ -67,7 +68,7 @@ def test_what_has_not_changed_for_a_while_is_kept(
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if every file had been changed long ago."""
-    monkeypatch.setattr("harness.collections.editable._SETTLED_SECONDS", -1)
+    monkeypatch.setattr(stamps, "SETTLED_NS", -(10**9))
 
 
 def test_a_folder_that_gains_a_file_has_it(tmp_path: Path, settled: None) -> None:

@@ -15,6 +15,7 @@ from harness.collections.storage import pinned
 from harness.collections.storage.imports import import_folder
 from harness.collections.storage.pinned import PinnedFile, fetch, state, verified_path
 from harness.errors import InvalidInput, WrongUsage
+from harness.files import known_digests, stamps
 
 ONE, TWO, FREE, MEMBER = b"one\n", b"two\n", b"free\n", b"member\n"
 
@@ -318,10 +319,14 @@ def test_a_large_file_is_not_fetched_unasked_and_not_hashed_again_unchanged(
         verified_path(big.name)
     assert CutOff.asked == []
     CutOff.asked.append(None)
+    monkeypatch.setattr(known_digests, "REMEMBERED_BYTES", 0)
+    monkeypatch.setattr(stamps, "SETTLED_NS", 0)
     fetch(big)
     hashed: list[Path] = []
-    real = pinned.sha256_of_file
-    monkeypatch.setattr(pinned, "sha256_of_file", lambda path, advance: hashed.append(path) or real(path, advance))
+    real = known_digests.sha256_of_file
+    monkeypatch.setattr(
+        known_digests, "sha256_of_file", lambda path, advance: hashed.append(path) or real(path, advance)
+    )
     monkeypatch.setattr(pinned, "_verified", {})
     verified_path(big.name)
     assert hashed == []

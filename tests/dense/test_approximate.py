@@ -103,13 +103,15 @@ def test_only_one_shard_is_in_memory_and_a_damaged_one_is_built_again(
 ) -> None:
     monkeypatch.setattr(approximate, "SHARD_BLOCKS", 5)
     chosen = ApproximateIndex(factory="IVF4,Flat", nprobe=2)
-    paths = built_index(chosen, store, tmp_path)
+    shards = built_index(chosen, store, tmp_path)
+    assert [shard.first for shard in shards] == [0, 500, 1000]
+    paths = [shard.path for shard in shards]
     import faiss
 
     assert [faiss.read_index(str(path)).ntotal for path in paths] == [500, 500, 200]
     before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in paths]
     paths[1].write_bytes(before[1][0][:-9])
-    again = [(path.read_bytes(), path.stat().st_mtime_ns) for path in built_index(chosen, store, tmp_path)]
+    again = [(path.read_bytes(), path.stat().st_mtime_ns) for path, _ in built_index(chosen, store, tmp_path)]
     assert [data for data, _ in again] == [data for data, _ in before]
     assert [new == old for new, old in zip(again, before, strict=True)] == [True, False, True]
 

@@ -19,6 +19,7 @@ from harness.dense.loading import EncoderSettings
 from harness.dense.model_places import model_folder
 from harness.dense.roles import Role
 from harness.errors import InvalidInput
+from harness.files import stamps
 
 TEXTS = [
     "The river Volga flows to the sea.",
@@ -302,7 +303,10 @@ def test_auto_is_a_device_and_any_other_name_is_itself(monkeypatch: pytest.Monke
     assert resolved_device("cuda:1") == "cuda:1"
 
 
-def test_an_encoder_is_loaded_once_while_its_files_stay_the_same(tmp_path: Path) -> None:
+def test_an_encoder_is_loaded_once_while_its_files_stay_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stamps, "SETTLED_NS", -(10**9))  # as if every file had been changed long ago
     folder = tmp_path / "model"
     shutil.copytree(tiny_models.shared().plain, folder)
     settings = EncoderSettings(folder, "cls", "dot", "float32", "cpu")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import multiprocessing
 import os
 import shutil
@@ -53,18 +52,14 @@ def test_it_is_converted_once_and_not_needed_any_more(home: Path, monkeypatch: p
     folder = model_folder(MODEL, None, Path())
     assert folder == place(home)
     before = sha256_of_tree(folder)
-    assert json.loads((folder.parent / "converted.json").read_text()) == {
-        "source": hashlib.sha256(DATA).hexdigest(),
-        "sha256": before,
-    }
     shutil.rmtree(home / "data")
     monkeypatch.setattr(pinned_models, "_checked", set())
     assert model_folder(MODEL, None, Path()) == folder
     assert sha256_of_tree(folder) == before
-    assert sorted(path.name for path in folder.parent.iterdir()) == ["converted.json", "toy"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["converted.seal", "toy"]
 
 
-@pytest.mark.parametrize("damage", ["weights", "gone", "record"])
+@pytest.mark.parametrize("damage", ["weights", "gone", "seal"])
 def test_what_is_damaged_is_converted_again(home: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
     folder = model_folder(MODEL, None, Path())
     before = sha256_of_tree(folder)
@@ -75,7 +70,7 @@ def test_what_is_damaged_is_converted_again(home: Path, monkeypatch: pytest.Monk
     elif damage == "gone":
         (folder / "modules.json").unlink()
     else:
-        (folder.parent / "converted.json").write_text("[")
+        (folder.parent / "converted.seal").write_text("[")
     monkeypatch.setattr(pinned_models, "_checked", set())
     assert sha256_of_tree(model_folder(MODEL, None, Path())) == before
 
@@ -121,7 +116,7 @@ def test_a_killed_conversion_is_made_again(home: Path) -> None:
     assert [path.name for path in place(home).parent.iterdir()] == [".toy.tmp"]
     folder = model_folder(MODEL, None, Path())
     assert not (folder / "half").exists()
-    assert sorted(path.name for path in folder.parent.iterdir()) == ["converted.json", "toy"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["converted.seal", "toy"]
 
 
 def card(**parameters: str) -> LoadedCard:

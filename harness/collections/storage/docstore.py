@@ -1,24 +1,24 @@
 """Passages of a large file, read where they lie: an index of ids and offsets in numpy memory maps, and no pickle.
 
-    index.json    what the index is of: format, size, time stamp and both ends of the source; passages; digest. Written last
+    index.seal    what the index is of: format and digest of the source; passages; digest (``harness.files.derived``)
     ids.npy       bytes of fixed width, ascending: the place in this order is a passage's number
     offsets.npy   uint64, the byte of the source where the record begins
     lengths.npy   uint32, bytes of the record
     checks.npy    uint64, the beginning of the record's BLAKE2b: whatever is read later is held against it
 
-The one pass over the source appends what it finds to four raw files and notes after every ``STEP`` records how far it has
-come, so that a killed pass goes on from there. The order, and the collection's digest, are made at its end.
+The one pass over the source appends what it finds to shards of blocks (``harness.files.shards``), so that a killed pass goes on
+from the last whole one. The order, and the collection's digest, are made at its end.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import os
 import shutil
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, overload
 
@@ -27,14 +27,20 @@ from numpy.typing import NDArray
 
 from harness import progress
 from harness.errors import Finding, InvalidInput
+from harness.files.derived import Derived, Made
+from harness.files.known_digests import known_sha256
 from harness.files.reading import check_regular
 from harness.files.record_digest import HASH_BYTES, record_hash
-from harness.files.writing import exclusive, explained_write_errors, write_text
+from harness.files.shards import Shards
+from harness.files.writing import atomic_write, explained_write_errors
 from harness.records import Doc
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STEP = 1 << 16
-_END_BYTES = _READ_BYTES = 1 << 20
+_READ_BYTES = 1 << 20
+_SHARD_BYTES = 1 << 30
+_PLACES = {"offsets": (0, 8), "lengths": (8, 12), "hashes": (12, 12 + HASH_BYTES), "ids": (12 + HASH_BYTES, 0)}
+"""Where a column lies in a block of the pass: from and to so many bytes for each of its records; 0: to the end of the block."""
 _LONGEST_ID = 255
 _MOST_FINDINGS = 50
 _SORTED_AT_ONCE = 64 << 20
@@ -67,11 +73,9 @@ class Format(Protocol):
 class StoredDocs:
     """The passages of a file in the order of their ids' UTF-8 bytes; in memory are only the pages of the index in use."""
 
-    def __init__(self, source: Path, form: Format, home: Path) -> None:
+    def __init__(self, source: Path, form: Format, home: Path, digest: str) -> None:
         self._source, self._form = source, form
-        self.home = home
-        described = json.loads((home / "index.json").read_text("utf-8"))
-        self.digest: str = described["digest"]
+        self.home, self.digest = home, digest
         ids, self._offsets, self._lengths, self._checks = (
             np.load(home / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _COLUMNS
         )
@@ -107,7 +111,8 @@ class StoredDocs:
         if doc is None or _check_of(record_hash(doc)) != self._checks[number]:
             raise InvalidInput(
                 f"{self._source} is not what it was when it was indexed: the record of passage "
-                f"{self.ids[number]!r} has changed; restore the file, or run the command again"
+                f"{self.ids[number]!r} has changed; restore the file, or remove it where xdr made or fetched it, and run the "
+                "command again"
             )
         return doc
 
@@ -152,50 +157,46 @@ def open_docs(source: Path, form: Format, home: Path) -> StoredDocs:
 
     Raises ``InvalidInput`` with the faulty records, by line, or the ids that occur twice.
     """
-    identity = _identity(source, form)
-    if _described(home / "index.json").get("identity") != identity:
-        with exclusive(home / "lock"):
-            Indexing(source, form, home, identity).run()
-    return StoredDocs(source, form, home)
-
-
-def _identity(source: Path, form: Format) -> dict[str, Any]:
-    """What a file is known by without reading 13 GB: format, size, time stamp, hash of its first and last mebibyte."""
-    check_regular(source)
-    status = source.stat()
-    with source.open("rb") as file:
-        ends = hashlib.blake2b(file.read(_END_BYTES), digest_size=16)
-        file.seek(max(0, status.st_size - _END_BYTES))
-        ends.update(file.read(_END_BYTES))
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "format": form.name,
-        "size": status.st_size,
-        "mtime_ns": status.st_mtime_ns,
-        "ends": ends.hexdigest(),
-    }
+    while True:
+        indexing = Indexing(source, form, home)
+        found = indexing.index.made(indexing.run)
+        docs = StoredDocs(source, form, home, found["digest"])
+        if indexing.index.is_sealed:
+            return docs
 
 
 class Indexing:
-    """The pass over the source: appends, notes its progress, and at the end puts everything in order."""
+    """The pass over the source: appends block by block, and at the end puts everything in order."""
 
-    def __init__(self, source: Path, form: Format, home: Path, identity: dict[str, Any]) -> None:
-        self._source, self._form, self._home, self._identity = source, form, home, identity
-        self._raw = home / "raw"
+    def __init__(self, source: Path, form: Format, home: Path) -> None:
+        check_regular(source)
+        self._source, self._form, self._home = source, form, home
+        self._sha256 = known_sha256(source)
+        self.index = Derived(home / "index.seal", [SCHEMA_VERSION, form.name, self._sha256])
+        self.raw = Derived(home / "raw" / "of.seal", self.index.made_of)
         self._findings: list[Finding] = []
-        self._position = self._records = self._id_bytes = self._width = self._lines = 0
 
-    def run(self) -> None:
-        # Gone before anything that it describes is replaced.
-        (self._home / "index.json").unlink(missing_ok=True)
-        self._resume()
+    def run(self) -> Made:
+        self._begin_or_resume()
         size = self._source.stat().st_size
         with progress.task(f"index {self._source.name}", size, "bytes", done=self._position) as advance:
             self._advance = advance
             self._read_source()
+        if known_sha256(self._source) != self._sha256:
+            raise InvalidInput(f"{self._source} changed while it was indexed; run the same command again")
         steps = len(_COLUMNS) + 1
         with explained_write_errors(self._home), progress.task("sort the index", steps, "columns") as self._advance:
-            self._finish()
+            return self._finish()
+
+    def _begin_or_resume(self) -> None:
+        """Go on from the last whole block if it is of this very file."""
+        folder = self.raw.seal.parent
+        if self.raw.kept() is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            self.raw.keep(Made())
+        self._shards = Shards(folder)
+        counts = [block.counts for block in self._shards.blocks]
+        self._position, self._lines = (counts[-1]["position"], counts[-1]["lines"]) if counts else (0, 0)
 
     def _read_source(self) -> None:
         with self._source.open("rb", buffering=_READ_BYTES) as file:
@@ -219,78 +220,61 @@ class Indexing:
             raise InvalidInput(f"{self._source} is invalid", self._findings)
         self._append(batch, end)
 
-    def _resume(self) -> None:
-        """Go on from the last note if it is about this very file; drop what was written after it."""
-        note = _described(self._raw / "progress.json")
-        if note.get("identity") != self._identity:
-            shutil.rmtree(self._raw, ignore_errors=True)
-            self._raw.mkdir(parents=True)
-            return
-        self._position, self._records, self._lines = note["position"], note["records"], note["lines"]
-        self._id_bytes, self._width = note["id_bytes"], note["width"]
-        for name, size in self._sizes().items():
-            with (self._raw / name).open("r+b") as file:
-                file.truncate(size)
-
-    def _sizes(self) -> dict[str, int]:
-        count = self._records
-        return {"ids": self._id_bytes, "offsets": 8 * count, "lengths": 4 * count, "hashes": HASH_BYTES * count}
-
     def _append(self, batch: list[tuple[bytes, int, int, bytes]], position: int) -> None:
-        columns = {
-            "ids": b"".join(doc_id + b"\n" for doc_id, *_ in batch),
-            "offsets": np.array([start for _, start, _, _ in batch], "<u8").tobytes(),
-            "lengths": np.array([length for _, _, length, _ in batch], "<u4").tobytes(),
-            "hashes": b"".join(digest for *_, digest in batch),
-        }
-        for name, data in columns.items():
-            with explained_write_errors(self._raw), (self._raw / name).open("ab") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        columns = [
+            np.array([start for _, start, _, _ in batch], "<u8").tobytes(),
+            np.array([length for _, _, length, _ in batch], "<u4").tobytes(),
+            b"".join(digest for *_, digest in batch),
+            b"\n".join(doc_id for doc_id, *_ in batch),
+        ]
+        width = max((len(doc_id) for doc_id, *_ in batch), default=0)
+        counts = {"position": position, "lines": self._lines, "width": width}
+        self._shards.append(map(memoryview, columns), len(batch), _SHARD_BYTES, counts)
         self._advance(position - self._position)
-        self._position, self._records = position, self._records + len(batch)
-        self._id_bytes += len(columns["ids"])
-        self._width = max([self._width, *(len(doc_id) for doc_id, *_ in batch)])
-        note = {"identity": self._identity, "position": position, "records": self._records, "lines": self._lines}
-        note |= {"id_bytes": self._id_bytes, "width": self._width}
-        write_text(self._raw / "progress.json", json.dumps(note))
+        self._position = position
 
-    def _finish(self) -> None:
-        ids = self._read_ids()
+    def _finish(self) -> Made:
+        width = max(1, *(block.counts["width"] for block in self._shards.blocks))
+        ids = self._filled(f"S{width}", "ids", lambda data: data.split(b"\n"))
         order = np.argsort(ids, kind="stable")
         ids = ids[order]
         self._refuse_duplicates(ids)
-        np.save(self._home / "ids.npy", ids)
+        paths = [self._save("ids", ids)]
         del ids
-        self._advance(1)
         for name in ("offsets", "lengths"):
-            np.save(self._home / f"{name}.npy", np.fromfile(self._raw / name, _COLUMNS[name])[order])
-            self._advance(1)
-        np.save(self._home / "checks.npy", self._read_checks()[order])
+            kind = _COLUMNS[name]
+            paths.append(self._save(name, self._filled(kind, name, partial(np.frombuffer, dtype=kind))[order]))
+        paths.append(self._save("checks", self._filled(_COLUMNS["checks"], "hashes", _checks_of)[order]))
         del order
+        digest = digest_of_hashes(lambda: self._pieces("hashes"), self._shards.items)
         self._advance(1)
-        digest = digest_of_hash_file(self._raw / "hashes")
+        shutil.rmtree(self.raw.seal.parent)
+        return Made(paths, {"digest": digest})
+
+    def _filled(self, kind: Any, name: str, values: Callable[[bytes], Any]) -> NDArray[Any]:
+        """A column in the order of the source."""
+        column = np.empty(self._shards.items, kind)
+        for block, data in zip(self._shards.blocks, self._pieces(name), strict=True):
+            if block.items:
+                column[block.start : block.start + block.items] = values(data)
+        return column
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        """A column's bytes, block by block: they were verified when the shards were opened, or written since."""
+        first, last = _PLACES[name]
+        for block in self._shards.blocks:
+            start, end = first * block.items, last * block.items if last else block.size
+            with self._shards.path_of(block).open("rb") as file:
+                file.seek(block.offset + start)
+                yield file.read(end - start)
+
+    def _save(self, name: str, column: NDArray[Any]) -> Path:
+        """Beside the old one, which another process may have mapped."""
+        path = self._home / f"{name}.npy"
+        with atomic_write(path) as file:
+            np.save(file, column)
         self._advance(1)
-        described = {"identity": self._identity, "passages": self._records, "digest": digest}
-        write_text(self._home / "index.json", json.dumps(described, indent=1))
-        shutil.rmtree(self._raw)
-
-    def _read_ids(self) -> NDArray[np.bytes_]:
-        ids = np.empty(self._records, f"S{max(1, self._width)}")
-        with (self._raw / "ids").open("rb") as file:
-            for start in range(0, self._records, STEP):
-                end = min(start + STEP, self._records)
-                ids[start:end] = [file.readline()[:-1] for _ in range(end - start)]
-        return ids
-
-    def _read_checks(self) -> NDArray[np.uint64]:
-        checks = np.empty(self._records, _COLUMNS["checks"])
-        with (self._raw / "hashes").open("rb") as file:
-            for start in range(0, self._records, STEP):
-                rows = np.frombuffer(file.read(STEP * HASH_BYTES), "<u8").reshape(-1, HASH_BYTES // 8)
-                checks[start : start + len(rows)] = rows[:, 0]
-        return checks
+        return path
 
     def _refuse_duplicates(self, ids: NDArray[np.bytes_]) -> None:
         twice = np.unique(ids[1:][ids[1:] == ids[:-1]])
@@ -301,28 +285,23 @@ class Indexing:
             )
 
 
-def digest_of_hash_file(path: Path, sorted_at_once: int = _SORTED_AT_ONCE) -> str:
-    """SHA-256 over the 32-byte hashes in a file, sorted: in passes that each sort those of a range of first bytes."""
-    size = path.stat().st_size
-    passes = min(256, max(1, -(-size // sorted_at_once)))
+def digest_of_hashes(pieces: Callable[[], Iterable[bytes]], count: int, sorted_at_once: int = _SORTED_AT_ONCE) -> str:
+    """SHA-256 over ``count`` 32-byte hashes, sorted: in passes over the pieces that each sort a range of first bytes."""
+    passes = min(256, max(1, -(-count * HASH_BYTES // sorted_at_once)))
     bounds = [256 * number // passes for number in range(passes + 1)]
     digest = hashlib.sha256()
     for low, high in itertools.pairwise(bounds):
         found = []
-        with path.open("rb") as file:
-            while chunk := file.read(STEP * HASH_BYTES):
-                rows = np.frombuffer(chunk, np.uint8).reshape(-1, HASH_BYTES)
-                found.append(rows[(rows[:, 0] >= low) & (rows[:, 0] < high)])
+        for piece in pieces():
+            rows = np.frombuffer(piece, np.uint8).reshape(-1, HASH_BYTES)
+            found.append(rows[(rows[:, 0] >= low) & (rows[:, 0] < high)])
         if found:
             digest.update(np.sort(np.concatenate(found).view(f"S{HASH_BYTES}").ravel()).tobytes())
     return digest.hexdigest()
 
 
-def _described(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
+def _checks_of(hashes: bytes) -> NDArray[np.uint64]:
+    return np.frombuffer(hashes, "<u8").reshape(-1, HASH_BYTES // 8)[:, 0]
 
 
 def _fault_of_id(doc: Doc | None) -> str:

