@@ -28,6 +28,12 @@ def _declared(group: str, path: tuple[str, ...]) -> tuple[metadata.EntryPoint, .
     return tuple(metadata.entry_points(group=group))
 
 
+@functools.cache
+def _known_as(dist: metadata.Distribution) -> tuple[str, str]:
+    """Name and version. Each asking reads and parses all that the distribution says of itself, its README included."""
+    return dist.name, dist.version
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where an entry point comes from."""
@@ -36,7 +42,7 @@ class Origin:
 
     @property
     def is_own(self) -> bool:
-        return self.entry.dist is not None and self.entry.dist.name == _OWN
+        return self.entry.dist is not None and _known_as(self.entry.dist)[0] == _OWN
 
     def __str__(self) -> str:
         """
@@ -44,7 +50,7 @@ class Origin:
         an unknown distribution
         """
         dist = self.entry.dist
-        return f"{dist.name} {dist.version}" if dist is not None else "an unknown distribution"
+        return " ".join(_known_as(dist)) if dist is not None else "an unknown distribution"
 
 
 @dataclass(frozen=True)

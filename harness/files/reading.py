@@ -28,6 +28,7 @@ import yaml
 from harness import numbers
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files.limits import NESTING, WHOLE_NUMBER
+from harness.files.plain_yaml import TOO_DEEP, plain_yaml
 
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -165,18 +166,18 @@ def parse_json(text: str | bytes) -> Any:
     try:
         return _plain(json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant))
     except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
+        raise ValueError(TOO_DEEP) from None
 
 
 def parse_toml(text: str) -> dict[str, Any]:
     """A TOML document. Raises ``ValueError``."""
     # tomllib takes time quadratic in the number of a key's parts: minutes for a card of 200 KB.
     if _LONG_KEY.search(text):
-        raise ValueError(_TOO_DEEP)
+        raise ValueError(TOO_DEEP)
     try:
         return dict(_plain(tomllib.loads(text)))
     except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
+        raise ValueError(TOO_DEEP) from None
 
 
 def parse_yaml(text: str) -> Any:
@@ -186,19 +187,18 @@ def parse_yaml(text: str) -> Any:
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
     except (RecursionError, OverflowError):
-        raise ValueError(_TOO_DEEP) from None
+        raise ValueError(TOO_DEEP) from None
 
 
 # A manifest is asked for by every stage of a leaderboard, and is slow to parse.
 @functools.lru_cache(maxsize=64)
 def _parsed_yaml(text: str) -> Any:
-    return _plain(yaml.load(text, Loader=PlainLoader))
+    return _plain(plain_yaml(text))
 
 
 _LONG_KEY = re.compile(
     r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % NESTING  # noqa: UP031
 )
-_TOO_DEEP = f"lists and tables stand more than {NESTING} deep in each other"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -231,7 +231,7 @@ def _plain(value: Any) -> Any:
                     raise ValueError("a whole number has more than 64 bits")
             elif isinstance(item, Mapping | list):
                 if depth > NESTING:
-                    raise ValueError(_TOO_DEEP)
+                    raise ValueError(TOO_DEEP)
                 waiting.append(([*item.keys(), *item.values()] if isinstance(item, Mapping) else item, depth + 1))
     return value
 
@@ -243,42 +243,3 @@ def _check_text(text: str) -> None:
         raise ValueError(
             f"a lone surrogate (half of a UTF-16 pair, \\u{ord(text[error.start]):04x}) in a text"
         ) from None
-
-
-class PlainLoader(yaml.SafeLoader):
-    """YAML's core in a safe form. A look at every node while it is composed keeps depth and aliases from costing anything."""
-
-    depth = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("an alias (*name), which files of this project do not have")
-        self.depth += 1
-        if self.depth > NESTING + 1:
-            raise yaml.YAMLError(_TOO_DEEP)
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
-                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: a key that is not a text")
-            if key.value in seen:
-                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key {key.value!r:.80} is a duplicate")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_CORE = ("null", "bool", "int", "float", "str", "seq", "map")
-PlainLoader.yaml_constructors = {
-    tag: make
-    for tag, make in yaml.SafeLoader.yaml_constructors.items()
-    if tag is None or tag.removeprefix("tag:yaml.org,2002:") in _CORE
-}
-# A date stays the text that it is in the file.
-PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}

