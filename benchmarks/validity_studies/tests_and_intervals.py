@@ -15,7 +15,8 @@ from scipy import stats
 
 from harness.compare.intervals import Interval, resampled_means, wilson
 from harness.compare.pairwise import Paired, mcnemar_exact, paired_t, wilcoxon
-from harness.compare.projections import project
+from harness.compare.projections import reached
+from harness.compare.signed_sums import Draws
 from harness.compare.stratified import macro_t
 from validity_studies.paired_hits import PairedHits, newcombe, tango
 from validity_studies.simulation import Design, Sample, Truth, draw, unit_names
@@ -284,7 +285,8 @@ def randomization(sample: Sample, plan: Plan) -> NDArray[np.float64]:
     """p-values of the randomization test, shape (experiments,), with the units that the sample's design declares."""
     contributions = sample.contributions(sample.design.shared)
     names = unit_names(len(contributions))
-    return project(contributions, names, plan.resamples, plan.seed, threads=1).p_values()
+    counts = reached(contributions, names, Draws(plan.resamples, plan.seed), threads=1)
+    return np.asarray((counts + 1) / (plan.resamples + 1))
 
 
 def stratified_t(sample: Sample) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ from harness.compare.corrections import resamples_needed
 from harness.compare.fixed_point import to_fixed_point
 from harness.compare.monte_carlo import MOST_TIMES, is_open, spans
 from harness.compare.projections import LARGEST_INTEGER_BITS, check_units, project_integers
+from harness.compare.signed_sums import Draws
 from harness.errors import InvalidInput
 
 _GRID_BITS = LARGEST_INTEGER_BITS - 1  # one is left for the difference of two
@@ -238,5 +239,5 @@ def _largest(prepared: Sequence[_Prepared], span: tuple[int, int], seed: int) ->
     shares = np.zeros((len(units), int(ends[-1])), dtype=np.int64)
     for own, end, width in zip(prepared, ends, widths, strict=True):
         shares[[place[unit] for unit in own.units], end - width : end] = own.shares
-    resampled = project_integers(shares, units, span[1] - span[0], seed, first=span[0]).resampled
+    resampled = project_integers(shares, units, Draws(span[1] - span[0], seed, span[0])).resampled
     return [own.largest(resampled[end - width : end].T) for own, end, width in zip(prepared, ends, widths, strict=True)]

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from harness.compare.corrections import check_resamples, correct, smallest_adjusted_p
 from harness.compare.estimates import means_of, with_estimates
-from harness.compare.monte_carlo import Drawn, Draws, drawn_p_values, standard_error
+from harness.compare.monte_carlo import Drawn, drawn_p_values, standard_error
 from harness.compare.projections import p_values
 from harness.compare.records import MACRO, SCHEMA_VERSION, Comparison, Difference, Family
+from harness.compare.signed_sums import Draws
 from harness.compare.standings import standings_of
 from harness.errors import Finding, InvalidInput
 from harness.runs.score_file import ScoreFile

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from harness.compare.corrections import Correction, levels
 from harness.compare.exact import exact_p
-from harness.compare.projections import project
+from harness.compare.projections import reached
+from harness.compare.signed_sums import Draws
 from harness.compare.signs import FIRST_MULTIPLE
 
 MOST_TIMES = 16
@@ -18,7 +19,6 @@ MOST_TIMES = 16
 
 _FACTOR = 4
 _ERRORS = 3
-_PIECE_BYTES = 128 << 20
 
 
 def standard_error(p: NDArray[np.float64], resamples: int | NDArray[np.int64]) -> NDArray[np.float64]:
@@ -47,13 +47,6 @@ def spans(resamples: int, most_times: int = MOST_TIMES) -> Iterator[tuple[int, i
         yield start, end
 
 
-class Draws(NamedTuple):
-    """How to draw: ``resamples`` at first, ``seed``."""
-
-    resamples: int
-    seed: int
-
-
 class Drawn(NamedTuple):
     """p-values of a family with the draws of each, shape (tests,), and how many tests stay open (see ``is_open``).
 
@@ -80,7 +73,8 @@ def drawn_p_values(
     open_tests = np.arange(tests)
     exact: dict[int, float] = {}
     for span in spans(draws.resamples):
-        counts[open_tests] += _counts(contributions[:, open_tests], units, span, draws.seed)
+        more = Draws(span[1] - span[0], draws.seed, span[0])
+        counts[open_tests] += reached(contributions[:, open_tests], units, more)
         resamples[open_tests] += span[1] - span[0]
         p = (counts + 1) / (resamples + 1)
         p[list(exact)] = list(exact.values())
@@ -94,15 +88,3 @@ def drawn_p_values(
             break
     resamples[list(exact)] = 0
     return Drawn(p, resamples, len(open_tests))
-
-
-def _counts(
-    contributions: NDArray[np.float64], units: Sequence[str], span: tuple[int, int], seed: int
-) -> NDArray[np.int64]:
-    """Draws that reach the observed statistics, in pieces that fit in memory."""
-    counts = np.zeros(contributions.shape[1], np.int64)
-    size = _PIECE_BYTES // 8 // contributions.shape[1] // FIRST_MULTIPLE * FIRST_MULTIPLE
-    for start in range(*span, max(FIRST_MULTIPLE, size)):
-        stop = min(span[1], start + max(FIRST_MULTIPLE, size))
-        counts += project(contributions, units, stop - start, seed, first=start).counts()
-    return counts

@@ -17,17 +17,17 @@ one reference system against all others and test any subset without the scores o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.projections import project
+from harness.compare.projections import observed_less_noise, project
+from harness.compare.signed_sums import Draws
 from harness.runs.score_file import ScoreFile
 
 MOST_LANGUAGES_FOR_ALL_SUBSETS = 8
-_RELATIVE_TOLERANCE = 1e-12
 _NO_DIFFERENCE = 1e-13  # of the terms whose difference a form is: what rounding leaves of equal systems
 _MOST_RESAMPLED_BYTES = 256 << 20
 
@@ -143,40 +143,48 @@ def randomization_counts(statistics: SubsetStatistics, reference: int, resamples
     """
     parts, systems = len(statistics.parts), len(statistics.systems)
     counts = np.full((2**parts - 1, systems), resamples, dtype=np.uint32)
+    choices = _choices(parts)
     step = max(1, _MOST_RESAMPLED_BYTES // (8 * resamples * parts))
     others = [k for k in range(systems) if k != reference]  # against itself, every resample is as extreme
     for start in range(0, len(others), step):
         block = others[start : start + step]
         columns = [statistics.shares[:, :, k] - statistics.shares[:, :, reference] for k in block]
-        projected = project(np.concatenate(columns).T, statistics.units, resamples, seed)
+        projected = project(np.concatenate(columns).T, statistics.units, Draws(resamples, seed))
         for place, k in enumerate(block):
             own = slice(place * parts, (place + 1) * parts)
             missing = np.isnan(statistics.means[k]) | np.isnan(statistics.means[reference])
-            for subset, count in _counts(projected.shares[:, own], projected.resampled[own], missing):
-                counts[subset - 1, k] = count
+            found = _counts(projected.shares[:, own], projected.reduced[own], projected.divisors[own])
+            counts[:, k] = np.where((choices & missing).any(axis=1), resamples, found)
     return counts
 
 
 def _counts(
-    shares: NDArray[np.int64], resampled: NDArray[np.int64], missing: NDArray[np.bool_]
-) -> Iterator[tuple[int, int]]:
-    """(subset, count) for one system, in the order of a Gray code: each subset is one part away from the one before."""
+    shares: NDArray[np.int64], reduced: NDArray[np.signedinteger], divisors: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Counts of one system by subset, shape (2 ** L - 1,); parameters as in ``Projections``, of the L parts."""
     # Where scores are hits, all are multiples of one number, and so small without it that several fit in a register.
-    divisor = int(np.gcd.reduce(shares, axis=None)) or 1
+    divisor = int(np.gcd.reduce(divisors)) or 1
     kind = np.min_scalar_type(-1 - int(np.abs(shares).sum()) // divisor)
-    resampled = (resampled // divisor).astype(kind)
-    total, own = np.zeros(resampled.shape[1], dtype=kind), np.zeros(shares.shape[0], dtype=np.int64)
+    resampled = reduced.astype(kind) * (divisors // divisor).astype(kind)[:, None]
+    sums = _choices(len(resampled)).astype(np.int64) @ shares.T
+    least = observed_less_noise(sums.sum(axis=1), np.abs(sums).sum(axis=1), np.array(divisor)).astype(kind)
+    found = np.zeros(len(least), dtype=np.int64)
+    total = np.zeros(resampled.shape[1], dtype=kind)
     # Arrays of this size that come and go would cost more than what is computed in them.
     magnitudes, extreme = np.empty_like(total), np.empty(len(total), dtype=np.bool_)
     subset = 0
-    for step in range(1, 2 ** len(missing)):
+    # In the order of a Gray code: each subset is one part away from the one before.
+    for step in range(1, len(found) + 1):
         part = (step & -step).bit_length() - 1
         subset ^= 1 << part
         change = np.add if subset >> part & 1 else np.subtract
         change(total, resampled[part], out=total)
-        change(own, shares[:, part], out=own)
-        if not any(absent and subset >> place & 1 for place, absent in enumerate(missing)):
-            margin = int(_RELATIVE_TOLERANCE * float(np.abs(own).sum()))
-            np.abs(total, out=magnitudes)
-            np.greater_equal(magnitudes, -((margin - abs(int(own.sum()))) // divisor), out=extreme)
-            yield subset, int(np.count_nonzero(extreme))
+        np.abs(total, out=magnitudes)
+        np.greater_equal(magnitudes, least[subset - 1], out=extreme)
+        found[subset - 1] = np.count_nonzero(extreme)
+    return found
+
+
+def _choices(parts: int) -> NDArray[np.bool_]:
+    """Which parts each subset has, shape (2 ** L - 1, L), in the order of the subsets' bits."""
+    return np.asarray((np.arange(1, 2**parts)[:, None] >> np.arange(parts)) & 1, dtype=np.bool_)

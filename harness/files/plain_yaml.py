@@ -81,7 +81,7 @@ except ImportError:
     FastLoader: Any = PythonLoader
 else:
 
-    class LibyamlLoader(_Plain, CParser):  # type: ignore[misc]
+    class LibyamlLoader(_Plain, CParser):
         """Events of libyaml's parser."""
 
         def __init__(self, stream: Any) -> None:
@@ -99,4 +99,4 @@ def plain_yaml(text: str) -> Any:
     try:
         return yaml.load(text, Loader=FastLoader)
     except yaml.YAMLError:
-        return yaml.load(text, Loader=PythonLoader)
+        return yaml.load(text, Loader=PythonLoader)  # type: ignore[arg-type]

@@ -8,10 +8,11 @@ import randomization_reference as randomization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare import projections
+from harness.compare import projections, signed_sums
 from harness.compare.fixed_point import to_fixed_point
-from harness.compare.projections import project
-from harness.compare.signs import signs
+from harness.compare.projections import project, reached
+from harness.compare.signed_sums import Draws
+from harness.compare.signs import PAGE_DRAWS, signs
 from harness.errors import InvalidInput
 
 
@@ -46,9 +47,16 @@ def test_every_pair_has_the_p_value_of_the_plain_randomization_test_to_the_bit(k
     np.testing.assert_array_equal(projections.p_values(differences, names(units), 5000, 3), expected)
 
 
+def test_a_column_too_wide_for_one_product_stands_beside_others() -> None:
+    wide, narrow = scores("normal", 90, 2), scores("hits", 90, 3)
+    together = projections.p_values(np.concatenate([wide, narrow], axis=1), names(90), 3000, 3)
+    expected = randomization.p_values(np.concatenate([wide, narrow], axis=1), names(90), 3000, 3)
+    np.testing.assert_array_equal(together, expected)
+
+
 def test_the_projections_are_the_signed_sums() -> None:
     contributions = scores("normal", 30, 3)
-    found = project(contributions, names(30), 200, 5)
+    found = project(contributions, names(30), Draws(200, 5))
     flips = signs(names(30), 200, 5)
     expected = [[sum(flips[u, b] * contributions[u, k] for u in range(30)) for b in range(200)] for k in range(3)]
     scale = to_fixed_point(contributions, 47).scale_bits
@@ -58,7 +66,7 @@ def test_the_projections_are_the_signed_sums() -> None:
 def test_large_integers_are_exact() -> None:
     generator = np.random.default_rng(1)
     contributions = generator.integers(-(2**40), 2**40, size=(700, 2)).astype(np.float64)
-    found = project(contributions, names(700), 300, 2)
+    found = project(contributions, names(700), Draws(300, 2))
     expected = contributions.astype(np.int64).T @ signs(names(700), 300, 2).astype(np.int64)
     np.testing.assert_array_equal(found.resampled, expected)
 
@@ -66,25 +74,41 @@ def test_large_integers_are_exact() -> None:
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_threads_and_the_size_of_chunks_change_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     contributions = scores("normal", 300, 3)
-    expected = project(contributions, names(300), 1000, 1, threads=1).resampled
-    monkeypatch.setattr(projections, "_CHUNK_RESAMPLES", 256)
-    monkeypatch.setattr(projections, "_BLOCK_UNITS", 13)
-    np.testing.assert_array_equal(project(contributions, names(300), 1000, 1, threads=threads).resampled, expected)
+    draws = Draws(1000, 1)
+    expected = project(contributions, names(300), draws, threads=1).resampled
+    counted = reached(contributions, names(300), draws, threads=1)
+    for module in (signed_sums, projections):
+        monkeypatch.setattr(module, "CHUNK_DRAWS", 256)
+    monkeypatch.setattr(signed_sums, "_BLOCK_UNITS", 13)
+    np.testing.assert_array_equal(project(contributions, names(300), draws, threads=threads).resampled, expected)
+    np.testing.assert_array_equal(reached(contributions, names(300), draws, threads=threads), counted)
+
+
+def test_draws_beyond_a_page_are_those_of_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs are drawn by the page, and as many pages at once as fit into memory; here one page, begun in its middle."""
+    monkeypatch.setattr(signed_sums, "_MOST_DRAWN_BYTES", 1)
+    contributions, draws = scores("hits", 5, 2), Draws(2 * PAGE_DRAWS + 77, 4, PAGE_DRAWS // 2)
+    flips = signs(names(5), *draws).astype(np.int64)
+    expected = contributions.astype(np.int64).T @ flips
+    found = project(contributions, names(5), draws)
+    np.testing.assert_array_equal(found.reduced, expected)
+    observed = np.abs(contributions.sum(axis=0))[:, None]
+    np.testing.assert_array_equal(reached(contributions, names(5), draws), (np.abs(expected) >= observed).sum(axis=1))
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.permutations(range(12)), st.permutations(range(3)), st.sampled_from(KINDS))
 def test_the_order_of_units_and_systems_changes_nothing(rows: list[int], columns: list[int], kind: str) -> None:
     contributions = scores(kind, 12, 3)
-    plain = project(contributions, names(12), 500, 9)
+    plain = project(contributions, names(12), Draws(500, 9))
     units = [names(12)[row] for row in rows]
-    moved = project(contributions[rows][:, columns], units, 500, 9)
+    moved = project(contributions[rows][:, columns], units, Draws(500, 9))
     np.testing.assert_array_equal(moved.resampled, plain.resampled[columns])
 
 
 def test_columns_of_other_languages_may_be_empty() -> None:
     contributions = np.kron(np.eye(3), scores("hits", 200, 2))
-    together = project(contributions, names(600), 400, 4).p_values()
+    together = projections.p_values(contributions, names(600), 400, 4)
     alone = [
         projections.p_values(
             contributions[200 * k : 200 * k + 200, 2 * k : 2 * k + 2], names(600)[200 * k :][:200], 400, 4
@@ -103,11 +127,11 @@ def test_equal_systems_have_p_1_and_p_is_never_0() -> None:
 
 def test_refusals() -> None:
     with pytest.raises(InvalidInput, match="a unit occurs twice"):
-        project(np.ones((2, 1)), ["a", "a"], 10, 0)
+        project(np.ones((2, 1)), ["a", "a"], Draws(10, 0))
     with pytest.raises(InvalidInput, match="3 units"):
-        project(np.ones((2, 1)), names(3), 10, 0)
+        project(np.ones((2, 1)), names(3), Draws(10, 0))
     with pytest.raises(InvalidInput, match="finite"):
-        project(np.array([[np.nan]]), ["a"], 10, 0)
+        project(np.array([[np.nan]]), ["a"], Draws(10, 0))
 
 
 @given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=30))
@@ -128,6 +152,5 @@ def test_integers_stay_what_they_are(values: list[int]) -> None:
 
 
 def test_no_resamples_are_no_error_and_decide_nothing() -> None:
-    found = project(scores("normal", 30, 3), names(30), 0, 1)
-    assert found.resampled.shape == (3, 0)
-    assert (found.p_values() == 1).all()
+    assert project(scores("normal", 30, 3), names(30), Draws(0, 1)).resampled.shape == (3, 0)
+    assert (projections.p_values(scores("normal", 30, 3), names(30), 0, 1) == 1).all()
