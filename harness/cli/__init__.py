@@ -14,6 +14,7 @@ from harness.cli import (
     generate,
     leaderboard,
     list_,
+    mine,
     new,
     report,
     reproduce,
@@ -54,6 +55,7 @@ app.command("diff")(diff.diff)
 app.command("export")(export.export)
 app.command("withdraw")(withdraw.withdraw)
 app.command("generate")(generate.generate)
+app.command("mine")(mine.mine)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 
