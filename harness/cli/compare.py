@@ -99,7 +99,7 @@ def _show_pair(lines: Iterable[PairLine], pair: tuple[str, str], as_json: bool) 
 
 def _note_what_was_seen(runs: TrackRuns, pair: tuple[str, str]) -> None:
     """Say so where the training of one of the two alone may have held the track's data."""
-    from harness.leaderboard.table import seen_by, seen_columns
+    from harness.leaderboard.seen import seen_by, seen_columns
 
     manifests = {run.name: run.manifest for run in runs.recorded()}
     first, second = (seen_columns(runs.track, seen_by(name, manifests)) for name in pair)

@@ -8,8 +8,9 @@ from harness import progress
 from harness.compare import Comparison, compare_systems, write_comparison
 from harness.compare.compare import check_comparable
 from harness.errors import InvalidInput
+from harness.leaderboard.building import build
 from harness.leaderboard.exports import write_leaderboard
-from harness.leaderboard.table import Leaderboard, build, read_leaderboard
+from harness.leaderboard.table import Leaderboard, read_leaderboard
 from harness.runs.score import score_system
 from harness.runs.score_file import ScoreFile
 from harness.runs.track_runs import TrackRuns

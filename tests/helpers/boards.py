@@ -12,7 +12,8 @@ from score_files import scores_of, track_of
 from harness.adapters.card import Card
 from harness.compare import compare_systems
 from harness.leaderboard.bounds import Reach
-from harness.leaderboard.table import Leaderboard, build
+from harness.leaderboard.building import build
+from harness.leaderboard.table import Leaderboard
 from harness.runs.manifest import Implementation, Manifest, Method, PartRecord, TrackRecord
 from harness.runs.provenance import Execution, Platform
 from harness.runs.score_file import ScoreFile
@@ -56,7 +57,7 @@ def board_of(
     titles, withdrawn, cards = titles or {}, withdrawn or {}, cards or {}
     manifests = {s.system: manifest_of(s, titles.get(s.system, ""), cards.get(s.system, {})) for s in scores}
     comparison = compare_systems(track, [score for score in scores if score.system not in withdrawn])
-    with patch("harness.leaderboard.table.bounds_of", no_collections):
+    with patch("harness.leaderboard.building.bounds_of", no_collections):
         return build(track, scores, comparison, manifests, withdrawn)
 
 

@@ -15,16 +15,17 @@ from score_files import scores_of, track_of
 from harness.compare import compare_systems
 from harness.compare.records import MACRO
 from harness.errors import InvalidInput
+from harness.leaderboard.building import build
 from harness.leaderboard.exports.markdown import to_markdown
 from harness.leaderboard.exports.table import table_of
-from harness.leaderboard.table import Cell, Leaderboard, best_of, build, columns_of, leads, read_leaderboard
+from harness.leaderboard.table import Cell, Leaderboard, best_of, columns_of, leads, read_leaderboard
 from harness.runs.withdrawal import Withdrawal
 from harness.submissions.reproductions import Reproduction
 
 
 @pytest.fixture(autouse=True)
 def _bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.leaderboard.table.bounds_of", no_collections)
+    monkeypatch.setattr("harness.leaderboard.building.bounds_of", no_collections)
 
 
 def ranks(board: Leaderboard) -> list[tuple[str, int | None]]:

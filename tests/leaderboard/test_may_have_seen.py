@@ -27,7 +27,8 @@ from harness.leaderboard.exports.json import to_json
 from harness.leaderboard.exports.latex import to_latex
 from harness.leaderboard.exports.markdown import to_markdown
 from harness.leaderboard.exports.table import SEEN_MEANS, mark_of, table_of
-from harness.leaderboard.table import Leaderboard, Row, best_of, leads, seen_by
+from harness.leaderboard.seen import seen_by
+from harness.leaderboard.table import Leaderboard, Row, best_of, leads
 from harness.runs.manifest import Manifest
 from harness.tracks import load_track
 

@@ -137,7 +137,7 @@ def use(before: Manifest, manifest: Manifest) -> None:
     assert Manifest.model_validate(parse_yaml(manifest_bytes(manifest).decode())) == manifest
     track, scores, comparison = results()
     assert recorded_card(RunFolder(track, RUNS / "other"), Path("other.toml"), NOTHING).card == manifest.card
-    with patch("harness.leaderboard.table.bounds_of", no_collections):
+    with patch("harness.leaderboard.building.bounds_of", no_collections):
         board = leaderboard_of(TrackRuns(track, Path("runs")), scores, comparison)
     for form in FORMATS.values():
         form.text_of(board)

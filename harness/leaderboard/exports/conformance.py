@@ -16,8 +16,9 @@ from typing import Any
 from harness.adapters.card import Card
 from harness.collections.in_memory import collection_of
 from harness.compare import compare_systems
+from harness.leaderboard.building import build
 from harness.leaderboard.exports.json import to_json
-from harness.leaderboard.table import Leaderboard, build
+from harness.leaderboard.table import Leaderboard
 from harness.records import Doc, Query
 from harness.runs.manifest import SCHEMA_VERSION, Implementation, Manifest, Method, TrackRecord
 from harness.runs.provenance import Execution, Platform

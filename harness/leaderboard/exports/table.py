@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.leaderboard.table import Cell, Leaderboard, best_of, columns_of, leads, what_was_seen
+from harness.leaderboard.seen import what_was_seen
+from harness.leaderboard.table import Cell, Leaderboard, best_of, columns_of, leads
 from harness.numbers import DASH, percent
 from harness.runs.withdrawal import Withdrawal
 

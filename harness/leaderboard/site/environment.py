@@ -11,7 +11,8 @@ import jinja2
 from harness.compare.records import MACRO, Bounds
 from harness.languages import language
 from harness.leaderboard.exports.table import SEEN_MEANS, mark_of
-from harness.leaderboard.table import Cell, leads, what_was_seen
+from harness.leaderboard.seen import what_was_seen
+from harness.leaderboard.table import Cell, leads
 from harness.numbers import duration, percent, probability, size
 from harness.visible import visible_lines
 
