@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,9 +32,3 @@ def install(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")])))
     monkeypatch.syspath_prepend(str(folder))
     return folder
-
-
-def xdr_anew(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """``xdr`` in a process of its own: what is installed is looked for once in each."""
-    command = [sys.executable, "-c", "from harness.cli import main; main()", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
