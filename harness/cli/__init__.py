@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from typing import Any
 
 import typer
 
@@ -83,4 +85,10 @@ def main() -> None:
 
 def _command() -> object:
     check_platform()
-    return app(standalone_mode=False)
+    return _built()(standalone_mode=False)
+
+
+@functools.cache
+def _built() -> Any:
+    """Typer builds all commands out of their signatures each time that ``app`` is called; a process may call it often."""
+    return typer.main.get_command(app)
