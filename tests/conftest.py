@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,15 @@ from harness.tracks import load_track
 # The same cases on every machine, and no opinion on how fast that machine is.
 settings.register_profile("deterministic", deadline=None, derandomize=True)
 settings.load_profile("deterministic")
+
+# What is imported for the tests stays until the end: looking through it again and again for garbage takes seconds.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
 
 IN_ONE_WORKER = frozenset({"tests/compute/test_ray.py", "tests/adapters/test_one_process.py"})
 """Files whose tests share what takes long to make."""
