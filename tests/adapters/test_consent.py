@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from programs import needs_bwrap
+from small_track import write_track
 
 from harness.adapters.card import Card, card_names, load_card
 from harness.adapters.consent import NOTHING, Consent, PinnedModel, consent_of
@@ -118,22 +119,24 @@ def test_commands_ask_before_anything_is_done(tmp_path: Path, command: str) -> N
 
 
 def test_consent_runs_the_program_and_says_where_there_is_no_isolation(tmp_path: Path) -> None:
+    write_track(tmp_path)
     write_scaffold("mine", tmp_path / "mine", PROGRAM)
-    bare = xdr("run", "mini", "mine/card.toml", "--allow-code", cwd=tmp_path, path="/nowhere")
+    bare = xdr("run", "track.toml", "mine/card.toml", "--allow-code", cwd=tmp_path, path="/nowhere")
     assert bare.returncode == 0, bare.stderr
     assert (
         "warning: mine: runs without isolation, with all your rights, since bubblewrap is not installed" in bare.stderr
     )
-    manifest = (tmp_path / "runs/mini/mine/manifest.yaml").read_text()
+    manifest = (tmp_path / "runs/rivers/mine/manifest.yaml").read_text()
     assert "isolation: none" in manifest
     assert json.dumps(8 << 30) in manifest
 
 
 @needs_bwrap
 def test_the_row_says_that_its_program_was_isolated(tmp_path: Path) -> None:
+    write_track(tmp_path)
     write_scaffold("mine", tmp_path / "mine", PROGRAM)
-    done = xdr("run", "mini", "mine/card.toml", "--allow-code", cwd=tmp_path)
+    done = xdr("run", "track.toml", "mine/card.toml", "--allow-code", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "without isolation" not in done.stderr
-    shown = xdr("report", "runs/mini/mine", cwd=tmp_path)
+    shown = xdr("report", "runs/rivers/mine", "--track", "track.toml", cwd=tmp_path)
     assert "isolation bwrap" in shown.stdout, shown.stderr

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import xdr
 from hypothesis import given
 from hypothesis import strategies as st
 from model_servers import Reply, Stub, running
@@ -173,9 +174,9 @@ def test_a_killed_command_asks_only_for_what_it_had_no_answer_to(tmp_path: Path)
         'prompt = "{language}: {passage}"\nmodel = "m"\nmax_output_tokens = 9\n'
     )
 
-    def command(stub: Stub, out: str) -> list[str]:
+    def words(stub: Stub, out: str) -> list[str]:
         own = ["generate", f"folder:{tmp_path}", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / out)]
-        return [sys.executable, "-m", "harness", *own, "--server", stub.url, "--workers", "2"]
+        return [*own, "--server", stub.url, "--workers", "2"]
 
     went_on = threading.Event()
 
@@ -185,7 +186,8 @@ def test_a_killed_command_asks_only_for_what_it_had_no_answer_to(tmp_path: Path)
         return echo(body, number)
 
     with running(then_slow) as stub:
-        killed = subprocess.Popen(command(stub, "a.jsonl"), stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "harness", *words(stub, "a.jsonl")]
+        killed = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         while len(stub.bodies) < 14 and killed.poll() is None:
             time.sleep(0.01)
         killed.kill()
@@ -193,10 +195,10 @@ def test_a_killed_command_asks_only_for_what_it_had_no_answer_to(tmp_path: Path)
         went_on.set()
     answered = 12
     with running(echo) as stub:
-        subprocess.run(command(stub, "a.jsonl"), check=True, capture_output=True)
+        assert xdr(*words(stub, "a.jsonl"), cwd=tmp_path).returncode == 0
     assert len(stub.bodies) == len(docs) * 4 - answered
     with running(echo) as stub:
-        subprocess.run(command(stub, "b.jsonl"), check=True, capture_output=True)
+        assert xdr(*words(stub, "b.jsonl"), cwd=tmp_path).returncode == 0
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
     assert not (tmp_path / "a.jsonl.partial").exists()
 
