@@ -6,23 +6,21 @@ xDR: one transformer for both sides, CLS vector, raw dot product, 32 and 128 wor
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
-from harness.adapters.consent import PinnedModel
-from harness.adapters.contract import Context, Pin, Request
+from harness.adapters.contract import Context, Request
 from harness.adapters.estimate import Estimate, Figure
 from harness.compute.engine import opened_engine
 from harness.compute.jobs import Engine
-from harness.compute.kernels import KERNELS, KernelName
+from harness.compute.kernels import KERNELS
 from harness.compute.platform import library_versions
 from harness.dense.approximate import (
     INDEX_VERSION,
@@ -34,25 +32,20 @@ from harness.dense.approximate import (
     recall_against_exact,
 )
 from harness.dense.encoder import ENCODER_VERSION, loaded_encoder, resolved_device
-from harness.dense.encoding import BLOCK_ROWS, Encoded, blocks_of
+from harness.dense.encoding import BLOCK_ROWS, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
 from harness.dense.jobs import EncodedBlock, EncodingJob, TextBlock, encoded_by, opened_model
 from harness.dense.loading import EncoderSettings
-from harness.dense.model_files import code_needed, model_name
-from harness.dense.model_places import local_folder, model_folder, model_input, resolved_revision
 from harness.dense.pinned_models import conversion_of
 from harness.dense.retrieval import named, search_in_passes, too_large
-from harness.dense.roles import Role, Use
+from harness.dense.roles import Use
 from harness.dense.search import SEARCH_VERSION
 from harness.dense.store import NotFinite, VectorStore, rows_left_in
-from harness.dense.truncation import Cut, Truncation, cut_of
-from harness.errors import InvalidInput
-from harness.files.toml_records import Record
+from harness.dense.system import LIBRARIES, EncodingParameters, EncodingSystem, cut_counts
+from harness.dense.truncation import cut_of
 from harness.files.writing import exclusive, sha256_of_tree
 from harness.files.yaml_records import digest_of
 from harness.records import Doc, Passages, Ranking
-
-_LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
 
 
 class Opened(NamedTuple):
@@ -64,37 +57,20 @@ class Opened(NamedTuple):
     uses: Mapping[str, Use]
 
 
-class Dense:
+class Dense(EncodingSystem):
     version = 2
 
-    class Parameters(Record):
-        """``model``: a folder relative to the card, a hub id with the full commit in ``revision``, or "pinned:NAME".
+    class Parameters(EncodingParameters):
+        """What is None (``pooling``: "model") is as the model's own files say.
 
-        A hub id without ``revision`` is resolved when it is first run, recorded, and asked to be written down.
-
-        What is None (``pooling``: "model") is as the model's own files say. Prompts: the name of one of the model's, or a
-        text, "" for none. Lengths in tokens, special ones and the prompt included. ``token_budget``: tokens in a batch,
-        padding included. ``index``: search approximately, by a faiss factory string. ``kernel``: what multiplies in linear
-        layers, "torch" or "torch-fused"; None for the fused one where the machine has it.
+        ``index``: search approximately, by a faiss factory string.
         """
 
-        model: str
-        revision: str | None = None
         pooling: Literal["model", "cls", "mean", "last"] = "model"
         similarity: Literal["dot", "cosine"] | None = None
         truncate_dim: int | None = Field(default=None, ge=1)
-        query_max_length: int | None = Field(default=None, ge=2)
-        passage_max_length: int | None = Field(default=None, ge=2)
-        query_prompt: str | None = None
-        passage_prompt: str | None = None
-        title: Literal["prepend", "ignore"] = "prepend"
-        token_budget: int = Field(default=16_384, ge=16)
-        dtype: Literal["float32", "bfloat16", "float16"] = "float32"
         store_dtype: Literal["float16", "float32"] = "float16"
         index: ApproximateIndex | None = None
-        kernel: KernelName | None = None
-
-        _folder: Path = PrivateAttr(default=Path())
 
         @model_validator(mode="before")
         @classmethod
@@ -110,50 +86,17 @@ class Dense:
                     renamed[new] = renamed.pop(old)
             return renamed
 
-        @model_validator(mode="after")
-        def _place_of_the_model(self, info: ValidationInfo) -> Self:
-            try:
-                pinned = conversion_of(self.model)
-            except InvalidInput as error:
-                raise ValueError(str(error)) from error
-            if pinned and self.revision is not None:
-                raise ValueError(f"{self.model} is pinned by its hash and has no revision")
-            self._folder = (info.context or {}).get("folder", Path())
-            return self
-
     def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
         self._parameters = parameters
-        self._truncation = Truncation()
-        self._zeros: list[str] = []
 
     @property
     def versions(self) -> Mapping[str, int]:
         found = {"encoder": ENCODER_VERSION, "search": SEARCH_VERSION}
         if conversion := conversion_of(self._parameters.model):
             found["conversion"] = conversion.version
-        # Where none is named it is left to the machine, and noted, as it was for all runs before there was a choice.
-        if (kernel := self._parameters.kernel) is not None:
-            found[f"kernel {kernel}"] = KERNELS[kernel].version
+        found |= self._kernel_version()
         return found if self._parameters.index is None else {**found, "approximate index": INDEX_VERSION}
-
-    @functools.cached_property
-    def _path(self) -> Path:
-        """The model's folder. Raises ``InvalidInput`` where there is none, and the hub cannot be reached."""
-        return model_folder(self._parameters.model, self._revision, self._parameters._folder)
-
-    @functools.cached_property
-    def _revision(self) -> str | None:
-        """The card's, or for a model of the hub without one, that which the hub tells. Raises ``InvalidInput`` as above."""
-        return self._parameters.revision or resolved_revision(self._parameters.model, self._parameters._folder)
-
-    def inputs(self) -> Mapping[str, Path | Pin]:
-        return {"model": model_input(self._parameters.model, self._parameters.revision, self._parameters._folder)}
-
-    def missing(self) -> Iterator[str]:
-        try:
-            _ = self._path
-        except InvalidInput as error:
-            yield str(error)
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
         parameters = self._parameters
@@ -168,9 +111,10 @@ class Dense:
             with context.record.stage("encode queries"):
                 texts = [query.text for query in request.queries]
                 encoded = encoded_by(engine, opened.job, texts, self._roles()["queries"])
-            self._check_questions(request, encoded)
-            self._note_facts(opened, context)
             queries = encoded.vectors
+            finite = np.asarray(np.isfinite(queries).all(axis=1))
+            self._check_questions(request.queries, encoded, finite, np.asarray(queries.any(axis=1)))
+            self._note_facts(opened.uses, context, {"store dtype": parameters.store_dtype})
             if parameters.index is not None:
                 yield from _search_approximately(parameters.index, request, queries, store, context)
                 return
@@ -219,14 +163,6 @@ class Dense:
         # An approximate search is not the exact one that was timed.
         return Estimate((*known, loaded, *(f for f in measured if not (unknown and f.what == "search"))), unknown)
 
-    def _roles(self) -> Mapping[str, Role]:
-        """Each kind of texts that is encoded."""
-        parameters = self._parameters
-        return {
-            "queries": Role("query", parameters.query_prompt, parameters.query_max_length),
-            "passages": Role("document", parameters.passage_prompt, parameters.passage_max_length),
-        }
-
     def _opened_model(self, engine: Engine, context: Context) -> Opened:
         job, roles = self._job(engine.threads, context), self._roles()
         model = opened_model(engine, job, list(roles.values()))
@@ -235,30 +171,16 @@ class Dense:
     def _job(self, threads: int, context: Context) -> EncodingJob:
         parameters = self._parameters
         settings = EncoderSettings(
-            self._path,
+            self._model.path,
             parameters.pooling,
             parameters.similarity,
             parameters.dtype,
             context.device,
-            own_code=self._may_run_its_code(context),
+            own_code=self._model.may_run_its_code(context),
             truncate_dim=parameters.truncate_dim,
             kernel=parameters.kernel,
         )
-        at_once = _batches_at_once(parameters.token_budget, threads, context.memory_bytes)
-        return EncodingJob(settings, parameters.token_budget, at_once)
-
-    def _may_run_its_code(self, context: Context) -> bool:
-        """Whether the model has code of its own that the operator trusts. Raises ``WrongUsage`` where they do not."""
-        needed = code_needed(self._path)
-        if needed is None:
-            return False
-        name, revision = self._parameters.model, self._revision
-        if local_folder(name, self._parameters._folder) is not None or revision is None:
-            revision = sha256_of_tree(self._path)
-        model = PinnedModel(name, revision)
-        context.consent.require_model_code(model, needed)
-        context.record.facts["remote code"] = str(model)
-        return True
+        return EncodingJob(settings, parameters.token_budget, self._batches_at_once(context, threads))
 
     def _filled_store(self, opened: Opened, docs: Passages, context: Context) -> VectorStore:
         """The vectors of all passages: those that a killed run left are kept, the others encoded."""
@@ -272,20 +194,11 @@ class Dense:
                     self._append(store, block, docs, context.shard_bytes)
                     advance(len(block.encoded.vectors))
             stage["bytes"] = store.size_bytes
-        # Counted beside each block, since others may have encoded them.
-        passages, generated = (
-            Cut(*(sum(block.counts.get(f"{kind} {field}", 0) for block in store.blocks) for field in Cut._fields))
-            for kind in ("passages", "generated")
-        )
-        self._truncation.add_passages(passages, generated)
+        self._count_passages(store.blocks)
         return store
 
     def _append(self, store: VectorStore, block: EncodedBlock, docs: Passages, shard_bytes: int) -> None:
-        counts = {
-            f"{kind} {field}": value
-            for kind, cut in (("passages", cut_of(block.encoded)), ("generated", block.fused))
-            for field, value in cut._asdict().items()
-        }
+        counts = cut_counts({"passages": cut_of(block.encoded), "generated": block.fused})
         try:
             store.append(block.encoded.vectors, shard_bytes, counts)
         except NotFinite as error:
@@ -294,56 +207,6 @@ class Dense:
                 raise too_large(ids, self._parameters.store_dtype) from error
             raise self._not_finite(named("passage", ids)) from error
 
-    def _check_questions(self, request: Request, encoded: Encoded) -> None:
-        ids = np.array([query.query_id for query in request.queries], dtype=object)
-        finite = np.isfinite(encoded.vectors).all(axis=1)
-        if not finite.all():
-            raise self._not_finite(named("question", ids[~finite].tolist()))
-        self._zeros += ids[~encoded.vectors.any(axis=1)].tolist()
-        self._truncation.add_questions([query.lang for query in request.queries], encoded)
-
-    def _not_finite(self, named: str) -> InvalidInput:
-        dtype = self._parameters.dtype
-        hint = (
-            "its weights are damaged, or too large for any dtype: try it with its own library"
-            if dtype == "float32"
-            else 'say dtype = "float32" in the card, which has room for larger numbers'
-        )
-        return InvalidInput(
-            f"the model {model_name(self._path)} gives vectors for {named} that are not finite in {dtype}; {hint}"
-        )
-
-    def _note_facts(self, opened: Opened, context: Context) -> None:
-        parameters, uses = self._parameters, opened.uses
-        notes = list(self._truncation.notes({kind: use.max_length for kind, use in uses.items()}))
-        notes += [use.note for use in uses.values() if use.note]
-        if self._revision and not parameters.revision:
-            context.record.facts["revision"] = self._revision
-            notes.append(
-                f'the card names no revision of {parameters.model}; this run is of revision = "{self._revision}": write that '
-                "into the card"
-            )
-        if self._zeros:
-            notes.append(
-                f"{named('question', self._zeros)} without any word that the model knows, so that every passage is as "
-                "good as any other"
-            )
-        context.record.facts.update(
-            {
-                "device": context.device,
-                "engine": context.engine,
-                "dtype": parameters.dtype,
-                "store dtype": parameters.store_dtype,
-                "token budget": parameters.token_budget,
-                "similarity": uses["queries"].similarity,
-                "kernel": uses["passages"].kernel,
-                "prompts": {"query": uses["queries"].prompt, "passage": uses["passages"].prompt},
-                "maximum lengths": {kind: use.max_length for kind, use in uses.items()},
-                "truncated": self._truncation.facts(),
-                "notes": list(dict.fromkeys(notes)),
-            }
-        )
-
     def _place(self, docs: Passages, context: Context) -> tuple[Path, dict[str, Any]]:
         """The store of these passages' vectors, and what it is described by."""
         description = {"docs": docs.digest, **self._description(context)}
@@ -351,9 +214,6 @@ class Dense:
 
     def _block(self, docs: Sequence[Doc]) -> TextBlock:
         return TextBlock([self._text(doc) for doc in docs], self._roles()["passages"])
-
-    def _text(self, doc: Doc) -> str:
-        return doc.default_text() if self._parameters.title == "prepend" else doc.text
 
     def _description(self, context: Context) -> dict[str, Any]:
         """All that the vectors depend on, beside the passages."""
@@ -365,17 +225,12 @@ class Dense:
         return {
             "parameters": parameters,
             **named,
-            "model": sha256_of_tree(self._path),
-            "libraries": library_versions(_LIBRARIES),
+            "model": sha256_of_tree(self._model.path),
+            "libraries": library_versions(LIBRARIES),
             "device": context.device.partition(":")[0],
             "encoder": ENCODER_VERSION,
             "block rows": BLOCK_ROWS,
         }
-
-
-def _batches_at_once(token_budget: int, threads: int, memory_bytes: int) -> int:
-    """Threads that fit the operator's memory, at 32 KiB a token: several layers' activations of a base-size encoder."""
-    return max(1, min(threads, memory_bytes // (token_budget * (32 << 10))))
 
 
 def _search_approximately(

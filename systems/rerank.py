@@ -6,27 +6,25 @@ in the order of the row.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import Field
 
 from harness.adapters.contract import Context, Pin, Request, row_of
 from harness.adapters.estimate import Estimate, Figure
 from harness.compute.platform import library_versions
+from harness.dense.card_model import CardModel, ModelParameters
 from harness.dense.cross_encoder import CROSS_ENCODER_VERSION, CrossScorer, CrossSettings
 from harness.dense.encoder import resolved_device
-from harness.dense.model_places import model_folder, model_input
-from harness.errors import InvalidInput
-from harness.files.toml_records import Name, Record
+from harness.dense.system import LIBRARIES
+from harness.files.toml_records import Name
 from harness.order import top_documents
 from harness.records import Doc, Ranking
 
-_LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
 _MATTERS = 0.01
 """Share of pairs that were cut: below it nobody's ranking depends on it."""
 
@@ -35,17 +33,13 @@ class Rerank:
     version = 1
     versions: Mapping[str, int] = {"cross-encoder": CROSS_ENCODER_VERSION}
 
-    class Parameters(Record):
-        """``model``: a folder relative to the card, or a hub id with the full commit in ``revision``.
-
-        ``depth``: passages of the row that are scored anew. ``max_length``: tokens of a pair; ``prompt``: the name of one of
+    class Parameters(ModelParameters):
+        """``depth``: passages of the row that are scored anew. ``max_length``: tokens of a pair; ``prompt``: the name of one of
         the model's, or a text, "" for none; where they are None, the model's own. ``token_budget``: tokens in a batch,
         padding included. ``activation``: none leaves the model's numbers apart where a sigmoid would round them to 1.
         """
 
         row: Name
-        model: str
-        revision: str | None = None
         depth: int = Field(default=100, ge=1)
         max_length: int | None = Field(default=None, ge=4)
         prompt: str | None = None
@@ -54,32 +48,18 @@ class Rerank:
         token_budget: int = Field(default=16_384, ge=16)
         dtype: Literal["float32", "bfloat16", "float16"] = "float32"
 
-        _folder: Path = PrivateAttr(default=Path())
-
-        @model_validator(mode="after")
-        def _place_of_the_model(self, info: ValidationInfo) -> Self:
-            self._folder = (info.context or {}).get("folder", Path())
-            return self
-
     def __init__(self, parameters: Parameters) -> None:
-        self._parameters = parameters
+        self._parameters, self._model = parameters, CardModel(parameters)
         self._pairs, self._cut, self._unread = 0, 0, 0
-
-    @functools.cached_property
-    def _path(self) -> Path:
-        return model_folder(self._parameters.model, self._parameters.revision, self._parameters._folder)
 
     def rows(self) -> tuple[str, ...]:
         return (self._parameters.row,)
 
     def inputs(self) -> Mapping[str, Path | Pin]:
-        return {"model": model_input(self._parameters.model, self._parameters.revision, self._parameters._folder)}
+        return self._model.inputs()
 
     def missing(self) -> Iterator[str]:
-        try:
-            _ = self._path
-        except InvalidInput as error:
-            yield str(error)
+        yield from self._model.missing()
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
         parameters, row = self._parameters, row_of(request, self._parameters.row)
@@ -115,14 +95,14 @@ class Rerank:
     def _scorer(self, context: Context) -> CrossScorer:
         p = self._parameters
         device = resolved_device(context.device)
-        return CrossScorer(CrossSettings(self._path, p.dtype, device, p.max_length, p.prompt, p.activation))
+        return CrossScorer(CrossSettings(self._model.path, p.dtype, device, p.max_length, p.prompt, p.activation))
 
     def _text(self, doc: Doc) -> str:
         return doc.default_text() if self._parameters.title == "prepend" else doc.text
 
     def _note(self, scorer: CrossScorer, context: Context) -> None:
         context.record.facts |= {
-            "libraries": library_versions(_LIBRARIES),
+            "libraries": library_versions(LIBRARIES),
             "re-ranked": {
                 "depth": self._parameters.depth,
                 "below": "kept in the order of the row",
@@ -131,6 +111,7 @@ class Rerank:
             "used": {"prompt": scorer.prompt, "max_length": scorer.max_length},
             "truncated": {"pairs": self._cut, "of": {"pairs": self._pairs}},
         }
+        self._model.note_revision(context)
         if self._cut > _MATTERS * self._pairs:
             context.record.note(f"cut at {scorer.max_length} tokens, {self._cut:,} of {self._pairs:,} pairs")
         if self._unread:

@@ -77,12 +77,12 @@ class Xqg(Dense):
 
     @functools.cached_property
     def _generated(self) -> Path:
-        return generated_file(self._xqg.generated, self._xqg._folder)
+        return generated_file(self._xqg.generated, self._xqg.folder)
 
     def inputs(self) -> Mapping[str, Path | Pin]:
         if self._xqg.generated == SELF:
             return super().inputs()
-        return {**super().inputs(), "generated text": generated_input(self._xqg.generated, self._xqg._folder)}
+        return {**super().inputs(), "generated text": generated_input(self._xqg.generated, self._xqg.folder)}
 
     def missing(self) -> Iterator[str]:
         yield from super().missing()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,14 @@ from harness.dense.loading import (
     is_plain,
     loaded_model,
     positions_of,
+    sentence_transformer,
 )
 from harness.dense.model_files import model_name
 from harness.dense.roles import (
     PASSAGES,
     QUESTIONS,
     Role,
+    Similarity,
     Use,
     declared_by,
     length_of,
@@ -41,9 +43,9 @@ from harness.dense.roles import (
 from harness.errors import InvalidInput, XdrError
 from harness.files.stamps import Look, look_at
 
-_PROBES = ("a", "one, two, three", "what is this, and where does it lead to?")
+PROBES = ("a", "one, two, three", "what is this, and where does it lead to?")
 _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids")
-_SAME = {"float32": 1e-3, "float16": 3e-2, "bfloat16": 0.2}
+SAME = {"float32": 1e-3, "float16": 3e-2, "bfloat16": 0.2}
 """By how much of its largest value a vector may differ for its neighbours: rounding, not padding that is attended to."""
 
 
@@ -60,31 +62,43 @@ def resolved_device(device: str) -> str:
     return device
 
 
-_kept: dict[EncoderSettings, tuple[Look, Encoder]] = {}
+_kept: dict[tuple[type[Encoder], EncoderSettings], tuple[Look, Encoder]] = {}
 _keeping = threading.Lock()
+AnyEncoder = TypeVar("AnyEncoder", bound="Encoder")
 
 
 def loaded_encoder(settings: EncoderSettings) -> Encoder:
+    """The encoder of these settings with one vector for each text, kept as ``encoder_of`` has it."""
+    return encoder_of(Encoder, settings)
+
+
+def encoder_of(kind: type[AnyEncoder], settings: EncoderSettings) -> AnyEncoder:
     """The encoder of these settings, kept until another one is asked for: what was loaded to look ahead serves the run.
 
     A model whose files have changed since is loaded again.
     """
-    look = look_at(path for path in settings.path.rglob("*") if path.is_file())
+    key, look = (kind, settings), look_at(path for path in settings.path.rglob("*") if path.is_file())
     with _keeping:
-        if settings not in _kept or not _kept[settings][0].holds(look):
+        if key not in _kept or not _kept[key][0].holds(look):
             _kept.clear()  # first: two models need not fit into memory
-            _kept[settings] = look, Encoder(settings)
-        return _kept[settings][1]
+            _kept[key] = look, kind(settings)
+        found = _kept[key][1]
+    assert isinstance(found, kind)  # noqa: S101 - as its key says
+    return found
 
 
 @dataclass(frozen=True)
-class _Form:
-    """A role, as this model fills it. ``cut_at``: tokens, None for no limit; ``module`` takes the texts."""
+class Form:
+    """A role, as this model fills it. ``cut_at``: tokens, None for no limit; ``module`` takes the texts.
+
+    ``expansion``: what a shorter question is filled up with, as sentence-transformers' ``query_expansion`` has it.
+    """
 
     role: Role
     prompt: str
     cut_at: int | None
     module: Any
+    expansion: Mapping[str, Any] | None = None
 
     @property
     def is_static(self) -> bool:
@@ -104,19 +118,24 @@ class Encoder:
         self._settings = settings
         kernel = kernel_of(settings.kernel, settings.dtype, settings.device)
         self._declared = declared_by(settings.path)
-        self._similarity = similarity_of(
-            settings.similarity, self._declared, settings.path, is_plain=is_plain(settings.path)
-        )
+        self._similarity = self._chosen_similarity()
         self._truncate_dim = settings.truncate_dim or self._declared.truncate_dim
         self._tokenizing = threading.Lock()
-        self._forms: dict[Role, _Form] = {}
+        self._forms: dict[Role, Form] = {}
         self._padded = True
-        self._model = loaded_model(settings)
+        self._model = loaded_model(settings, self._made)
         if settings.dtype == "float32" and settings.device == "cpu":
             check_precision(kernel.name != "torch")
         # A model without linear layers has nothing to multiply differently.
         self._kernel = kernel.name if kernel.use(self._model) else "torch"
         self.dimensions = self._probed()
+
+    def _made(self, settings: EncoderSettings) -> Any:
+        return sentence_transformer(settings)
+
+    def _chosen_similarity(self) -> Similarity:
+        settings = self._settings
+        return similarity_of(settings.similarity, self._declared, settings.path, is_plain=is_plain(settings.path))
 
     def use(self, role: Role) -> Use:
         """How texts of that role are encoded. Raises ``InvalidInput`` where the card asks for what the model cannot do."""
@@ -141,26 +160,26 @@ class Encoder:
         """Vectors of one batch, float32, shape (texts, dimensions)."""
         return self.tokenized(texts, role).vectors(range(len(texts)))
 
-    def _form(self, role: Role) -> _Form:
+    def _form(self, role: Role) -> Form:
         if role not in self._forms:
             module = input_module(self._model, role.task)
             name = model_name(self._settings.path)
             if not (callable(getattr(module, "tokenizer", None)) or hasattr(module, "embedding")):
                 kind = type(module).__name__
                 raise InvalidInput(f"the model in {name} starts with a module that is not supported: {kind}")
-            length = length_of(role, declared_length(module, role.task), positions_of(module), self._settings.path)
-            form = _Form(role, prompt_of(role, self._declared), length, module)
+            form = self._filled(role, module)
             self._check(form, name)
             self._forms[role] = form
         return self._forms[role]
 
-    def _check(self, form: _Form, name: str) -> None:
+    def _filled(self, role: Role, module: Any) -> Form:
+        length = length_of(role, declared_length(module, role.task), positions_of(module), self._settings.path)
+        return Form(role, prompt_of(role, self._declared), length, module)
+
+    def _check(self, form: Form, name: str) -> None:
         """Raises ``InvalidInput`` for what would otherwise show itself when the first batch is encoded, or never."""
-        if form.is_static:
-            prompt = len(form.module.tokenizer.encode(form.prompt, add_special_tokens=False).ids)
-        else:
-            tokenizer = form.module.tokenizer
-            if tokenizer.pad_token is None:
+        if not form.is_static:
+            if form.module.tokenizer.pad_token is None:
                 raise InvalidInput(
                     f"the tokenizer of the model in {name} has no padding token, which texts of unequal length need; set "
                     "one and save it beside the model, as with tokenizer.pad_token = tokenizer.eos_token and "
@@ -168,15 +187,21 @@ class Encoder:
                 )
             if getattr(form.module, "query_expansion", None) is not None:
                 raise InvalidInput(f"the model in {name} expands queries, which models of one vector a text do not")
-            prompt = len(tokenizer(form.prompt, truncation=False, verbose=False)["input_ids"])
-        if form.cut_at is not None and prompt >= form.cut_at and (form.prompt or not form.is_static):
+        prompt = self._tokens_of_prompt(form)
+        if form.cut_at is not None and prompt >= form.cut_at:
             what = "query_max_length" if form.role.task == "query" else "passage_max_length"
             raise InvalidInput(
                 f"the prompt {form.prompt!r:.200} has {prompt} tokens for the model in {name}, which leaves nothing of "
                 f"{form.cut_at} for the text; raise {what}, or shorten the prompt"
             )
 
-    def _tokenized_static(self, texts: Sequence[str], form: _Form) -> Tokenized:
+    def _tokens_of_prompt(self, form: Form) -> int:
+        """As many tokens as every text has, special ones included."""
+        if form.is_static:
+            return len(form.module.tokenizer.encode(form.prompt, add_special_tokens=False).ids)
+        return len(form.module.tokenizer(form.prompt, truncation=False, verbose=False)["input_ids"])
+
+    def _tokenized_static(self, texts: Sequence[str], form: Form) -> Tokenized:
         encodings = form.module.tokenizer.encode_batch(
             [form.prompt + text for text in texts] if form.prompt else list(texts), add_special_tokens=False
         )
@@ -188,7 +213,7 @@ class Encoder:
         ]
         return Tokenized(self, form, {"task": form.role.task}, {"input_ids": kept}, lost)
 
-    def _prepared(self, texts: Sequence[str], form: _Form) -> Tokenized:
+    def _prepared(self, texts: Sequence[str], form: Form) -> Tokenized:
         """By the library itself, so that whatever a model's files declare of it is done, but without padding."""
         features = self._features(texts, form, form.cut_at)
         per_text = {name: features[name] for name in _PER_TOKEN if features.get(name) is not None}
@@ -204,7 +229,7 @@ class Encoder:
                 lost[place] = max(0, len(own) - len(ids[place]))
         return Tokenized(self, form, {**shared, "task": form.role.task}, per_text, lost)
 
-    def _features(self, texts: Sequence[str], form: _Form, cut_at: int | None) -> Mapping[str, Any]:
+    def _features(self, texts: Sequence[str], form: Form, cut_at: int | None) -> Mapping[str, Any]:
         called: dict[str, Any] = {"padding": False, "return_tensors": None, "truncation": cut_at is not None}
         if cut_at is not None:
             called["max_length"] = cut_at
@@ -216,22 +241,27 @@ class Encoder:
         )
         return features
 
-    def _vectors(
-        self, form: _Form, shared: Mapping[str, Any], features: Mapping[str, list[list[int]]]
-    ) -> NDArray[np.float32]:
+    def _outputs(self, form: Form, shared: Mapping[str, Any], features: Mapping[str, list[list[int]]]) -> Any:
+        """What one batch of texts becomes."""
         import torch
 
         with torch.inference_mode():
-            batch = self._flat(features) if form.is_static else self._padded_right(form, features)
-            batch = {name: values.to(self._settings.device) for name, values in batch.items()}
-            found = self._model({**batch, **shared}, task=form.role.task)["sentence_embedding"]
-            vectors = torch.as_tensor(found).float()
+            vectors = torch.as_tensor(self._forward(form, shared, features)["sentence_embedding"]).float()
             if self._truncate_dim is not None:
                 vectors = vectors[:, : self._truncate_dim]
             if self._similarity == "cosine":
                 vectors = torch.nn.functional.normalize(vectors, dim=1)
             result: NDArray[np.float32] = vectors.cpu().numpy()
             return result
+
+    def _forward(
+        self, form: Form, shared: Mapping[str, Any], features: Mapping[str, list[list[int]]], **more: Any
+    ) -> Mapping[str, Any]:
+        """All that the model's modules leave of one batch, on its device."""
+        batch = self._flat(features) if form.is_static else self._padded_right(form, features)
+        batch = {name: values.to(self._settings.device) for name, values in batch.items()}
+        found: Mapping[str, Any] = self._model({**batch, **shared}, task=form.role.task, **more)
+        return found
 
     @staticmethod
     def _flat(features: Mapping[str, list[list[int]]]) -> dict[str, Any]:
@@ -242,7 +272,7 @@ class Encoder:
         return {"input_ids": torch.cat(ids), "offsets": torch.tensor([0, *(len(own) for own in ids[:-1])]).cumsum(0)}
 
     @staticmethod
-    def _padded_right(form: _Form, features: Mapping[str, list[list[int]]]) -> dict[str, Any]:
+    def _padded_right(form: Form, features: Mapping[str, list[list[int]]]) -> dict[str, Any]:
         return dict(form.module.tokenizer.pad(features, padding=True, padding_side="right", return_tensors="pt"))
 
     def _probed(self) -> int:
@@ -267,16 +297,16 @@ class Encoder:
 
     def _probed_as(self, role: Role) -> tuple[int, bool]:
         """Dimensions, and whether texts of equal length leave each other's vectors alone; notes whether padding does."""
-        tokens = self.tokenized(_PROBES, role)
-        alone = np.concatenate([tokens.vectors([place]) for place in range(len(_PROBES))])
-        if not self._are_same(tokens.vectors(range(len(_PROBES))), alone):
+        tokens = self.tokenized(PROBES, role)
+        alone = np.concatenate([tokens.vectors([place]) for place in range(len(PROBES))])
+        if not self._are_same(tokens.vectors(range(len(PROBES))), alone):
             self._padded = False
-        again = self.tokenized([_PROBES[1], _PROBES[2], _PROBES[1]], role).vectors(range(3))
+        again = self.tokenized([PROBES[1], PROBES[2], PROBES[1]], role).vectors(range(3))
         return int(alone.shape[1]), self._are_same(again, alone[[1, 2, 1]])
 
     def _are_same(self, vectors: NDArray[np.float32], alone: NDArray[np.float32]) -> bool:
         with np.errstate(invalid="ignore"):
-            far = np.abs(vectors - alone).max(axis=1) > _SAME[self._settings.dtype] * np.abs(alone).max(axis=1)
+            far = np.abs(vectors - alone).max(axis=1) > SAME[self._settings.dtype] * np.abs(alone).max(axis=1)
         # What is not finite is reported with the text that it is of.
         return not far[np.isfinite(alone).all(axis=1)].any()
 
@@ -290,13 +320,18 @@ class Tokenized:
     def __init__(
         self,
         encoder: Encoder,
-        form: _Form,
+        form: Form,
         shared: Mapping[str, Any],
         features: Mapping[str, list[list[int]]],
         lost: list[int],
     ) -> None:
-        self._encoder, self._form, self._shared, self._features = encoder, form, shared, features
+        self._encoder, self._form, self._shared = encoder, form, shared
         self.lost = lost
+        self.replace_features(features)
+
+    def replace_features(self, features: Mapping[str, list[list[int]]]) -> None:
+        """Other tokens for the same texts, as where a model fills them up."""
+        self.features = features
         self.counts = [max(1, len(ids)) for ids in features["input_ids"]]
 
     def vectors(self, places: Sequence[int]) -> NDArray[np.float32]:
@@ -304,20 +339,32 @@ class Tokenized:
 
         A text without any token, which a transformer makes nothing of, has a vector of zeros.
         """
-        ids = self._features["input_ids"]
-        if self._form.is_static or (self._encoder._padded and all(ids[place] for place in places)):
-            return self._of(places)
+        found = list(self.grouped(places))
+        if len(found) == 1 and len(found[0][0]) == len(places):
+            whole: NDArray[np.float32] = found[0][1]
+            return whole
+        size = next((vectors.shape[1] for _, vectors in found), getattr(self._encoder, "dimensions", 1))
+        result = np.zeros((len(places), size), np.float32)
+        for rows, vectors in found:
+            result[rows] = vectors
+        return result
+
+    def grouped(self, places: Sequence[int]) -> Iterator[tuple[list[int], Any]]:
+        """Of the texts at these places those that can be one batch, by their rows in ``places``, and what it becomes.
+
+        Texts without any token are in no batch, if the model is not static.
+        """
+        ids = self.features["input_ids"]
+        if self._form.is_static:
+            yield list(range(len(places))), self._of(places)
+            return
         groups: dict[int, list[int]] = {}
         for row, place in enumerate(places):
             if ids[place]:
                 groups.setdefault(0 if self._encoder._padded else len(ids[place]), []).append(row)
-        found = {tuple(rows): self._of([places[row] for row in rows]) for rows in groups.values()}
-        size = next((vectors.shape[1] for vectors in found.values()), getattr(self._encoder, "dimensions", 1))
-        result = np.zeros((len(places), size), np.float32)
-        for rows, vectors in found.items():
-            result[list(rows)] = vectors
-        return result
+        for rows in groups.values():
+            yield rows, self._of([places[row] for row in rows])
 
-    def _of(self, places: Sequence[int]) -> NDArray[np.float32]:
-        features = {name: [values[place] for place in places] for name, values in self._features.items()}
-        return self._encoder._vectors(self._form, self._shared, features)
+    def _of(self, places: Sequence[int]) -> Any:
+        features = {name: [values[place] for place in places] for name, values in self.features.items()}
+        return self._encoder._outputs(self._form, self._shared, features)

@@ -8,9 +8,9 @@ each with one thread; more workers or memory run more batches at once, never oth
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from harness.dense.roles import Role
 
 BLOCK_ROWS = 4096
 """Texts per block, and documents per search tile. Part of what fixes the bytes of a vector: never an option."""
+
+
+Made = TypeVar("Made")
 
 
 class TokenizedTexts(Protocol):
@@ -75,29 +78,38 @@ def encode_block(encoder: TextEncoder, texts: Sequence[str], role: Role, limits:
 
 
 def _encoded(encoder: TextEncoder, texts: Sequence[str], role: Role, limits: Limits) -> Encoded:
-    import torch
-
     different = list(dict.fromkeys(texts))
     vectors = np.zeros((len(different), encoder.dimensions), np.float32)
     tokens = encoder.tokenized(different, role)
+    for batch, encoded in in_batches(tokens, limits, tokens.vectors):
+        vectors[batch] = encoded
+    places = places_in(different, texts)
+    return Encoded(vectors[places], np.array(tokens.counts, np.int64)[places], np.array(tokens.lost, np.int64)[places])
+
+
+def in_batches(
+    tokens: TokenizedTexts, limits: Limits, encode: Callable[[list[int]], Made]
+) -> Iterator[tuple[list[int], Made]]:
+    """Places of the texts of each batch, and what ``encode`` makes of them, one batch for each worker at a time."""
+    import torch
+
     counts = tokens.counts
     batches = packed(counts, limits.token_budget)
     # With its padding, since that is what takes the time; a batch's last text is its longest.
     work = [len(batch) * counts[batch[-1]] for batch in batches]
-
-    def encode(batch: list[int]) -> tuple[list[int], NDArray[np.float32]]:
-        return batch, tokens.vectors(batch)
-
     with (
-        progress.task(f"encode a block of {len(different):,} texts", sum(work), "tokens") as advance,
+        progress.task(f"encode a block of {len(counts):,} texts", sum(work), "tokens") as advance,
         ThreadPoolExecutor(limits.workers, initializer=lambda: torch.set_num_threads(1)) as pool,
     ):
-        for (batch, encoded), done in zip(pool.map(encode, batches), work, strict=True):
-            vectors[batch] = encoded
+        for batch, encoded, done in zip(batches, pool.map(encode, batches), work, strict=True):
+            yield batch, encoded
             advance(done)
+
+
+def places_in(different: Sequence[str], texts: Sequence[str]) -> NDArray[np.int64]:
+    """Where each text stands among the different ones."""
     place_of = {text: place for place, text in enumerate(different)}
-    places = np.array([place_of[text] for text in texts], np.int64)
-    return Encoded(vectors[places], np.array(counts, np.int64)[places], np.array(tokens.lost, np.int64)[places])
+    return np.array([place_of[text] for text in texts], np.int64)
 
 
 def encode_texts(encoder: TextEncoder, texts: Sequence[str], role: Role, limits: Limits) -> Encoded:

@@ -6,24 +6,29 @@ driver alone writes the vectors and merges what was found, in the order of the t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compute.jobs import Engine
+from harness.compute.jobs import Engine, Job
 from harness.dense.encoder import Encoder, loaded_encoder
 from harness.dense.encoding import Encoded, Limits, blocks_of, encode_block, encode_texts, joined
 from harness.dense.fusion import FusionSettings, fuse
 from harness.dense.loading import EncoderSettings
 from harness.dense.roles import Role, Use
-from harness.dense.search import BestDocuments, Candidates, Tiles, exact_search
-from harness.dense.store import VectorStore, as_float32
+from harness.dense.search import BestDocuments, Candidates, Tile, Tiles, exact_search
+from harness.dense.store import VectorStore
 from harness.dense.truncation import NOTHING_CUT, Cut, cut_of
+from harness.files.shards import Block
 from harness.order import keys_of
+
+Tile_co = TypeVar("Tile_co", covariant=True)
+Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Document numbers and scores of one query, best first."""
 
 
 class ToFuse(NamedTuple):
@@ -99,30 +104,42 @@ def encoded_by(engine: Engine, job: EncodingJob, texts: Sequence[str], role: Rol
     return joined([block.encoded for block in engine.results(job, blocks or [TextBlock([], role)])])
 
 
-class StoredTiles:
+class Searchable(Protocol[Tile_co]):
+    """A store of blocks. ``read``: a block as it is searched; ``stored``: as it lies on the disk, and ``as_read`` of that."""
+
+    @property
+    def blocks(self) -> list[Block]: ...
+    def read(self, index: int) -> Tile_co: ...
+    def stored(self, index: int) -> Any: ...
+    @staticmethod
+    def as_read(stored: Any) -> Tile_co: ...
+
+
+class StoredTiles(Generic[Tile]):
     """Consecutive blocks of a store as tiles of a search: read one by one where the store lies, taken along elsewhere."""
 
-    def __init__(self, store: VectorStore, numbers: range) -> None:
+    def __init__(self, store: Searchable[Tile], numbers: range) -> None:
         self._store, self._numbers = store, numbers
 
-    def tiles(self) -> Tiles:
+    def tiles(self) -> Tiles[Tile]:
         return Tiles(
             [self._store.blocks[number].start for number in self._numbers],
             lambda place: self._store.read(self._numbers[place]),
         )
 
-    def __reduce__(self) -> tuple[type[_SentTiles], tuple[list[int], list[NDArray[Any]]]]:
-        return _SentTiles, (list(self.tiles().starts), [self._store.stored(number) for number in self._numbers])
+    def __reduce__(self) -> tuple[type[_SentTiles[Tile]], tuple[list[int], list[Any], Callable[[Any], Tile]]]:
+        stored = [self._store.stored(number) for number in self._numbers]
+        return _SentTiles, (list(self.tiles().starts), stored, self._store.as_read)
 
 
-class _SentTiles:
-    """What arrives of ``StoredTiles``: the vectors themselves, in the dtype of the store."""
+class _SentTiles(Generic[Tile]):
+    """What arrives of ``StoredTiles``: what is stored itself, in the dtype of the store."""
 
-    def __init__(self, starts: list[int], vectors: list[NDArray[Any]]) -> None:
-        self._starts, self._vectors = starts, vectors
+    def __init__(self, starts: list[int], stored: list[Any], as_read: Callable[[Any], Tile]) -> None:
+        self._starts, self._stored, self._as_read = starts, stored, as_read
 
-    def tiles(self) -> Tiles:
-        return Tiles(self._starts, lambda place: as_float32(self._vectors[place]))
+    def tiles(self) -> Tiles[Tile]:
+        return Tiles(self._starts, lambda place: self._as_read(self._stored[place]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,26 +154,41 @@ class SearchJob:
     def files(self) -> Mapping[str, Path]:
         return {}
 
-    def opened(self, files: Mapping[str, Path]) -> Callable[[StoredTiles], Candidates]:
+    def opened(self, files: Mapping[str, Path]) -> Callable[[StoredTiles[NDArray[np.float32]]], Candidates]:
         return self._best_of
 
-    def _best_of(self, task: StoredTiles) -> Candidates:
-        found = list(exact_search(self.queries, task.tiles(), self.depth, self.threads))
-        rows = np.repeat(np.arange(len(found)), [len(numbers) for numbers, _ in found])
-        keys = [keys_of(scores, numbers) for numbers, scores in found]
-        return rows, np.concatenate([np.empty(0, np.uint64), *keys])
+    def _best_of(self, task: StoredTiles[NDArray[np.float32]]) -> Candidates:
+        return candidates_of(exact_search(self.queries, task.tiles(), self.depth, self.threads))
 
 
-def searched_by(
-    engine: Engine, queries: NDArray[np.float32], store: VectorStore, depth: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """What ``exact_search`` gives for all blocks of a store, in tasks of as many blocks as the engine lets travel."""
-    block_bytes = max((block.items for block in store.blocks), default=1) * store.dimensions * store.dtype.itemsize
+def candidates_of(found: Iterable[Found]) -> Candidates:
+    """What a search has found for its queries, in their order, as it is merged with what others have found."""
+    every = list(found)
+    rows = np.repeat(np.arange(len(every)), [len(numbers) for numbers, _ in every])
+    keys = [keys_of(scores, numbers) for numbers, scores in every]
+    return rows, np.concatenate([np.empty(0, np.uint64), *keys])
+
+
+class Asked(NamedTuple):
+    """How many queries are asked, and how many documents each may find."""
+
+    queries: int
+    depth: int
+
+
+def best_by(
+    engine: Engine, job: Job[StoredTiles[Tile], Candidates], store: Searchable[Tile], asked: Asked
+) -> Iterator[Found]:
+    """The best of all blocks of a store, in tasks of as many blocks as the engine lets travel."""
+    block_bytes = max([1, *(block.size for block in store.blocks)])
     at_once = max(1, min(engine.task_bytes // block_bytes, len(store.blocks)))
     groups = (range(i, min(i + at_once, len(store.blocks))) for i in range(0, len(store.blocks), at_once))
-    best = BestDocuments(len(queries), depth)
-    for candidates in engine.results(
-        SearchJob(queries, depth, engine.threads), (StoredTiles(store, group) for group in groups)
-    ):
+    best = BestDocuments(asked.queries, asked.depth)
+    for candidates in engine.results(job, (StoredTiles(store, group) for group in groups)):
         best.offer(candidates)
     return best.results()
+
+
+def searched_by(engine: Engine, queries: NDArray[np.float32], store: VectorStore, depth: int) -> Iterator[Found]:
+    """What ``exact_search`` gives for all blocks of a store."""
+    return best_by(engine, SearchJob(queries, depth, engine.threads), store, Asked(len(queries), depth))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,9 +22,17 @@ from harness.errors import InvalidInput, WrongUsage
 if TYPE_CHECKING:
     import torch
 
-Pooling = Literal["model", "cls", "mean", "last"]
+Pooling = Literal["model", "cls", "mean", "last", "max", "sum"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 _POOLING_MODES = {"cls": "cls", "mean": "mean", "last": "lasttoken"}
+ADAPTERS: Mapping[str, tuple[str, ...]] = {
+    "dense": ("SentenceTransformer",),
+    "multi-vector": ("MultiVectorEncoder", "ColBERT"),
+    "sparse": ("SparseEncoder",),
+    "rerank": ("CrossEncoder",),
+}
+"""Kinds of models in the words of config_sentence_transformers.json, by the adapter that takes them; "ColBERT" is PyLate's."""
+_OF_PYLATE = ("query_prefix", "document_prefix", "do_query_expansion", "skiplist_words")
 _OLDEST = 6  # sentence-transformers: before it, texts could not be prepared without padding
 _NO_LIMIT = 1 << 30
 """Tokenizers write 10^30 for "no maximum"."""
@@ -35,7 +43,7 @@ class EncoderSettings:
     """``pooling`` "model": as the model's sentence-transformers modules say; else it takes the place of theirs.
 
     ``similarity`` and ``truncate_dim`` are the model's own where they are None. ``own_code``: the model's own Python code
-    may run. ``kernel``: see ``harness.compute.kernels``.
+    may run. ``kernel``: see ``harness.compute.kernels``. ``max_active_dims``: of a sparse encoder, weights kept of a text.
     """
 
     path: Path
@@ -46,27 +54,26 @@ class EncoderSettings:
     own_code: bool = False
     truncate_dim: int | None = None
     kernel: str | None = None
+    max_active_dims: int | None = None
 
 
 def is_plain(folder: Path) -> bool:
     return not (folder / "modules.json").is_file()
 
 
-def loaded_model(settings: EncoderSettings) -> Any:
-    """A ``SentenceTransformer`` in evaluation mode. Raises ``InvalidInput`` for files that it cannot be made of."""
+def loaded_model(settings: EncoderSettings, made: Callable[[EncoderSettings], Any]) -> Any:
+    """What ``made`` makes by a class of sentence-transformers, in evaluation mode.
+
+    Raises ``InvalidInput`` for files that it cannot be made of.
+    """
     folder, name = settings.path, model_name(settings.path)
     check_model_files(folder)
     if not settings.own_code and (needed := code_needed(folder)) is not None:
         raise InvalidInput(f"the model in {name} needs code of its own ({needed}), which is not run")
-    if is_plain(folder) and settings.pooling == "model":
-        raise InvalidInput(
-            f"the model in {name} does not say how its vectors are made: it has no modules.json of sentence-transformers; "
-            'say pooling = "cls", "mean" or "last" in the card, as its authors do'
-        )
     _check_version()
     _silence_loading_bars()
     try:
-        model = _plain(settings) if is_plain(folder) else _sentence_transformer(settings)
+        model = made(settings)
     except InvalidInput:
         raise
     except Exception as error:  # each library has errors of its own for a damaged file
@@ -77,7 +84,7 @@ def loaded_model(settings: EncoderSettings) -> Any:
         # A transformer has the dtype already, and keeps some of its tables more precise. Static embeddings are computed with
         # as they are stored, as the library does it, for every dtype.
         if not (hasattr(module, "model") or hasattr(module, "embedding")):
-            module.to(dtype=_torch_dtype(settings))
+            module.to(dtype=torch_dtype(settings))
     model.eval()
     return model
 
@@ -133,18 +140,30 @@ def positions_of(module: Any) -> int | None:
     return min(limits, default=None)
 
 
+def sentence_transformer(settings: EncoderSettings) -> Any:
+    """A ``SentenceTransformer``: one vector for each text."""
+    if not is_plain(settings.path):
+        return _sentence_transformer(settings)
+    if settings.pooling == "model":
+        raise InvalidInput(
+            f"the model in {model_name(settings.path)} does not say how its vectors are made: it has no modules.json of "
+            'sentence-transformers; say pooling = "cls", "mean" or "last" in the card, as its authors do'
+        )
+    return _plain(settings)
+
+
 def _sentence_transformer(settings: EncoderSettings) -> Any:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
 
     name = model_name(settings.path)
-    _check_kind(settings.path)
+    check_kind(settings.path, ("SentenceTransformer",), "one with one vector for each text")
     model = SentenceTransformer(
         str(settings.path),
         device=settings.device,
         trust_remote_code=settings.own_code,
         local_files_only=True,
-        model_kwargs={"use_safetensors": True, "dtype": _torch_dtype(settings)},
+        model_kwargs={"use_safetensors": True, "dtype": torch_dtype(settings)},
     )
     if settings.pooling == "model":
         return model
@@ -168,7 +187,7 @@ def _plain(settings: EncoderSettings) -> Any:
     trust: dict[str, Any] = {"trust_remote_code": settings.own_code, "local_files_only": True}
     transformer = Transformer(
         str(settings.path),
-        model_kwargs={"use_safetensors": True, "dtype": _torch_dtype(settings), **trust},
+        model_kwargs={"use_safetensors": True, "dtype": torch_dtype(settings), **trust},
         processor_kwargs=dict(trust),
         config_kwargs=dict(trust),
         # Texts as they are, though a tokenizer may bring a template for chats.
@@ -193,17 +212,25 @@ def _old_settings(folder: Path) -> dict[str, Any]:
     return {key: found[key] for key in keys if isinstance(found, Mapping) and found.get(key)}
 
 
-def _check_kind(folder: Path) -> None:
-    """Raises ``InvalidInput`` for what sentence-transformers would make another model of, with pooling made up."""
-    path = folder / "config_sentence_transformers.json"
-    found = read_model_json(path) if path.is_file() else {}
-    kind = found.get("model_type", "SentenceTransformer") if isinstance(found, Mapping) else "SentenceTransformer"
-    if kind != "SentenceTransformer":
-        raise InvalidInput(
-            f"the model in {model_name(folder)} is a {kind!r:.80}, not one with one vector for each text"
-        )
+def check_kind(folder: Path, expected: Collection[str], in_words: str) -> None:
+    """Raises ``InvalidInput`` for what sentence-transformers would make another model of, with parts made up."""
+    kind = kind_of(folder)
+    if kind not in expected:
+        adapter = next((name for name, kinds in ADAPTERS.items() if kind in kinds), None)
+        hint = f'; it is for adapter = "{adapter}"' if adapter else ""
+        raise InvalidInput(f"the model in {model_name(folder)} is a {kind!r:.80}, not {in_words}{hint}")
     if not modules_of(folder):
         raise InvalidInput(f"{model_name(folder)}/modules.json names no modules")
+
+
+def kind_of(folder: Path) -> str:
+    """The ``model_type`` that config_sentence_transformers.json states, or that older releases left unsaid."""
+    path = folder / "config_sentence_transformers.json"
+    found = read_model_json(path) if path.is_file() else {}
+    stated = found.get("model_type") if isinstance(found, Mapping) else None
+    if isinstance(stated, str):
+        return stated
+    return "ColBERT" if isinstance(found, Mapping) and set(_OF_PYLATE) & set(found) else "SentenceTransformer"
 
 
 def _check_version() -> None:
@@ -215,7 +242,7 @@ def _check_version() -> None:
         )
 
 
-def _torch_dtype(settings: EncoderSettings) -> torch.dtype:
+def torch_dtype(settings: EncoderSettings) -> torch.dtype:
     import torch
 
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[settings.dtype]

@@ -24,11 +24,17 @@ _PICKLES = frozenset(
     {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".msgpack", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
 )
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-_PLACES = r"sentence_transformers\.(?:models|base\.modules|sentence_transformer\.modules)(?:\.[a-z_]+)*"
-_MODULE = re.compile(
-    _PLACES
-    + r"\.(?:Asym|Dense|Dropout|LayerNorm|Normalize|Pooling|Router|StaticEmbedding|Transformer|WeightedLayerPooling)"
+_PLACES = (
+    r"sentence_transformers\.(?:models|base\.modules|(?:sentence_transformer|multi_vector_encoder)\.modules"
+    r"|sparse_encoder\.(?:models|modules))(?:\.[a-z_]+)*"
 )
+_KNOWN = (
+    *("Asym", "Dense", "Dropout", "LayerNorm", "Normalize", "Pooling", "Router", "StaticEmbedding", "Transformer"),
+    *("WeightedLayerPooling", "MultiVectorMask", "HierarchicalTokenPooling"),
+    *("MLMTransformer", "SparseAutoEncoder", "SparseStaticEmbedding", "SpladePooling"),
+)
+# PyLate's own layer is read as that of sentence-transformers.
+_MODULE = re.compile(rf"{_PLACES}\.(?:{'|'.join(_KNOWN)})|pylate\.models\.Dense\.Dense")
 _ROUTER = re.compile(_PLACES + r"\.(?:Asym|Router)")
 _LIBRARIES = ("sentence_transformers", "transformers")
 _ACTIVATION = re.compile(r"torch\.nn\.modules\.(?:activation|linear)\.[A-Za-z]+")
@@ -69,6 +75,7 @@ def check_model_files(folder: Path, auto_class: str = "AutoModel") -> None:
     # What is a pipe or lies nowhere is not read for more findings.
     if not findings:
         findings = [*_places_of_modules(folder), *_pickles(folder, auto_class), *_indexes(folder)]
+        findings += _weights_by_name(folder)
         for path, config in _configs(folder):
             findings += [Finding("error", _shown(folder, path), what, expected) for what, expected in _faults(config)]
         if (folder / "adapter_config.json").is_file():
@@ -107,8 +114,7 @@ def code_needed(folder: Path) -> str | None:
     if unused := [name for name in unknown if name.partition(".")[0] in _LIBRARIES]:
         raise InvalidInput(
             f"the model in {model_name(folder)} has a module that is not supported ({unused[0]!r:.200}); supported are "
-            "Transformer, StaticEmbedding, Pooling, Dense, Normalize, LayerNorm, Dropout, WeightedLayerPooling and "
-            "Router of sentence-transformers"
+            f"{', '.join(_KNOWN[1:])} of sentence-transformers"
         )
     return next(iter(unknown), None)
 
@@ -174,6 +180,19 @@ def _places_of_modules(folder: Path) -> Iterator[Finding]:
     for module in modules_of(folder):
         if _below(folder, module.path) is None:
             yield Finding("error", module.named_in, f"path {module.path!r:.200}", "a folder below the model's")
+
+
+def _weights_by_name(folder: Path) -> Iterator[Finding]:
+    """Weights of words that a library would look for in the current folder first, and then on a hub."""
+    for module in modules_of(folder):
+        place = _below(folder, module.path)
+        path = place / "config.json" if place is not None else None
+        if not module.type.endswith(".SparseStaticEmbedding") or path is None or not path.is_file():
+            continue
+        config = read_model_json(path)
+        if isinstance(config, Mapping) and config.get("path"):
+            what = f"path = {config['path']!r:.200}"
+            yield Finding("error", _shown(folder, path), what, "its weights in its own model.safetensors")
 
 
 def _strange_files(folder: Path) -> Iterator[Finding]:

@@ -14,7 +14,10 @@ from harness.files.writing import cache_home, write_text
 
 # A model's code is part of its digest, whether or not it may run.
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.py", "*.jinja"]
+_FILES = [
+    *("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.py", "*.jinja"),
+    "artifact.metadata",  # lengths and markers of ColBERT's own checkpoints, as JSON
+]
 
 
 def local_folder(model: str, folder: Path) -> Path | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.adapters.contract import Context, Request
 from harness.compute.jobs import Engine
-from harness.dense.jobs import searched_by
+from harness.dense.jobs import Found, searched_by
 from harness.dense.search import QUERY_TILE
 from harness.dense.store import VectorStore
 from harness.errors import InvalidInput
@@ -40,10 +40,20 @@ def search_in_passes(
     engine: Engine, request: Request, queries: NDArray[np.float32], store: VectorStore, context: Context
 ) -> Iterator[Ranking]:
     """Search some thousands of queries at a time, so that a killed search resumes after the last finished pass."""
-    for start in range(0, len(queries), QUERIES_PER_PASS):
-        asked = request.queries[start : start + QUERIES_PER_PASS]
+
+    def found(start: int, end: int) -> Iterator[Found]:
+        return searched_by(engine, queries[start:end], store, request.depth)
+
+    yield from in_passes(request, context, QUERIES_PER_PASS, found)
+
+
+def in_passes(
+    request: Request, context: Context, at_once: int, found: Callable[[int, int], Iterator[Found]]
+) -> Iterator[Ranking]:
+    """``found``: of the queries from one number to another. Passes whose queries all have their rankings are left out."""
+    for start in range(0, len(request.queries), at_once):
+        asked = request.queries[start : start + at_once]
         if all(query.query_id in context.finished for query in asked):
             continue
-        found = searched_by(engine, queries[start : start + QUERIES_PER_PASS], store, request.depth)
-        for query, (numbers, scores) in zip(asked, found, strict=True):
+        for query, (numbers, scores) in zip(asked, found(start, start + len(asked)), strict=True):
             yield Ranking(query.query_id, tuple(request.docs.ids[number] for number in numbers.tolist()), scores)

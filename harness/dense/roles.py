@@ -16,7 +16,7 @@ from harness.dense.model_files import model_name, read_model_json
 from harness.errors import InvalidInput
 
 Task = Literal["query", "document"]
-Similarity = Literal["dot", "cosine"]
+Similarity = Literal["dot", "cosine", "maxsim", "meanmaxsim"]
 _PROMPT_NAMES: Mapping[Task, tuple[str, ...]] = {"query": ("query",), "document": ("document", "passage", "corpus")}
 """Prompts for each task, the first that is declared: as ``SentenceTransformer.encode_query`` and ``encode_document``."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -138,12 +138,17 @@ def length_of(role: Role, declared: int | None, positions: int | None, folder: P
     """Tokens that a text is cut at, None for never. Raises ``InvalidInput`` for more than the model has positions."""
     if role.max_length is None:
         return min((length for length in (declared, positions) if length is not None), default=None)
-    if positions is not None and role.max_length > positions:
+    check_length(role.max_length, role, positions, folder)
+    return role.max_length
+
+
+def check_length(length: int, role: Role, positions: int | None, folder: Path) -> None:
+    """Raises ``InvalidInput`` for more tokens than the model has positions."""
+    if positions is not None and length > positions:
         raise InvalidInput(
-            f"a maximum length of {role.max_length} tokens for {_WORDS[role.task]} is more than the {positions} positions "
+            f"a maximum length of {length} tokens for {_WORDS[role.task]} is more than the {positions} positions "
             f"of the model {model_name(folder)}; lower it in the card, or leave it out for the model's own"
         )
-    return role.max_length
 
 
 def embeddings_of_positions(model: Any) -> Iterator[int]:

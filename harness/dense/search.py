@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,7 @@ _MERGED_AT_ONCE = 512
 _UNIT = 2.0**-24
 """The largest relative error of rounding to float32."""
 
+Tile = TypeVar("Tile")
 Candidates = tuple[NDArray[np.int64], Keys]
 """Rows of queries and keys of documents, of equal shape."""
 
@@ -97,15 +99,15 @@ class BestDocuments:
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """Vectors to search: ``read(i)`` gives the i-th tile, float32, shape (documents in the tile, dimensions)."""
+class Tiles(Generic[Tile]):
+    """What is searched: ``read(i)`` gives the i-th tile, of vectors float32 of shape (documents in the tile, dimensions)."""
 
     starts: Sequence[int]
-    read: Callable[[int], NDArray[np.float32]]
+    read: Callable[[int], Tile]
 
 
 def exact_search(
-    queries: NDArray[np.float32], tiles: Tiles, depth: int, workers: int = 1
+    queries: NDArray[np.float32], tiles: Tiles[NDArray[np.float32]], depth: int, workers: int = 1
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Best documents of each query by inner product. ``queries``: float32, shape (queries, dimensions).
 
@@ -122,30 +124,37 @@ def exact_search(
     lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
 
     def search_tile(documents: NDArray[np.float32], first_number: int) -> None:
-        longest = _longest(documents)
+        length = longest(documents)
         for start in range(0, len(queries), at_once):
             # Handed on without a name, so that it is gone before the next product is made.
-            offer(start, _products(queries[start : start + at_once], documents), documents, longest, first_number)
+            offer(start, _products(queries[start : start + at_once], documents), documents, length, first_number)
 
     def offer(
         start: int,
         estimates: NDArray[np.float32],
         documents: NDArray[np.float32],
-        longest: float,
+        length: float,
         first_number: int,
     ) -> None:
         for first in range(0, len(estimates), _MERGED_AT_ONCE):
             own = best[(start + first) // _MERGED_AT_ONCE]
             part = slice(start + first, start + first + len(own.thresholds))
-            errors = _largest_difference(queries.shape[1], lengths[part] * longest)
+            errors = largest_difference(queries.shape[1], lengths[part] * length)
             found = estimates[first : first + len(errors)]
-            rows, columns = _chosen(found, errors, own.thresholds.copy(), depth)
+            rows, columns = chosen(found, errors, own.thresholds.copy(), depth)
             scores = pair_scores(queries[part], documents, rows, columns)
             kept = scores >= own.thresholds[rows]  # other threads may have raised them since
             own.offer((rows[kept], keys_of(scores[kept], columns[kept] + first_number)))
 
+    search_in_threads(len(queries), tiles, search_tile, workers)
+    for own in best:
+        yield from own.results()
+
+
+def search_in_threads(queries: int, tiles: Tiles[Tile], search_tile: Callable[[Tile, int], None], workers: int) -> None:
+    """Every tile, with the number of its first document, in one of the threads. ``queries``: how many, for who watches."""
     with (
-        progress.task(f"search for {len(queries):,} queries", len(tiles.starts), "tiles") as advance,
+        progress.task(f"search for {queries:,} queries", len(tiles.starts), "tiles") as advance,
         ThreadPoolExecutor(workers, initializer=_use_one_thread) as pool,
     ):
         begun: deque[Future[None]] = deque()
@@ -158,8 +167,6 @@ def exact_search(
         for searched in begun:
             searched.result()
             advance()
-    for own in best:
-        yield from own.results()
 
 
 def _use_one_thread() -> None:
@@ -179,7 +186,7 @@ def _products(queries: NDArray[np.float32], documents: NDArray[np.float32]) -> N
     return found
 
 
-def _longest(documents: NDArray[np.float32]) -> float:
+def longest(documents: NDArray[np.float32]) -> float:
     """At least the length of the longest vector. ``documents``: shape (documents, dimensions)."""
     squares: NDArray[np.float32] = np.einsum("ij,ij->i", documents, documents)
     if not np.isfinite(squares).all():
@@ -188,7 +195,7 @@ def _longest(documents: NDArray[np.float32]) -> float:
     return 1.001 * float(np.sqrt(squares.max(initial=0))) + float(np.sqrt(documents.shape[1])) * 2.0**-63
 
 
-def _largest_difference(dimensions: int, products_of_lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+def largest_difference(dimensions: int, products_of_lengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far two float32 inner products of the same vectors may be from each other, whatever the order of their sums.
 
     Each is as far from the true one as Higham, Accuracy and Stability of Numerical Algorithms (2nd ed., 2002), equation 3.5,
@@ -198,7 +205,7 @@ def _largest_difference(dimensions: int, products_of_lengths: NDArray[np.float64
     return 2 * (share / (1 - share) * products_of_lengths + dimensions * float(np.finfo(np.float32).tiny))
 
 
-def _chosen(
+def chosen(
     estimates: NDArray[np.float32], errors: NDArray[np.float64], thresholds: NDArray[np.float32], depth: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of all that may be among the best of its query: whose score may reach the threshold, ties included.

@@ -42,17 +42,16 @@ class NotFinite(InvalidInput):
         super().__init__(f"{len(self.rows)} of {len(vectors)} vectors are {what}")
 
 
-class _FoundNotFinite(Exception):
-    pass
+class FoundNotFinite(Exception):
+    """Among numbers that are about to be written."""
 
 
-class VectorStore:
-    """Opened or begun at ``path`` for vectors described by ``description``; another description starts it anew."""
+class BlockStore:
+    """Blocks of numbers, opened or begun at ``path`` under a header; another header starts it anew."""
 
-    def __init__(self, path: Path, description: Mapping[str, Any], dimensions: int, dtype: str) -> None:
-        self.path, self.dimensions, self.dtype = path, dimensions, np.dtype(dtype)
-        header = _header(description, dimensions, self.dtype)
-        if _header_in(path) != header:
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        self.path = path
+        if header_in(path) != header:
             if path.exists():
                 shutil.rmtree(path)
             with explained_write_errors(path):
@@ -62,7 +61,7 @@ class VectorStore:
 
     @property
     def blocks(self) -> list[Block]:
-        """Their items are vectors."""
+        """Their items are what is stored of one text."""
         return self._shards.blocks
 
     @property
@@ -73,6 +72,22 @@ class VectorStore:
     def size_bytes(self) -> int:
         return self._shards.size_bytes
 
+    def bytes_of(self, index: int) -> bytearray:
+        """Of a block. Raises ``InvalidInput`` when they are not what was written."""
+        block = self.blocks[index]
+        data = self._shards.verified(block)
+        if data is None:
+            raise InvalidInput(f"{self._shards.path_of(block)} is damaged; run the same command again")
+        return data
+
+
+class VectorStore(BlockStore):
+    """A vector for each text, described by ``description``."""
+
+    def __init__(self, path: Path, description: Mapping[str, Any], dimensions: int, dtype: str) -> None:
+        self.dimensions, self.dtype = dimensions, np.dtype(dtype)
+        super().__init__(path, _header(description, dimensions, self.dtype))
+
     def append(self, vectors: NDArray[Any], shard_bytes: int, counts: Mapping[str, int] = _NO_COUNTS) -> None:
         """Add a block, shape (rows, dimensions), in a new shard file if this one has reached ``shard_bytes``.
 
@@ -80,39 +95,40 @@ class VectorStore:
         is added then.
         """
         try:
-            self._shards.append(map(_checked, _pieces(vectors, self.dtype)), len(vectors), shard_bytes, counts)
-        except _FoundNotFinite:
+            self._shards.append(pieces(vectors, self.dtype), len(vectors), shard_bytes, counts)
+        except FoundNotFinite:
             raise NotFinite(vectors, self.dtype.name) from None
 
     def read(self, index: int) -> NDArray[np.float32]:
         """The vectors of a block as float32. Raises ``InvalidInput`` when they are not what was written."""
         return as_float32(self.stored(index))
 
+    @staticmethod
+    def as_read(stored: NDArray[Any]) -> NDArray[np.float32]:
+        """What ``read`` gives of what ``stored`` gives."""
+        return as_float32(stored)
+
     def stored(self, index: int) -> NDArray[Any]:
         """The vectors of a block in the store's own dtype. Raises ``InvalidInput`` when they are not what was written."""
-        block = self.blocks[index]
-        data = self._shards.verified(block)
-        if data is None:
-            raise InvalidInput(f"{self._shards.path_of(block)} is damaged; run the same command again")
-        return np.frombuffer(data, dtype=self.dtype).reshape(block.items, self.dimensions)
+        return np.frombuffer(self.bytes_of(index), dtype=self.dtype).reshape(-1, self.dimensions)
 
 
 def _checked(piece: NDArray[Any]) -> memoryview:
     if not _all_finite(piece):
-        raise _FoundNotFinite
+        raise FoundNotFinite
     return piece.view(np.uint8).data
 
 
 def rows_left_in(path: Path, description: Mapping[str, Any], dimensions: int, dtype: str) -> int:
     """Vectors that a store would go on from, by the lengths of its files."""
-    if _header_in(path) != _header(description, dimensions, np.dtype(dtype)):
+    if header_in(path) != _header(description, dimensions, np.dtype(dtype)):
         return 0
     return items_noted_in(path)
 
 
 def dimensions_in(path: Path, description: Mapping[str, Any]) -> int | None:
     """Of the vectors that a store of this description holds; None where there is none."""
-    header = _header_in(path)
+    header = header_in(path)
     if not isinstance(header, dict) or header.get("description") != dict(description):
         return None
     found = header.get("dimensions")
@@ -128,22 +144,22 @@ def _header(description: Mapping[str, Any], dimensions: int, dtype: np.dtype[Any
     }
 
 
-def _header_in(path: Path) -> Any:
+def header_in(path: Path) -> Any:
     try:
         return json.loads((path / "store.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
 
 
-def _pieces(vectors: NDArray[Any], dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
-    """The values in another dtype, one row of pieces, each of which is gone when the next one is asked for."""
+def pieces(vectors: NDArray[Any], dtype: np.dtype[Any]) -> Iterator[memoryview]:
+    """The values' bytes in another dtype, each piece gone when the next one is asked for. Raises ``FoundNotFinite``."""
     numbers = np.ascontiguousarray(vectors).reshape(-1)
     buffer = np.empty(min(_PIECE, len(numbers)), dtype)
     for start in range(0, len(numbers), _PIECE):
         source = numbers[start : start + _PIECE]
         piece = buffer[: len(source)]
         _copy(source, piece)
-        yield piece
+        yield _checked(piece)
 
 
 def as_float32(vectors: NDArray[Any]) -> NDArray[np.float32]:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-
-from harness.dense.encoding import Encoded
+from numpy.typing import NDArray
 
 _MATTERS = 0.01
 """Share of the questions of a language, or of the passages, that were cut: below it nobody's ranking depends on it."""
+
+
+class Counted(Protocol):
+    """Texts as they were encoded. ``tokens``: of each, as many as were not cut off; ``lost``: how many were; int64."""
+
+    @property
+    def tokens(self) -> NDArray[np.int64]: ...
+    @property
+    def lost(self) -> NDArray[np.int64]: ...
 
 
 class Cut(NamedTuple):
@@ -38,9 +46,12 @@ class Cut(NamedTuple):
 NOTHING_CUT = Cut(0, 0, 0, 0)
 
 
-def cut_of(encoded: Encoded) -> Cut:
-    tokens, lost = int(encoded.tokens.sum()), int(encoded.lost.sum())
-    return Cut(len(encoded.lost), int((encoded.lost > 0).sum()), tokens + lost, lost)
+def cut_of(encoded: Counted) -> Cut:
+    return _cut(encoded.tokens, encoded.lost)
+
+
+def _cut(tokens: NDArray[np.int64], lost: NDArray[np.int64]) -> Cut:
+    return Cut(len(lost), int((lost > 0).sum()), int(tokens.sum() + lost.sum()), int(lost.sum()))
 
 
 def total(cuts: Sequence[Cut]) -> Cut:
@@ -58,11 +69,11 @@ class Truncation:
     passages: Cut = NOTHING_CUT
     generated: Cut = NOTHING_CUT
 
-    def add_questions(self, langs: Sequence[str], encoded: Encoded) -> None:
+    def add_questions(self, langs: Sequence[str], encoded: Counted) -> None:
         codes = np.array(langs, dtype=object)
         for lang in sorted(set(langs)):
             rows = np.flatnonzero(codes == lang)
-            own = cut_of(Encoded(encoded.vectors[rows], encoded.tokens[rows], encoded.lost[rows]))
+            own = _cut(encoded.tokens[rows], encoded.lost[rows])
             self.questions[lang] = self.questions.get(lang, NOTHING_CUT).plus(own)
 
     def add_passages(self, passages: Cut, generated: Cut) -> None:

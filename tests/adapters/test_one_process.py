@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 import processes
 import pytest
+import tiny_ragged_models
 import yaml
 
 from harness.adapters.loading import adapter_names
@@ -34,6 +36,8 @@ CARDS = {
         "xqg",
         f'{DENSE}generated = "generated.jsonl"\nper_language = 1\nlanguages = ["fi"]\n[parameters.fusion]\nalpha = 0.2\n',
     ),
+    "multi-vector": ("multi-vector", 'model = "models/multi-vector"\n'),
+    "sparse": ("sparse", 'model = "models/sparse"\n'),
     "one": ("one/adapter.py:Adapter", ""),
     "two": ("two/adapter.py:Adapter", ""),
 }
@@ -93,6 +97,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (home / name).mkdir()
         (home / name / "adapter.py").write_text(ADAPTER)
         (home / name / "helper.py").write_text(f'NAME = "{name}"\n')
+    shutil.copytree(tiny_ragged_models.shared().multi_vector, home / "models" / "multi-vector")
+    shutil.copytree(tiny_ragged_models.shared().splade, home / "models" / "sparse")
     for name, (adapter, parameters) in CARDS.items():
         text = (
             f'schema_version = 1\nname = "{name}"\ntitle = "{name}"\nadapter = "{adapter}"\n[parameters]\n{parameters}'

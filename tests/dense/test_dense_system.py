@@ -308,7 +308,9 @@ def test_a_run_and_the_look_ahead_before_it_load_the_model_once(
 
     loads: list[Path] = []
     loaded_model = encoder.loaded_model
-    monkeypatch.setattr(encoder, "loaded_model", lambda settings: loads.append(settings.path) or loaded_model(settings))
+    monkeypatch.setattr(
+        encoder, "loaded_model", lambda settings, made: loads.append(settings.path) or loaded_model(settings, made)
+    )
     encoder._kept.clear()
     card = write_card(tmp_path / "card")
     invoked = CliRunner().invoke(app, ["run", str(track), str(card), "--runs", str(tmp_path / "runs")])
