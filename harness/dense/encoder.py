@@ -83,7 +83,7 @@ def encoder_of(kind: type[AnyEncoder], settings: EncoderSettings) -> AnyEncoder:
             _kept.clear()  # first: two models need not fit into memory
             _kept[key] = look, kind(settings)
         found = _kept[key][1]
-    assert isinstance(found, kind)  # noqa: S101 - as its key says
+    assert isinstance(found, kind)
     return found
 
 
