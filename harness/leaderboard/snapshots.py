@@ -171,12 +171,20 @@ def citation(snapshot: Snapshot, board: Leaderboard) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
+def read_snapshot(path: Path) -> Snapshot:
+    """Its ``snapshot.json``. Raises ``InvalidInput`` where there is none that can be read."""
+    try:
+        content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
+    except (WrongUsage, ValueError, TypeError) as error:
+        raise InvalidInput(f"{path} is not a snapshot's file") from error
+    return checked(Snapshot, content, str(path))
+
+
 def _date_of(target: Path) -> datetime.date | None:
     """The day on which a snapshot was frozen, so that freezing it again can give the same bytes."""
     try:
-        content = dict(parse_json(read_bytes(target / FILE_NAME, RESULT_BYTES)))
-        return checked(Snapshot, content, str(target / FILE_NAME)).date
-    except (InvalidInput, WrongUsage, ValueError, TypeError):
+        return read_snapshot(target / FILE_NAME).date
+    except InvalidInput:
         return None
 
 

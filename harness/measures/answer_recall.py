@@ -46,6 +46,10 @@ class AnswerRecall(OfAnswers):
         return f"answer recall 1, regex {metadata.version('regex')}, Unicode {unicodedata.unidata_version}"
 
     @property
+    def plainly(self) -> str:
+        return "an answer in the first passage" if self.cutoff == 1 else f"an answer in one of the first {self.cutoff} passages"
+
+    @property
     def definition(self) -> str:
         return f"Does one of the first {self.cutoff} passages hold the tokens of an answer? (DPR's accuracy@k)"
 

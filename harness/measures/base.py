@@ -82,6 +82,11 @@ class Measure(abc.ABC):
         """What it measures, in a sentence for the readers of a table."""
 
     @property
+    def plainly(self) -> str:
+        """What a high value means, in a few words for headings, such as "an answer in one of the first 5 passages"; may be empty."""
+        return ""
+
+    @property
     def bibtex(self) -> str:
         """BibTeX of what it comes from, any number of entries."""
         return ""

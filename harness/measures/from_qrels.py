@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from harness.errors import Finding, InvalidInput, WrongUsage, reported
 from harness.measures.base import Judged, Measure, Rankings
-from harness.measures.names import description, parsed, provider_of, trec_eval_option
+from harness.measures.names import description, parsed, plain_words, provider_of, trec_eval_option
 
 Grades = Mapping[str, int]
 
@@ -32,6 +32,10 @@ class OfJudgements(Measure):
     forms: ClassVar[Mapping[str, str]] = {
         "RR@10, nDCG@10, Success@1, R@100, AP, ...": "everything that ir-measures knows, and can be computed here"
     }
+
+    @property
+    def plainly(self) -> str:
+        return plain_words(self.name)
 
     @property
     def definition(self) -> str:

@@ -128,6 +128,33 @@ def description(name: str) -> str:
     return " ".join((getattr(described, "SHORT_DESC", None) or described.__doc__ or "").split("\n\n")[0].split())
 
 
+_ONE_PASSAGE = {"Success": "the first passage is relevant", "P": "the first passage is relevant"}
+_PLAIN = {
+    "Success": "a relevant passage among the first {cutoff}",
+    "P": "how many of the first {cutoff} passages are relevant",
+    "R": "how many of the relevant passages are among the first {cutoff}",
+    "RR": "how high up the first relevant passage stands, if among the first {cutoff}",
+    "nDCG": "how high up the relevant passages stand, among the first {cutoff}",
+    "AP": "how high up the relevant passages stand, among the first {cutoff}",
+    "Judged": "how many of the first {cutoff} passages were judged",
+}
+
+
+def plain_words(measure: str) -> str:
+    """What a high value of a measure of ir-measures means, in a few words; empty for those with parameters and rarer ones.
+
+    >>> plain_words("Success@10"), plain_words("Success@1"), plain_words("RR"), plain_words("RBP(p=0.9)")
+    ('a relevant passage among the first 10', 'the first passage is relevant', 'how high up the first relevant passage stands', '')
+    """
+    match = _WITHOUT_PARAMETERS.fullmatch(measure)
+    if match is None or match[1] not in _PLAIN:
+        return ""
+    if match[2] == "1" and match[1] in _ONE_PASSAGE:
+        return _ONE_PASSAGE[match[1]]
+    words = _PLAIN[match[1]].format(cutoff=match[2])
+    return words if match[2] else words.partition(",")[0]
+
+
 _TREC_EVAL = {"RR": "recip_rank", "P": "P", "R": "recall", "Success": "success", "AP": "map", "nDCG": "ndcg"}
 _TREC_EVAL_CUT = {"P": "P", "R": "recall", "Success": "success", "nDCG": "ndcg_cut", "AP": "map_cut"}
 _WITHOUT_PARAMETERS = re.compile(r"([A-Za-z]+)(?:@([0-9]+))?")

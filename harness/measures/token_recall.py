@@ -47,6 +47,10 @@ class TokenRecall(OfAnswers):
         return f"token recall 1, {tokenizer_version()}"
 
     @property
+    def plainly(self) -> str:
+        return f"an answer within the first {self.token_budget:,} tokens of what was found"
+
+    @property
     def definition(self) -> str:
         return (
             f"Is an answer a substring of the first {self.token_budget:,} tokens of the ranking's passages? "

@@ -86,6 +86,9 @@ class Families(Record):
     seed: int = 20230723
 
 
+Purpose = Literal["benchmark", "experiment", "demonstration", "development"]
+
+
 class Track(Record):
     """See docs/tracks.md for the file's keys; a change of measures, parts or data makes a new ``version``."""
 
@@ -110,6 +113,7 @@ class Track(Record):
     published: Literal["dev", "test"] | None = Field(
         default=None, description="split of XOR-Retrieve whose published results stand beside this track's own"
     )
+    purpose: Purpose = Field(default="benchmark", description="how much a result means; pages say it, and show benchmarks first")
     families: Families = Families()
     tolerance: Tolerance = Tolerance()
     _file: Path | None = PrivateAttr(default=None)

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import harness
 from harness import progress
 from harness.adapters.card import CARD_FILE
 from harness.adapters.loading import brings_code
@@ -22,8 +23,11 @@ from harness.leaderboard.site.charts import Axis, axis_of, line_chart, scatter_c
 from harness.leaderboard.site.checks import checks_of, first_checks
 from harness.leaderboard.site.environment import heat_rules, templates
 from harness.leaderboard.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
+from harness.leaderboard.site.front import best_published, by_language, cards, in_order
 from harness.leaderboard.site.pools import Pool
 from harness.leaderboard.site.questions import most_different
+from harness.leaderboard.site.settings import read_settings
+from harness.leaderboard.site.since import frozen
 from harness.leaderboard.site.sources import sources_of
 from harness.leaderboard.table import Leaderboard, Row, best_of, columns_of, read_leaderboard
 from harness.runs.ablations import MeasuredFigure, read_ablations
@@ -60,9 +64,11 @@ def write_pages(site: Site, pools: Mapping[str, Pool]) -> None:
     write_statistics(site, pools)
     _write_assets(reports)
     environment = templates()
+    everywhere = {"settings": read_settings(site.runs.root), "version": harness.__version__}
 
     def write(template: str, path: Path, depth: int, **values: Any) -> None:
-        write_text(path, environment.get_template(template).render(root="../" * depth, **values), durable=False)
+        place = {"root": "../" * depth, "path": path.relative_to(reports).as_posix()}
+        write_text(path, environment.get_template(template).render(**everywhere, **place, **values), durable=False)
 
     _write_track(site, write)
     _write_index(site, reports, write)
@@ -83,6 +89,7 @@ def _write_assets(reports: Path) -> None:
     write_text(reports / "assets" / "style.css", style)
     scripts = (static.joinpath(name).read_text("utf-8") for name in SCRIPTS)
     write_text(reports / "assets" / "xdr.js", "\n".join(scripts))
+    write_text(reports / "assets" / "icon.svg", static.joinpath("icon.svg").read_text("utf-8"))
 
 
 def _write_track(site: Site, write: Write) -> None:
@@ -245,7 +252,11 @@ def _write_index(site: Site, reports: Path, write: Write) -> None:
     # Where the file of another track lies, only those know who made its pages.
     names = [str(board.track.name) for board in tracks]
     again = [line("leaderboard", name) for name in names if name != site.track.name and name in track_names()]
-    write("index.html", reports / "index.html", 0, tracks=tracks, again=[_all_again(site), *again])
+    front = {"languages": by_language(tracks), "cards": cards(tracks), "published": best_published()}
+    own_again = {"again": [_all_again(site), *again], "alpha": site.track.families.alpha}
+    write("index.html", reports / "index.html", 0, **front, **own_again)
+    snapshots = [found for board in in_order(tracks) for found in frozen(site.runs.root, board)]
+    write("about.html", reports / "about.html", 0, tracks=[b.track for b in in_order(tracks)], snapshots=snapshots)
     write("published.html", reports / "published.html", 0, ours={}, part_of={}, **_published())
 
 

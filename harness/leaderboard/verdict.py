@@ -1,0 +1,104 @@
+"""Who is first in a column of a table, and whether the lead is real: the sentence that pages begin with.
+
+A verdict rests on the test of all pairs (``Standing``): systems that share a letter cannot be told apart. Rows that may have
+been trained on the column's data take no part; where one of them has a higher value, that is said beside the verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.compare.records import MACRO
+from harness.leaderboard.table import Leaderboard, Row, without_noise
+from harness.numbers import percent
+
+_NAMED = 2
+"""So many tied systems are named; more are counted."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``first``: the row with the highest value, None where no row may lead. ``tied``: rows that cannot be told from it.
+
+    ``next``: the best of those that are clearly lower. ``seen``: rows with a higher value that may have been trained on the
+    data. ``untested``: whether no test of the column was made, so that nothing is said of ties. ``column``: a part, or the
+    macro average.
+    """
+
+    column: str
+    first: Row | None
+    tied: tuple[Row, ...] = ()
+    next: Row | None = None
+    seen: tuple[Row, ...] = ()
+    untested: bool = False
+    lead: float | None = None
+
+    @property
+    def is_clear(self) -> bool:
+        return self.next is not None and not self.tied and not self.untested
+
+    @property
+    def in_words(self) -> str:
+        """What is said after the first one's name."""
+        if self.first is None:
+            return "no verdict: every system here may have been trained on this data" if self.seen else "no system yet"
+        if self.untested:
+            return "the highest value; differences were not tested"
+        if self.tied:
+            return f"leads, but cannot be told from {named(self.tied)}"
+        if self.next is None:
+            return "the only system here"
+        return f"clearly first, {percent(self.lead)} above {self.next.title}"
+
+
+def named(rows: Sequence[Row]) -> str:
+    """
+    >>> named(())
+    ''
+    """
+    titles = [row.title for row in rows]
+    if len(titles) > _NAMED:
+        return f"{len(titles)} others"
+    return " and ".join(titles)
+
+
+def verdict_on(board: Leaderboard, column: str = MACRO) -> Verdict:
+    """The verdict on one column of the primary measure."""
+    primary = board.track.primary
+    rows = [row for row in board.rows if row.withdrawn is None and row.cells[primary][column].value is not None]
+    rows.sort(key=lambda row: -value_of(row, primary, column))  # of equal ones the table's order stays
+    clean = [row for row in rows if not row.cells[primary][column].may_have_seen]
+    if not clean:
+        return Verdict(column, None, seen=tuple(rows))
+    first, *others = clean
+    highest = value_of(first, primary, column)
+    seen = [row for row in rows if row not in clean and value_of(row, primary, column) > highest]
+    if column not in first.standings:
+        return Verdict(column, first, seen=tuple(seen), untested=len(clean) > 1)
+    letters = set(first.standings[column].letters)
+    tied = [row for row in others if column in row.standings and letters & set(row.standings[column].letters)]
+    lower = [row for row in others if row not in tied]
+    behind = lower[0] if lower else None
+    lead = highest - value_of(behind, primary, column) if behind is not None else None
+    return Verdict(column, first, tuple(tied), behind, tuple(seen), lead=lead)
+
+
+def value_of(row: Row, measure: str, column: str) -> float:
+    """The cell's value without the noise of float sums; 0 where it is a dash."""
+    return without_noise(row.cells[measure][column].value or 0.0)
+
+
+def headline(board: Leaderboard) -> str:
+    """The verdict on a track in one sentence, its macro average; of one language where it has no other."""
+    found = verdict_on(board)
+    if found.first is None:
+        return found.in_words.capitalize()
+    title = found.first.title
+    if found.tied and len(found.tied) < _NAMED:
+        return f"{title} and {named(found.tied)} share the first place"
+    if found.tied:
+        return f"{title} leads, and cannot be told from {named(found.tied)}"
+    if found.is_clear:
+        return f"{title} is clearly first"
+    return f"{title}: {found.in_words}"
