@@ -47,7 +47,11 @@ class AnswerRecall(OfAnswers):
 
     @property
     def plainly(self) -> str:
-        return "an answer in the first passage" if self.cutoff == 1 else f"an answer in one of the first {self.cutoff} passages"
+        return (
+            "an answer in the first passage"
+            if self.cutoff == 1
+            else f"an answer in one of the first {self.cutoff} passages"
+        )
 
     @property
     def definition(self) -> str:

@@ -83,7 +83,7 @@ class Measure(abc.ABC):
 
     @property
     def plainly(self) -> str:
-        """What a high value means, in a few words for headings, such as "an answer in one of the first 5 passages"; may be empty."""
+        """What it asks for, in a few words for headings, such as "an answer in one of the first 5 passages"; may be empty."""
         return ""
 
     @property

@@ -143,8 +143,8 @@ _PLAIN = {
 def plain_words(measure: str) -> str:
     """What a high value of a measure of ir-measures means, in a few words; empty for those with parameters and rarer ones.
 
-    >>> plain_words("Success@10"), plain_words("Success@1"), plain_words("RR"), plain_words("RBP(p=0.9)")
-    ('a relevant passage among the first 10', 'the first passage is relevant', 'how high up the first relevant passage stands', '')
+    >>> plain_words("Success@10"), plain_words("Success@1"), plain_words("RBP(p=0.9)")
+    ('a relevant passage among the first 10', 'the first passage is relevant', '')
     """
     match = _WITHOUT_PARAMETERS.fullmatch(measure)
     if match is None or match[1] not in _PLAIN:

@@ -113,7 +113,9 @@ class Track(Record):
     published: Literal["dev", "test"] | None = Field(
         default=None, description="split of XOR-Retrieve whose published results stand beside this track's own"
     )
-    purpose: Purpose = Field(default="benchmark", description="how much a result means; pages say it, and show benchmarks first")
+    purpose: Purpose = Field(
+        default="benchmark", description="how much a result means; pages say it, and show benchmarks first"
+    )
     families: Families = Families()
     tolerance: Tolerance = Tolerance()
     _file: Path | None = PrivateAttr(default=None)

@@ -89,13 +89,16 @@ def strip(found: Strip) -> Markup:
     if found.bounds is not None:
         limits = (f"{100 * found.bounds.lower:.1f}", f"{100 * found.bounds.upper:.1f}")
         marks.append(Markup('<line class="ci" x1="{}" x2="{}" y1="11" y2="11"/>').format(*limits))
-    marks += [Markup('<path class="tied" d="M{} 11h0"/><path class="tied-inside" d="M{} 11h0"/>').format(x, x) for x in found.tied]
+    marks += [
+        Markup('<path class="tied" d="M{} 11h0"/><path class="tied-inside" d="M{} 11h0"/>').format(x, x)
+        for x in found.tied
+    ]
     if found.first is not None:
         marks.append(Markup('<path class="best" d="M{} 11h0"/>').format(f"{found.first:.1f}"))
     marks += [Markup('<path class="seen-mark" d="M{} 11h0"/>').format(x) for x in found.seen]
-    return Markup('<svg class="strip" viewBox="0 0 100 22" preserveAspectRatio="none" aria-hidden="true">{}</svg>').format(
-        Markup("").join(marks)
-    )
+    return Markup(
+        '<svg class="strip" viewBox="0 0 100 22" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+    ).format(Markup("").join(marks))
 
 
 def heat(value: float | None) -> str:

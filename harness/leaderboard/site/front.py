@@ -20,8 +20,8 @@ _STRIP_WIDTH = 100
 class Strip:
     """All systems of a column on a scale from 0 to 100, rounded to whole numbers so that many systems take few bytes.
 
-    ``first``: place of the first one, with ``bounds`` of its 95% interval; ``tied``, ``seen`` and ``lower``: places of those that
-    cannot be told from it, that may have been trained on the data, and of the others.
+    ``first``: place of the first one, with ``bounds`` of its 95% interval; ``tied``, ``seen`` and ``lower``: places of those
+    that cannot be told from it, that may have been trained on the data, and of the others.
     """
 
     first: float | None

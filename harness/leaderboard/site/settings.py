@@ -1,9 +1,9 @@
 """``runs/site.toml``: what the pages say of whose site they are, and where its code lies. All of it may be missing.
 
-    name = "Our leaderboard"
-    repository = "https://code.example/our/leaderboard"
-    address = "https://leaderboard.example/"
-    contact = "mailto:people@leaderboard.example"
+name = "Our leaderboard"
+repository = "https://code.example/our/leaderboard"
+address = "https://leaderboard.example/"
+contact = "mailto:people@leaderboard.example"
 """
 
 from __future__ import annotations
