@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.compare.records import MACRO
 from harness.leaderboard.table import Leaderboard, Row, without_noise
-from harness.numbers import percent
+from harness.numbers import percent, probability
 
 _NAMED = 2
 """So many tied systems are named; more are counted."""
@@ -102,3 +102,50 @@ def headline(board: Leaderboard) -> str:
     if found.is_clear:
         return f"{title} is clearly first"
     return f"{title}: {found.in_words}"
+
+
+def told(board: Leaderboard) -> list[str]:
+    """The verdict in figures, a sentence each: the first two, how sure their order is, who is above but may have seen it."""
+    found = verdict_on(board)
+    primary = board.track.primary
+    if found.first is None:
+        return []
+    own = found.first
+    count = len(board.track.macro_parts)
+    scope = f"on the average of {count} languages" if count > 1 else "on its one language"
+    questions = sum(column.queries.get(primary, 0) for column in board.columns if column.in_macro)
+    other = found.tied[0] if found.tied else found.next
+    against = f" against {percent(value_of(other, primary, MACRO))} of {other.title}" if other is not None else ""
+    sentences = [f"{percent(value_of(own, primary, MACRO))}{against} {scope}, {questions:,} questions."]
+    pairs = board.comparison.pairs_on(MACRO, primary)
+    p = pairs.p_adjusted(own.system, other.system) if pairs is not None and other is not None else None
+    if p is not None and pairs is not None:
+        shown = probability(p, None if pairs.exact else 1 / (pairs.resamples + 1))
+        sentences.append(
+            f"With so many questions the two cannot be told apart (p of all pairs {_equal(shown)})."
+            if found.tied
+            else f"The lead is real: p of all pairs {_equal(shown)}."
+        )
+    if found.seen:
+        higher = found.seen[0]
+        sentences.append(
+            f"{higher.title} has {percent(value_of(higher, primary, MACRO))}, but may have been trained on this data."
+        )
+    return sentences
+
+
+def _equal(shown: str) -> str:
+    return shown if shown[0] in "<≤" else f"= {shown}"
+
+
+def first_or_tied(board: Leaderboard, column: str) -> frozenset[str]:
+    """Systems that are the best of a column, or cannot be told from it."""
+    found = verdict_on(board, column)
+    return frozenset(row.system for row in (found.first, *found.tied) if row is not None)
+
+
+def two_that_differ(board: Leaderboard) -> tuple[str, str] | None:
+    """The first two of the verdict, for a page that shows on which questions they differ."""
+    found = verdict_on(board)
+    other = found.tied[0] if found.tied else found.next
+    return (found.first.system, other.system) if found.first is not None and other is not None else None

@@ -232,6 +232,8 @@ def go(page: Any, address: Path | str, fragment: str = "", *, scripts: bool = Tr
 def settled(page: Any) -> None:
     """Wait until the page shows what its address says: a choice may have to load data first."""
     page.wait_for_selector("body[data-ready=yes]")
+    # A table's controls are folded at first; nobody can use them before they are opened.
+    page.evaluate("for (const box of document.querySelectorAll('#controls details')) box.open = true")
 
 
 @contextlib.contextmanager

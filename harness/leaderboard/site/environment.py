@@ -18,8 +18,6 @@ from harness.leaderboard.table import Cell, leads
 from harness.numbers import duration, percent, probability, size
 from harness.visible import visible_lines
 
-HEAT_STEPS = 20
-
 
 @functools.cache
 def templates() -> jinja2.Environment:
@@ -39,7 +37,6 @@ def templates() -> jinja2.Environment:
         signed=signed,
         probability=probability,
         own_p=own_p,
-        heat=heat,
         leads=leads,
         mark_of=mark_of,
         what_was_seen=what_was_seen,
@@ -99,13 +96,3 @@ def strip(found: Strip) -> Markup:
     return Markup(
         '<svg class="strip" viewBox="0 0 100 22" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
     ).format(Markup("").join(marks))
-
-
-def heat(value: float | None) -> str:
-    """Class of a cell's shade."""
-    return "" if value is None else f"h{max(0, min(HEAT_STEPS, round(HEAT_STEPS * value)))}"
-
-
-def heat_rules() -> str:
-    """One rule per shade: a page under a strict content security policy can have no style attributes."""
-    return "".join(f".h{i}{{--heat:{round(62 * i / HEAT_STEPS)}%}}" for i in range(HEAT_STEPS + 1))

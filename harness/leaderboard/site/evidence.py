@@ -164,6 +164,13 @@ def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mappi
                 }
                 for row in site.board.rows
             ],
+            "standings": {
+                column: [
+                    [found.best_rank, found.worst_rank] if (found := row.standings.get(column)) is not None else None
+                    for row in site.board.rows
+                ]
+                for column in (MACRO, *(part.name for part in site.track.parts))
+            },
             "filePassages": FILE_PASSAGES,
         },
     )

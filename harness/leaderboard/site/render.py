@@ -21,7 +21,7 @@ from harness.leaderboard.exports import BADGES, FORMATS, to_badges
 from harness.leaderboard.published import PublishedResult, load_published
 from harness.leaderboard.site.charts import Axis, axis_of, line_chart, scatter_chart
 from harness.leaderboard.site.checks import checks_of, first_checks
-from harness.leaderboard.site.environment import heat_rules, templates
+from harness.leaderboard.site.environment import templates
 from harness.leaderboard.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
 from harness.leaderboard.site.front import best_published, by_language, cards, in_order
 from harness.leaderboard.site.pools import Pool
@@ -29,7 +29,9 @@ from harness.leaderboard.site.questions import most_different
 from harness.leaderboard.site.settings import read_settings
 from harness.leaderboard.site.since import frozen
 from harness.leaderboard.site.sources import sources_of
+from harness.leaderboard.site.words import explained, is_hit
 from harness.leaderboard.table import Leaderboard, Row, best_of, columns_of, read_leaderboard
+from harness.leaderboard.verdict import first_or_tied, headline, told, two_that_differ
 from harness.runs.ablations import MeasuredFigure, read_ablations
 from harness.runs.commands import line
 from harness.runs.manifest import RUN_FILES
@@ -85,8 +87,7 @@ def _remove_old_pages(folder: Path) -> None:
 
 def _write_assets(reports: Path) -> None:
     static = resources.files("harness.leaderboard.site").joinpath("static")
-    style = static.joinpath("style.css").read_text("utf-8") + heat_rules() + "\n"
-    write_text(reports / "assets" / "style.css", style)
+    write_text(reports / "assets" / "style.css", static.joinpath("style.css").read_text("utf-8"))
     scripts = (static.joinpath(name).read_text("utf-8") for name in SCRIPTS)
     write_text(reports / "assets" / "xdr.js", "\n".join(scripts))
     write_text(reports / "assets" / "icon.svg", static.joinpath("icon.svg").read_text("utf-8"))
@@ -108,16 +109,31 @@ def _write_track(site: Site, write: Write) -> None:
         "again": [_all_again(site)],
         "here": "",
     }
+    axis = _axis([row.cells[track.primary][MACRO].interval for row in board.rows])
+    first = {
+        "headline": headline(board),
+        "told": told(board),
+        "differ": two_that_differ(board),
+        "plainly": {name: track.measure(name).plainly for name in track.measures},
+        "explained": explained(board),
+        "axis": axis,
+    }
+    nobody: dict[str, frozenset[str]] = dict.fromkeys(columns_of(board), frozenset())
+    leading = {name: first_or_tied(board, name) for name in columns_of(board)}
     for measure in track.measures:
         page = folder / site.measure_page(measure)
+        is_primary = measure == track.primary
         extra: dict[str, Any] = {
             "measure": measure,
             "measure_slug": slug(measure),
+            "is_primary": is_primary,
+            "is_hit": is_hit(site.scores, measure),
+            "definition": track.measure(measure).definition,
             "best": best_of(board.rows, measure),
+            "first_or_tied": leading if is_primary else nobody,
             "bounds": _bounds_rows(board, measure),
         }
-        write("track.html", page, 1, **{**shared, "here": "results"}, **extra)
-    axis = _axis([row.cells[track.primary][MACRO].interval for row in board.rows])
+        write("track.html", page, 1, **{**shared, "here": "results"}, **first, **extra)
     write("standings.html", folder / "standings.html", 1, **{**shared, "here": "standings"}, standings_axis=axis)
     for column in board.columns:
         axis = _axis([row.cells[track.primary][column.part].interval for row in board.rows])

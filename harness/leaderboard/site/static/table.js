@@ -5,9 +5,11 @@ xdr.pages.table = async function (board) {
   const DECLARED = "declared";
   const measure = await xdr.withMeans(xdr.measure(board, document.body.dataset.measure));
   const table = document.getElementById("table");
+  const results = document.getElementById("results");
   const body = table.tBodies[0];
   const places = new Map(board.systems.map((system, place) => [system.name, place]));
   const rows = Array.from(body.rows, (row) => ({ row, system: places.get(row.dataset.system) }));
+  const ranksOf = document.getElementById("ranks-of");
   const headers = Array.from(table.tHead.rows[0].cells);
   const columns = headers.map((header) => header.dataset.column || null);
   const macroColumn = columns.indexOf("macro");
@@ -20,6 +22,8 @@ xdr.pages.table = async function (board) {
   const sorts = headers.map((header, column) => sortButton(header, column)).filter(Boolean);
   const exploratory = element("th", { scope: "col", class: "exploratory", hidden: true }, "p, exploratory");
   headers[macroColumn].after(exploratory);
+  const noneFits = document.getElementById("none-fits");
+  noneFits.querySelector("button").addEventListener("click", () => setState({ find: "", kind: "", training: "", status: "", seen: "" }));
   for (const { row } of rows) row.cells[macroColumn].after(element("td", { class: "exploratory", hidden: true }));
   for (const row of table.tFoot.rows)
     row.cells[macroColumn].after(element("td", { class: "exploratory", hidden: true }));
@@ -57,23 +61,27 @@ xdr.pages.table = async function (board) {
     const seen = element("select", { id: "seen" }, option("", "any"), option("no", "not trained on this track's data"), option("maybe", "may have been (†)"));
     const reference = element("select", { id: "reference" },
       ...board.systems.map((system) => option(system.name, system.title + (system.name === board.baseline ? " (baseline)" : ""))));
+    const shown = element("span", { role: "status", class: "shown" });
     const languages = board.parts.map((part, place) => {
       const input = element("input", { type: "checkbox", id: "language-" + part.name });
-      input.addEventListener("change", () => setState({ languages: chosenFrom(place, input.checked) }));
+      input.addEventListener("change", () => {
+        if (!input.checked && languagesOf(state()).length === 1) {
+          input.checked = true;
+          shown.textContent = "An average needs one language at least.";
+        } else setState({ languages: chosenFrom(place, input.checked) });
+      });
       return { input, label: element("label", {}, input, " " + part.language) };
     });
     const reset = element("button", { type: "button", class: "plain-button" }, "Reset");
-    const shown = element("span", { role: "status", class: "shown" });
     for (const [input, key] of [[kind, "kind"], [data, "training"], [status, "status"], [seen, "seen"], [reference, "against"]])
       input.addEventListener("change", () => setState({ [key]: input.value }));
     search.addEventListener("input", () => setState({ find: search.value }));
     reset.addEventListener("click", () => xdr.dom.clearState());
     const labelled = (text, input) => element("label", {}, text + " ", input);
-    const wide = window.matchMedia("(min-width: 48rem)").matches;
-    box.append(element("details", { open: wide }, element("summary", {}, "Filter, compare, choose languages"),
+    box.append(element("details", { open: location.hash.length > 1 }, element("summary", {}, "Filter, compare, choose languages"),
       element("div", { class: "filters" }, labelled("Find", search), labelled("Type", kind),
         ...(training.length ? [labelled("Trained on", data)] : []), ...(board.systems.some((system) => system.seen.length) ? [labelled("Seen", seen)] : []), ...(statuses.length > 1 ? [labelled("Status", status)] : []), labelled("Compare with", reference), reset, shown),
-      element("fieldset", { class: "languages" }, element("legend", {}, "Macro average over"), ...languages.map(({ label }) => label))));
+      element("fieldset", { class: "languages" }, element("legend", {}, "Average over"), ...languages.map(({ label }) => label))));
     box.hidden = false;
     return { search, kind, data, status, seen, reference, languages, shown };
   }
@@ -126,8 +134,8 @@ xdr.pages.table = async function (board) {
 
   /* What is chosen, above the table and in its head and foot. */
   function describe(chosen, reference, forms) {
-    table.classList.toggle("chosen", Boolean(forms));
-    table.classList.toggle("other-reference", Boolean(forms) && reference !== baseline);
+    results.classList.toggle("chosen", Boolean(forms));
+    results.classList.toggle("other-reference", Boolean(forms) && reference !== baseline);
     exploratory.hidden = !forms;
     for (const row of table.tFoot.rows) {
       const bounds = measure.bounds[row.dataset.bound];
@@ -184,6 +192,26 @@ xdr.pages.table = async function (board) {
     };
   }
 
+  /* Possible ranks are those of the column that the table is sorted by; none were tested for a reader's own choice. */
+  function ranked(sort, own) {
+    if (!ranksOf) return;
+    if (own) {
+      ranksOf.textContent = "your choice";
+      return;
+    }
+    const column = board.standings[sort] ? sort : "macro";
+    const part = partOf.get(column);
+    ranksOf.textContent = part === undefined ? "average" : board.parts[part].language;
+    for (const { row, system } of rows) {
+      const standing = board.standings[column][system];
+      const bar = row.cells[0].querySelector(".span");
+      if (!bar || !standing) continue;
+      row.cells[0].firstChild.data = standing[0] === standing[1] ? String(standing[0]) : standing[0] + "–" + standing[1];
+      bar.setAttribute("x", standing[0] - 1);
+      bar.setAttribute("width", standing[1] - standing[0] + 1);
+    }
+  }
+
   /* The rows in the wanted order, those that the filters leave out hidden. */
   function arrange(current, chosen, own) {
     const sort = columns.includes(current.sort) ? current.sort : current.sort === "system" ? "system" : own ? "macro" : "";
@@ -208,7 +236,9 @@ xdr.pages.table = async function (board) {
       row.hidden = !fits;
       visible += fits;
     }
+    noneFits.hidden = visible > 0;
     controls.shown.textContent = visible + " of " + rows.length + " systems";
+    ranked(sort, own);
     return keyed.map(({ entry }) => entry);
   }
 

@@ -1,0 +1,32 @@
+"""Words that a table uses and not every reader knows, explained where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.leaderboard.table import Leaderboard
+from harness.runs.score_file import ScoreFile
+
+_WORDS = {
+    "xDR": "a bi-encoder trained for cross-lingual retrieval: questions and passages become vectors, near ones match.",
+    "xQG": "passage vectors fused with those of questions that a generator asked of the passage, in other languages.",
+    "BM25": "ranking by words that question and passage share; across languages these are mostly names and numbers.",
+    "zero-shot": "a bi-encoder trained in English alone, asked in other languages.",
+}
+
+
+def explained(board: Leaderboard) -> list[tuple[str, str]]:
+    """The words that titles of this table use, each with its meaning in a sentence."""
+    titles = " ".join(row.title for row in board.rows)
+    return [(word, meaning) for word, meaning in _WORDS.items() if word in titles]
+
+
+def is_hit(scores: Sequence[ScoreFile], measure: str) -> bool:
+    """Whether every value of the measure is 0 or 1, so that its mean is a share of the questions."""
+    return all(
+        value in (0, 1)
+        for score in scores
+        for (_, name), values in score.values.items()
+        if name == measure
+        for value in values.values()
+    )
