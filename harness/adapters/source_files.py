@@ -70,7 +70,8 @@ def _own_imports(path: Path, modules: OwnModules) -> Iterator[Path]:
 
 def is_ours(path: Path) -> bool:
     """Whether a file belongs to this project's packages, ``harness`` and ``systems``."""
-    return any(path.is_relative_to(package_root() / name) for name in OURS)
+    root, parts = package_root().parts, path.parts
+    return parts[: len(root)] == root and not OURS.isdisjoint(parts[len(root) : len(root) + 1])
 
 
 def own_files(sources: Mapping[str, str]) -> dict[str, str]:
@@ -97,15 +98,23 @@ def _imported_files(path: Path, start: Path, home: Path) -> Iterator[Path]:
         return  # what is used of it was followed by name
     own = start.relative_to(home).parts[0] if start.parent != home else ""
     package = path.parent.relative_to(home).parts if path.is_relative_to(home) else ()
-    for name in _imported_names(path.read_bytes(), package):
+    ours, foreign = _parted(_imported_names(path.read_bytes(), package))
+    yield from ours
+    for name in foreign:
         first, *others = name.split(".")
-        if first in OURS:
-            yield from _our_files(name)
-        elif first == own:
+        if first == own:
             yield from _files_of(home, name)
         elif not own:
             # A folder may be anything, site-packages too: of what lies there only single modules count.
             yield from (file for file in _files_of(home, first) if file.parent == home and not others)
+
+
+# Asked before and after every run, of a hundred files that import each other.
+@functools.lru_cache(maxsize=4096)
+def _parted(names: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The files of this project that these names stand for, each once, and the names that are not of this project."""
+    ours = [file for name in names if name.partition(".")[0] in OURS for file in _our_files(name)]
+    return tuple(dict.fromkeys(ours)), tuple(name for name in names if name.partition(".")[0] not in OURS)
 
 
 def _files_of(base: Path, name: str) -> Iterator[Path]:
