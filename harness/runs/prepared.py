@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.card import Card, LoadedCard
-from harness.adapters.contract import Context, Request, System, check_system, rows_of
+from harness.adapters.contract import Context, Request, System, check_system, inputs_of, rows_of
 from harness.adapters.loading import Adapter
 from harness.collections.view import Collection
 from harness.compute.platform import describe
@@ -157,6 +157,8 @@ def prepared(runs: TrackRuns, loaded: LoadedCard, context: Context) -> Prepared:
     if not parts:
         raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
     made, trouble = _made(loaded, context)
+    if made is not None:
+        _check_trained_for(card.name, made, parts)
     rows = tuple(runs.row(name) for name in _rows(card.name, made))
     identity = Identity(
         adapter=card.adapter,
@@ -203,6 +205,17 @@ def _made(loaded: LoadedCard, context: Context) -> tuple[Made | None, XdrError |
         return Made(adapter, system, adapter.own_files()), None
     except XdrError as error:
         return None, error
+
+
+def _check_trained_for(name: str, made: Made, parts: Sequence[Part]) -> None:
+    """Raises ``InvalidInput`` where a model of the system was trained for other collections than those of the parts alone."""
+    from harness.recipes.train.transductive import check_transductive
+
+    with made.adapter.guarded(f"system {name}"):
+        places = inputs_of(made.system)
+    for place in places.values():
+        if isinstance(place, Path):
+            check_transductive(f"system {name}", place, [part.dataset for part in parts])
 
 
 def _input_digests(name: str, made: Made) -> dict[str, str | None]:

@@ -18,8 +18,9 @@ from harness.errors import InvalidInput, WrongUsage
 from harness.progress import SilentProgress
 from harness.recipes.train import overlap, train
 from harness.recipes.train.batches import GroupedBatches
-from harness.recipes.train.data import Pair, Side, files_of, read_pairs
+from harness.recipes.train.data import files_of, read_pairs
 from harness.recipes.train.overlap import Questions
+from harness.recipes.train.pairs import Pair, Side
 from harness.recipes.train.recipe import load_recipe
 from harness.recipes.train.romanize import normalizer, romanized
 from harness.recipes.train.sources import LANGUAGES, SourceRecipe
@@ -77,7 +78,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("\n".join(lines) + "\n", "utf-8")
     questions = Questions([f"  {FINNISH[0].upper()} ", "In which country is Turku, and when was Turku founded"])
-    monkeypatch.setattr(overlap, "evaluation_questions", lambda: questions)
+    monkeypatch.setattr(overlap, "evaluation_questions", lambda _: questions)
     return home
 
 
@@ -135,7 +136,7 @@ def test_unknown_languages_and_missing_recipes_are_named(tmp_path: Path) -> None
 def test_files_of_different_lengths_are_refused(data: Path) -> None:
     (data / EN_FILE).write_text("one line\n", "utf-8")
     with pytest.raises(InvalidInput, match="not aligned"):
-        read_pairs(SourceRecipe(kind="questions-parallel", languages=("fi",)), 1)
+        read_pairs(SourceRecipe(kind="questions-parallel", languages=("fi",)), 1, Path())
 
 
 def pair(anchor: str, positive: str, lang: str = "ko", compared: bool = True) -> Pair:
@@ -227,6 +228,6 @@ def test_too_small_a_vocabulary_is_explained(data: Path, tmp_path: Path) -> None
 def test_a_stage_whose_rows_were_all_dropped_is_refused(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlap, "evaluation_questions", lambda: Questions(FINNISH[:-1]))
+    monkeypatch.setattr(overlap, "evaluation_questions", lambda _: Questions(FINNISH[:-1]))
     with pytest.raises(InvalidInput, match="no pairs"):
         train(recipe_file(tmp_path), tmp_path / "out", SilentProgress())

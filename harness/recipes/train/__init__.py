@@ -1,6 +1,6 @@
-"""Training of small encoders by recipe: ``train(recipe_path, output, progress)``."""
+"""Training of models by recipe: ``train(recipe_path, output, progress)``."""
 
 from harness.recipes.train.record import TrainingRecord
-from harness.recipes.train.runner import train
+from harness.recipes.train.runner import Operator, train
 
-__all__ = ["TrainingRecord", "train"]
+__all__ = ["Operator", "TrainingRecord", "train"]

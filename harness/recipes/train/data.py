@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from harness.collections.storage.pinned import verified_path
 from harness.errors import InvalidInput
-from harness.recipes.train.sources import LANGUAGES, NTREX, TATOEBA, SourceRecipe
+from harness.files.reading import parse_json
+from harness.recipes.train.own_files import answered, read_own
+from harness.recipes.train.pairs import Pair, Side
+from harness.recipes.train.sources import LANGUAGES, NTREX, OF_A_FILE, TATOEBA, SourceRecipe
 
 TYDI_ENGLISH = "tydiqa-goldp/tydiqa.goldp.en.train.json"
 XOR_TRAIN = "xor-tydi/xor_train_retrieve_eng_span.jsonl"
@@ -21,52 +23,42 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])(?:\[\d+\])*\s+(?=[A-Z\"“(])")
 _FOOTNOTE = re.compile(r"\[\d+\](?::\d+)?")
 
 
-class Side(NamedTuple):
-    """One text of a pair. ``compared``: it must not be an evaluation question; passages are not compared."""
+def read_pairs(source: SourceRecipe, seed: int, folder: Path | None = None) -> list[Pair]:
+    """All pairs of a source, in an order and with a choice that depend on ``seed`` alone.
 
-    text: str
-    lang: str
-    compared: bool = True
-
-
-@dataclass(frozen=True)
-class Pair:
-    """``file`` and ``lang`` say where it is counted; pairs of one ``group`` never meet in a batch as negatives."""
-
-    anchor: Side
-    positive: Side
-    file: str
-    group: str
-
-    @property
-    def lang(self) -> str:
-        """The language other than English, if there is one."""
-        return self.anchor.lang if self.anchor.lang != "en" else self.positive.lang
-
-
-def read_pairs(source: SourceRecipe, seed: int) -> list[Pair]:
-    """All pairs of a source, in an order and with a choice that depend on ``seed`` alone."""
+    ``folder``: what the path of a source of one's own starts from.
+    """
     if source.kind in ("tydi-questions", "tydi-sentences"):
         return list(_tydi_questions() if source.kind == "tydi-questions" else _tydi_sentences())
+    if source.kind in OF_A_FILE:
+        return read_own(source, folder or Path())
     languages = source.languages or tuple(sorted(LANGUAGES[source.kind]))
     if source.kind == "ntrex":
         return list(_ntrex(languages, source.between, random.Random(seed)))
-    reader = {"tatoeba": _tatoeba, "questions-parallel": _questions_parallel, "xor-answers": _xor_answers}[source.kind]
+    reader = _BY_LANGUAGE[source.kind]
     return [pair for lang in languages for pair in reader(lang)]
 
 
 def files_of(source: SourceRecipe) -> list[str]:
-    """Names of the data files that a source reads."""
-    if source.kind in ("tydi-questions", "tydi-sentences"):
-        return [TYDI_ENGLISH]
-    if source.kind == "xor-answers":
-        return [XOR_TRAIN]
-    languages = source.languages or tuple(LANGUAGES[source.kind])
-    if source.kind == "ntrex":
-        return ["ntrex/eng.txt", *(f"ntrex/{NTREX[lang]}.txt" for lang in languages)]
-    if source.kind == "tatoeba":
-        return [f"tatoeba/tatoeba.{TATOEBA[lang]}-eng.{side}" for lang in languages for side in (TATOEBA[lang], "eng")]
-    return [f"xor-tydi/questions-parallel/{lang}-en/{side}.txt" for lang in languages for side in (lang, "en")]
+    """Names of the pinned files that a source reads, or the path of its own one."""
+    languages = source.languages or tuple(LANGUAGES.get(source.kind, ()))
+    if source.path is not None:
+        return [source.path]
+    match source.kind:
+        case "tydi-questions" | "tydi-sentences":
+            return [TYDI_ENGLISH]
+        case "tydi-answers":
+            return [_tydi_file(lang) for lang in languages]
+        case "xor-answers":
+            return [XOR_TRAIN]
+        case "ntrex":
+            files = ["ntrex/eng.txt", *(f"ntrex/{NTREX[lang]}.txt" for lang in languages)]
+        case "tatoeba":
+            sides = [(TATOEBA[lang], side) for lang in languages for side in (TATOEBA[lang], "eng")]
+            files = [f"tatoeba/tatoeba.{code}-eng.{side}" for code, side in sides]
+        case _:
+            files = [f"xor-tydi/questions-parallel/{lang}-en/{side}.txt" for lang in languages for side in (lang, "en")]
+    return files
 
 
 def _lines(name: str) -> list[str]:
@@ -88,7 +80,7 @@ def _ntrex(languages: tuple[str, ...], between: int, choice: random.Random) -> I
     for number, (english, *translations) in _aligned(("ntrex/eng.txt", *files.values())):
         sides = [Side(text, lang) for text, lang in zip(translations, languages, strict=True)]
         for side in sides:
-            yield Pair(side, Side(english, "en"), files[side.lang], f"ntrex {number}")
+            yield Pair(side, Side(english, "en"), files[side.lang], f"ntrex {number}", english=english)
         pairs = [(a, b) for i, a in enumerate(sides) for b in sides[i + 1 :]]
         for one, other in choice.sample(pairs, min(between, len(pairs))):
             yield Pair(one, other, files[one.lang], f"ntrex {number}")
@@ -97,13 +89,14 @@ def _ntrex(languages: tuple[str, ...], between: int, choice: random.Random) -> I
 def _tatoeba(lang: str) -> Iterator[Pair]:
     stem = f"tatoeba/tatoeba.{TATOEBA[lang]}-eng."
     for _, (text, english) in _aligned((stem + TATOEBA[lang], stem + "eng")):
-        yield Pair(Side(text, lang), Side(english, "en"), stem + TATOEBA[lang], f"tatoeba {english}")
+        yield Pair(Side(text, lang), Side(english, "en"), stem + TATOEBA[lang], f"tatoeba {english}", english=english)
 
 
 def _questions_parallel(lang: str) -> Iterator[Pair]:
     folder = f"xor-tydi/questions-parallel/{lang}-en/"
     for _, (text, english) in _aligned((f"{folder}{lang}.txt", f"{folder}en.txt")):
-        yield Pair(Side(text, lang), Side(english, "en"), f"{folder}{lang}.txt", f"question {english}")
+        group = f"question {english}"
+        yield Pair(Side(text, lang), Side(english, "en"), f"{folder}{lang}.txt", group, english=english)
 
 
 def _xor_answers(lang: str) -> Iterator[Pair]:
@@ -152,3 +145,20 @@ def _tydi_sentences() -> Iterator[Pair]:
             if len(rest) >= 15:
                 positive = Side(" ".join(rest[:_WORDS_PER_CHUNK]), "en", False)
                 yield Pair(Side(sentence, "en", False), positive, TYDI_ENGLISH, f"passage {context[:80]}")
+
+
+def _tydi_file(lang: str) -> str:
+    return f"tydiqa-goldp/tydiqa.goldp.{lang}.train.json"
+
+
+def _tydi_answers(lang: str) -> Iterator[Pair]:
+    file = _tydi_file(lang)
+    yield from answered(parse_json(verified_path(file).read_bytes()), file, lang)
+
+
+_BY_LANGUAGE: Mapping[str, Callable[[str], Iterator[Pair]]] = {
+    "tatoeba": _tatoeba,
+    "questions-parallel": _questions_parallel,
+    "xor-answers": _xor_answers,
+    "tydi-answers": _tydi_answers,
+}

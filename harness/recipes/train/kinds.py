@@ -72,8 +72,10 @@ class _Lengths(_Network):
 
     query_length: int = Field(default=32, ge=2, le=8192)
     passage_length: int = Field(default=128, ge=2, le=8192)
-    query_prefix: str = Field(default="", max_length=1000)
-    passage_prefix: str = Field(default="", max_length=1000)
+    query_prefix: str | None = Field(
+        default=None, max_length=1000, description="default: the start's own, if it has one"
+    )
+    passage_prefix: str | None = Field(default=None, max_length=1000)
 
 
 class TransformerModel(_Lengths):

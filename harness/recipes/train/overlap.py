@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from harness.collections.text_similarity import near_duplicates
-from harness.recipes.train.data import Pair
+from harness.recipes.train.pairs import Pair
 
 
 @dataclass
@@ -18,26 +18,46 @@ class Questions:
     absent: list[str] = field(default_factory=list)
 
 
-def evaluation_questions() -> Questions:
-    """Questions of every registered collection, other than training splits, whose files are on this machine."""
+def evaluation_questions(transductive: Collection[str] = ()) -> Questions:
+    """Questions of every registered collection, other than training splits, whose files are on this machine.
+
+    ``transductive``: ids, or what ids begin with, of the only collections whose questions count. Raises ``InvalidInput``
+    where one of these is unknown or not on this machine: what is declared is to be compared.
+    """
     from harness.collections import dataset_ids, load
     from harness.collections.storage.pinned import nothing_fetched
     from harness.errors import InvalidInput
 
     questions = Questions()
-    for dataset_id in dataset_ids():
-        if "train" in dataset_id.split("/"):
+    known = [dataset_id for dataset_id in dataset_ids() if "train" not in dataset_id.split("/")]
+    strangers = [name for name in transductive if not any(is_of(one, [name]) for one in known)]
+    if strangers:
+        raise InvalidInput(
+            f"transductive: no collection {', '.join(strangers)}; known: {', '.join(sorted({i.split('/')[0] for i in known}))}"
+        )
+    for dataset_id in known:
+        if transductive and not is_of(dataset_id, transductive):
             continue
         try:
             with nothing_fetched():
                 found = load(dataset_id).queries
         except InvalidInput:
+            if transductive:
+                raise
             # What is not here cannot be compared: it is named in the record.
             questions.absent.append(dataset_id)
             continue
         questions.collections.append(dataset_id)
         questions.texts += [query.text for query in found]
     return questions
+
+
+def is_of(dataset_id: str, collections: Collection[str]) -> bool:
+    """
+    >>> is_of("xquad-oracle/ar", ["xquad-oracle"]), is_of("xquad/ar", ["xquad-oracle"])
+    (True, False)
+    """
+    return any(dataset_id == name or dataset_id.startswith(f"{name}/") for name in collections)
 
 
 def overlapping(texts: Iterable[str], questions: Iterable[str]) -> set[str]:
@@ -52,11 +72,9 @@ def overlapping(texts: Iterable[str], questions: Iterable[str]) -> set[str]:
 def kept(pairs: Iterable[Pair], questions: Questions) -> tuple[list[Pair], list[Pair]]:
     """The pairs without an evaluation question on either compared side, and those dropped."""
     pairs = list(pairs)
-    sides = [side for pair in pairs for side in (pair.anchor, pair.positive) if side.compared]
-    bad = overlapping((side.text for side in sides), questions.texts)
+    bad = overlapping((text for pair in pairs for text in pair.compared), questions.texts)
     good: list[Pair] = []
     dropped: list[Pair] = []
     for pair in pairs:
-        hit = any(side.compared and side.text in bad for side in (pair.anchor, pair.positive))
-        (dropped if hit else good).append(pair)
+        (good if bad.isdisjoint(pair.compared) else dropped).append(pair)
     return good, dropped

@@ -16,8 +16,8 @@ from harness.recipes.train.sources import ANSWERED, OF_A_FILE, SourceRecipe, Tok
 from harness.recipes.train.stages import ContrastiveStage, StageRecipe
 
 OBJECTIVES: Mapping[str, tuple[str, ...]] = {
-    "static": ("contrastive",),
-    "transformer": (),
+    "static": ("contrastive", "align", "distil-scores", "self-teach"),
+    "transformer": ("contrastive", "align", "distil-scores", "self-teach"),
     "multi-vector": (),
     "seq2seq": (),
     "reader": (),

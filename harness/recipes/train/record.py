@@ -9,7 +9,7 @@ from typing import Literal
 
 from harness.files.toml_records import Record
 from harness.files.writing import write_text
-from harness.recipes.train.data import Pair
+from harness.recipes.train.pairs import Pair
 from harness.recipes.train.recipe import Recipe
 
 FILE_NAME = "training.json"
@@ -31,33 +31,59 @@ class RowCount(Record):
 
 
 class StageRecord(Record):
+    """``pairs``: those of the stage's sources; ``rows_per_epoch``: those that an epoch goes through, repeated by weight.
+
+    ``candidates_per_query``: passages that a question's own is told apart from or ranked among, itself included, mean of the
+    steps; ``tokens``: that the model read, of all columns and processes, without padding; ``peak_memory_bytes``: the most that
+    the process has taken, of the first device if there is one; ``teacher``: digest of what it is.
+    """
+
     name: str
+    objective: str
     pairs: int
+    rows_per_epoch: int
     steps: int
     seconds: float
     mean_loss: float
+    candidates_per_query: float | None
+    tokens: int
+    peak_memory_bytes: int | None
+    device_memory_bytes: int | None = None
+    teacher: str | None = None
 
 
 class Overlap(Record):
-    """What training rows were compared with."""
+    """What training rows were compared with.
+
+    ``transductive``: the collections whose asked questions alone these are, where the recipe says so; the model is then for
+    tracks over them only.
+    """
 
     collections: tuple[str, ...]
     not_on_this_machine: tuple[str, ...]
     questions: int
+    transductive: tuple[str, ...] = ()
 
 
 class TrainingRecord(Record):
-    """``files`` are those read, with their SHA-256; ``model_files`` those written, this record and the card excepted."""
+    """``files`` are those read, with their SHA-256; ``model_files`` those written, this record and the card excepted.
+
+    ``start``: SHA-256 of the files that the training began with; ``interruptions``: how often it was gone on with.
+    """
 
     schema_version: Literal[2]
     recipe: Recipe
     seed: int
     threads: int
+    device: str
+    processes: int
+    start: str | None
     files: dict[str, str]
     overlap: Overlap
     rows: tuple[RowCount, ...]
     stages: tuple[StageRecord, ...]
     seconds: float
+    interruptions: int
     libraries: dict[str, str]
     model_files: dict[str, str]
 

@@ -92,6 +92,10 @@ class SourceRecipe(Record):
                 if self.path is None
                 else f"`path` is for sources of kind {' and '.join(OF_A_FILE)}, not {self.kind!r}, whose files are pinned"
             )
+        if self.kind == "squad" and len(self.languages) != 1:
+            raise ValueError(
+                "a source of kind 'squad' names the one language of its questions, as languages = [\"de\"]"
+            )
         if self.labels and self.kind != "rows":
             raise ValueError(f"`labels` is for sources of kind 'rows', not {self.kind!r}")
         if self.between and self.kind != "ntrex":

@@ -116,15 +116,22 @@ class AlignStage(_Stage):
 class DistilStage(_Compared):
     """Over each question's candidates, the student's distribution is to be the teacher's (KL times temperature squared).
 
-    ``candidates``: how many passages of the row, or "batch" for all passages of the batch.
+    ``candidates``: how many passages of the row, or "batch" for all passages of the batch. Without a ``scale`` similarities
+    are as they are: the temperature divides them.
     """
 
     objective: Literal["distil-scores"]
     teacher: TeacherRecipe
     candidates: Annotated[int, Field(ge=2, le=1000)] | Literal["batch"] = "batch"
 
+    @property
+    def factor(self) -> float:
+        return 1.0 if self.scale is None else self.scale
+
     @model_validator(mode="after")
     def _scores_there_are(self) -> DistilStage:
+        if self.negatives and self.candidates != "batch":
+            raise ValueError("`candidates` counts all passages of a row: leave out `negatives`")
         if self.teacher.scores == "rows" and self.candidates == "batch":
             raise ValueError(
                 'rows bear scores of their own passages alone: with scores = "rows" say how many `candidates`'

@@ -1,0 +1,68 @@
+"""The network of a recipe before its first stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.dense.model_places import model_folder
+from harness.errors import InvalidInput
+from harness.files.writing import sha256_of_tree
+from harness.progress import Progress
+from harness.recipes.train.encoding import Network
+from harness.recipes.train.kinds import StaticModel, TransformerModel
+from harness.recipes.train.recipe import LoadedRecipe
+from harness.recipes.train.starts import write_new_network
+from harness.recipes.train.static import StaticNetwork
+from harness.recipes.train.tokenizer import train_tokenizer
+from harness.recipes.train.transductive import transductive_of
+from harness.recipes.train.transformer import TransformerNetwork
+
+# One number everywhere: sums over threads, and so the bytes of the model, depend on it.
+THREADS = 2
+
+
+class Prepared(NamedTuple):
+    """``start``: SHA-256 of the files of pretrained weights, if there are any."""
+
+    network: Network
+    start: str | None
+
+
+def prepared(
+    loaded: LoadedRecipe, texts: Callable[[], Sequence[str]], new: Path, device: str, progress: Progress
+) -> Prepared:
+    """``texts``: what a tokenizer is trained on; ``new``: where a network of random weights is written first.
+
+    Raises ``InvalidInput`` for a start that is no model of the recipe's kind, or that was trained transductively where the
+    recipe does not say so.
+    """
+    import torch
+
+    torch.set_num_threads(THREADS)
+    # What a file of weights lacks, such as a pooler that nobody asks, is drawn when it is loaded.
+    torch.manual_seed(loaded.recipe.seed)
+    recipe, model = loaded.recipe, loaded.recipe.model
+    folder, start = new, None
+    if model.start is not None:
+        folder = model_folder(model.start, model.revision, loaded.folder)
+        start = sha256_of_tree(folder)
+        if hidden := sorted(set(transductive_of(folder)) - set(recipe.transductive)):
+            raise InvalidInput(
+                f"the start {model.start} was trained transductively: what goes on from it says transductive = {hidden} as well"
+            )
+    tokenizer = None
+    if recipe.tokenizer is not None:
+        with progress.task("train tokenizer", total=1) as advance:
+            tokenizer = train_tokenizer(texts(), recipe.tokenizer, recipe.seed)
+            advance(1)
+    if isinstance(model, StaticModel):
+        if tokenizer is None:
+            return Prepared(StaticNetwork.started(model, folder), start)
+        return Prepared(StaticNetwork.new(model, tokenizer, recipe.seed), start)
+    if tokenizer is not None:
+        write_new_network(model, tokenizer, recipe.seed, folder)
+    if isinstance(model, TransformerModel):
+        return Prepared(TransformerNetwork(recipe, folder, device, progress), start)
+    raise InvalidInput(f"models of kind {model.kind!r} cannot be trained by this version")

@@ -1,0 +1,72 @@
+"""One stage of a recipe, from its pairs to its record; what was finished before a training was killed is not done again."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+from harness.files.reading import parse_json
+from harness.files.writing import write_text
+from harness.recipes.train.batches import bucketed
+from harness.recipes.train.columns import Columns, teacher_texts
+from harness.recipes.train.encoding import Stage, encoder_job
+from harness.recipes.train.loop import WEIGHTS, Operating, load_tensors, run_stage, trained_tensors
+from harness.recipes.train.networks import Prepared
+from harness.recipes.train.reading import Read
+from harness.recipes.train.recipe import LoadedRecipe
+from harness.recipes.train.record import StageRecord
+from harness.recipes.train.stages import AlignStage, ContrastiveStage, DistilStage, SelfTeachStage
+from harness.recipes.train.teachers import TeacherVectors, load_teacher, vectors_of
+
+
+def trained_stage(
+    loaded: LoadedRecipe, number: int, data: Read, found: Prepared, operating: Operating
+) -> tuple[StageRecord, int]:
+    """Train one stage, or load what it had come to; its record, and how often it was gone on with.
+
+    Raises ``InvalidInput`` for pairs that lack what the objective needs, and for a loss that is none.
+    """
+    from safetensors.torch import load_file, save_file
+
+    work = operating.work / f"stage-{number}"
+    done, weights = work / "done.json", work / WEIGHTS
+    if done.is_file():
+        load_tensors(found.network.trained, load_file(weights))
+        known = parse_json(done.read_bytes())
+        return StageRecord.model_validate(known["record"]), int(known["interruptions"])
+    recipe, stage = loaded.recipe, loaded.recipe.stages[number]
+    assert isinstance(stage, ContrastiveStage | AlignStage | DistilStage | SelfTeachStage)
+    seed = recipe.seed + number
+    buckets = bucketed(data.of_stage(stage), [source.weight for source in stage.sources], stage.batches)
+    vectors: TeacherVectors | None = None
+    teacher = None
+    if isinstance(stage, AlignStage | DistilStage) and stage.teacher.card is not None:
+        teacher = load_teacher(stage.teacher.card, loaded.folder, operating.device)
+        vectors = vectors_of(teacher, teacher_texts(stage, buckets.pairs), operating.progress)
+    columns = Columns(stage, buckets.pairs, seed, vectors)
+    job = encoder_job(recipe, found.network, Stage(stage, buckets, columns, seed), replace(operating, work=work))
+    ledger = run_stage(job, replace(operating, work=work))
+    record = StageRecord(
+        name=stage.name,
+        objective=stage.objective,
+        pairs=len(buckets.pairs),
+        rows_per_epoch=job.batches.rows_per_epoch(),
+        steps=ledger.steps,
+        seconds=round(ledger.seconds, 1),
+        mean_loss=round(ledger.loss / max(1, ledger.steps), 4),
+        candidates_per_query=round(ledger.candidates / ledger.steps, 1) if ledger.candidates else None,
+        tokens=ledger.tokens,
+        peak_memory_bytes=ledger.peak,
+        device_memory_bytes=ledger.device_peak,
+        teacher=teacher.digest if teacher else None,
+    )
+    if operating.share.number == 0:
+        work.mkdir(parents=True, exist_ok=True)
+        save_file(trained_tensors(found.network.trained), weights)
+        content = {"record": record.model_dump(mode="json"), "interruptions": ledger.interruptions}
+        import json
+
+        write_text(done, json.dumps(content))
+        for left in [*work.glob("checkpoint-*"), *work.glob("states.*")]:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return record, ledger.interruptions

@@ -1,0 +1,148 @@
+"""Vectors of a teacher: of the encoder that a card of the adapter dense names, kept in the cache for the next recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from harness.adapters.card import load_card
+from harness.compute.platform import library_versions
+from harness.dense.encoder import ENCODER_VERSION, Encoder
+from harness.dense.loading import EncoderSettings
+from harness.dense.model_places import model_folder
+from harness.dense.roles import Role, Similarity, Task
+from harness.errors import InvalidInput
+from harness.files.toml_records import checked
+from harness.files.writing import atomic_write, made_below_cache_home, sha256_of_tree
+from harness.files.yaml_records import digest_of
+from harness.progress import Progress
+
+if TYPE_CHECKING:
+    import torch
+
+_BLOCK, _BATCH = 512, 32
+"""Texts in a file of the cache, and in a batch. Which texts share one hangs on the texts alone, and so do the bytes."""
+_LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
+
+
+class _Parameters(BaseModel):
+    """What of a dense card's parameters says how it encodes; the others are about search."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    model: str
+    revision: str | None = None
+    pooling: Literal["model", "cls", "mean", "last"] = "model"
+    similarity: Similarity | None = None
+    truncate_dim: int | None = None
+    query_max_length: int | None = None
+    passage_max_length: int | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """``digest``: of the model's files and all that the vectors depend on."""
+
+    encoder: Encoder
+    roles: Mapping[Task, Role]
+    similarity: Similarity
+    digest: str
+
+    @property
+    def dimensions(self) -> int:
+        return int(self.encoder.dimensions)
+
+
+class TeacherVectors:
+    """The teacher's vector of each text that it has read, by task: float32, of unit length where it compares by cosine."""
+
+    def __init__(self, vectors: Mapping[Task, NDArray[np.float32]], texts: Mapping[Task, Sequence[str]]) -> None:
+        import torch
+
+        self._vectors = {task: torch.from_numpy(array) for task, array in vectors.items()}
+        self._places = {task: {text: place for place, text in enumerate(own)} for task, own in texts.items()}
+
+    def of(self, task: Task, text: str) -> torch.Tensor:
+        return self._vectors[task][self._places[task][text]]
+
+
+def load_teacher(card: str, folder: Path, device: str) -> Teacher:
+    """The encoder of a card, named as everywhere or by a path beside the recipe. Raises ``InvalidInput`` or ``WrongUsage``."""
+    beside = folder / card
+    loaded = load_card(str(beside) if beside.exists() else card)
+    if loaded.card.adapter != "dense":
+        raise InvalidInput(
+            f"teacher {card}: a card of the adapter {loaded.card.adapter!r:.80}; a teacher is a card of the adapter 'dense'"
+        )
+    found = checked(_Parameters, loaded.card.parameters, f"teacher {card}: parameters")
+    path = model_folder(found.model, found.revision, loaded.folder)
+    encoder = Encoder(
+        EncoderSettings(path, found.pooling, found.similarity, found.dtype, device, truncate_dim=found.truncate_dim)
+    )
+    roles: dict[Task, Role] = {
+        "query": Role("query", found.query_prompt, found.query_max_length),
+        "document": Role("document", found.passage_prompt, found.passage_max_length),
+    }
+    similarity = encoder.use(roles["query"]).similarity
+    said = {
+        **found.model_dump(exclude={"model", "revision"}),
+        "files": sha256_of_tree(path),
+        "encoder": ENCODER_VERSION,
+        "device": device,
+        "libraries": library_versions(_LIBRARIES),
+    }
+    return Teacher(encoder, roles, similarity, digest_of(said))
+
+
+def vectors_of(teacher: Teacher, texts: Mapping[Task, Sequence[str]], progress: Progress) -> TeacherVectors:
+    """Read from the cache what an earlier training has left there, encode the rest, and keep it there."""
+    sorted_texts: dict[Task, list[str]] = {task: sorted(own, key=lambda t: (len(t), t)) for task, own in texts.items()}
+    count = sum(map(len, sorted_texts.values()))
+    with progress.task("vectors of the teacher", total=count, unit="texts") as advance:
+        found: dict[Task, NDArray[np.float32]] = {}
+        for task, own in sorted_texts.items():
+            blocks = []
+            for first in range(0, len(own), _BLOCK):
+                block = own[first : first + _BLOCK]
+                blocks.append(_block(teacher, task, block))
+                advance(len(block))
+            found[task] = np.concatenate(blocks) if blocks else np.zeros((0, teacher.dimensions), np.float32)
+    return TeacherVectors(found, sorted_texts)
+
+
+def _block(teacher: Teacher, task: Task, texts: Sequence[str]) -> NDArray[np.float32]:
+    digest = hashlib.sha256("\0".join((task, *texts)).encode("utf-8", "surrogatepass")).hexdigest()
+    path = made_below_cache_home("teachers") / teacher.digest[:32] / f"{digest[:32]}.npy"
+    if (kept := _kept(path, (len(texts), teacher.dimensions))) is not None:
+        return kept
+    role = teacher.roles[task]
+    batches = [teacher.encoder.encode(texts[i : i + _BATCH], role) for i in range(0, len(texts), _BATCH)]
+    vectors = np.concatenate(batches)
+    if teacher.similarity == "cosine":
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    np.save(content, vectors, allow_pickle=False)
+    with atomic_write(path) as file:
+        file.write(content.getvalue())
+    return vectors
+
+
+def _kept(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+    """What lies in the cache, if it is what is expected; a damaged file is made again."""
+    try:
+        found: Any = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.shape == shape and found.dtype == np.float32 and bool(np.isfinite(found).all()) else None

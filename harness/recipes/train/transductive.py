@@ -1,0 +1,35 @@
+"""Models whose training was told what a collection's passages are about: which collections they are for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import InvalidInput
+from harness.files.limits import RECORD_BYTES
+from harness.files.reading import parse_json, read_bytes
+from harness.recipes.train.overlap import is_of
+from harness.recipes.train.record import FILE_NAME
+
+
+def transductive_of(model: Path) -> tuple[str, ...]:
+    """The collections that a model's training record declares; none where there is no record of ours beside the weights."""
+    path = model / FILE_NAME
+    if not path.is_file():
+        return ()
+    try:
+        declared = parse_json(read_bytes(path, RECORD_BYTES)).get("overlap", {}).get("transductive", ())
+    except (ValueError, AttributeError):
+        return ()
+    return tuple(name for name in declared if isinstance(name, str)) if isinstance(declared, list) else ()
+
+
+def check_transductive(what: str, model: Path, dataset_ids: list[str]) -> None:
+    """Raises ``InvalidInput`` where a model is used on other datasets than those that its training declared."""
+    declared = transductive_of(model)
+    strangers = [one for one in dataset_ids if not is_of(one, declared)]
+    if declared and strangers:
+        raise InvalidInput(
+            f"{what}: the model {model.name} was trained transductively (its training.json: {', '.join(declared)}), on "
+            f"questions about the same passages, and is for tracks over these only, not for {strangers[0]}"
+            + (f" and {len(strangers) - 1} more" if len(strangers) > 1 else "")
+        )
