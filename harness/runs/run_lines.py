@@ -1,4 +1,7 @@
-"""The lines of a run one by one, as the careful reader takes them: TREC's six columns, and MS MARCO's three or four."""
+"""The lines of a run one by one, as the careful reader takes them: TREC's six columns, and MS MARCO's three or four.
+
+What a rank, a score and a line may be is decided here for both readers of runs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from harness.files.findings import Findings
 from harness.files.limits import FAULTS, RUN_BYTES, RUN_LINE_BYTES, RUN_LINES
 from harness.files.reading import NotText, decoded, read_lines
 
-_LARGEST_SCORE = float(np.finfo(np.float32).max)
+LARGEST_SCORE = float(np.finfo(np.float32).max)
+_RANK_DIGITS = 9
 
 
 class Row(NamedTuple):
@@ -101,7 +105,8 @@ def parse_ms_marco(number: int, line: str, findings: Findings) -> Row | None:
 
 def _checked(number: int, fields: tuple[str, str, str, str, str], findings: Findings) -> Row | None:
     query_id, doc_id, rank, score, tag = fields
-    if not (rank.isascii() and rank.isdecimal() and len(rank) < 10):
+    place = rank_of(rank)
+    if place is None:
         findings.add("error", number, "rank", f"rank {rank!r}", "a whole number from 0 or 1 up")
         return None
     try:
@@ -115,12 +120,17 @@ def _checked(number: int, fields: tuple[str, str, str, str, str], findings: Find
     if not is_float32(value):
         findings.add("error", number, "score", f"score {score}", "a finite 32-bit number", "leave the document out")
         return None
-    return Row(number, query_id, doc_id, int(rank), value, tag)
+    return Row(number, query_id, doc_id, place, value, tag)
+
+
+def rank_of(text: str) -> int | None:
+    """The number in the rank column, which 32 bits hold; None where there is none, or one of more digits than ranks have."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _RANK_DIGITS else None
 
 
 def is_float32(score: float) -> bool:
     """Whether it is finite as a 32-bit number too."""
-    return math.isfinite(score) and abs(score) <= _LARGEST_SCORE
+    return math.isfinite(score) and abs(score) <= LARGEST_SCORE
 
 
 def tag_of(rows: Sequence[Row], findings: Findings) -> str:
