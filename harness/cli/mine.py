@@ -14,7 +14,7 @@ from harness.recipes.mine.settings import LABELLERS, NEGATIVES, TOP
 
 if TYPE_CHECKING:
     from harness.errors import Finding
-    from harness.recipes.mine import MinedRun
+    from harness.recipes.mine.questions import MinedRun
     from harness.recipes.rows.manifest import RowsManifest
 
 _LABELLERS = "; ".join(f"{name}: {meaning}" for name, meaning in LABELLERS.items())
@@ -72,9 +72,10 @@ def mine(
 ) -> None:
     """Mine rows to train on from a run: positives by a labeller, and hard negatives. What a reader has read outlives a kill."""
     from harness.dense.encoder import resolved_device
-    from harness.recipes.mine import Job, MineSettings
-    from harness.recipes.mine import mine as mine_rows
     from harness.recipes.mine.english import english_of
+    from harness.recipes.mine.runner import Job
+    from harness.recipes.mine.runner import mine as mine_rows
+    from harness.recipes.mine.settings import MineSettings
     from harness.recipes.reading import ReaderSettings
 
     settings = MineSettings(
@@ -143,8 +144,8 @@ def _note_evaluation(manifest: RowsManifest) -> None:
     asked = [name for name in manifest.questions_of if name in dataset_ids() and "train" not in name.split("/")]
     if asked:
         note(
-            f"warning: questions of {', '.join(asked)} are evaluation questions; training drops their rows, unless a recipe "
-            "declares the collection as transductive"
+            f"warning: questions of {', '.join(asked)} are evaluation questions; xdr train drops rows of questions that are "
+            "asked (docs/train.md, transductive)"
         )
 
 

@@ -10,7 +10,7 @@ from harness.collections.view import load
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files.limits import RUN_BYTES
 from harness.files.reading import read_bytes
-from harness.recipes.mine import AskedPart, MinedRun
+from harness.recipes.mine.questions import AskedPart, MinedRun
 from harness.records import Ranking
 from harness.runs.run_folder import recorded_run
 from harness.runs.score import expected_of

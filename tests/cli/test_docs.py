@@ -94,6 +94,19 @@ def test_the_guide_to_training_works_as_it_is_written(
     assert [stage["name"] for stage in record["stages"]] == ["alignment", "questions"]
 
 
+def test_the_guide_to_mining_works_as_it_is_written(tmp_path: Path, follow: Callable[[str], None]) -> None:
+    from harness.recipes.mine.settings import EXCLUSIONS, LABELLERS
+    from harness.recipes.rows import read_rows
+
+    follow("mine.md")
+    assert all(len(row.negatives) <= 8 for row in read_rows(tmp_path / "hard.jsonl.gz").rows)
+    assert {row.label for row in read_rows(tmp_path / "mined.jsonl.gz").rows} == {"mined"}
+    assert len(read_rows(tmp_path / "fi.jsonl", tmp_path / "passages.jsonl").rows) == 10
+    text = (ROOT / "docs/mine.md").read_text("utf-8")
+    assert re.findall(r"^\| `([a-z+-]+)` \|", text, flags=re.MULTILINE) == list(LABELLERS)
+    assert tuple(re.findall(r"^\| `--exclude ([a-z]+)` \|", text, flags=re.MULTILINE)) == EXCLUSIONS
+
+
 def test_the_examples_of_the_guide_to_python_give_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy_recorded_runs(tmp_path)
     (tmp_path / "systems").symlink_to(ROOT / "systems")

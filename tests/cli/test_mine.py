@@ -62,7 +62,7 @@ def test_a_recorded_run_is_mined_from_end_to_end(place: Path, terminal: Terminal
     manifest = read_manifest(place / "rows.jsonl.gz")
     assert manifest is not None
     assert manifest.questions_of == tuple(f"xdr-mini/{lang}/dev" for lang in LANGUAGES)
-    assert "are evaluation questions; training drops their rows" in ended.err
+    assert "are evaluation questions; xdr train drops rows of questions that are asked" in ended.err
     first = bytes_in(place)
     again = terminal("mine", RUN, "answer-string", "--out", "rows.jsonl.gz", "--negatives", "5")
     assert again.status == 0

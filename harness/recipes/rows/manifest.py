@@ -1,7 +1,7 @@
 """The manifest beside a file of rows: what they were made of, and of which collections their questions are.
 
-A recipe's check for evaluation questions asks ``questions_of``: rows of a track's questions are trained on only where the
-recipe says so.
+``questions_of`` tells whoever trains on the rows whether they are made of a track's questions, which training drops, and for
+which tracks a model that learned of their passages is to be had (a recipe's ``transductive``).
 """
 
 from __future__ import annotations

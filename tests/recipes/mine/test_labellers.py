@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from harness.collections.in_memory import collection_of
 from harness.errors import WrongUsage
-from harness.recipes.mine import LABELLERS, AskedPart, MineSettings
 from harness.recipes.mine.counts import Tally
 from harness.recipes.mine.labellers import Labels, by_rule, labeller_of
 from harness.recipes.mine.negatives import chosen_negatives
-from harness.recipes.mine.questions import Candidate, Question
+from harness.recipes.mine.questions import AskedPart, Candidate, Question
+from harness.recipes.mine.settings import LABELLERS, MineSettings
 from harness.records import Doc
 
 TEXTS = {

@@ -15,8 +15,10 @@ from harness.collections.view import load
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.writing import exclusive
 from harness.progress import SilentProgress
-from harness.recipes.mine import AskedPart, Job, MinedRun, MineSettings, mine
-from harness.recipes.mine.english import english_of
+from harness.recipes.mine.english import English, english_of
+from harness.recipes.mine.questions import AskedPart, MinedRun
+from harness.recipes.mine.runner import Job, mine
+from harness.recipes.mine.settings import MineSettings
 from harness.recipes.reading import Answer, Reader, ReaderSettings
 from harness.recipes.rows import Row, read_rows
 from harness.recipes.rows.manifest import read_manifest
@@ -201,8 +203,6 @@ def test_what_a_reader_has_read_outlives_a_kill(tmp_path: Path, monkeypatch: pyt
 def test_a_reader_reads_the_question_in_english_where_there_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness.recipes.mine.english import English
-
     asked: list[str] = []
 
     def read(self: Reader, question: str, passages: Any, workers: int = 1) -> list[Answer]:
