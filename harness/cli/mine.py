@@ -92,6 +92,8 @@ def mine(
     )
     found, warnings = _opened(run, dataset, track, allow_code)
     print_findings(warnings)
+    if (deepest := found.deepest) < top:
+        note(f"no ranking has more than {deepest} passages, so that --top {top} looks at all of them")
     languages = [query.lang or part.lang for part in found.parts for query in part.collection.queries]
     job = Job(
         run=found,

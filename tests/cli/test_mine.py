@@ -62,6 +62,7 @@ def test_a_recorded_run_is_mined_from_end_to_end(place: Path, terminal: Terminal
     manifest = read_manifest(place / "rows.jsonl.gz")
     assert manifest is not None
     assert manifest.questions_of == tuple(f"xdr-mini/{lang}/dev" for lang in LANGUAGES)
+    assert "no ranking has more than 30 passages, so that --top 50 looks at all of them" in ended.err
     assert "are evaluation questions; xdr train drops rows of questions that are asked" in ended.err
     first = bytes_in(place)
     again = terminal("mine", RUN, "answer-string", "--out", "rows.jsonl.gz", "--negatives", "5")

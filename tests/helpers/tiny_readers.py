@@ -1,10 +1,11 @@
-"""Tiny readers made from a configuration and a fixed seed: BERT with a head for spans, as a plain folder of transformers."""
+"""Tiny readers made from a configuration and a fixed seed: models with a head for spans, as plain folders of transformers."""
 
 from __future__ import annotations
 
 import functools
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import tiny_models
 
@@ -12,7 +13,8 @@ POSITIONS = 48
 _SPECIAL = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
 
 
-def reader(folder: Path, seed: int = 0, padding_side: str = "right") -> Path:
+def reader(folder: Path, seed: int = 0, padding_side: str = "right", family: str = "bert") -> Path:
+    """BERT, or XLM-RoBERTa, whose positions are counted from behind that of the padding."""
     import torch
     import transformers
     from tokenizers.processors import TemplateProcessing
@@ -28,13 +30,20 @@ def reader(folder: Path, seed: int = 0, padding_side: str = "right") -> Path:
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
         **_SPECIAL,
     )
-    config = transformers.BertConfig(
-        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=POSITIONS, initializer_range=0.4,
-    )  # fmt: skip
+    sizes: dict[str, Any] = {
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
+    sizes |= {"vocab_size": len(tokenizer), "max_position_embeddings": POSITIONS, "initializer_range": 0.4}
+    config = {
+        "bert": lambda: transformers.BertConfig(**sizes),
+        "xlm-roberta": lambda: transformers.XLMRobertaConfig(**sizes, pad_token_id=0, type_vocab_size=2),
+    }[family]()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = transformers.BertForQuestionAnswering(config)
+        model = transformers.AutoModelForQuestionAnswering.from_config(config)
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -37,6 +37,11 @@ class MinedRun:
     def questions(self) -> int:
         return sum(len(part.collection.queries) for part in self.parts)
 
+    @property
+    def deepest(self) -> int:
+        """Passages of its longest ranking."""
+        return max((len(ranking.doc_ids) for part in self.parts for ranking in part.rankings.values()), default=0)
+
 
 class Candidate(NamedTuple):
     """A passage that the run found, and its score there."""

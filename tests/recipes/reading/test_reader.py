@@ -83,6 +83,13 @@ def test_a_long_question_leaves_room_for_the_passage() -> None:
     assert reader.read("", [SHORT])[0].text
 
 
+def test_a_model_that_counts_its_positions_from_the_padding_reads_its_full_length(tmp_path: Path) -> None:
+    reader = Reader(ReaderSettings(tiny_readers.reader(tmp_path / "r", family="xlm-roberta")))
+    (answer,) = reader.read(QUESTION, [LONG])
+    assert answer.text
+    assert answer.text in LONG
+
+
 def test_a_model_without_a_head_for_spans_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="was not trained as a reader: its files lack qa_outputs"):
         Reader(ReaderSettings(tiny_models.bert(tmp_path / "plain")))
