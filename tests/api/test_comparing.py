@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from own_measure import Found
-from recorded import copy_recorded_runs
 from scipy import stats
 from small_track import Terminal
 
@@ -25,7 +25,9 @@ def scored(system: str, measures: str | list[str], languages: tuple[str, ...] = 
 
 @pytest.fixture
 def xdr_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Terminal:
-    copy_recorded_runs(tmp_path)
+    """In a folder with the recorded runs of two systems, one of them the baseline."""
+    for name in ("mini-xdr", "mini-zero-shot"):
+        shutil.copytree(ROOT / "runs/mini" / name, tmp_path / "runs/mini" / name)
     monkeypatch.chdir(tmp_path)
     return Terminal(monkeypatch, capsys)
 

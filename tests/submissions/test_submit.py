@@ -1,4 +1,4 @@
-"""Rows from systems and from finished runs in every form: validated in one report, and whole or not there at all."""
+"""Rows from finished runs in every form: validated in one report, and whole or not there at all."""
 
 from __future__ import annotations
 
@@ -7,36 +7,26 @@ import datetime
 import gzip
 import json
 import os
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from toy_submissions import CARD, PASSAGES, QUERIES, target, write_toy
 
-from harness.adapters.consent import Consent
-from harness.adapters.contract import Context
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.writing import folder_lock
 from harness.leaderboard.pipeline import build_leaderboard, compare_all, recorded_systems, score_all
 from harness.leaderboard.site import render
 from harness.runs.manifest import RUN_FILES, read_manifest
-from harness.runs.run_folder import RunFolder
 from harness.runs.score_file import read_scores
 from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import read_run
 from harness.runs.withdrawal import Withdrawal, read_withdrawal, withdraw
-from harness.scaffold.scaffold import PROGRAM, SYSTEM, write_scaffold
 from harness.submissions import staging
-from harness.submissions.reproduce import reproduce
-from harness.submissions.reproductions import write_reproduction
 from harness.submissions.staging import exchanged
-from harness.submissions.submit import Submission, Target, submit_files, submit_system
-from harness.tracks import load_track
+from harness.submissions.submit import Submission, submit_files
 
-PASSAGES = {"nile": "The Nile flows north.", "volga": "The Volga flows south.", "arno": "The Arno is short."}
-QUERIES = {"fi": ["fi1", "fi2"], "ru": ["ru1"]}
-CARD = 'schema_version = 1\nname = "mine"\ntitle = "Mine"\n'
 LINES = {
     "fi1": ["fi1 Q0 nile 1 3.5 x", "fi1 Q0 arno 2 1.25 x"],
     "fi2": ["fi2 Q0 volga 1 0.5 x"],
@@ -46,25 +36,8 @@ LINES = {
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    data = tmp_path / "data"
-    data.mkdir()
-    (data / "docs.jsonl").write_text(
-        "".join(json.dumps({"doc_id": d, "title": d.title(), "text": t}) + "\n" for d, t in PASSAGES.items())
-    )
-    rows = [{"query_id": q, "text": f"{q}?", "lang": lang} for lang, ids in QUERIES.items() for q in ids]
-    (data / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (data / "qrels.txt").write_text("fi1 0 nile 1\nfi2 0 nile 1\nru1 0 volga 1\n")
-    (tmp_path / "track.toml").write_text(
-        'schema_version = 1\nname = "toy"\nversion = 1\ntitle = "Toy"\ndescription = ""\nmeasures = ["RR@2"]\n'
-        'primary = "RR@2"\ndepth = 2\nbaseline = "mine"\n[families]\nresamples = 1000\n'
-        + "".join(f'[[parts]]\nname = "{part}"\ndataset = "folder({part}):data"\nlang = "{part}"\n' for part in QUERIES)
-    )
-    (tmp_path / "card.toml").write_text(CARD)
+    write_toy(tmp_path)
     return tmp_path
-
-
-def target(home: Path, replace: bool = False) -> Target:
-    return Target(TrackRuns(load_track(str(home / "track.toml")), home / "runs"), replace)
 
 
 def submit(home: Path, *files: str, query_map: str = "", replace: bool = False) -> Submission:
@@ -378,136 +351,3 @@ def test_an_error_on_the_way_leaves_the_old_row_as_it_was(home: Path, monkeypatc
         submit(home, "fi.txt", "ru.trec.gz", replace=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert not (home / "runs" / ".staging").exists()
-
-
-# -- a system
-
-
-@pytest.mark.parametrize("executable", [False, True])
-def test_a_system_is_run_and_can_be_made_again_from_what_was_recorded(home: Path, executable: bool) -> None:
-    write_scaffold("own", home / "own", PROGRAM if executable else SYSTEM)
-    context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
-    done = submit_system(target(home), str(home / "own" / "card.toml"), context)
-    assert done.folder == home / "runs/toy/own"
-    assert {path.name for path in (done.folder / "system").iterdir()} == (
-        {"card.toml", "search.awk"} if executable else {"card.toml", "adapter.py"}
-    )
-    assert submit_system(target(home), str(home / "own" / "card.toml"), context).unchanged
-    shutil.rmtree(home / "own")
-    record = reproduce(RunFolder(target(home).track, done.folder), context)
-    assert record.verdict == "identical"
-    write_reproduction(done.folder / "reproductions", record)
-    track, runs = target(home).track.model_copy(update={"baseline": "own"}), home / "runs"
-    scores = score_all(TrackRuns(track, runs))
-    (row,) = build_leaderboard(TrackRuns(track, runs), scores, compare_all(TrackRuns(track, runs), scores)).rows
-    assert row.status == "reproduced"
-    assert row.reproduced is not None
-    assert (row.reproduced.verdict, row.reproduced.date) == ("identical", record.date)
-
-
-def test_a_run_that_was_recorded_without_its_system_is_completed(home: Path) -> None:
-    write_scaffold("own", home / "own")
-    context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
-    card = str(home / "own" / "card.toml")
-    folder = submit_system(target(home), card, context).folder
-    shutil.rmtree(folder / "system")
-    assert not submit_system(target(home), card, context).unchanged
-    assert (folder / "system" / "adapter.py").is_file()
-
-
-def test_large_files_are_named_and_not_copied(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_scaffold("own", home / "own", PROGRAM)
-    monkeypatch.setattr("harness.submissions.submit.MAX_OWN_BYTES", 1000)
-    context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
-    done = submit_system(target(home), str(home / "own" / "card.toml"), context)
-    assert [path.name for path in (done.folder / "system").iterdir()] == ["card.toml"]
-    assert any("search.awk" in text and "is not copied" in text for text in done.warnings)
-
-
-# What is copied beside the runs
-
-
-def own_card(folder: Path, top: str = "", name: str = "card.toml") -> str:
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(
-        f'schema_version = 1\nname = "own"\ntitle = "Own"\nadapter = "adapter.py:Adapter"\n{top}'
-    )
-    return str(folder / name)
-
-
-def rank_all(helper: str, top: str = "") -> str:
-    return (
-        f"{top}\nfrom harness.records import Ranking\n\n\nclass Adapter:\n    def __init__(self, parameters):\n        pass\n\n"
-        f"    def search(self, request, context):\n        {helper}\n        for query in request.queries:\n"
-        "            yield Ranking(query.query_id, list(request.docs.ids)[:1], [helper.SCORE])\n"
-    )
-
-
-WAYS = {
-    "beside": ("helper.py", rank_all("import helper")),
-    "in a package": ("parts/deep/helper.py", rank_all("from parts.deep import helper")),
-    "by a computed name": ("helper.py", rank_all("import importlib; helper = importlib.import_module('hel' + 'per')")),
-    "in a folder on the path": (
-        "lib/helper.py",
-        rank_all("import helper", "import sys; sys.path.insert(0, __file__.rpartition('/')[0] + '/lib')"),
-    ),
-}
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_all_that_an_adapter_imports_of_its_own_is_copied_and_the_row_made_again_from_it(home: Path, way: str) -> None:
-    helper, adapter = WAYS[way]
-    card = own_card(home / "own")
-    (home / "own" / "adapter.py").write_text(adapter)
-    (home / "own" / helper).parent.mkdir(parents=True, exist_ok=True)
-    (home / "own" / helper).write_text("SCORE = 2.0\n")
-    (home / "own" / "notes.txt").write_text("of nobody else's concern")
-    context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
-    folder = submit_system(target(home), card, context).folder
-    copied = {str(path.relative_to(folder / "system")) for path in (folder / "system").rglob("*") if path.is_file()}
-    assert copied == {"card.toml", "adapter.py", helper}
-    shutil.rmtree(home / "own")
-    record = reproduce(RunFolder(target(home).track, folder), context)
-    assert record.verdict == "identical"
-    assert not [change for change in record.changes if "source" in change.kind], "names are the same in both places"
-
-
-def test_a_source_file_outside_the_folder_of_the_card_is_refused_before_any_work(home: Path) -> None:
-    card = own_card(home / "own", name="card.toml").replace("card.toml", "mine.toml")
-    text = (home / "own" / "card.toml").read_text().replace("adapter.py:", "../elsewhere/adapter.py:")
-    Path(card).write_text(text)
-    (home / "elsewhere").mkdir()
-    (home / "elsewhere" / "adapter.py").write_text(rank_all("import helper"))
-    (home / "elsewhere" / "helper.py").write_text("raise RuntimeError\n")
-    context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
-    with pytest.raises(InvalidInput) as caught:
-        submit_system(target(home), card, context)
-    assert "../elsewhere/adapter.py: a source file outside the card's folder" in str(caught.value)
-    assert "../elsewhere/helper.py" in str(caught.value)
-    assert not (home / "runs" / "toy").exists()
-
-
-def test_a_card_of_another_name_beside_a_card_toml_that_counts_is_not_mixed_up_with_it(home: Path) -> None:
-    write_scaffold("own", home / "own", PROGRAM)
-    text = (home / "own" / "card.toml").read_text().replace('name = "own"', 'name = "second"')
-    (home / "own" / "second.toml").write_text(text)
-    (home / "own" / "card.toml").write_text("words = 3\n")  # no card, and so a file that the program may read
-    context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
-    with pytest.raises(InvalidInput, match=r"would be copied as card\.toml, and the run depends on another card\.toml"):
-        submit_system(target(home), str(home / "own" / "second.toml"), context)
-
-
-def test_a_folder_with_a_card_is_a_system_and_other_paths_say_what_is_expected(home: Path) -> None:
-    write_scaffold("own", home / "own")
-    context = Context(cache=home / "cache", work=home / "work", consent=Consent(code=True))
-    folder = submit_system(target(home), str(home / "own"), context).folder
-    assert (folder / "system" / "adapter.py").is_file()
-    (home / "empty").mkdir()
-    for path, told in (
-        (folder, f"is a recorded run, .*; its card is {folder}/system/card.toml"),
-        (home / "own" / "adapter.py", "is a file, but not a card; .*; the card beside it: .*own/card.toml"),
-        (home / "empty", "has no card.toml; a system is .* or a folder with a card.toml"),
-        (home / "nowhere", "unknown system"),
-    ):
-        with pytest.raises(WrongUsage, match=told):
-            submit_system(target(home), str(path), context)
