@@ -165,7 +165,7 @@ def _texts(chunk: Any) -> list[str | None]:
 
     if pa.types.is_dictionary(chunk.type):
         known, places = _texts(chunk.dictionary), chunk.indices.to_pylist()
-        if any(place is None or not 0 <= place < len(known) for place in places):
+        if places and (None in places or not 0 <= min(places) <= max(places) < len(known)):
             raise ValueError("a value that no score file has")
         return [known[place] for place in places]
     if not pa.types.is_string(chunk.type):

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import functools
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
 from markupsafe import Markup
 
+from harness import visible
 from harness.compare.records import MACRO, Bounds
 from harness.languages import language
 from harness.leaderboard.exports.table import SEEN_MEANS, mark_of
 from harness.leaderboard.seen import what_was_seen
+from harness.leaderboard.site.compiled import CompiledBeside
 from harness.leaderboard.site.front import Strip
 from harness.leaderboard.table import Cell, leads
 from harness.numbers import duration, percent, probability, size
-from harness.visible import visible_lines
 
 
 @functools.cache
 def templates() -> jinja2.Environment:
-    """The templates, parsed once a process: that takes as long as all else of a small track."""
+    """The templates, loaded once a process."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.leaderboard.site"),
+        bytecode_cache=CompiledBeside([Path(__file__), Path(visible.__file__)]),
         autoescape=True,
         finalize=_shown,
         undefined=jinja2.StrictUndefined,
@@ -52,7 +55,7 @@ def templates() -> jinja2.Environment:
 
 def _shown(value: Any) -> Any:
     """What a template prints, unless it is markup that was made of such values already."""
-    return visible_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return visible.visible_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def signed(value: float | None, digits: int = 1) -> str:
