@@ -73,9 +73,12 @@ class Checkout:
         }
 
     def time(self, command: Sequence[str], into: Timed | None) -> None:
+        # As after an installation: Python keeps what it has compiled.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        xdr = self.tree / ".venv" / "bin" / "xdr"
         before, started = os.times(), time.perf_counter()
         done = subprocess.run(
-            [self.tree / ".venv" / "bin" / "xdr", *command], cwd=self.tree, capture_output=True, text=True, check=False
+            [xdr, *command], cwd=self.tree, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise SystemExit(f"{self.name}: xdr {' '.join(command)}\n{done.stdout}{done.stderr}")

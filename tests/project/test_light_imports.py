@@ -43,3 +43,15 @@ print("loaded:", *(name for name in {HEAVY!r} if name in sys.modules))
     subprocess.run(run, check=True, capture_output=True, cwd=tmp_path)  # scores of another machine are made again, once
     shown = subprocess.run(run, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
     assert shown.splitlines()[-1] == "loaded:"
+
+
+def test_the_commands_are_told_of_without_what_they_are_made_of() -> None:
+    """`xdr --help`, a misspelt command, completion: nothing of it needs a number or a record."""
+    script = "import sys, harness.cli; print(*(name for name in sys.argv[1:] if name in sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script, *HEAVY, "numpy", "pydantic", "pyarrow", "scipy", "yaml", "jinja2", "langcodes"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert loaded.split() == []
