@@ -37,6 +37,7 @@ class MultiVector(RaggedSystem):
     bibtex = BIBTEX
     kind = TokenVectors
     rows_in_words = "vectors"
+    only_of_questions = RaggedSystem.only_of_questions | {"similarity"}
 
     class Parameters(EncodingParameters):
         """``query_max_length``, where the model fills up questions to a fixed length: that length.

@@ -20,6 +20,7 @@ from harness.dense.system import EncodingParameters
 from harness.ragged.encoder import TermWeights
 from harness.ragged.inverted import INVERTED_VERSION, InvertedJob, queries_within
 from harness.ragged.jobs import BLOCK_TEXTS
+from harness.ragged.loading import vocabulary_size
 from harness.ragged.rows import Ragged
 from harness.ragged.system import Opened, RaggedSystem
 
@@ -40,13 +41,11 @@ class Sparse(RaggedSystem):
     bibtex = BIBTEX
     kind = TermWeights
     rows_in_words = "weights"
-    # Numbers for every term of the vocabulary, 250,000 of a multilingual one, twice over.
-    token_bytes = 2 << 20
 
     class Parameters(EncodingParameters):
         """``pooling``: of a plain masked language model, which does not say. ``max_active_dims``: weights kept of a text."""
 
-        token_budget: int = Field(default=2048, ge=16)
+        token_budget: int = Field(default=1024, ge=16)
         pooling: Literal["model", "max", "sum"] = "model"
         similarity: Literal["dot", "cosine"] | None = None
         max_active_dims: int | None = Field(default=None, ge=1)
@@ -58,6 +57,10 @@ class Sparse(RaggedSystem):
     @property
     def versions(self) -> Mapping[str, int]:
         return {**super().versions, "inverted lists": INVERTED_VERSION}
+
+    def _token_bytes(self) -> int:
+        # Numbers for every term of the vocabulary, and a copy of them, in float32.
+        return super()._token_bytes() + 8 * vocabulary_size(self._model.path)
 
     def _settings(self, context: Context, own_code: bool) -> EncoderSettings:
         own = self._parameters

@@ -22,6 +22,9 @@ from harness.records import Doc, Query
 
 LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
 
+TOKEN_BYTES = 32 << 10
+"""Several layers' activations of a base-size encoder."""
+
 
 class EncodingParameters(ModelParameters):
     """What is None is as the model's own files say. Prompts: the name of one of the model's, or a text, "" for none.
@@ -68,8 +71,8 @@ class EncodingSystem:
     def _text(self, doc: Doc) -> str:
         return doc.default_text() if self._shared.title == "prepend" else doc.text
 
-    def _batches_at_once(self, context: Context, threads: int, token_bytes: int = 32 << 10) -> int:
-        """Threads that fit the operator's memory; 32 KiB a token are several layers' activations of a base-size encoder."""
+    def _batches_at_once(self, context: Context, threads: int, token_bytes: int = TOKEN_BYTES) -> int:
+        """Threads that fit the operator's memory."""
         return max(1, min(threads, context.memory_bytes // (self._shared.token_budget * token_bytes)))
 
     def _count_passages(self, blocks: Sequence[Block]) -> None:

@@ -142,8 +142,10 @@ class TokenVectors(RaggedEncoder):
 
         with torch.inference_mode():
             found = self._forward(form, shared, features)
-            vectors, counted = found["token_embeddings"], found["attention_mask"].bool()
-            return [(own[which].float().cpu().numpy(),) for own, which in zip(vectors, counted, strict=True)]
+            # From the device at once, not text by text.
+            vectors = found["token_embeddings"].float().cpu().numpy()
+            counted = found["attention_mask"].bool().cpu().numpy()
+            return [(own[which],) for own, which in zip(vectors, counted, strict=True)]
 
     def _comparable(self, piece: Piece) -> NDArray[np.float32]:
         vectors: NDArray[np.float32] = piece[0]

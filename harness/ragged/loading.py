@@ -14,6 +14,7 @@ from harness.dense.model_files import model_name, modules_of, read_model_json
 from harness.errors import InvalidInput
 
 _COLBERT = "HF_ColBERT"
+_LARGE_VOCABULARY = 250_002
 
 
 def multi_vector_model(settings: EncoderSettings) -> Any:
@@ -55,6 +56,13 @@ def sparse_model(settings: EncoderSettings) -> Any:
             "says how much it would expect each word"
         )
     return _splade(settings)
+
+
+def vocabulary_size(folder: Path) -> int:
+    """Terms that a model may give weights to, as its configurations say; those of XLM-R where none says so."""
+    stated = [read_model_json(path) for path in sorted(folder.rglob("config.json"))]
+    sizes = [config.get("vocab_size") for config in stated if isinstance(config, Mapping)]
+    return max((size for size in sizes if type(size) is int and size > 0), default=_LARGE_VOCABULARY)
 
 
 def _splade(settings: EncoderSettings) -> Any:

@@ -23,7 +23,7 @@ from harness.dense.loading import EncoderSettings
 from harness.dense.retrieval import in_passes, named, too_large
 from harness.dense.roles import Use
 from harness.dense.search import Candidates
-from harness.dense.system import LIBRARIES, EncodingParameters, EncodingSystem, cut_counts
+from harness.dense.system import LIBRARIES, TOKEN_BYTES, EncodingSystem, cut_counts
 from harness.dense.truncation import cut_of
 from harness.files.writing import exclusive, sha256_of_tree
 from harness.files.yaml_records import digest_of
@@ -53,16 +53,15 @@ class Opened:
 
 
 class RaggedSystem(EncodingSystem):
-    """``kind``: of encoder; ``rows_in_words``: what a passage has many of."""
+    """``kind``: of encoder; ``rows_in_words``: what a passage has many of.
+
+    ``only_of_questions``: parameters that leave the rows of passages as they are.
+    """
 
     kind: ClassVar[type[RaggedEncoder]]
     rows_in_words: ClassVar[str]
+    only_of_questions: ClassVar[frozenset[str]] = frozenset({"query_max_length", "query_prompt"})
     vector_dtype: str = "float32"
-    token_bytes: int = 32 << 10
-
-    def __init__(self, parameters: EncodingParameters) -> None:
-        super().__init__(parameters)
-        self._empty: list[str] = []
 
     @abstractmethod
     def _settings(self, context: Context, own_code: bool) -> EncoderSettings:
@@ -73,6 +72,10 @@ class RaggedSystem(EncodingSystem):
         self, queries: Ragged, opened: Opened, depth: int, context: Context
     ) -> Job[StoredTiles[Ragged], Candidates]:
         """The search of blocks of the store for these queries."""
+
+    def _token_bytes(self) -> int:
+        """What a token of a batch takes while it is encoded."""
+        return TOKEN_BYTES
 
     @property
     def versions(self) -> Mapping[str, int]:
@@ -163,7 +166,7 @@ class RaggedSystem(EncodingSystem):
 
     def _job(self, threads: int, context: Context) -> RaggedJob:
         settings = self._settings(context, self._model.may_run_its_code(context))
-        at_once = self._batches_at_once(context, threads, self.token_bytes)
+        at_once = self._batches_at_once(context, threads, self._token_bytes())
         return RaggedJob(self.kind, settings, self._shared.token_budget, self.vector_dtype, at_once)
 
     def _block(self, docs: Sequence[Doc]) -> Texts:
@@ -226,7 +229,7 @@ class RaggedSystem(EncodingSystem):
     def _description(self, context: Context) -> dict[str, Any]:
         """All that the rows depend on, beside the passages."""
         parameters = self._shared.model_dump(
-            mode="json", exclude={"kernel", "model", "query_max_length", "query_prompt", "revision"}
+            mode="json", exclude={"kernel", "model", "revision", *self.only_of_questions}
         )
         return {
             "kind": self.kind.__name__,

@@ -146,7 +146,8 @@ def test_a_second_run_encodes_no_passage_again(
     before = vectors(tmp_path)
     shutil.rmtree(tmp_path / "runs")
     monkeypatch.setattr(system.RaggedSystem, "_append", lambda *_: pytest.fail("passages are encoded again"))
-    run(tmp_path, track, card_of(tmp_path / "card", adapter, query_prompt="tea "))
+    other = {"similarity": "meanmaxsim"} if adapter == "multi-vector" else {}
+    run(tmp_path, track, card_of(tmp_path / "card", adapter, query_prompt="tea ", **other))
     assert vectors(tmp_path) == before
 
 
@@ -235,6 +236,16 @@ def test_the_estimate_of_the_disk_is_what_a_run_writes(tmp_path: Path, adapter: 
     assert {figure.kind: figure.amount for figure in again.figures}["disk"] == 0
     assert next(figure for figure in again.figures if figure.kind == "resumed").amount == len(DOCS)
     assert {"load model", "encode passages", "encode questions"} <= {f.what for f in again.figures if f.kind == "time"}
+
+
+def test_as_many_batches_at_once_as_the_memory_holds_numbers_of_all_terms(tmp_path: Path) -> None:
+    model = shutil.copytree(tiny.shared().splade, tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "vocab_size": 250_000}))
+    large, small = (made("sparse", model=str(folder)) for folder in (model, tiny.shared().splade))
+    context = Context(cache=tmp_path, work=tmp_path, memory_bytes=9 << 30)
+    # 1,024 tokens of 250,000 terms, twice four bytes each, are 2.05 GB.
+    assert [own._job(8, context).batches_at_once for own in (large, small)] == [4, 8]
 
 
 def test_passages_without_any_vector_stand_last_and_are_told(tmp_path: Path) -> None:
