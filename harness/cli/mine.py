@@ -136,7 +136,7 @@ def _folder(reader: Path) -> Path:
     from harness.errors import WrongUsage
 
     if not reader.is_dir():
-        raise WrongUsage(f"no reader's folder {reader}; `xdr train` makes one of a recipe of kind reader")
+        raise WrongUsage(f"no reader's folder {reader}; name one with a question-answering model of transformers")
     return reader
 
 

@@ -36,20 +36,27 @@ def overlap_with_track(train_file: Path, track_name: str) -> list[Overlap]:
 
 
 def read_questions(path: Path) -> list[tuple[int, str]]:
-    """Line numbers and questions of a text file, or of JSON lines with a key ``question``, ``query`` or ``text``."""
+    """Line numbers and questions of a text file, or of JSON lines; gzip or plain.
+
+    A line's question stands under the key ``question``, ``query``, ``query_text`` or ``text``.
+    """
     try:
         content = decoded(read_bytes(path, COLLECTION_BYTES))
     except NotText as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
     lines = [(number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
-    if not path.suffix.startswith(".json"):
+    if not Path(path.name.removesuffix(".gz")).suffix.startswith(".json"):
         return lines
     questions = []
     for number, line in lines:
         try:
             row = parse_json(line)
-            text = next(row[key] for key in ("question", "query", "text") if isinstance(row.get(key), str))
+            text = next(
+                row[key] for key in ("question", "query", "query_text", "text") if isinstance(row.get(key), str)
+            )
         except (ValueError, AttributeError, StopIteration):
-            raise InvalidInput(f"{path}:{number}: no JSON object with a text `question`, `query` or `text`") from None
+            raise InvalidInput(
+                f"{path}:{number}: no JSON object with a text `question`, `query`, `query_text` or `text`"
+            ) from None
         questions.append((number, text))
     return questions

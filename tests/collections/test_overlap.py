@@ -10,6 +10,7 @@ import pytest
 from harness.collections.view import load
 from harness.errors import InvalidInput, WrongUsage
 from harness.recipes.overlap import overlap_with_track, read_questions
+from harness.recipes.rows import Passage, Row, write_rows, write_rows_by_id
 
 
 def test_equal_and_nearly_equal_questions_are_found_with_their_lines(tmp_path: Path) -> None:
@@ -34,6 +35,17 @@ def test_an_empty_file_has_no_overlap(tmp_path: Path) -> None:
     path = tmp_path / "train.txt"
     path.write_text("\n \n", "utf-8")
     assert overlap_with_track(path, "mini") == []
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+def test_rows_to_train_on_are_read_as_they_are_written(tmp_path: Path, by_id: bool) -> None:
+    rows = [Row("1", "mikä on Volga?", (Passage("d", "", "x"),)), Row("2", "mikä?", (Passage("d", "", "x"),))]
+    path = tmp_path / "rows.jsonl.gz"
+    if by_id:
+        write_rows_by_id(path, tmp_path / "corpus.jsonl", rows)
+    else:
+        write_rows(path, rows)
+    assert read_questions(path) == [(1, "mikä on Volga?"), (2, "mikä?")]
 
 
 def test_questions_are_read_from_text_and_from_json_lines(tmp_path: Path) -> None:

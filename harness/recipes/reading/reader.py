@@ -171,8 +171,8 @@ def _loaded(folder: Path, device: str, name: str) -> tuple[Any, Any]:
         ) from error
     if made_up := sorted(report["missing_keys"]):
         raise InvalidInput(
-            f"the model in {name} was not trained as a reader: its files lack {', '.join(made_up[:3])}; train one with "
-            '`xdr train` and kind = "reader"'
+            f"the model in {name} was not trained as a reader: its files lack {', '.join(made_up[:3])}; name one "
+            "whose head for spans is trained (AutoModelForQuestionAnswering)"
         )
     if not tokenizer.is_fast:
         raise InvalidInput(f"the tokenizer in {name} does not say which characters its tokens are; save a fast one")

@@ -88,6 +88,24 @@ def test_a_collection_in_another_language_is_no_english_one() -> None:
         english_of("xdr-mini/fi/dev", ["fi"])
 
 
+def test_every_training_question_of_xor_tydi_has_an_english_one(imported_data: Path) -> None:
+    for lang, count in {"te": 1308, "ru": 1941}.items():
+        queries = load(f"xor-tydi/train/{lang}").queries
+        english = english_of("questions-parallel", [lang])
+        assert len(queries) == count
+        assert all(english.of(query) for query in queries)
+    with pytest.raises(InvalidInput, match="has questions in ar, bn, fi, ja, ko, ru, te alone"):
+        english_of("questions-parallel", ["de"])
+
+
+def test_parallel_questions_in_english_are_those_of_the_same_topic(imported_data: Path) -> None:
+    english = english_of("xquad/en", ["de"])
+    of_id = {query.topic: query.text for query in load("xquad/en").queries}
+    queries = load("xquad/de").queries
+    assert len(queries) == 1190
+    assert all(english.of(query) == of_id[query.topic] for query in queries)
+
+
 @pytest.mark.parametrize(
     ("settings", "reader", "own", "said"),
     [
