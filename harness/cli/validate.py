@@ -37,7 +37,7 @@ def validate(
     from harness.submissions.staging import check_whole
     from harness.tracks import load_track, load_track_of, track_names
 
-    if path.suffix == ".toml" and path.is_file():
+    if path.suffix == ".toml" and path.is_file() and not (track or part):
         path, track = DEFAULT_RUNS / load_track(str(path), Consent(allow_code)).name, str(path)
     if not path.exists() and str(path) in track_names() and (DEFAULT_RUNS / path).is_dir():
         path = DEFAULT_RUNS / path
