@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -159,6 +159,31 @@ class Encoder:
     def encode(self, texts: Sequence[str], role: Role = PASSAGES) -> NDArray[np.float32]:
         """Vectors of one batch, float32, shape (texts, dimensions)."""
         return self.tokenized(texts, role).vectors(range(len(texts)))
+
+    def tokenizer(self) -> Any:
+        """The passages' tokenizer, as the library tokenizers has it; None where it is of another kind."""
+        found = self._form(PASSAGES).module.tokenizer
+        return getattr(found, "backend_tokenizer", None if callable(found) else found)
+
+    def encode_tokens(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """What single tokens are by themselves, between the special ones and without a prompt; shape (ids, dimensions)."""
+        form = replace(self._form(PASSAGES), prompt="")
+        if form.is_static:
+            return Tokenized(self, form, {"task": form.role.task}, {"input_ids": [[i] for i in ids]}, []).vectors(
+                range(len(ids))
+            )
+        with self._tokenizing:
+            features = self._features(["a"], form, None)
+            special = set(form.module.tokenizer.all_special_ids)
+        (around,) = features["input_ids"]
+        inner = [place for place, token in enumerate(around) if token not in special]
+        before, after = around[: inner[0]], around[inner[-1] + 1 :]
+        rows = [[*before, token, *after] for token in ids]
+        per_text = {"input_ids": rows, "attention_mask": [[1] * len(row) for row in rows]}
+        if features.get("token_type_ids") is not None:
+            per_text["token_type_ids"] = [[0] * len(row) for row in rows]
+        shared = {name: features[name] for name in ("modality",) if features.get(name) is not None}
+        return Tokenized(self, form, {**shared, "task": form.role.task}, per_text, []).vectors(range(len(ids)))
 
     def _form(self, role: Role) -> Form:
         if role not in self._forms:

@@ -80,11 +80,16 @@ def loaded_model(settings: EncoderSettings, made: Callable[[EncoderSettings], An
         # The rest is advice on how to install other versions, or a list of every weight.
         said = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InvalidInput(f"the model in {name} cannot be loaded: {said:.500}{missing_weights(folder)}") from error
+    import torch
+
     for module in every_module(model):
         # A transformer has the dtype already, and keeps some of its tables more precise. Static embeddings are computed with
         # as they are stored, as the library does it, for every dtype.
         if not (hasattr(module, "model") or hasattr(module, "embedding")):
             module.to(dtype=torch_dtype(settings))
+        elif hasattr(module, "embedding") and module.embedding.weight.element_size() == 1:
+            # Eight bits are a form of storage: nothing can be computed in them here.
+            module.to(dtype=torch.float32)
     model.eval()
     return model
 

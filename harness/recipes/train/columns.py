@@ -28,6 +28,7 @@ class Columns:
         self._stage, self._pairs, self._seed, self._teacher = stage, pairs, seed, teacher
         self.tasks: Mapping[str, Task] = _tasks(stage)
         self._check()
+        self._read_by_teacher = _readings(stage, pairs, seed)
 
     def candidates(self, rows: int) -> int:
         """Passages that each question of a batch of so many rows is compared with; none where vectors are imitated."""
@@ -51,10 +52,10 @@ class Columns:
         stage, pair = self._stage, self._pairs[number]
         if isinstance(stage, AlignStage):
             assert self._teacher is not None
-            vector = self._teacher.of("query", _read(pair, stage.teacher.reads))
+            vector = self._teacher.of("query", self._read_by_teacher[number])
             return {"english": pair.english, "text": pair.anchor.text, "label": vector}
         if isinstance(stage, DistilStage) and isinstance(stage.candidates, int):
-            return self._candidates(pair, self._choice(number), epoch, stage.candidates)
+            return self._candidates(number, epoch, stage.candidates)
         positive, negatives = self._passages(number, epoch, stage.negatives)
         row: dict[str, Any] = {"anchor": pair.anchor.text}
         row["positive"] = positive.text
@@ -64,7 +65,7 @@ class Columns:
             is_noisy = choice.random() < stage.noise_share
             row["noisy"] = noisy(pair.anchor.text, stage.noise, choice) if is_noisy else pair.anchor.text
         if isinstance(stage, DistilStage):
-            row["label"] = self._teacher_vectors(pair, [positive, *negatives])
+            row["label"] = self._teacher_vectors(number, [positive, *negatives])
         return row
 
     def _choice(self, number: int) -> Random:
@@ -76,8 +77,9 @@ class Columns:
         positive = positives[(choice.randrange(1 << 30) + epoch) % len(positives)]
         return positive, _window(choice.sample(pair.negatives, len(pair.negatives)), epoch, count)
 
-    def _candidates(self, pair: Pair, choice: Random, epoch: int, count: int) -> dict[str, Any]:
+    def _candidates(self, number: int, epoch: int, count: int) -> dict[str, Any]:
         """A positive and other passages of the row, with the scores that they bear or the teacher gives."""
+        pair, choice = self._pairs[number], self._choice(number)
         positives = (pair.positive, *pair.positives)
         place = (choice.randrange(1 << 30) + epoch) % len(positives)
         others = [*positives[:place], *positives[place + 1 :], *pair.negatives]
@@ -87,17 +89,17 @@ class Columns:
         if self._teacher is None:
             row["label"] = [float(side.score) for side in chosen if side.score is not None]
         else:
-            vectors = self._teacher_vectors(pair, chosen)
+            vectors = self._teacher_vectors(number, chosen)
             row["label"] = (vectors[1:] @ vectors[0]).tolist()
         return row
 
-    def _teacher_vectors(self, pair: Pair, passages: Sequence[Side]) -> Any:
-        """Float32, (1 + passages, dimensions): the teacher's vector of the question, then those of the passages."""
+    def _teacher_vectors(self, number: int, passages: Sequence[Side]) -> Any:
+        """Float32, (1 + passages, dimensions): the teacher's vector of a row's question, then those of the passages."""
         import torch
 
         assert self._teacher is not None
         assert isinstance(self._stage, DistilStage)
-        question = self._teacher.of("query", _read(pair, self._stage.teacher.reads))
+        question = self._teacher.of("query", self._read_by_teacher[number])
         return torch.stack([question, *(self._teacher.of("document", side.text) for side in passages)])
 
     def _check(self) -> None:
@@ -135,7 +137,7 @@ def _needs(stage: EncoderStage) -> dict[str, Callable[[Pair], bool]]:
             )
     elif stage.negatives:
         needs["have no passage that does not answer, which negatives > 0 needs"] = lambda pair: not pair.negatives
-    if isinstance(stage, DistilStage) and stage.teacher.card is not None and stage.teacher.reads == "query_en":
+    if isinstance(stage, DistilStage) and stage.teacher.card is not None and stage.teacher.reads != "query":
         needs["have no English question for the teacher to read"] = lambda pair: not pair.english
     return needs
 
@@ -154,7 +156,22 @@ def teacher_texts(stage: EncoderStage, pairs: Sequence[Pair]) -> dict[Task, list
 
 
 def _read(pair: Pair, reads: str) -> str:
-    return pair.english if reads == "query_en" else pair.anchor.text
+    return pair.anchor.text if reads == "query" else pair.english
+
+
+def _readings(stage: EncoderStage, pairs: Sequence[Pair], seed: int) -> Sequence[str]:
+    """What the teacher reads for each row; "another": what belongs to another row, none to its own."""
+    if not isinstance(stage, AlignStage | DistilStage):
+        return ()
+    own = [_read(pair, stage.teacher.reads) for pair in pairs]
+    if stage.teacher.reads != "another":
+        return own
+    order = list(range(len(own)))
+    Random(f"{seed} another").shuffle(order)
+    read = [""] * len(own)
+    for place, number in enumerate(order):
+        read[number] = own[order[(place + 1) % len(order)]]
+    return read
 
 
 def _window(sides: Sequence[Side], epoch: int, count: int) -> list[Side]:

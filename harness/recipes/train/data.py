@@ -24,10 +24,22 @@ _FOOTNOTE = re.compile(r"\[\d+\](?::\d+)?")
 
 
 def read_pairs(source: SourceRecipe, seed: int, folder: Path | None = None) -> list[Pair]:
-    """All pairs of a source, in an order and with a choice that depend on ``seed`` alone.
+    """All pairs of a source, or its sample, in an order and with a choice that depend on ``seed`` alone.
 
     ``folder``: what the path of a source of one's own starts from.
     """
+    pairs = _all_pairs(source, seed, folder)
+    if source.sample is None:
+        return pairs
+    by_language: dict[str, list[int]] = {}
+    for place, pair in enumerate(pairs):
+        by_language.setdefault(pair.lang, []).append(place)
+    choice = random.Random(seed)
+    kept = (choice.sample(places, min(source.sample, len(places))) for _, places in sorted(by_language.items()))
+    return [pairs[place] for place in sorted(place for places in kept for place in places)]
+
+
+def _all_pairs(source: SourceRecipe, seed: int, folder: Path | None) -> list[Pair]:
     if source.kind in ("tydi-questions", "tydi-sentences"):
         return list(_tydi_questions() if source.kind == "tydi-questions" else _tydi_sentences())
     if source.kind in OF_A_FILE:
@@ -124,7 +136,8 @@ def _tydi_questions() -> Iterator[Pair]:
         for question in paragraph["qas"]:  # type: ignore[attr-defined]
             start = int(question["answers"][0]["answer_start"])
             positive = Side(_around(context, start), "en", False)
-            yield Pair(Side(question["question"], "en"), positive, TYDI_ENGLISH, f"passage {context[:80]}")
+            asked = str(question["question"])
+            yield Pair(Side(asked, "en"), positive, TYDI_ENGLISH, f"passage {context[:80]}", english=asked)
 
 
 def _around(context: str, start: int) -> str:

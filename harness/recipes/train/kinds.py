@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from harness.files.toml_records import Record, Reference
+from harness.recipes.train.sources import PiecesRecipe
 
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
@@ -42,13 +43,16 @@ class StaticModel(_Started):
     """A table of piece vectors, whose mean is a text's vector; from ``start`` also with that model's tokenizer."""
 
     kind: Literal["static"]
-    dimensions: int | None = Field(default=None, ge=2, le=4096, description="without a start")
-    dtype: Literal["float16", "float32"] = Field(default="float16", description="of the saved embeddings")
+    dimensions: int | None = Field(default=None, ge=2, le=4096, description="of a table that begins at random")
+    pieces: PiecesRecipe | None = None
+    dtype: Literal["float8", "float16", "float32"] = Field(
+        default="float16", description="of the saved embeddings; float8 is torch's float8_e4m3fn"
+    )
 
     @model_validator(mode="after")
     def _one_beginning(self) -> StaticModel:
-        if (self.start is None) == (self.dimensions is None):
-            raise ValueError("a static model has either `start` or `dimensions`")
+        if sum(beginning is not None for beginning in (self.start, self.dimensions, self.pieces)) != 1:
+            raise ValueError("a static model has either `start`, `dimensions` or `pieces`")
         return self
 
 

@@ -12,9 +12,11 @@ from harness.files.writing import sha256_of_tree
 from harness.progress import Progress
 from harness.recipes.train.encoding import Network
 from harness.recipes.train.kinds import StaticModel, TransformerModel
+from harness.recipes.train.pieces import piece_table
 from harness.recipes.train.recipe import LoadedRecipe
 from harness.recipes.train.starts import write_new_network
 from harness.recipes.train.static import StaticNetwork
+from harness.recipes.train.teachers import load_teacher
 from harness.recipes.train.tokenizer import train_tokenizer
 from harness.recipes.train.transductive import transductive_of
 from harness.recipes.train.transformer import TransformerNetwork
@@ -24,7 +26,7 @@ THREADS = 2
 
 
 class Prepared(NamedTuple):
-    """``start``: SHA-256 of the files of pretrained weights, if there are any."""
+    """``start``: SHA-256 of the files of pretrained weights, or digest of the encoder whose pieces begin, if there are any."""
 
     network: Network
     start: str | None
@@ -58,6 +60,10 @@ def prepared(
             tokenizer = train_tokenizer(texts(), recipe.tokenizer, recipe.seed)
             advance(1)
     if isinstance(model, StaticModel):
+        if model.pieces is not None:
+            teacher = load_teacher(model.pieces.card, loaded.folder, device)
+            table = piece_table(model.pieces, teacher, texts(), progress)
+            return Prepared(StaticNetwork(model, table.tokenizer, table.weights), teacher.digest)
         if tokenizer is None:
             return Prepared(StaticNetwork.started(model, folder), start)
         return Prepared(StaticNetwork.new(model, tokenizer, recipe.seed), start)

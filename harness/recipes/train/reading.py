@@ -57,9 +57,8 @@ class Read:
         return sources
 
     def tokenizer_texts(self) -> list[str]:
-        """Different texts of the tokenizer's sources, in the order of the data."""
-        sources = self._recipe.tokenizer.sources if self._recipe.tokenizer else ()
-        pairs = (pair for source in sources for pair in self.pairs(source))
+        """Different texts of the sources of the vocabulary, in the order of the data."""
+        pairs = (pair for source in self._recipe.vocabulary_sources() for pair in self.pairs(source))
         return list(
             dict.fromkeys(side.text for pair in pairs for side in (pair.anchor, pair.positive, *pair.negatives))
         )

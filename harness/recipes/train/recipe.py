@@ -12,7 +12,7 @@ from harness.errors import Finding, InvalidInput
 from harness.files.migrations import migrated
 from harness.files.toml_records import Record, Reference, checked, read_toml
 from harness.recipes.train.kinds import ModelRecipe, StaticModel
-from harness.recipes.train.sources import ANSWERED, OF_A_FILE, SourceRecipe, TokenizerRecipe
+from harness.recipes.train.sources import ANSWERED, OF_A_FILE, PiecesRecipe, SourceRecipe, TokenizerRecipe
 from harness.recipes.train.stages import ContrastiveStage, StageRecipe
 
 OBJECTIVES: Mapping[str, tuple[str, ...]] = {
@@ -42,14 +42,20 @@ class Recipe(Record):
     transductive: tuple[Reference, ...] = ()
     tokenizer: TokenizerRecipe | None = None
     model: Annotated[ModelRecipe, Field(discriminator="kind")]
-    stages: tuple[Annotated[StageRecipe, Field(discriminator="objective")], ...] = Field(min_length=1)
+    stages: tuple[Annotated[StageRecipe, Field(discriminator="objective")], ...] = ()
 
     def sources(self) -> Iterator[SourceRecipe]:
         """Those of the tokenizer, then those of the stages."""
-        if self.tokenizer is not None:
-            yield from self.tokenizer.sources
+        yield from self.vocabulary_sources()
         for stage in self.stages:
             yield from stage.sources
+
+    def vocabulary_sources(self) -> tuple[SourceRecipe, ...]:
+        """Whose texts say which pieces there are; none where a model brings its tokenizer."""
+        pieces = getattr(self.model, "pieces", None)
+        if isinstance(pieces, PiecesRecipe):
+            return pieces.sources
+        return self.tokenizer.sources if self.tokenizer is not None else ()
 
 
 class LoadedRecipe(NamedTuple):
@@ -98,11 +104,15 @@ def _contradictions(recipe: Recipe, folder: Path) -> Iterator[tuple[str, str]]:
     names = [stage.name for stage in recipe.stages]
     if len(set(names)) < len(names):
         yield "stages", "two stages have the same name"
-    is_new = model.start is None
+    pieces = getattr(model, "pieces", None)
+    if not recipe.stages and pieces is None:
+        yield "stages", "missing: only a table of pieces is worth something before any training"
+    is_new = model.start is None and pieces is None
     if is_new and recipe.tokenizer is None:
         yield "tokenizer", f"missing: a {model.kind} model without a `start` needs a tokenizer"
     if not is_new and recipe.tokenizer is not None:
-        yield "tokenizer", "a model with a `start` has that one's tokenizer: leave this table out"
+        begun = "a `start`" if pieces is None else "`pieces`"
+        yield "tokenizer", f"a model with {begun} has that one's tokenizer: leave this table out"
     if model.kind == "seq2seq" and recipe.precision == "float16":
         yield "precision", 'mT5 computes NaN in float16: say "bfloat16" or "float32"'
     for source in dict.fromkeys(recipe.sources()):

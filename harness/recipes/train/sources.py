@@ -70,6 +70,9 @@ class SourceRecipe(Record):
     labels: tuple[Literal["gold", "mined", "fallback", "pseudo"], ...] = Field(
         default=(), description="rows: those with these labels alone; default: all"
     )
+    sample: int | None = Field(
+        default=None, ge=1, description="so many pairs of each language, drawn by the seed; default: all"
+    )
     weight: int = Field(default=1, ge=1, le=100)
 
     @field_validator("languages")
@@ -109,4 +112,19 @@ class TokenizerRecipe(Record):
     vocabulary: int = Field(ge=100, le=100_000, description="number of pieces, the unknown one included")
     style: Style = Field(default="plain", description="what the normaliser does, see harness/recipes/train/romanize.py")
     sample: int = Field(default=200_000, ge=100, description="texts that sentencepiece sees at most, drawn by the seed")
+    sources: tuple[SourceRecipe, ...] = Field(min_length=1)
+
+
+class PiecesRecipe(Record):
+    """A tokenizer and a table from those of another encoder: what it makes of each piece alone.
+
+    ``card``: of the adapter dense, with a unigram tokenizer, whose pieces that are most frequent in ``sources`` are kept.
+    """
+
+    card: Reference
+    vocabulary: int = Field(ge=100, le=250_000, description="number of pieces, the unknown one included")
+    frequency: float = Field(gt=0, le=1, description="a in a / (a + p), what a piece of probability p is multiplied by")
+    whitening: float = Field(
+        default=1.0, ge=0, le=1, description="1: equal variance in all directions; 0: the teacher's own"
+    )
     sources: tuple[SourceRecipe, ...] = Field(min_length=1)

@@ -27,14 +27,21 @@ class TeacherRecipe(Record):
     """Where the vectors or scores come from that a stage imitates.
 
     ``card``: a card of the adapter dense, whose encoder is the teacher. ``scores`` "rows": the scores that the passages of
-    the rows bear. ``reads``: the question's English translation, as people wrote it, or the question itself.
+    the rows bear. ``reads``: the question's English translation, as people wrote it, or the question itself,
+    or, as a control whose scores are of no use, the translation of another row's question.
     """
 
     card: Reference | None = None
     scores: Literal["rows"] | None = None
-    reads: Literal["query_en", "query"] = "query_en"
+    reads: Literal["query_en", "query", "another"] = "query_en"
     temperature: float = Field(default=1.0, gt=0, description="what scores are divided by before the softmax")
     student_temperature: float | None = Field(default=None, gt=0, description="default: the teacher's")
+    whitening: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="align: vectors less their mean, with as much of their covariance evened out; default: as they are",
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> TeacherRecipe:

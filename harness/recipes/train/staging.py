@@ -43,6 +43,8 @@ def trained_stage(
     if isinstance(stage, AlignStage | DistilStage) and stage.teacher.card is not None:
         teacher = load_teacher(stage.teacher.card, loaded.folder, operating.device)
         vectors = vectors_of(teacher, teacher_texts(stage, buckets.pairs), operating.progress)
+        if isinstance(stage, AlignStage) and stage.teacher.whitening is not None:
+            vectors = vectors.whitened(stage.teacher.whitening)
     columns = Columns(stage, buckets.pairs, seed, vectors)
     job = encoder_job(recipe, found.network, Stage(stage, buckets, columns, seed), replace(operating, work=work))
     ledger = run_stage(job, replace(operating, work=work))

@@ -62,7 +62,13 @@ class StaticNetwork:
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
-        weights = self.trained.embedding.weight.detach().to("cpu", getattr(torch, self._model.dtype), copy=True)
+        weights = self.trained.embedding.weight.detach().to("cpu", copy=True)
+        if self._model.dtype == "float8":
+            # Cosines do not change with the size of a table, but what lies beyond a format's range is lost.
+            limit = torch.finfo(torch.float8_e4m3fn).max
+            weights = (weights * (limit / weights.abs().max())).to(torch.float8_e4m3fn)
+        else:
+            weights = weights.to(getattr(torch, self._model.dtype))
         embedding = StaticEmbedding(self._tokenizer, embedding_weights=weights)
         SentenceTransformer(modules=[embedding, Normalize()], device="cpu").save_pretrained(
             str(folder), create_model_card=False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +25,7 @@ from harness.files.toml_records import checked
 from harness.files.writing import atomic_write, made_below_cache_home, sha256_of_tree
 from harness.files.yaml_records import digest_of
 from harness.progress import Progress
+from harness.recipes.train.whitening import unit, whitened
 
 if TYPE_CHECKING:
     import torch
@@ -73,6 +75,14 @@ class TeacherVectors:
         self._vectors = {task: torch.from_numpy(array) for task, array in vectors.items()}
         self._places = {task: {text: place for place, text in enumerate(own)} for task, own in texts.items()}
 
+    def whitened(self, exponent: float) -> TeacherVectors:
+        """Each task's vectors less their mean, evened out (see ``whitened``), of unit length again."""
+        changed = {
+            task: unit(whitened(found.numpy(), exponent)) if len(found) else found.numpy()
+            for task, found in self._vectors.items()
+        }
+        return TeacherVectors(changed, {task: list(places) for task, places in self._places.items()})
+
     def of(self, task: Task, text: str) -> torch.Tensor:
         return self._vectors[task][self._places[task][text]]
 
@@ -121,16 +131,34 @@ def vectors_of(teacher: Teacher, texts: Mapping[Task, Sequence[str]], progress: 
     return TeacherVectors(found, sorted_texts)
 
 
+def pieces_of(teacher: Teacher, pieces: Sequence[int], progress: Progress) -> NDArray[np.float32]:
+    """What the teacher makes of single pieces of its tokenizer, shape (pieces, dimensions); kept like its vectors of texts."""
+    blocks = []
+    with progress.task("vectors of pieces", total=len(pieces), unit="pieces") as advance:
+        for first in range(0, len(pieces), _BLOCK):
+            block = pieces[first : first + _BLOCK]
+            named = "\0".join(("pieces", *map(str, block)))
+            blocks.append(_cached(teacher, named, len(block), partial(teacher.encoder.encode_tokens, block)))
+            advance(len(block))
+    return np.concatenate(blocks)
+
+
 def _block(teacher: Teacher, task: Task, texts: Sequence[str]) -> NDArray[np.float32]:
-    digest = hashlib.sha256("\0".join((task, *texts)).encode("utf-8", "surrogatepass")).hexdigest()
+    def encoded() -> NDArray[np.float32]:
+        role = teacher.roles[task]
+        batches = [teacher.encoder.encode(texts[i : i + _BATCH], role) for i in range(0, len(texts), _BATCH)]
+        vectors = np.concatenate(batches)
+        return unit(vectors) if teacher.similarity == "cosine" else vectors
+
+    return _cached(teacher, "\0".join((task, *texts)), len(texts), encoded)
+
+
+def _cached(teacher: Teacher, named: str, count: int, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()
     path = made_below_cache_home("teachers") / teacher.digest[:32] / f"{digest[:32]}.npy"
-    if (kept := _kept(path, (len(texts), teacher.dimensions))) is not None:
+    if (kept := _kept(path, (count, teacher.dimensions))) is not None:
         return kept
-    role = teacher.roles[task]
-    batches = [teacher.encoder.encode(texts[i : i + _BATCH], role) for i in range(0, len(texts), _BATCH)]
-    vectors = np.concatenate(batches)
-    if teacher.similarity == "cosine":
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    vectors = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     np.save(content, vectors, allow_pickle=False)
