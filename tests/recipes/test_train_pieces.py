@@ -26,6 +26,7 @@ from harness.recipes.train.stages import AlignStage
 from harness.recipes.train.teachers import TeacherVectors
 from harness.recipes.train.whitening import unit, whitened
 
+ROOT = Path(__file__).parents[2]
 TEXT = "In which country is Turku?"
 PIECES = """
 [model]
@@ -218,3 +219,18 @@ def test_a_sample_is_so_many_pairs_of_each_language_and_the_same_for_the_same_se
     everything = data.read_pairs(source.model_copy(update={"sample": None}), 1, tmp_path)
     assert len(everything) == 40
     assert [pair for pair in everything if pair in first] == first
+
+
+def test_the_committed_rows_differ_from_the_embedded_models_recipe_in_what_they_are_named_for() -> None:
+    rows = {path.stem: load_recipe(path).recipe for path in (ROOT / "systems/recipes").glob("mini-distilled*.toml")}
+    own = rows["mini-distilled"]
+    assert {(row.model, row.seed) for row in rows.values()} == {(own.model, own.seed)}
+    assert rows["mini-distilled-pieces"].stages == ()
+    assert rows["mini-distilled-both"].stages == (*own.stages, *rows["mini-distilled-scores"].stages)
+    for name, reads in (("foreign", "query"), ("shuffled", "another")):
+        (stage,) = rows[f"mini-distilled-{name}"].stages
+        assert stage.teacher.reads == reads
+        assert stage.model_copy(update={"teacher": own.stages[0].teacher}) == own.stages[0]
+    (stage,) = rows["mini-distilled-contrastive"].stages
+    for same in ("sources", "epochs", "batch_size", "batches", "optimizer", "token_dropout"):
+        assert getattr(stage, same) == getattr(own.stages[0], same)

@@ -1,0 +1,68 @@
+"""The page of the distillation is written from figures alone, and seeds are means of one question each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+
+def figures() -> dict[str, object]:
+    stage = {"name": "align", "objective": "align", "steps": 12, "tokens": 3456, "seconds": 1.0, "mean_loss": 0.25}
+    runs = [{"seed": 42, "seconds": 60.0, "bytes": 11_400_000, "stages": [stage | {"peak_memory_bytes": 5_000_000}]}]
+    row = {"macro": 0.65, "by_seed": [0.64, 0.66], "parts": {"de": 0.7, "en": 0.9}}
+    tested = {"difference": 0.021, "interval": [-0.01, 0.05], "p": 0.21, "better": 1}
+    return {
+        "recipes": ["mini-distilled", "mini-distilled-pieces", "mini-distilled-both"],
+        "trained": {"mini-distilled": runs, "mini-distilled-pieces": [runs[0] | {"stages": []}]},
+        "tracks": {
+            "xquad": {
+                "measure": "Success@10",
+                "macro": ["de"],
+                "rows": {"mini-distilled": row | {"against_untrained": tested}, "mini-distilled-pieces": row},
+                "teacher": {"de": 0.98, "en": 1.0},
+            }
+        },
+    }
+
+
+def test_the_page_has_scores_seeds_intervals_the_teacher_and_what_is_missing() -> None:
+    import distillation_page
+
+    page = distillation_page.page(json.loads(json.dumps(figures())))
+    assert "| 70.0 | 90.0 | 65.0 | 64.0 66.0 | +2.1 (-1.0 to +5.0) | 0.21 | 1 of 1 |" in page
+    assert "| the teacher itself | 98.0 | 100.0 | 98.0 |" in page
+    assert "keeps: de 70%, en 90%" in page
+    assert "Not trained for this page: `mini-distilled-both`." in page
+    assert "| 60 | 12 | 3,456 | 0.2500 | 5 |" in page
+
+
+def test_a_question_has_the_mean_of_its_seeds() -> None:
+    import distillation
+
+    import xdr_bench as xdr
+
+    docs = {"d1": "Tea is green.", "d2": "The Volga is long."}
+    asked = {"q1": "Tee?", "q2": "Volga?"}
+    collection = xdr.make_collection(docs=docs, queries=asked, qrels={"q1": {"d1": 1}, "q2": {"d2": 1}}, lang="fi")
+    right, wrong = {"q1": ["d1"], "q2": ["d2"]}, {"q1": ["d1"], "q2": ["d1"]}
+    seeds = [{"fi": xdr.score(run, collection, ["Success@1"])} for run in (right, wrong)]
+    mean = distillation._mean_of(seeds, "Success@1")
+    assert mean["fi"].per_query["Success@1"] == {"q1": 1.0, "q2": 0.5}
+    assert mean["fi"]["Success@1"] == 0.75
+
+
+def test_a_recipe_without_stages_has_one_seed(tmp_path: Path) -> None:
+    import distillation
+
+    (tmp_path / "a.toml").write_text("seed = 42", "utf-8")
+    (tmp_path / "b.toml").write_text("seed = 42\n[[stages]]", "utf-8")
+    assert [distillation.seeds_of(tmp_path / name, [1, 2]) for name in ("a.toml", "b.toml")] == [[1], [1, 2]]
