@@ -23,6 +23,8 @@ from harness.errors import WrongUsage
 from harness.runs.commands import DEFAULT_RUNS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.adapters.contract import Context
     from harness.compare import Comparison
     from harness.leaderboard.table import Leaderboard
@@ -52,6 +54,7 @@ def leaderboard(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if committed scores, tables or snapshots are stale.")
     ] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser when it is there.")] = False,
     dry_run: DryRun = False,
     as_json: DryRunJson = False,
     *,
@@ -71,13 +74,15 @@ def leaderboard(
     from harness.tracks.check import check_track
 
     check_options(dry_run, as_json)
-    if dry_run and (ablations or freeze):
-        raise WrongUsage("--dry-run tells what the systems would take; it takes no --ablations and no --freeze")
+    if dry_run and (ablations or freeze or open_page):
+        raise WrongUsage(
+            "--dry-run tells what the systems would take; it takes no --ablations, no --freeze and no --open"
+        )
     loaded = load_track(track, operator.consent())
     if check:
-        if systems or ablations or freeze or dry_run:
+        if systems or ablations or freeze or dry_run or open_page:
             raise WrongUsage(
-                "--check looks at what is recorded; it takes no cards, no --ablations, no --freeze and no --dry-run"
+                "--check looks at what is recorded; it takes no cards, no --ablations, no --freeze, no --open and no --dry-run"
             )
         _check(TrackRuns(loaded, runs, keeps_lines=True))
         return
@@ -102,9 +107,7 @@ def leaderboard(
     check_space(recorded, intended, context)
     _run(intended, context)
     if ablations:
-        from harness.runs.ablations import measure_ablations
-
-        measure_ablations(recorded, context)
+        _measure_ablations(recorded, context)
     scores = _scored(recorded)
     comparison = compare_all(recorded, scores)
     board = build_leaderboard(recorded, scores, comparison)
@@ -114,7 +117,21 @@ def leaderboard(
     note(_best(board, loaded))
     if freeze:
         _freeze(freeze, recorded, board, comparison, scores)
+    _show(page, in_browser=open_page)
+
+
+def _measure_ablations(runs: TrackRuns, context: Context) -> None:
+    from harness.runs.ablations import measure_ablations
+
+    measure_ablations(runs, context)
+
+
+def _show(page: Path, *, in_browser: bool) -> None:
+    import webbrowser
+
     say(page)
+    if in_browser and not webbrowser.open(page.resolve().as_uri()):
+        note(f"no browser could be started here; open {page} in one")
 
 
 def _scored(runs: TrackRuns) -> list[ScoreFile]:

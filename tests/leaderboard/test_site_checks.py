@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import html
+import os
 import re
 import shlex
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import pytrec_eval
+from punkt.data import english
 from site_pages import ROOT, Pages
 from typer.testing import CliRunner
 
@@ -106,7 +108,9 @@ def test_a_page_of_a_run_with_ties_shows_no_check_that_would_differ(mini: Pages)
     for score in mini.scores:
         text = (mini.own / "systems" / f"{score.system}.html").read_text("utf-8")
         tied = set(score.context["ties"])
-        for part in re.findall(rf"runs/mini/{re.escape(score.system)}/([a-z]+)\.trec\.gz", text):
+        # The script of recall in tokens takes the passages in the order of their ranks, and breaks no tie by itself.
+        told = [line for line in text.splitlines() if "ir_measures exported" in line or "gunzip -c" in line]
+        for part in re.findall(rf"runs/mini/{re.escape(score.system)}/([a-z]+)\.trec\.gz", "\n".join(told)):
             assert part not in tied
 
 
@@ -115,3 +119,33 @@ def test_the_exported_judgements_are_those_of_the_scores(workplace: Path, mini: 
     export(exported)
     asked = {line.split()[0] for line in (workplace / arguments[1]).read_text("utf-8").splitlines()}
     assert asked == set(judged_part(mini.track.part("fi")).query_ids)
+
+
+def keep_punkt(folder: Path) -> None:
+    """What NLTK's downloader would fetch, out of the package that has the same data."""
+    files = {
+        "abbrev_types.txt": sorted(english.ABBREV_TYPES),
+        "sent_starters.txt": sorted(english.SENT_STARTERS),
+        "collocations.tab": ["\t".join(pair) for pair in sorted(english.COLLOCATIONS)],
+        "ortho_context.tab": [f"{word}\t{context}" for word, context in sorted(english.ORTHO_CONTEXT.items())],
+    }
+    folder.mkdir(parents=True)
+    for name, lines in files.items():
+        (folder / name).write_text("\n".join(lines), "utf-8")
+
+
+@pytest.mark.parametrize("page", ["index.html", "languages/ko.html", "systems/bm25.html", "systems/mini-xdr-xqg.html"])
+def test_the_script_of_recall_in_tokens_prints_what_the_page_expects(workplace: Path, mini: Pages, page: str) -> None:
+    text = (mini.own / page).read_text("utf-8")
+    export, download, script = commands_on(mini.own / page, "a script of its own, with NLTK alone")
+    expected = dict(re.findall(r"(R@[0-9]+k?t) <b>([0-9.]+)</b>", text[text.index("a script of its own") :]))
+    assert set(expected) == {"R@500t", "R@2kt"}
+    assert CliRunner().invoke(app, export[1:]).exit_code == 0
+    assert download == ["python", "-m", "nltk.downloader", "punkt_tab"]
+    keep_punkt(workplace / "nltk_data" / "tokenizers" / "punkt_tab" / "english")
+    shutil.copy(mini.folder / "assets" / "token_recall.py", workplace)
+    environment = {**os.environ, "NLTK_DATA": str(workplace / "nltk_data")}
+    command = [sys.executable, *script[1:]]
+    done = subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True, check=True)
+    printed = dict(line.split() for line in done.stdout.splitlines())
+    assert printed == {"R@500t": expected["R@500t"], "R@2000t": expected["R@2kt"]}

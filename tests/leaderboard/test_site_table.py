@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -271,3 +273,89 @@ def test_a_state_that_names_nothing_known_is_the_declared_table(browser: Any, mi
         assert order(found.page) == [row.system for row in mini.board.rows]
         assert found.page.locator("#notice").is_hidden()
         assert found.troubles == []
+
+
+def test_pinned_rows_stand_on_top_whatever_is_sorted_or_left_out(browser: Any, mini: Pages) -> None:
+    with opened(browser, mini.own / "index.html") as found:
+        page = found.page
+        for name in ("bm25", "mini-xdr"):
+            page.locator(f"tr[data-system='{name}'] button.pin").click()
+            settled(page)
+        assert set(order(page)[:2]) == {"bm25", "mini-xdr"}
+        assert "pin=bm25,mini-xdr" in address(page)
+        page.locator("th[data-column='ko'] button.sort").click()
+        assert set(order(page)[:2]) == {"bm25", "mini-xdr"}
+        page.locator("#filter").fill("xqg")
+        assert set(order(page)[:2]) == {"bm25", "mini-xdr"}
+        links = page.locator(".pins a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
+        assert [link.partition("#")[2] for link in links] == ["a=bm25&b=mini-xdr&measure=R%40500t"]
+        for row in mini.board.rows[:5]:
+            if row.system not in ("bm25", "mini-xdr"):
+                page.locator("#filter").fill("")
+                settled(page)
+                page.locator(f"tr[data-system='{row.system}'] button.pin").click()
+                settled(page)
+        assert page.locator("button.pin[aria-pressed=true]").count() == 4
+        page.get_by_role("button", name="Unpin all").click()
+        settled(page)
+        assert page.locator("button.pin[aria-pressed=true]").count() == 0
+        assert found.troubles == []
+
+
+def test_what_is_shown_can_be_taken_away(browser: Any, mini: Pages) -> None:
+    with opened(browser, mini.own / "index.html", accept_downloads=True) as found:
+        page = found.page
+        page.locator("#filter").fill("xqg")
+        shown = order(page)
+        with page.expect_download() as csv_file:
+            page.get_by_role("button", name="CSV of this view").click()
+        rows = list(csv.reader(Path(csv_file.value.path()).read_text("utf-8").splitlines()))
+        titles = {row.system: row.title for row in mini.board.rows}
+        assert [row[1] for row in rows[1:]] == [titles[name] for name in shown]
+        by_name = {row.system: row for row in mini.board.rows}
+        columns = [MACRO, *(part.name for part in mini.track.parts)]
+        for name, line in zip(shown, rows[1:], strict=True):
+            assert line[2:] == [percent(by_name[name].cells["R@500t"][column].value) for column in columns]
+        with page.expect_download() as tex_file:
+            page.get_by_role("button", name="LaTeX of this view").click()
+        text = Path(tex_file.value.path()).read_text("utf-8")
+        body = text.partition("\\midrule\n")[2].partition("\\bottomrule")[0].splitlines()
+        assert len(body) == len(shown)
+        assert all(line.count(" & ") == len(columns) + 1 and line.endswith(" \\\\") for line in body)
+
+
+def test_a_filter_that_nothing_fits_says_so(browser: Any, mini: Pages) -> None:
+    with opened(browser, mini.own / "index.html") as found:
+        page = found.page
+        assert page.locator("#none-fits").is_hidden()
+        page.locator("#filter").fill("no such system")
+        settled(page)
+        assert page.locator("#none-fits").is_visible()
+        page.locator("#none-fits button").click()
+        settled(page)
+        assert len(order(page)) == len(mini.board.rows)
+
+
+def test_the_last_language_of_an_average_stays(browser: Any, mini: Pages) -> None:
+    with opened(browser, mini.own / "index.html") as found:
+        page = found.page
+        go(page, mini.own / "index.html", "languages=ko")
+        page.locator("#language-ko").click()
+        assert page.locator("#language-ko").is_checked()
+        assert "one language at least" in page.locator(".shown").inner_text()
+
+
+def test_ranks_are_those_of_the_sorted_column(browser: Any, mini: Pages) -> None:
+    with opened(browser, mini.own / "index.html") as found:
+        page = found.page
+        page.locator("th[data-column='te'] button.sort").click()
+        settled(page)
+        assert page.locator("#ranks-of").inner_text() == "Telugu"
+        for row in mini.board.rows:
+            standing = row.standings["te"]
+            expected = (
+                f"{standing.best_rank}–{standing.worst_rank}"
+                if standing.best_rank != standing.worst_rank
+                else f"{standing.best_rank}"
+            )
+            assert row_of(page, row.system)[0] == expected

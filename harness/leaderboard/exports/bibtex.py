@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
 
@@ -14,7 +14,7 @@ from harness.adapters.bibtex import Entry, entries_of, harmless_entry, one_entry
 from harness.adapters.card import Card
 from harness.collections import about, plugins
 from harness.errors import XdrError
-from harness.leaderboard.table import Leaderboard
+from harness.leaderboard.table import Leaderboard, Row
 from harness.measures import parse
 
 FILE_NAME = "references.bib"
@@ -31,6 +31,16 @@ def to_bibtex(board: Leaderboard) -> str:
             renamed = entry.renamed(f"{entry.key}-{system}")
             found[renamed.key] = renamed
     return "\n".join(found[key].text + "\n" for key in sorted(found))
+
+
+def bibtex_of(board: Leaderboard, row: Row | None = None) -> str:
+    """The entry of the leaderboard itself, and, of a row, those of the works that its system comes from."""
+    cited = (
+        [_itself(board).text, *(entry.text for entry in _of_row(row, references()))]
+        if row is not None
+        else [_itself(board).text]
+    )
+    return "\n".join(text + "\n" for text in dict.fromkeys(cited))
 
 
 def references() -> dict[str, Entry]:
@@ -59,11 +69,14 @@ def _cited(board: Leaderboard) -> Iterator[tuple[Entry, str]]:
     for bibtex in (*map(_of_measure, board.track.measures), *(about(c.dataset).bibtex for c in board.columns)):
         yield from ((entry, "") for entry in works_of(bibtex))
     for row in board.rows:
-        if row.card.bibtex:
-            yield harmless_entry(row.card.bibtex), row.system
-        own = works_of(_of_adapter(row.card.adapter))
-        yield from ((entry, row.system) for entry in own)
-        yield from ((entry, row.system) for entry in known.values() if _is_paper_of(row.card, entry))
+        yield from ((entry, row.system) for entry in _of_row(row, known))
+
+
+def _of_row(row: Row, known: Mapping[str, Entry]) -> Iterator[Entry]:
+    if row.card.bibtex:
+        yield harmless_entry(row.card.bibtex)
+    yield from works_of(_of_adapter(row.card.adapter))
+    yield from (entry for entry in known.values() if _is_paper_of(row.card, entry))
 
 
 def _of_measure(name: str) -> str:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from harness.leaderboard.site.evidence import Site
 from harness.runs.score_file import ScoreFile
 from harness.tracks import Part
 
+TOKEN_SCRIPT = "token_recall.py"
+
 
 class Check(NamedTuple):
-    """One tool's commands, and what its numbers are to be held against."""
+    """One tool's commands, and what its numbers are to be held against; ``expects``: measures, values with four decimals."""
 
     tool: str
     says: str
     commands: tuple[str, ...]
+    expects: tuple[tuple[str, str], ...] = ()
 
 
 def checks_of(site: Site, score: ScoreFile, part: str = "") -> list[Check]:
     """Checks of one system's run, on the named part, or on the first where ties do not leave the order to the tools."""
     if site.track.is_at_hand:
         return []
-    return [*_ranking_checks(site, score, part), *_official_check(site, score)]
+    return [*_ranking_checks(site, score, part), *_token_check(site, score, part), *_official_check(site, score)]
 
 
 def first_checks(site: Site, part: str = "") -> list[Check]:
@@ -39,7 +43,9 @@ def _ranking_checks(site: Site, score: ScoreFile, wanted: str) -> list[Check]:
     export = site.commands.export_data(part, "exported")
     run = shlex.quote(f"{site.commands.run_folder(score.system)}/{part.name}.trec.gz")
     says = f"{', '.join(measures)} on {part.name}"
-    checks = [Check("ir_measures", says, (export, f"ir_measures exported/qrels.txt {run} {' '.join(measures)}"))]
+    expects = _expected(score, part.name, _known_to(site, "ir_measures"))
+    shown = (export, f"ir_measures exported/qrels.txt {run} {' '.join(measures)}")
+    checks = [Check("ir_measures", says, shown, expects)]
     options = _known_to(site, "trec_eval")
     if options:
         says = f"{', '.join(options)} on {part.name}"
@@ -48,8 +54,38 @@ def _ranking_checks(site: Site, score: ScoreFile, wanted: str) -> list[Check]:
             f"gunzip -c {run} > run.trec",
             *(f"trec_eval {option} exported/qrels.txt run.trec" for option in options.values()),
         ]
-        checks.append(Check("trec_eval", says, (export, *lines)))
+        checks.append(Check("trec_eval", says, (export, *lines), _expected(score, part.name, options)))
     return checks
+
+
+def _expected(score: ScoreFile, part: str, measures: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    means = ((name, score.mean(part, name)) for name in measures)
+    return tuple((name, f"{mean:.4f}") for name, mean in means if mean is not None)
+
+
+def _token_check(site: Site, score: ScoreFile, wanted: str) -> list[Check]:
+    """Recall in the first tokens, by a script of a few lines that needs NLTK alone and lies beside the pages."""
+    budgets = site.budgets
+    part = next(
+        (part for part in site.track.parts if wanted in ("", part.name) and part.name in score.context["rankings"]),
+        None,
+    )
+    if not budgets or part is None:
+        return []
+    run = shlex.quote(f"{site.commands.run_folder(score.system)}/{part.name}.trec.gz")
+    asked = " ".join(str(budget) for budget in budgets.values())
+    return [
+        Check(
+            "a script of its own, with NLTK alone",
+            f"{', '.join(budgets)} on {part.name}; it lies beside these pages, assets/{TOKEN_SCRIPT}",
+            (
+                site.commands.export_data(part, "exported"),
+                "python -m nltk.downloader punkt_tab",
+                f"python {TOKEN_SCRIPT} exported {run} {asked}",
+            ),
+            _expected(score, part.name, budgets),
+        )
+    ]
 
 
 def _known_to(site: Site, tool: str) -> dict[str, str]:

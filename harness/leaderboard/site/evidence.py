@@ -26,12 +26,15 @@ from harness.leaderboard.site.packing import packed, packed_numbers, packed_scor
 from harness.leaderboard.site.pools import FILE_PASSAGES, Pool
 from harness.leaderboard.table import Leaderboard
 from harness.progress import Advance
+from harness.records import Passages
 from harness.runs.commands import Commands
 from harness.runs.score_file import ScoreFile
 from harness.runs.track_runs import TrackRuns
 from harness.tracks import Part, Track
 
 HEAD = 10
+SHOULD = 3
+"""So many of a question's relevant passages are shown with their rank, whoever found them."""
 BOUNDS = {"ceiling": "Ceiling", "random": "Random ranking"}
 """What stands in a table's foot, in its order: fields of a leaderboard's column, and their names for people."""
 
@@ -65,10 +68,6 @@ class Site:
     @functools.cached_property
     def _by_name(self) -> dict[str, ScoreFile]:
         return {score.system: score for score in self.scores}
-
-    def heads(self, system: str, part: str) -> Mapping[str, Sequence[str]]:
-        """The first passages of each of the system's rankings, by query id."""
-        return self.runs.run(system).heads(part, HEAD)
 
     def measure_page(self, measure: str) -> str:
         """File name of a measure's table: the primary one's is the track's own page."""
@@ -172,6 +171,8 @@ def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mappi
                 for column in (MACRO, *(part.name for part in site.track.parts))
             },
             "filePassages": FILE_PASSAGES,
+            "depth": site.track.depth,
+            "should": SHOULD,
         },
     )
 
@@ -223,11 +224,8 @@ def _members(bits: int) -> list[int]:
 
 def _write_questions(site: Site, part: Part, pool: Pool) -> None:
     collection = part.collection
-    qrels, answers = collection.qrels or {}, collection.answers or {}
-    relevant = [
-        [doc_id for doc_id, grade in sorted(qrels.get(query.query_id, {}).items()) if grade > 0]
-        for query in collection.queries
-    ]
+    answers = collection.answers or {}
+    relevant = [relevant_to(part, query.query_id) for query in collection.queries]
     write_data(
         site.folder,
         f"questions/{part.name}",
@@ -236,21 +234,58 @@ def _write_questions(site: Site, part: Part, pool: Pool) -> None:
             "texts": [query.text for query in collection.queries],
             "answers": [list(answers.get(query.query_id, ())) for query in collection.queries],
             "relevant": [pool.numbers_of(doc_ids) for doc_ids in relevant],
+            "titles": [_title(collection.docs, doc_ids) for doc_ids in relevant],
+            **_in_english(site.track, part),
         },
     )
 
 
+def _title(docs: Passages, doc_ids: Sequence[str]) -> str:
+    """Of the first relevant passage, for a search in titles; empty where there is none in the collection."""
+    return docs.get(doc_ids[0]).title if doc_ids and doc_ids[0] in docs else ""
+
+
+def _in_english(track: Track, part: Part) -> dict[str, list[str]]:
+    """The same questions in English, where the track asks them too: those of one topic are versions of one another."""
+    english = next((other for other in track.parts if other.lang == "en"), None)
+    if english is None or english.name == part.name:
+        return {}
+    versions = {query.topic: query.text for query in english.collection.queries}
+    texts = [versions.get(query.topic, "") for query in part.collection.queries]
+    return {"english": texts} if any(texts) else {}
+
+
 def _write_scores(site: Site, score: ScoreFile, pools: Mapping[str, Pool]) -> None:
-    parts: dict[str, Any] = {}
+    """A file for each part, since a page about one question needs one language; null for a part that is not served."""
     for part in site.track.parts:
-        if part.name not in score.langs:
-            continue
-        query_ids = [query.query_id for query in part.collection.queries]
-        parts[part.name] = {
-            "scores": [_scores_of(score, part.name, measure, query_ids) for measure in site.track.measures],
-            **_heads(site.heads(score.system, part.name), query_ids, pools[part.name]),
-        }
-    write_data(site.folder, f"scores/{score.system}", parts)
+        found = None
+        if part.name in score.langs:
+            query_ids = [query.query_id for query in part.collection.queries]
+            rankings = site.runs.run(score.system).heads(part.name, site.track.depth)
+            found = {
+                "scores": [_scores_of(score, part.name, measure, query_ids) for measure in site.track.measures],
+                **_heads(rankings, query_ids, pools[part.name]),
+                "ranks": _ranks(rankings, part),
+            }
+        write_data(site.folder, f"scores/{score.system}/{part.name}", found)
+
+
+def _ranks(rankings: Mapping[str, Sequence[str]], part: Part) -> dict[str, str]:
+    """Of the first relevant passages of every question, one after the other, its rank; 0 where it was not found."""
+    found = []
+    for query in part.collection.queries:
+        doc_ids = list(rankings.get(query.query_id, ()))
+        for doc_id in relevant_to(part, query.query_id)[:SHOULD]:
+            found.append(doc_ids.index(doc_id) + 1 if doc_id in doc_ids else 0)
+    return packed_numbers(np.array(found, dtype=np.int64))
+
+
+def relevant_to(part: Part, query_id: str) -> list[str]:
+    """Relevant passages of a question, those of the highest grade first."""
+    judged = (part.collection.qrels or {}).get(query_id, {})
+    return sorted(
+        (doc_id for doc_id, grade in judged.items() if grade > 0), key=lambda doc_id: (-judged[doc_id], doc_id)
+    )
 
 
 def _scores_of(score: ScoreFile, part: str, measure: str, query_ids: Sequence[str]) -> dict[str, Any]:
@@ -262,9 +297,9 @@ def _scores_of(score: ScoreFile, part: str, measure: str, query_ids: Sequence[st
     return {**found, "unscored": [place for place, query_id in enumerate(query_ids) if query_id not in own]}
 
 
-def _heads(heads: Mapping[str, Sequence[str]], query_ids: Sequence[str], pool: Pool) -> dict[str, Any]:
+def _heads(rankings: Mapping[str, Sequence[str]], query_ids: Sequence[str], pool: Pool) -> dict[str, Any]:
     """The first passages of every ranking, one after the other, and how many each ranking has of them."""
-    ordered = [heads.get(query_id, ()) for query_id in query_ids]
+    ordered = [rankings.get(query_id, ())[:HEAD] for query_id in query_ids]
     numbers = pool.numbers_of(list(itertools.chain.from_iterable(ordered)))
     lengths = np.array([len(head) for head in ordered], dtype=np.int64)
     return {"lengths": packed_numbers(lengths), "heads": packed_numbers(np.array(numbers, dtype=np.int64))}

@@ -18,9 +18,11 @@ from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
 from harness.files.writing import folder_lock, write_text
 from harness.leaderboard.exports import BADGES, FORMATS, to_badges
+from harness.leaderboard.exports.bibtex import bibtex_of
 from harness.leaderboard.published import PublishedResult, load_published
 from harness.leaderboard.site.charts import Axis, axis_of, line_chart, scatter_chart
-from harness.leaderboard.site.checks import checks_of, first_checks
+from harness.leaderboard.site.checks import TOKEN_SCRIPT, checks_of, first_checks
+from harness.leaderboard.site.copies import are_runs_small, write_evidence
 from harness.leaderboard.site.environment import templates
 from harness.leaderboard.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
 from harness.leaderboard.site.front import best_published, by_language, cards, in_order
@@ -91,6 +93,7 @@ def _write_assets(reports: Path) -> None:
     scripts = (static.joinpath(name).read_text("utf-8") for name in SCRIPTS)
     write_text(reports / "assets" / "xdr.js", "\n".join(scripts))
     write_text(reports / "assets" / "icon.svg", static.joinpath("icon.svg").read_text("utf-8"))
+    write_text(reports / "assets" / TOKEN_SCRIPT, static.joinpath(f"{TOKEN_SCRIPT}.txt").read_text("utf-8"))
 
 
 def _write_track(site: Site, write: Write) -> None:
@@ -105,6 +108,7 @@ def _write_track(site: Site, write: Write) -> None:
         "exports": [(name, exported.file_name) for name, exported in FORMATS.items()],
         "measure_pages": [(name, site.measure_page(name)) for name in track.measures],
         "has_ablations": ablations is not None,
+        "has_runs": are_runs_small(site),
         "checks": first_checks(site),
         "again": [_all_again(site)],
         "here": "",
@@ -116,6 +120,7 @@ def _write_track(site: Site, write: Write) -> None:
         "differ": two_that_differ(board),
         "plainly": {name: track.measure(name).plainly for name in track.measures},
         "explained": explained(board),
+        "cite": bibtex_of(board),
         "axis": axis,
     }
     nobody: dict[str, frozenset[str]] = dict.fromkeys(columns_of(board), frozenset())
@@ -171,13 +176,13 @@ def _write_track(site: Site, write: Write) -> None:
 
 
 def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any], write: Write) -> None:
-    track = site.track
-    own = {
+    track, board = site.track, site.board
+    own: dict[str, Any] = {
         "again": [_again(site, row)],
         "checks": checks_of(site, score),
     }
-    manifest = site.runs.run(row.system).manifest_file
-    write_text(site.folder / "evidence" / row.system / manifest.name, manifest.read_text("utf-8"), durable=False)
+    own["run_files"] = write_evidence(site, row, everything=shared["has_runs"])
+    own["cite"] = bibtex_of(board, row)
     cells = row.cells[track.primary]
     axis = _axis([cell.interval for cell in cells.values()])
     write("system.html", site.folder / "systems" / f"{row.system}.html", 2, **{**shared, **own}, row=row, axis=axis)

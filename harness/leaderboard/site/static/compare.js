@@ -27,7 +27,7 @@ xdr.pages.compare = function (board) {
     element("div", { class: "controls filters" }, labelled("First", first), labelled("Second", second), swap, labelled("Measure", measures)),
     result,
     element("h2", {}, "Questions on which they differ"),
-    element("div", { class: "controls filters" }, labelled("Language", part), labelled("Search in the questions", search)),
+    element("div", { class: "controls filters" }, labelled("Language", part), labelled("Search in questions, answers, titles", search)),
     count, list, more);
 
   function chosen(current) {
@@ -35,6 +35,11 @@ xdr.pages.compare = function (board) {
     let b = places.get(current.b) ?? places.get(board.baseline);
     if (a === b && current.b === undefined) b = (a + 1) % board.systems.length;
     return [a, b];
+  }
+
+  /* What belongs to each of the parts, by its name. */
+  async function ofParts(folder, parts) {
+    return Object.fromEntries(await Promise.all(parts.map(async (found) => [found.name, await xdr.load(folder + found.name)])));
   }
 
   async function show(isLatest) {
@@ -45,8 +50,8 @@ xdr.pages.compare = function (board) {
     const [planned, packed, one, two, ...questions] = await Promise.all([
       xdr.load("planned"),
       xdr.load("forms/" + measure.slug + "/" + board.systems[b].name),
-      xdr.load("scores/" + board.systems[a].name),
-      xdr.load("scores/" + board.systems[b].name),
+      ofParts("scores/" + board.systems[a].name + "/", wantedParts),
+      ofParts("scores/" + board.systems[b].name + "/", wantedParts),
       ...wantedParts.map((found) => xdr.load("questions/" + found.name)),
     ]);
     if (!isLatest()) return;
@@ -67,7 +72,7 @@ xdr.pages.compare = function (board) {
   /* planned: what the declared tests say, of the primary measure alone. */
   function chart(measure, forms, a, b, planned) {
     const macroParts = board.parts.flatMap((found, place) => (found.inMacro ? [place] : []));
-    const lines = [["Macro average", macroParts, "macro"], ...board.parts.map((found, place) => [found.language, [place], found.name])].map(([label, parts, column]) => ({
+    const lines = [["Average", macroParts, "macro"], ...board.parts.map((found, place) => [found.language, [place], found.name])].map(([label, parts, column]) => ({
       label,
       together: a === b || !planned ? { p: null, floor: null } : xdr.statistics.pairP(planned.pairs[column], board.systems[a].name, board.systems[b].name),
       declared: a === b || !planned ? { p: null, floor: null } : against(planned, a, b, column),
@@ -138,24 +143,24 @@ xdr.pages.compare = function (board) {
     const index = board.measures.indexOf(measure);
     return parts.flatMap((found, place) => {
       if (!one[found.name] || !two[found.name]) return [];
-      const { ids, texts } = questions[place];
+      const own = questions[place];
+      const { ids, texts } = own;
       const left = xdr.scores(one[found.name].scores[index], ids.length);
       const right = xdr.scores(two[found.name].scores[index], ids.length);
-      return ids.map((id, i) => ({ part: found, id, text: texts[i], one: left[i], two: right[i] }));
+      return ids.map((id, i) => ({ part: found, id, text: texts[i], one: left[i], two: right[i], questions: own, place: i }));
     });
   }
 
   function showQuestions(current, measure, a, b, all, limit) {
     const wanted = (current.find || "").toLowerCase();
-    const found = all.filter(({ one, two, text, id }) =>
-      wanted ? text.toLowerCase().includes(wanted) || id.toLowerCase().includes(wanted) : one !== two && one !== null);
+    const found = all.filter(({ one, two, questions, place }) => (wanted ? xdr.mentions(questions, place, wanted) : one !== two && one !== null));
     found.sort((x, y) => Math.abs(y.one - y.two) - Math.abs(x.one - x.two) || y.one - y.two - (x.one - x.two));
     const better = all.filter(({ one, two }) => one > two).length, worse = all.filter(({ one, two }) => one < two).length;
     count.textContent = wanted ? found.length + " questions found" : "First better on " + better + ", second better on " + worse + ", of " + all.filter(({ one }) => one !== null).length + " questions";
     list.replaceChildren(...found.slice(0, limit).map(({ part: own, id, text, one, two }) => {
-      const target = new URLSearchParams({ part: own.name, a: board.systems[a].name, b: board.systems[b].name, q: id, measure: measure.name });
+      const target = new URLSearchParams({ part: own.name, a: board.systems[a].name, b: board.systems[b].name, q: id, measure: measure.name, ...(wanted ? { find: current.find } : { list: "differ" }) });
       return element("li", {}, element("a", { href: "question.html#" + target }, element("bdi", { class: "question", lang: own.code, dir: own.direction }, text)), " ",
-        element("span", { class: "values" }, own.language + ", " + percent(one) + " against " + percent(two)));
+        element("span", { class: "values" }, own.language + ", " + measure.hits ? (one ? "found" : "missed") + " / " + (two ? "found" : "missed") : percent(one) + " against " + percent(two)));
     }));
     more.hidden = found.length <= limit;
   }

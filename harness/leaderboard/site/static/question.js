@@ -2,6 +2,9 @@
 xdr.pages.question = function (board) {
   const { element, option, state, setState, percent } = xdr.dom;
   const box = document.getElementById("question");
+  const heading = document.querySelector("h1");
+  const status = element("p", { role: "status", class: "unseen" });
+  box.before(status);
 
   async function passage(pool, number) {
     const file = Math.floor(number / board.filePassages);
@@ -42,14 +45,35 @@ xdr.pages.question = function (board) {
       element("span", { class: "beyond" }, characters.slice(inside).join(""))];
   }
 
+  const isHit = (scores) => scores.bits !== undefined;
+
+  /* What a measure says of one question: found or missed where it is one or the other, else its value. */
+  function said(measure, packed, place, count) {
+    const value = xdr.scores(packed, count)[place];
+    if (value === null) return measure.name + " not scored";
+    return measure.name + " " + (isHit(packed) || measure.hits ? (value ? "found" : "missed") : percent(value));
+  }
+
+  const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+
+  /* The ranks that a system gives the passages which should be found, in the order of the question's list; 0 for not found. */
+  function ranksOf(own, questions, place) {
+    const counts = questions.relevant.map((numbers) => Math.min(numbers.length, board.should));
+    const start = sum(counts.slice(0, place));
+    return xdr.numbers(own.ranks).slice(start, start + counts[place]);
+  }
+
+  const rankWords = (rank) => (rank ? "rank " + rank : "not among its first " + board.depth);
+
   async function column(system, own, part, questions, place, budget) {
-    const title = element("h3", {}, element("a", { href: "systems/" + encodeURIComponent(system.name) + ".html" }, system.title));
-    if (!own[part.name]) return element("section", {}, title, element("p", {}, "This system does not serve the language."));
-    const values = board.measures.map((measure, index) => measure.name + " " + percent(xdr.scores(own[part.name].scores[index], questions.ids.length)[place], measure.name.startsWith("R@") || measure.name.startsWith("Success") ? 0 : 1));
-    const lengths = xdr.numbers(own[part.name].lengths);
-    const start = lengths.slice(0, place).reduce((sum, length) => sum + length, 0);
-    const numbers = xdr.numbers(own[part.name].heads).slice(start, start + lengths[place]);
+    const title = element("h2", {}, element("a", { href: "systems/" + encodeURIComponent(system.name) + ".html" }, system.title));
+    if (!own) return element("section", {}, title, element("p", {}, "This system does not serve the language."));
+    const values = board.measures.map((measure, index) => said(measure, own.scores[index], place, questions.ids.length));
+    const lengths = xdr.numbers(own.lengths);
+    const start = sum(lengths.slice(0, place));
+    const numbers = xdr.numbers(own.heads).slice(start, start + lengths[place]);
     const relevant = new Set(questions.relevant[place]);
+    const right = ranksOf(own, questions, place).filter((rank) => rank > 0).sort((one, two) => one - two);
     let left = budget;
     const items = [];
     for (const number of numbers) {
@@ -61,18 +85,58 @@ xdr.pages.question = function (board) {
       items.push(element("li", { class: (gold ? "gold" : "") + (ended ? " beyond" : "") }, element("strong", {}, entry[1] || entry[0]),
         ...(gold ? [" ", element("span", { class: "gold-word" }, "relevant")] : []), element("br", {}), ...shown(entry, questions.answers[place], ended ? null : inside)));
     }
-    return element("section", {}, title, element("p", { class: "values" }, values.join(" · ")),
+    const first = !relevant.size ? [] : [right.length ? "first right passage at rank " + right[0] : "no right passage among its first " + board.depth];
+    return element("section", {}, title, element("p", { class: "values" }, [...first, ...values].join(" · ")),
       items.length ? element("ol", {}, ...items) : element("p", {}, "No passage ranked."),
       ...(budget !== null && left > 0 && items.length ? [element("p", { class: "values" }, "The token budget of " + budget + " reaches beyond these passages.")] : []));
   }
 
-  async function neighbours(part, questions, place) {
+  /* What should be found, whoever found it: title, text, and its rank in both systems. */
+  async function wanted(part, questions, place, systems, own) {
+    const numbers = questions.relevant[place].slice(0, board.should);
+    const ranks = own.map((found) => (found ? ranksOf(found, questions, place) : null));
+    const items = await Promise.all(numbers.map(async (number, i) => {
+      const entry = await passage(part.pool, number);
+      const where = systems.map((system, side) => system.title + ": " + (ranks[side] ? rankWords(ranks[side][i]) : "does not serve the language")).join("; ");
+      return element("details", { class: "should" }, element("summary", {}, element("span", { class: "gold-word" }, "Should be found: "), element("strong", {}, entry[1] || entry[0]), " ", element("span", { class: "values" }, where)),
+        element("p", {}, ...shown(entry, questions.answers[place], null)));
+    }));
+    const more = questions.relevant[place].length - numbers.length;
+    return more > 0 ? [...items, element("p", { class: "values" }, more + " more passages are relevant.")] : items;
+  }
+
+  /* Places of the questions to walk through: those of the list that the reader came from, else all. */
+  function walk(current, questions, one, two, index) {
+    const text = (current.find || "").toLowerCase();
+    const all = questions.ids.map((_, place) => place).filter((place) => !text || xdr.mentions(questions, place, text));
+    if ((!text && current.list !== "differ") || !one || !two) return all;
+    const [left, right] = [one, two].map((own) => xdr.scores(own.scores[index], questions.ids.length));
+    const difference = (place) => left[place] - right[place];
+    return all.filter((place) => text || (difference(place) !== 0 && left[place] !== null))
+      .sort((x, y) => Math.abs(difference(y)) - Math.abs(difference(x)) || difference(y) - difference(x) || x - y);
+  }
+
+  function neighbours(places, questions, place, named) {
+    const at = places.indexOf(place);
     const step = (id, label, to) => {
-      const button = element("button", { type: "button", id, class: "plain-button", disabled: to < 0 || to >= questions.ids.length }, label);
-      button.addEventListener("click", () => setState({ q: questions.ids[to] }));
+      const beyond = at < 0 ? to !== at + 1 || !places.length : to < 0 || to >= places.length;
+      /* Not disabled, which would throw the focus out of the page at the end of a list. */
+      const button = element("button", { type: "button", id, class: "plain-button", "aria-disabled": String(beyond) }, label);
+      button.addEventListener("click", () => { if (!beyond) setState({ q: questions.ids[places[Math.max(0, to)]] }); });
       return button;
     };
-    return [step("previous", "Previous question", place - 1), step("next", "Next question", place + 1)];
+    return [step("previous", "Previous question", at - 1), step("next", "Next question", at + 1),
+      element("span", { class: "shown" }, (at < 0 ? "" : (at + 1).toLocaleString("en") + " of ") + places.length.toLocaleString("en") + " " + named)];
+  }
+
+  /* What an address asks for and the site does not have. */
+  function missing(current, part, questions) {
+    const found = [];
+    if (current.part && part.name !== current.part) found.push("no language " + current.part);
+    for (const key of ["a", "b"])
+      if (current[key] && !board.systems.some((system) => system.name === current[key])) found.push("no system " + current[key]);
+    if (current.q && part.name === (current.part || part.name) && !questions.ids.includes(current.q)) found.push("no question " + current.q + " in " + part.language);
+    return found;
   }
 
   async function show(isLatest) {
@@ -81,27 +145,44 @@ xdr.pages.question = function (board) {
     const named = (name, fallback) => board.systems.find((system) => system.name === name) || fallback;
     const a = named(current.a, board.systems[0]), b = named(current.b, named(board.baseline));
     const measure = xdr.measure(board, current.measure);
-    const [questions, one, two] = await Promise.all([xdr.load("questions/" + part.name), xdr.load("scores/" + a.name), xdr.load("scores/" + b.name)]);
-    const place = Math.max(0, questions.ids.indexOf(current.q));
+    const [questions, one, two] = await Promise.all([xdr.load("questions/" + part.name), xdr.load("scores/" + a.name + "/" + part.name), xdr.load("scores/" + b.name + "/" + part.name)]);
+    const lacking = missing(current, part, questions);
+    if (lacking.length) {
+      if (!isLatest()) return;
+      heading.textContent = "Not here";
+      box.replaceChildren(element("p", { class: "notice", role: "alert" }, "This site has " + lacking.join(", and ") + " (any more). ",
+        element("a", { href: "compare.html" }, "All questions on which systems differ"), "."));
+      return;
+    }
+    const places = walk(current, questions, one, two, board.measures.indexOf(measure));
+    const place = current.q ? questions.ids.indexOf(current.q) : places.length ? places[0] : 0;
+    const id = questions.ids[place];
     const sides = await Promise.all([[a, one], [b, two]].map(([system, own]) => column(system, own, part, questions, place, measure.budget)));
-    const buttons = await neighbours(part, questions, place);
+    const should = await wanted(part, questions, place, [a, b], [one, two]);
     if (!isLatest()) return;
     const pick = (label, key, value, options) => {
       const select = element("select", { id: key }, ...options);
       select.value = value;
-      select.addEventListener("change", () => setState({ [key]: select.value }));
+      /* A question's id is of one language. */
+      select.addEventListener("change", () => setState({ [key]: select.value, ...(key === "part" ? { q: "" } : {}) }));
       return element("label", {}, label + " ", select);
     };
     const systems = () => board.systems.map((system) => option(system.name, system.title));
     const focused = document.activeElement && document.activeElement.id;
+    const kind = current.find ? "that mention “" + current.find + "”" : current.list === "differ" ? "on which they differ" : "questions";
+    heading.textContent = part.language + " question " + id;
+    document.title = heading.textContent + ": " + a.title + " and " + b.title + " – " + board.track;
+    status.textContent = heading.textContent;
     box.replaceChildren(
-      element("blockquote", { class: "asked" }, element("bdi", { class: "question", lang: part.code, dir: part.direction }, questions.texts[place])),
-      element("p", { class: "answers" }, part.language + " question ", element("code", {}, questions.ids[place]),
+      element("blockquote", { class: "asked" }, element("bdi", { class: "question", lang: part.code, dir: part.direction }, questions.texts[place]),
+        ...(questions.english && questions.english[place] ? [element("span", { class: "english", lang: "en" }, "In English: " + questions.english[place])] : [])),
+      element("p", { class: "answers" }, part.language + " question ", element("code", {}, id),
         ...(questions.answers[place].length ? [". Answers: ", ...questions.answers[place].flatMap((answer, i) => [i ? ", " : "", element("strong", {}, answer)])] : [])),
+      ...should,
       element("div", { class: "controls filters" }, pick("First", "a", a.name, systems()), pick("Second", "b", b.name, systems()),
         pick("Language", "part", part.name, board.parts.map((found) => option(found.name, found.language))),
-        pick("Measure", "measure", measure.name, board.measures.map((found) => option(found.name))), ...buttons,
-        element("a", { href: "compare.html#" + new URLSearchParams({ a: a.name, b: b.name, part: part.name }) }, "All questions")),
+        pick("Measure", "measure", measure.name, board.measures.map((found) => option(found.name))), ...neighbours(places, questions, place, kind),
+        element("a", { href: "compare.html#" + new URLSearchParams({ a: a.name, b: b.name, part: part.name, ...(current.find ? { find: current.find } : {}) }) }, "All questions")),
       element("div", { class: "tops" }, ...sides));
     if (focused && document.getElementById(focused)) document.getElementById(focused).focus();
   }

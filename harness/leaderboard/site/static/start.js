@@ -56,6 +56,12 @@ xdr.seen = function (board, system, parts) {
   return parts.some((part) => board.systems[system].seen.includes(part));
 };
 
+/* Whether a question, its answers, its id, the title of what should be found or its English version hold a text in lower case. */
+xdr.mentions = function (questions, place, wanted) {
+  const texts = [questions.texts[place], questions.ids[place], questions.titles[place], (questions.english || [])[place] || "", ...questions.answers[place]];
+  return texts.some((text) => text.toLowerCase().includes(wanted));
+};
+
 xdr.withMeans = async function (measure) {
   if (!measure.means) measure.means = xdr.floats64(await xdr.load("means/" + measure.slug));
   return measure;
@@ -66,9 +72,42 @@ xdr.unpacked = function (holder, key, unpack) {
   return holder[key];
 };
 
+/* A button that copies: what stands in a box, or, with data-copies="address", where the reader is. */
+xdr.copying = function () {
+  async function copied(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch (error) {
+      /* A browser may grant no clipboard to a page from the disk. */
+      const area = xdr.dom.element("textarea", { class: "unseen", "aria-hidden": "true" }, text);
+      document.body.append(area);
+      area.select();
+      const done = document.execCommand("copy");
+      area.remove();
+      return done;
+    }
+  }
+  function button(label, about, text) {
+    const made = xdr.dom.element("button", { type: "button", class: "copy", "aria-label": label + " " + about }, label);
+    made.addEventListener("click", async () => {
+      made.textContent = (await copied(text())) ? "Copied" : "Select and copy by hand";
+      setTimeout(() => (made.textContent = label), 2000);
+    });
+    return made;
+  }
+  for (const box of document.querySelectorAll("pre")) {
+    const holder = xdr.dom.element("div", { class: "copied" });
+    box.before(holder);
+    holder.append(box, button("Copy", (box.getAttribute("aria-label") || "").toLowerCase(), () => box.textContent.trimEnd()));
+  }
+  for (const place of document.querySelectorAll("[data-copies=address]")) place.append(button("Copy link", "to this view", () => location.href));
+};
+
 /* A page's script builds its controls and gives a function that shows the state of the address. That function may wait for
    data; it asks before it touches the page whether it is still the latest, since a later choice can overtake it. */
 document.addEventListener("DOMContentLoaded", async () => {
+  xdr.copying();
   const page = xdr.pages[document.body.dataset.page];
   if (!page) return;
   const where = document.getElementById("compare") || document.getElementById("question") || document.getElementById("notice");

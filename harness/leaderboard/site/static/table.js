@@ -22,6 +22,18 @@ xdr.pages.table = async function (board) {
   const sorts = headers.map((header, column) => sortButton(header, column)).filter(Boolean);
   const exploratory = element("th", { scope: "col", class: "exploratory", hidden: true }, "p, exploratory");
   headers[macroColumn].after(exploratory);
+  const MOST_PINNED = 4;
+  for (const entry of rows) {
+    const system = board.systems[entry.system];
+    entry.pin = element("button", { type: "button", class: "pin", "aria-pressed": "false", title: "Keep this row on top" }, "Pin");
+    entry.pin.setAttribute("aria-label", "Pin " + system.title);
+    entry.pin.addEventListener("click", () => {
+      const pinned = pinsOf(state());
+      setState({ pin: (pinned.includes(entry.system) ? pinned.filter((place) => place !== entry.system) : [...pinned, entry.system].slice(-MOST_PINNED)).map((place) => board.systems[place].name).join(",") });
+    });
+    entry.row.querySelector("th.system small").append(" ", entry.pin);
+  }
+  const pinsOf = (current) => (current.pin || "").split(",").filter((name) => places.has(name)).map((name) => places.get(name)).slice(0, MOST_PINNED);
   const noneFits = document.getElementById("none-fits");
   noneFits.querySelector("button").addEventListener("click", () => setState({ find: "", kind: "", training: "", status: "", seen: "" }));
   for (const { row } of rows) row.cells[macroColumn].after(element("td", { class: "exploratory", hidden: true }));
@@ -78,12 +90,69 @@ xdr.pages.table = async function (board) {
     search.addEventListener("input", () => setState({ find: search.value }));
     reset.addEventListener("click", () => xdr.dom.clearState());
     const labelled = (text, input) => element("label", {}, text + " ", input);
+    const pins = element("span", { class: "pins", hidden: true });
+    const taken = [["CSV", "csv", asCsv], ["LaTeX", "tex", asLatex]].map(([label, ending, make]) => {
+      const button = element("button", { type: "button", class: "plain-button" }, label + " of this view");
+      button.addEventListener("click", () => saved("leaderboard-" + measure.slug + "." + ending, make(shownCells())));
+      return button;
+    });
     box.append(element("details", { open: location.hash.length > 1 }, element("summary", {}, "Filter, compare, choose languages"),
       element("div", { class: "filters" }, labelled("Find", search), labelled("Type", kind),
-        ...(training.length ? [labelled("Trained on", data)] : []), ...(board.systems.some((system) => system.seen.length) ? [labelled("Seen", seen)] : []), ...(statuses.length > 1 ? [labelled("Status", status)] : []), labelled("Compare with", reference), reset, shown),
+        ...(training.length ? [labelled("Trained on", data)] : []), ...(board.systems.some((system) => system.seen.length) ? [labelled("Seen", seen)] : []), ...(statuses.length > 1 ? [labelled("Status", status)] : []), labelled("Compare with", reference), reset, shown, pins, ...taken),
       element("fieldset", { class: "languages" }, element("legend", {}, "Average over"), ...languages.map(({ label }) => label))));
     box.hidden = false;
-    return { search, kind, data, status, seen, reference, languages, shown };
+    return { search, kind, data, status, seen, reference, languages, shown, pins };
+  }
+
+  /* What stands on the screen, row by row: the head, then the rows that the filters leave, in their order. */
+  function shownCells() {
+    const text = (cell) => (cell.querySelector("a, button.sort") || cell).textContent.trim();
+    const plain = (cell) => {
+      const copy = cell.cloneNode(true);
+      for (const extra of copy.querySelectorAll("small, svg, i.seen, i.up, i.down, i.open-up, i.open-down")) extra.remove();
+      return copy.textContent.trim();
+    };
+    const kept = (cell) => !cell.hidden;
+    return [headers.concat(exploratory).filter(kept).sort((a, b) => a.cellIndex - b.cellIndex).map(text),
+      ...Array.from(body.rows).filter(kept).map((row) => Array.from(row.cells).filter(kept).map(plain))];
+  }
+
+  /* A cell that begins like a formula must not be one in a spreadsheet. */
+  const csvCell = (text) => (/^[=+@\t\r-]/.test(text) && Number.isNaN(Number(text)) ? "'" + text : text);
+  function asCsv(lines) {
+    return lines.map((cells) => cells.map((text) => '"' + csvCell(text).replaceAll('"', '""') + '"').join(",") + "\r\n").join("");
+  }
+
+  const LATEX = { "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "–": "--" };
+  function asLatex(lines) {
+    const line = (cells) => cells.map((text) => text.replace(/[\\&%$#_{}~^–]/g, (sign) => LATEX[sign])).join(" & ") + " \\\\\n";
+    const [head, ...others] = lines;
+    return "% " + location.href.replace(/[\r\n]/g, " ") + "\n\\begin{tabular}{ll" + "r".repeat(Math.max(0, head.length - 2)) + "}\n\\toprule\n" + line(head) + "\\midrule\n" + others.map(line).join("") + "\\bottomrule\n\\end{tabular}\n";
+  }
+
+  function saved(name, text) {
+    const address = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+    const link = element("a", { href: address, download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
+  }
+
+  /* Pinned rows stand on top, and lead to a comparison of the first two of them question by question. */
+  function describePins(pinned) {
+    for (const { pin, system, row } of rows) {
+      pin.setAttribute("aria-pressed", String(pinned.includes(system)));
+      row.classList.toggle("pinned", pinned.includes(system));
+    }
+    controls.pins.hidden = !pinned.length;
+    const clear = element("button", { type: "button", class: "plain-button" }, "Unpin all");
+    clear.addEventListener("click", () => setState({ pin: "" }));
+    const links = pinned.slice(1).map((other) => element("a", { href: "compare.html#" + new URLSearchParams({ a: board.systems[pinned[0]].name, b: board.systems[other].name, measure: measure.name }) },
+      board.systems[pinned[0]].title + " and " + board.systems[other].title));
+    const reference = element("button", { type: "button", class: "plain-button" }, "Compare all with " + (pinned.length ? board.systems[pinned[0]].title : ""));
+    reference.addEventListener("click", () => setState({ against: board.systems[pinned[0]].name }));
+    controls.pins.replaceChildren(pinned.length + " pinned. ", reference, " ", ...links.flatMap((link) => [link, " "]), clear);
   }
 
   function chosenFrom(place, checked) {
@@ -233,13 +302,16 @@ xdr.pages.table = async function (board) {
       const fits = (!wanted || (about.title + " " + about.name).toLowerCase().includes(wanted)) &&
         (!current.kind || about.kind === current.kind) && (!current.training || about.training.includes(current.training)) && (!current.status || about.status === current.status) &&
         (!current.seen || (current.seen === "maybe") === about.seen.length > 0);
-      row.hidden = !fits;
-      visible += fits;
+      row.hidden = !fits && !pinsOf(current).includes(system);
+      visible += !row.hidden;
     }
+    const pinned = pinsOf(current);
+    describePins(pinned);
     noneFits.hidden = visible > 0;
     controls.shown.textContent = visible + " of " + rows.length + " systems";
     ranked(sort, own);
-    return keyed.map(({ entry }) => entry);
+    const sorted = keyed.map(({ entry }) => entry);
+    return [...sorted.filter(({ system }) => pinned.includes(system)), ...sorted.filter(({ system }) => !pinned.includes(system))];
   }
 
   return show;
