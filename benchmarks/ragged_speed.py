@@ -1,6 +1,6 @@
 """Late interaction and sparse retrieval beside the library whose models they are: encode passages and questions, and search.
 
-python benchmarks/ragged_speed.py [--passages 1000] [--questions 200] [--layers 2] [--hidden 128]
+python benchmarks/ragged_speed.py [--passages 1000] [--questions 200] [--layers 2] [--hidden 128] [--only ADAPTER]
 
 Ours is what the adapters ``multi-vector`` and ``sparse`` do: passages go to a store on the disk, block by block, and are
 searched from there. The peer is sentence-transformers' own ``encode_document``, ``encode_query``, ``similarity`` and the best
@@ -54,8 +54,10 @@ class Side(NamedTuple):
     best: np.ndarray
 
 
-def rows(passages: int = 1000, questions: int = 200, layers: int = 2, hidden: int = 128) -> list[Row]:
-    """Time both sides of both adapters. Raises ``RuntimeError`` if they do not find the same scores."""
+def rows(
+    passages: int = 1000, questions: int = 200, layers: int = 2, hidden: int = 128, only: Sequence[str] = ADAPTERS
+) -> list[Row]:
+    """Time both sides of the adapters. Raises ``RuntimeError`` if they do not find the same scores."""
     chosen = random.Random(0)
     every = {kind: encoding.texts_of(kind) for kind in ("passages", "questions")}
     counts = {"passages": passages, "questions": questions}
@@ -63,7 +65,7 @@ def rows(passages: int = 1000, questions: int = 200, layers: int = 2, hidden: in
     found: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         plain = encoding.make_model(Path(name) / "plain", [*texts.passages, *texts.questions], layers, hidden)
-        for adapter in ADAPTERS:
+        for adapter in only:
             model = _MAKE[adapter](plain, Path(name) / adapter)
             ours, peer = (_in_a_process(side, adapter, model, texts) for side in ("ours", "peer"))
             if not np.allclose(ours.best, peer.best, rtol=1e-3, atol=1e-3):
@@ -153,6 +155,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--hidden", type=int, default=128)
+    parser.add_argument("--only", nargs="+", choices=ADAPTERS, default=ADAPTERS)
     print_table(rows(**vars(parser.parse_args())))
     print(f"\nload {os.getloadavg()[0]:.1f}")
 
