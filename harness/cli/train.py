@@ -18,6 +18,13 @@ def train(
     device: Annotated[
         str, typer.Option("--device", help="auto, cpu, cuda; auto is the CPU for static models.", metavar="NAME")
     ] = "auto",
+    delta: Annotated[
+        Path | None,
+        typer.Option("--delta", help="Train nothing: make the whole model of its start and this delta.", metavar="DIR"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would take: a few steps of each stage are measured.")
+    ] = False,
     checkpoint_minutes: Annotated[
         float, typer.Option("--checkpoint-minutes", help="How often a checkpoint is written.", min=0.0)
     ] = 5.0,
@@ -26,9 +33,20 @@ def train(
 
     A training that was killed goes on from its last checkpoint when the same command is given again.
     """
-    from harness.recipes.train import Operator
+    from harness.errors import WrongUsage
+    from harness.recipes.train import Operator, assemble, planned
     from harness.recipes.train import train as train_recipe
 
+    if delta is not None and dry_run:
+        raise WrongUsage("--dry-run is about training, and --delta trains nothing: leave one of them out")
+    if delta is not None:
+        assemble(recipe, delta, output, progress())
+        say(output)
+        return
+    if dry_run:
+        for line in planned(recipe, output, progress(), Operator(device)).in_words():
+            say(line)
+        return
     record = train_recipe(recipe, output, progress(), Operator(device, checkpoint_minutes * 60))
     pairs = sum(stage.pairs for stage in record.stages)
     dropped = sum(row.dropped for row in record.rows)

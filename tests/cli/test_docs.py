@@ -126,7 +126,7 @@ def test_no_guide_has_examples_that_nobody_runs() -> None:
 
 
 def test_the_guide_to_training_lists_what_there_is() -> None:
-    from harness.recipes.train.recipe import Recipe
+    from harness.recipes.train.recipe import OBJECTIVES, Recipe
     from harness.recipes.train.sources import LANGUAGES
 
     text = (ROOT / "docs/train.md").read_text("utf-8")
@@ -134,6 +134,14 @@ def test_the_guide_to_training_lists_what_there_is() -> None:
     assert {kind: words.split() for kind, words in rows.items()} == {
         kind: sorted(own) for kind, own in LANGUAGES.items()
     }
+    taught = {
+        (kind, objective)
+        for names, kinds in re.findall(r"^\| (`[a-z`, -]+`) \| ([a-z0-9, -]+) \|", text, flags=re.MULTILINE)
+        for objective in re.findall(r"`([a-z-]+)`", names)
+        for kind in kinds.split(", ")
+        if kind in OBJECTIVES
+    }
+    assert taught == {(kind, objective) for kind, objectives in OBJECTIVES.items() for objective in objectives}
     known = {*re.findall(r'"(\w+)": {\n', json.dumps(Recipe.model_json_schema(), indent=1)), "style"}
     keys = (
         "tokenizer model stages vocabulary sample dimensions dtype epochs learning_rate batch_size warmup token_dropout"

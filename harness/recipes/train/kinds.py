@@ -58,16 +58,11 @@ class StaticModel(_Started):
 
 class _Network(_Started):
     random: RandomWeights | None = None
-    trained_layers: int | None = Field(
-        default=None, ge=0, description="the top layers that learn; all below them and the embeddings stay as they are"
-    )
 
     @model_validator(mode="after")
     def _one_beginning(self) -> _Network:
         if (self.start is None) == (self.random is None):
             raise ValueError("a model has either `start`, pretrained weights, or `random`, the sizes of a new network")
-        if self.random is not None and self.trained_layers is not None:
-            raise ValueError("`trained_layers` is for a model with a `start`: nothing of a random one is to stay")
         return self
 
 
@@ -88,6 +83,9 @@ class TransformerModel(_Lengths):
     kind: Literal["transformer"]
     pooling: Literal["cls", "mean", "model"] = "model"
     normalize: bool = False
+    trained_layers: int | None = Field(
+        default=None, ge=0, description="the top layers that learn; all below them and the embeddings stay as they are"
+    )
     saved: Literal["whole", "delta"] = Field(
         default="whole", description='"delta": the changed tensors alone, with the digest of what they are added to'
     )
@@ -98,6 +96,8 @@ class TransformerModel(_Lengths):
             raise ValueError('a random network says nothing of pooling: say pooling = "cls" or "mean"')
         if self.normalize and self.pooling == "model":
             raise ValueError('with pooling = "model" the start\'s own modules say whether vectors are normalised')
+        if self.random is not None and self.trained_layers is not None:
+            raise ValueError("`trained_layers` is for a model with a `start`: nothing of a random one is to stay")
         if self.saved == "delta" and self.random is not None:
             raise ValueError('saved = "delta" is for a model with a `start`')
         return self

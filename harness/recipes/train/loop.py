@@ -138,6 +138,8 @@ def _arguments(job: StageJob, operating: Operating, steps: int) -> dict[str, Any
         "dataloader_pin_memory": False,
         "remove_unused_columns": False,
         "ddp_find_unused_parameters": False,
+        # Said to quiet the library: which rows a batch leaves out is for our batches to say.
+        "dataloader_drop_last": operating.share.processes > 1,
         "ddp_backend": "gloo" if operating.device == "cpu" and operating.share.processes > 1 else None,
     }
 

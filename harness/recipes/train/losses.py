@@ -136,3 +136,24 @@ def _similarities(questions: Any, passages: Any, similarity: str, scale: float) 
     from sentence_transformers.util import cos_sim, dot_score
 
     return (cos_sim if similarity == "cosine" else dot_score)(questions, passages) * scale
+
+
+def multi_vector_loss(stage: ContrastiveStage | DistilStage, model: Any, *, gathered: bool) -> Any:
+    from sentence_transformers.multi_vector_encoder.losses import (
+        CachedMultiVectorMultipleNegativesRankingLoss,
+        MultiVectorDistillKLDivLoss,
+        MultiVectorMultipleNegativesRankingLoss,
+    )
+
+    if isinstance(stage, DistilStage):
+        teacher = stage.teacher
+        return MultiVectorDistillKLDivLoss(
+            model,
+            student_temperature=teacher.student_temperature or teacher.temperature,
+            teacher_temperature=teacher.temperature,
+        )
+    if stage.micro_batch is None:
+        return MultiVectorMultipleNegativesRankingLoss(model, scale=stage.factor, gather_across_devices=gathered)
+    return CachedMultiVectorMultipleNegativesRankingLoss(
+        model, scale=stage.factor, mini_batch_size=stage.micro_batch, gather_across_devices=gathered
+    )

@@ -11,9 +11,12 @@ from harness.errors import InvalidInput
 from harness.files.writing import sha256_of_tree
 from harness.progress import Progress
 from harness.recipes.train.encoding import Network
-from harness.recipes.train.kinds import StaticModel, TransformerModel
+from harness.recipes.train.kinds import MultiVectorModel, ReaderModel, Seq2SeqModel, StaticModel
+from harness.recipes.train.multi_vector import MultiVectorNetwork
 from harness.recipes.train.pieces import piece_table
-from harness.recipes.train.recipe import LoadedRecipe
+from harness.recipes.train.recipe import LoadedRecipe, Recipe
+from harness.recipes.train.sequences import GeneratorNetwork
+from harness.recipes.train.spans import ReaderNetwork
 from harness.recipes.train.starts import write_new_network
 from harness.recipes.train.static import StaticNetwork
 from harness.recipes.train.teachers import load_teacher
@@ -69,6 +72,15 @@ def prepared(
         return Prepared(StaticNetwork.new(model, tokenizer, recipe.seed), start)
     if tokenizer is not None:
         write_new_network(model, tokenizer, recipe.seed, folder)
-    if isinstance(model, TransformerModel):
-        return Prepared(TransformerNetwork(recipe, folder, device, progress), start)
-    raise InvalidInput(f"models of kind {model.kind!r} cannot be trained by this version")
+    return Prepared(_network(recipe, folder, device, progress), start)
+
+
+def _network(recipe: Recipe, folder: Path, device: str, progress: Progress) -> Network:
+    model = recipe.model
+    if isinstance(model, MultiVectorModel):
+        return MultiVectorNetwork(model, folder, device)
+    if isinstance(model, Seq2SeqModel):
+        return GeneratorNetwork(model, folder, device)
+    if isinstance(model, ReaderModel):
+        return ReaderNetwork(model, folder, device)
+    return TransformerNetwork(recipe, folder, device, progress)

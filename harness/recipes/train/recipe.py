@@ -11,16 +11,16 @@ from pydantic import Field, StringConstraints
 from harness.errors import Finding, InvalidInput
 from harness.files.migrations import migrated
 from harness.files.toml_records import Record, Reference, checked, read_toml
-from harness.recipes.train.kinds import ModelRecipe, StaticModel
+from harness.recipes.train.kinds import ModelRecipe, MultiVectorModel, StaticModel, TransformerModel
 from harness.recipes.train.sources import ANSWERED, OF_A_FILE, PiecesRecipe, SourceRecipe, TokenizerRecipe
-from harness.recipes.train.stages import ContrastiveStage, StageRecipe
+from harness.recipes.train.stages import ContrastiveStage, DistilStage, MaskedStage, StageRecipe
 
 OBJECTIVES: Mapping[str, tuple[str, ...]] = {
     "static": ("contrastive", "align", "distil-scores", "self-teach"),
-    "transformer": ("contrastive", "align", "distil-scores", "self-teach"),
-    "multi-vector": (),
-    "seq2seq": (),
-    "reader": (),
+    "transformer": ("contrastive", "align", "distil-scores", "self-teach", "mlm", "tlm"),
+    "multi-vector": ("contrastive", "distil-scores"),
+    "seq2seq": ("generate",),
+    "reader": ("read",),
 }
 """What each kind of model can be taught."""
 
@@ -86,16 +86,12 @@ def _unsupported(data: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     kind = model.get("kind") if isinstance(model, dict) else None
     if not isinstance(kind, str) or kind not in OBJECTIVES or not isinstance(stages, list):
         return
-    every = {objective for objectives in OBJECTIVES.values() for objective in objectives} | set(_OTHERS)
+    every = {objective for objectives in OBJECTIVES.values() for objective in objectives}
     for number, stage in enumerate(stages):
         objective = stage.get("objective") if isinstance(stage, dict) else None
         if isinstance(objective, str) and objective in every and objective not in OBJECTIVES[kind]:
-            known = ", ".join(OBJECTIVES[kind])
-            hint = f"supported: {known}" if known else "models of this kind cannot be trained by this version"
+            hint = f"supported: {', '.join(OBJECTIVES[kind])}"
             yield f"stages.{number}.objective", f"objective {objective!r} is not supported for kind {kind!r}", hint
-
-
-_OTHERS = ("mlm", "tlm", "generate", "read")
 
 
 def _contradictions(recipe: Recipe, folder: Path) -> Iterator[tuple[str, str]]:
@@ -127,9 +123,25 @@ def _of_stage(stage: StageRecipe, model: ModelRecipe) -> Iterator[str]:
     is_static = isinstance(model, StaticModel)
     if getattr(stage, "token_dropout", 0) and not is_static:
         yield "`token_dropout` is for static models: a transformer has dropout of its own"
+    if isinstance(stage, MaskedStage) and isinstance(model, TransformerModel) and model.trained_layers is not None:
+        yield f"objective {stage.objective!r} trains all layers: it is not supported with `trained_layers`"
+    if isinstance(model, MultiVectorModel):
+        yield from _of_multi_vector(stage)
     if isinstance(stage, ContrastiveStage) and stage.micro_batch is not None and is_static:
         yield "`micro_batch` is not supported for kind 'static', whose batches take little memory"
     strangers = sorted({s.kind for s in stage.sources if (s.kind in ANSWERED) != (stage.objective == "read")})
     if strangers:
         needed = ", ".join(ANSWERED) if stage.objective == "read" else "one without answer places"
         yield f"objective {stage.objective!r} cannot use sources of kind {', '.join(strangers)}: it needs {needed}"
+
+
+def _of_multi_vector(stage: StageRecipe) -> Iterator[str]:
+    """MaxSim sums over tokens what a dot product of unit vectors is: nothing else is chosen."""
+    if isinstance(stage, ContrastiveStage) and stage.directions == "both":
+        yield "directions = \"both\" is not supported for kind 'multi-vector'"
+    if isinstance(stage, ContrastiveStage | DistilStage) and stage.similarity != "dot":
+        yield "models of kind 'multi-vector' are compared by sums of products: say similarity = \"dot\""
+    if isinstance(stage, DistilStage) and stage.candidates == "batch":
+        yield "candidates = \"batch\" is not supported for kind 'multi-vector': say how many of a row's passages"
+    if isinstance(stage, DistilStage) and stage.scale is not None:
+        yield "`scale` is not supported for distil-scores of kind 'multi-vector': the temperature divides its scores"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.files.reading import parse_json
@@ -10,13 +12,28 @@ from harness.files.writing import write_text
 from harness.recipes.train.batches import bucketed
 from harness.recipes.train.columns import Columns, teacher_texts
 from harness.recipes.train.encoding import Stage, encoder_job
-from harness.recipes.train.loop import WEIGHTS, Operating, load_tensors, run_stage, trained_tensors
+from harness.recipes.train.loop import WEIGHTS, Operating, StageJob, load_tensors, run_stage, trained_tensors
+from harness.recipes.train.masked import Masked, masked_job
+from harness.recipes.train.multi_vector import MultiVectorNetwork
 from harness.recipes.train.networks import Prepared
+from harness.recipes.train.pairs import Pair
 from harness.recipes.train.reading import Read
 from harness.recipes.train.recipe import LoadedRecipe
 from harness.recipes.train.record import StageRecord
-from harness.recipes.train.stages import AlignStage, ContrastiveStage, DistilStage, SelfTeachStage
-from harness.recipes.train.teachers import TeacherVectors, load_teacher, vectors_of
+from harness.recipes.train.sequences import GeneratorNetwork
+from harness.recipes.train.spans import ReaderNetwork
+from harness.recipes.train.stages import (
+    AlignStage,
+    ContrastiveStage,
+    DistilStage,
+    GenerateStage,
+    MaskedStage,
+    ReadStage,
+    SelfTeachStage,
+)
+from harness.recipes.train.static import StaticNetwork
+from harness.recipes.train.teachers import load_teacher, vectors_of
+from harness.recipes.train.transformer import TransformerNetwork
 
 
 def trained_stage(
@@ -34,24 +51,15 @@ def trained_stage(
         load_tensors(found.network.trained, load_file(weights))
         known = parse_json(done.read_bytes())
         return StageRecord.model_validate(known["record"]), int(known["interruptions"])
-    recipe, stage = loaded.recipe, loaded.recipe.stages[number]
-    assert isinstance(stage, ContrastiveStage | AlignStage | DistilStage | SelfTeachStage)
-    seed = recipe.seed + number
-    buckets = bucketed(data.of_stage(stage), [source.weight for source in stage.sources], stage.batches)
-    vectors: TeacherVectors | None = None
-    teacher = None
-    if isinstance(stage, AlignStage | DistilStage) and stage.teacher.card is not None:
-        teacher = load_teacher(stage.teacher.card, loaded.folder, operating.device)
-        vectors = vectors_of(teacher, teacher_texts(stage, buckets.pairs), operating.progress)
-        if isinstance(stage, AlignStage) and stage.teacher.whitening is not None:
-            vectors = vectors.whitened(stage.teacher.whitening)
-    columns = Columns(stage, buckets.pairs, seed, vectors)
-    job = encoder_job(recipe, found.network, Stage(stage, buckets, columns, seed), replace(operating, work=work))
-    ledger = run_stage(job, replace(operating, work=work))
+    stage = loaded.recipe.stages[number]
+    sources = data.of_stage(stage)
+    here = replace(operating, work=work)
+    job, teacher = job_of(loaded, number, sources, found, here)
+    ledger = run_stage(job, here)
     record = StageRecord(
         name=stage.name,
         objective=stage.objective,
-        pairs=len(buckets.pairs),
+        pairs=sum(map(len, sources)),
         rows_per_epoch=job.batches.rows_per_epoch(),
         steps=ledger.steps,
         seconds=round(ledger.seconds, 1),
@@ -60,15 +68,39 @@ def trained_stage(
         tokens=ledger.tokens,
         peak_memory_bytes=ledger.peak,
         device_memory_bytes=ledger.device_peak,
-        teacher=teacher.digest if teacher else None,
+        teacher=teacher,
     )
     if operating.share.number == 0:
         work.mkdir(parents=True, exist_ok=True)
         save_file(trained_tensors(found.network.trained), weights)
         content = {"record": record.model_dump(mode="json"), "interruptions": ledger.interruptions}
-        import json
-
         write_text(done, json.dumps(content))
         for left in [*work.glob("checkpoint-*"), *work.glob("states.*")]:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
     return record, ledger.interruptions
+
+
+def job_of(
+    loaded: LoadedRecipe, number: int, sources: Sequence[Sequence[Pair]], found: Prepared, operating: Operating
+) -> tuple[StageJob, str | None]:
+    """The stage's work, and the digest of its teacher if it has one. What does not go together the recipe's check refuses."""
+    recipe, stage, network = loaded.recipe, loaded.recipe.stages[number], found.network
+    seed = recipe.seed + number
+    if isinstance(stage, ReadStage) and isinstance(network, ReaderNetwork):
+        return network.job(recipe, stage, sources, seed, operating), None
+    if isinstance(stage, MaskedStage) and isinstance(network, TransformerNetwork):
+        return masked_job(recipe, network, Masked(stage, sources, seed), operating), None
+    buckets = bucketed(sources, [source.weight for source in stage.sources], stage.batches)
+    if isinstance(stage, GenerateStage) and isinstance(network, GeneratorNetwork):
+        return network.job(recipe, stage, buckets, seed, operating), None
+    assert isinstance(stage, ContrastiveStage | AlignStage | DistilStage | SelfTeachStage)
+    assert isinstance(network, StaticNetwork | TransformerNetwork | MultiVectorNetwork)
+    teacher, vectors = None, None
+    if isinstance(stage, AlignStage | DistilStage) and stage.teacher.card is not None:
+        teacher = load_teacher(stage.teacher.card, loaded.folder, operating.device)
+        vectors = vectors_of(teacher, teacher_texts(stage, buckets.pairs), operating.progress)
+        if isinstance(stage, AlignStage) and stage.teacher.whitening is not None:
+            vectors = vectors.whitened(stage.teacher.whitening)
+    columns = Columns(stage, buckets.pairs, seed, vectors)
+    job = encoder_job(recipe, network, Stage(stage, buckets, columns, seed), operating)
+    return job, teacher.digest if teacher else None

@@ -73,9 +73,12 @@ def _sizes_of_mt5(sizes: RandomWeights, tokenizer: Any) -> dict[str, Any]:
 
 def _wrapped(model: NetworkModel, tokenizer: Tokenizer) -> Any:
     """The trained pieces with the special ones that the architecture needs, as transformers saves and loads them."""
+    from tokenizers import decoders
     from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
+    # What is generated is to be read as text again.
+    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
     if isinstance(model, Seq2SeqModel):
         wrapped = PreTrainedTokenizerFast(
             tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", eos_token="</s>"

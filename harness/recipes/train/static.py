@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class StaticNetwork:
     """Piece vectors, float32, (vocabulary, dimensions), from a seeded normal distribution or a model; stages change them."""
 
+    many_vectors = False
+
     def __init__(self, model: StaticModel, tokenizer: Tokenizer, weights: torch.Tensor) -> None:
         self._model, self._tokenizer = model, tokenizer
         self.trained = _training_embedding(tokenizer, weights)

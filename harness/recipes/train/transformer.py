@@ -24,6 +24,8 @@ _NotCompared = AlignStage | MaskedStage | GenerateStage | ReadStage
 class TransformerNetwork:
     """A model of sentence-transformers, in whose first module are the recipe's lengths; stages change its weights."""
 
+    many_vectors = False
+
     def __init__(self, recipe: Recipe, folder: Path, device: str, progress: Progress) -> None:
         """Raises ``InvalidInput`` for a folder that holds no transformer, or one whose layers cannot be told apart."""
         model = recipe.model
@@ -45,6 +47,12 @@ class TransformerNetwork:
             from sentence_transformers.sentence_transformer.modules import Normalize
 
             self.model.append(Normalize())
+        # Vectors are pooled from the tokens' states: this one has no gradient, which processes would wait for.
+        if (
+            pooler := getattr(first.model, "pooler", None)
+        ) is not None and first.module_output_name == "token_embeddings":
+            pooler.requires_grad_(False)
+        self.folder = folder
         self._parts: tuple[Any, Any] | None = None
         if model.trained_layers is not None:
             self._parts = split(first.model, model.trained_layers)
