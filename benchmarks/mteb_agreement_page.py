@@ -41,19 +41,24 @@ TIME = """
 ## Time
 
 From loading the model to scores, {cores} threads each, one after the other. mteb encodes the passages once for each
-language, ours once for all; ours writes run files and checks them. Load average before, between and after: {loads}.
-Where that is above the number of cores, other work took part of them, and processor seconds say more.
+language, ours once for all; ours writes run files and checks them. Load average before, between and after: {loads}.{busy}
 
 | | seconds | processor seconds |
 |:---|---:|---:|
 """
 
+BUSY = """
+Other work took most of the machine, so the time that passed says nothing and is left out. Threads that wait for each other
+count as busy: a batch by several threads, as mteb has it, costs more on such a machine; one by a single thread, as ours,
+does not."""
+
 WHY = """
 ## Why ranks differ
 
 From our run to mteb's saved scores one thing is changed at a time. Between the ends scores are summed in double precision,
-so that each step shows one cause alone. By step: the largest change of any score, and the questions whose relevant
-passage has another rank after it, among the first {depth}.
+so that each step shows its own causes. By step: the largest change of any score, and the questions whose relevant
+passage has another rank after it, among the first {depth}. mteb strips white space at both ends of passages, ours encodes
+them as they are; it changes {white_space}.
 
 """
 
@@ -70,6 +75,8 @@ def page(figures: Figures) -> str:
     usual = figures["track"] == "xquad" and list(parts) == ["ar", "de", "hi"] and figures["card"] == "me5-small-q4"
     options = "" if usual else f" --track {figures['track']} --parts {' '.join(parts)} --card {figures['card']}"
     words = {"titles": "with their" if figures["titles"] else "without", "machine": _machine(figures)}
+    cores = figures["machine"]["cores"]
+    is_busy = figures["loads"][0] >= cores
     questions = sum(part["questions"] for part in parts.values())
     loads = ", ".join(f"{load:.1f}" for load in figures["loads"])
     return "".join(
@@ -80,12 +87,9 @@ def page(figures: Figures) -> str:
             *_ties(parts),
             RUNS.format(**{**figures, **figures["tolerance"]}),
             _table(("part", *_measures(parts), "same rankings", "RBO", "tau", "RMSE", "within"), _runs(parts)),
-            TIME.format(cores=figures["machine"]["cores"], loads=loads),
-            *(
-                f"| {side} | {figures['seconds'][side]:.0f} | {figures['processor_seconds'][side]:.0f} |\n"
-                for side in ("ours", "mteb")
-            ),
-            WHY.format(**figures),
+            TIME.format(cores=cores, loads=loads, busy=BUSY if is_busy else ""),
+            *(f"| {side} | {_seconds(figures, side, is_busy)} |\n" for side in ("ours", "mteb")),
+            WHY.format(**figures, white_space=_white_space(parts)),
             _table(("to", "what is changed", "part", "largest change of a score", "questions"), _steps(parts)),
             LIST.format(count=f"{sum(len(part['moved']) for part in parts.values()):,}", questions=f"{questions:,}"),
             _table(("part", "question", "rank, ours", "rank, mteb's", "gap", "why"), _moved(parts)),
@@ -106,6 +110,17 @@ def _machine(figures: Figures) -> str:
     machine = figures["machine"]
     libraries = ", ".join(f"{name} {version}" for name, version in figures["libraries"].items())
     return f"{machine['cpu']}, {machine['cores']} cores; {libraries}."
+
+
+def _seconds(figures: Figures, side: str, is_busy: bool) -> str:
+    passed = "" if is_busy else f"{figures['seconds'][side]:.0f}"
+    return f"{passed} | {figures['processor_seconds'][side]:.0f}"
+
+
+def _white_space(parts: dict[str, Figures]) -> str:
+    """The passages that mteb's stripping changes, of all parts."""
+    ids = dict.fromkeys(doc_id for part in parts.values() for doc_id in part["with_white_space"])
+    return f"{len(ids)} of them ({', '.join(ids)})" if ids else "none of them"
 
 
 def _measures(parts: dict[str, Figures]) -> list[str]:

@@ -81,6 +81,7 @@ def compared_part(collection: Collection, track: Track, sides: Sides) -> dict[st
     return {
         "questions": len(query_ids),
         "passages": len(doc_ids),
+        "with_white_space": with_white_space(collection),
         "scoring": scoring,
         "ties": [list(group) for group in tied(ways[-1].scores, labels, FIRST)],
         "means": {name: [_mean(sides.scores[name]), _mean(by_us[name])] for name in by_us},
@@ -95,6 +96,11 @@ def compared_part(collection: Collection, track: Track, sides: Sides) -> dict[st
     }
 
 
+def with_white_space(collection: Collection) -> list[str]:
+    """Ids of the passages whose text begins or ends in white space, which mteb strips: tokenizers may make a token of it."""
+    return [doc.doc_id for doc in collection.docs if doc.text != doc.text.strip()]
+
+
 def _ways(sides: Sides, query_ids: Sequence[str], doc_ids: Sequence[str]) -> list[Way]:
     """From our run to mteb's saved scores, one change at a time; scores between them are summed in double precision."""
     (questions, passages), plain, theirs = sides.vectors
@@ -105,7 +111,7 @@ def _ways(sides: Sides, query_ids: Sequence[str], doc_ids: Sequence[str]) -> lis
         Way("our vectors as stored", "our scores are sums in single precision", _products(questions, stored)),
         Way("our vectors before that", f"passages are stored in {sides.store_dtype}", _products(questions, passages)),
         Way("by PyTorch's own kernel", "another kernel multiplies in linear layers", _products(*plain)),
-        Way("mteb's vectors", "other batches", _products(*theirs)),
+        Way("mteb's vectors", "passages without white space at their ends, and other batches", _products(*theirs)),
         Way(
             "mteb's saved scores",
             "mteb's scores are sums in single precision",

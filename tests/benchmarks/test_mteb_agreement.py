@@ -111,6 +111,7 @@ def figures() -> dict[str, Any]:
     part = {
         "questions": 1_190,
         "passages": 240,
+        "with_white_space": ["p7"],
         "scoring": [scoring],
         "ties": [["q7", 3, ["p2", "p1"]]],
         "means": {"nDCG@10": [0.5, 0.50001]},
@@ -156,9 +157,19 @@ def test_the_page_has_the_figures_it_is_given(tmp_path: Path, monkeypatch: pytes
     assert "| ar | q7 | 3 | p2, p1 |" in page
     assert "| ar | q9 | 2 | 1 | 1e-06 | other batches |" in page
     assert "2 of 2,380" in page
+    assert "it changes 1 of them (p7)." in page
     assert page.count("| NO |") == 1
     assert "| mteb | 20 | 30 |" in page
     assert not any(line.startswith("| ") and "None" in line for line in page.splitlines())
+
+
+def test_on_a_busy_machine_the_time_that_passed_is_left_out() -> None:
+    from mteb_agreement_page import page
+
+    assert "| mteb | 20 | 30 |" in page(figures())
+    busy = page(figures() | {"loads": [15.0, 2.0, 2.0]})
+    assert "| mteb |  | 30 |" in busy
+    assert "says nothing and is left out" in busy
 
 
 def test_only_a_dense_card_that_leaves_the_rest_to_its_model_is_compared(tmp_path: Path) -> None:
@@ -189,6 +200,7 @@ def test_both_sides_of_a_tiny_model_agree(tmp_path: Path, monkeypatch: pytest.Mo
     assert all(row["largest"] <= 1e-6 and row["mean"] < 6e-6 for row in part["scoring"])
     assert all(way["largest"] < 1e-5 for way in part["ways"])
     assert part["moved"] == []
+    assert part["with_white_space"] == []
     assert found["card"] in mteb_agreement.page(json.loads(json.dumps(found)))
 
 
