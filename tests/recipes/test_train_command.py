@@ -69,8 +69,11 @@ def test_a_transductive_model_is_for_its_collections_only(xdr_home: Path, tmp_pa
     assert "was trained transductively" in done.stderr
 
     started = '[model]\nkind = "static"\nstart = "out"\n'
-    with pytest.raises(InvalidInput, match="what goes on from it says transductive"):
+    with pytest.raises(InvalidInput, match="the start out was trained transductively: what learns"):
         train(recipe(tmp_path, started, CONTRASTIVE, name="on"), tmp_path / "on", SilentProgress())
+    taught = 'objective = "align"\nteacher = { card = "card.toml" }'
+    with pytest.raises(InvalidInput, match=r"the teacher card.toml was trained transductively: what learns"):
+        train(recipe(tmp_path, STATIC, taught, name="taught"), tmp_path / "taught", SilentProgress())
 
 
 def test_an_unknown_transductive_collection_is_named(xdr_home: Path, tmp_path: Path) -> None:

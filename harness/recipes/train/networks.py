@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.dense.model_places import model_folder
-from harness.errors import InvalidInput
 from harness.files.writing import sha256_of_tree
 from harness.progress import Progress
 from harness.recipes.train.encoding import Network
 from harness.recipes.train.kinds import MultiVectorModel, ReaderModel, Seq2SeqModel, StaticModel
 from harness.recipes.train.multi_vector import MultiVectorNetwork
+from harness.recipes.train.outputs import quiet
 from harness.recipes.train.pieces import piece_table
 from harness.recipes.train.recipe import LoadedRecipe, Recipe
 from harness.recipes.train.sequences import GeneratorNetwork
@@ -21,7 +21,7 @@ from harness.recipes.train.starts import write_new_network
 from harness.recipes.train.static import StaticNetwork
 from harness.recipes.train.teachers import load_teacher
 from harness.recipes.train.tokenizer import train_tokenizer
-from harness.recipes.train.transductive import transductive_of
+from harness.recipes.train.transductive import check_inherited, transductive_of
 from harness.recipes.train.transformer import TransformerNetwork
 
 # One number everywhere: sums over threads, and so the bytes of the model, depend on it.
@@ -45,6 +45,7 @@ def prepared(
     """
     import torch
 
+    quiet()
     torch.set_num_threads(THREADS)
     # What a file of weights lacks, such as a pooler that nobody asks, is drawn when it is loaded.
     torch.manual_seed(loaded.recipe.seed)
@@ -53,10 +54,7 @@ def prepared(
     if model.start is not None:
         folder = model_folder(model.start, model.revision, loaded.folder)
         start = sha256_of_tree(folder)
-        if hidden := sorted(set(transductive_of(folder)) - set(recipe.transductive)):
-            raise InvalidInput(
-                f"the start {model.start} was trained transductively: what goes on from it says transductive = {hidden} as well"
-            )
+        check_inherited(f"the start {model.start}", transductive_of(folder), recipe)
     tokenizer = None
     if recipe.tokenizer is not None:
         with progress.task("train tokenizer", total=1) as advance:
@@ -65,6 +63,7 @@ def prepared(
     if isinstance(model, StaticModel):
         if model.pieces is not None:
             teacher = load_teacher(model.pieces.card, loaded.folder, device)
+            check_inherited(f"the teacher {model.pieces.card}", teacher.transductive, recipe)
             table = piece_table(model.pieces, teacher, texts(), progress)
             return Prepared(StaticNetwork(model, table.tokenizer, table.weights), teacher.digest)
         if tokenizer is None:

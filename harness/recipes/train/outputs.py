@@ -27,6 +27,14 @@ def check_libraries() -> None:
         raise WrongUsage(f"training needs {', '.join(missing)}: pip install 'xdr-bench[train]'")
 
 
+def quiet() -> None:
+    """The libraries' bars, and their remarks on weights that a new head lacks: what is to be said, the command says."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+
+
 def move_files(folder: Path, output: Path) -> list[str]:
     """Move all files below ``folder`` to the same places below ``output``; their relative names."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())

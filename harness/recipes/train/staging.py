@@ -33,6 +33,7 @@ from harness.recipes.train.stages import (
 )
 from harness.recipes.train.static import StaticNetwork
 from harness.recipes.train.teachers import load_teacher, vectors_of
+from harness.recipes.train.transductive import check_inherited
 from harness.recipes.train.transformer import TransformerNetwork
 
 
@@ -98,6 +99,7 @@ def job_of(
     teacher, vectors = None, None
     if isinstance(stage, AlignStage | DistilStage) and stage.teacher.card is not None:
         teacher = load_teacher(stage.teacher.card, loaded.folder, operating.device)
+        check_inherited(f"the teacher {stage.teacher.card}", teacher.transductive, recipe)
         vectors = vectors_of(teacher, teacher_texts(stage, buckets.pairs), operating.progress)
         if isinstance(stage, AlignStage) and stage.teacher.whitening is not None:
             vectors = vectors.whitened(stage.teacher.whitening)

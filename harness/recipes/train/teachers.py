@@ -25,6 +25,7 @@ from harness.files.toml_records import checked
 from harness.files.writing import atomic_write, made_below_cache_home, sha256_of_tree
 from harness.files.yaml_records import digest_of
 from harness.progress import Progress
+from harness.recipes.train.transductive import transductive_of
 from harness.recipes.train.whitening import unit, whitened
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ class _Parameters(BaseModel):
 
 @dataclass(frozen=True)
 class Teacher:
-    """``digest``: of the model's files and all that the vectors depend on."""
+    """``digest``: of the model's files and all that the vectors depend on; ``transductive``: see ``transductive_of``."""
 
     encoder: Encoder
     roles: Mapping[Task, Role]
     similarity: Similarity
     digest: str
+    transductive: tuple[str, ...] = ()
 
     @property
     def dimensions(self) -> int:
@@ -112,7 +114,7 @@ def load_teacher(card: str, folder: Path, device: str) -> Teacher:
         "device": device,
         "libraries": library_versions(_LIBRARIES),
     }
-    return Teacher(encoder, roles, similarity, digest_of(said))
+    return Teacher(encoder, roles, similarity, digest_of(said), transductive_of(path))
 
 
 def vectors_of(teacher: Teacher, texts: Mapping[Task, Sequence[str]], progress: Progress) -> TeacherVectors:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from harness.errors import InvalidInput
 from harness.files.limits import RECORD_BYTES
 from harness.files.reading import parse_json, read_bytes
 from harness.recipes.train.overlap import is_of
+from harness.recipes.train.recipe import Recipe
 from harness.recipes.train.record import FILE_NAME
 
 
@@ -32,4 +34,12 @@ def check_transductive(what: str, model: Path, dataset_ids: list[str]) -> None:
             f"{what}: the model {model.name} was trained transductively (its training.json: {', '.join(declared)}), on "
             f"questions about the same passages, and is for tracks over these only, not for {strangers[0]}"
             + (f" and {len(strangers) - 1} more" if len(strangers) > 1 else "")
+        )
+
+
+def check_inherited(what: str, of: Collection[str], recipe: Recipe) -> None:
+    """Raises ``InvalidInput`` where a recipe builds on a transductive model and does not say that it is one itself."""
+    if hidden := sorted(set(of) - set(recipe.transductive)):
+        raise InvalidInput(
+            f"{what} was trained transductively: what learns from it says transductive = {hidden} as well"
         )
