@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,25 @@ def test_candidates_of_a_row_are_one_positive_and_others_with_their_scores() -> 
 
 def test_pairs_that_lack_what_the_objective_needs_are_counted() -> None:
     stage = ContrastiveStage(objective="contrastive", negatives=1, **ROWS)
-    with pytest.raises(InvalidInput, match="stage a: 2 of 3 pairs have no passage that does not answer"):
+    with pytest.raises(
+        InvalidInput, match="stage a: 2 of 3 pairs of f have no passage that does not answer, the others"
+    ):
         Columns(stage, [pair(0, negatives=1), pair(1), pair(2)], 1, None)
+    with pytest.raises(InvalidInput, match="stage a: no pair has a passage that does not answer"):
+        Columns(stage, [pair(1), pair(2)], 1, None)
+
+
+def test_a_source_without_negatives_has_batches_without_them() -> None:
+    sources = [[pair(n, negatives=2) for n in range(4)], [replace(pair(n), file="g") for n in range(4, 8)]]
+    stage = ContrastiveStage(objective="contrastive", negatives=2, **ROWS)
+    buckets = bucketed(sources, [1, 1], "source")
+    columns = Columns(stage, buckets.pairs, 1, None)
+    for batch in GroupedBatches(buckets.groups(), buckets.weights, 4, 1):
+        count = 2 if batch[0] < 4 else 0
+        assert {len(row) for row in columns.rows(batch, 0)} == {2 + count}
+        assert columns.candidates(batch, 4) == 4 * (1 + count)
+    with pytest.raises(InvalidInput, match="4 of 8 pairs have no passage that does not answer, the others have some"):
+        Columns(stage.model_copy(update={"batches": "mixed"}), buckets.pairs, 1, None)
 
 
 def test_batches_by_source_by_language_and_mixed() -> None:

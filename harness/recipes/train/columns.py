@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -30,11 +30,17 @@ class Columns:
         self._check()
         self._read_by_teacher = _readings(stage, pairs, seed)
 
-    def candidates(self, rows: int) -> int:
-        """Passages that each question of a batch of so many rows is compared with; none where vectors are imitated."""
-        own = sum(task == "document" for task in self.tasks.values())
-        is_own = isinstance(self._stage, DistilStage) and self._stage.candidates != "batch"
-        return own if is_own else own * rows
+    def candidates(self, numbers: Sequence[int], rows: int) -> int:
+        """Passages that each question is compared with in a batch of so many rows, ``numbers`` among them.
+
+        None where vectors are imitated.
+        """
+        stage = self._stage
+        if isinstance(stage, AlignStage):
+            return 0
+        if isinstance(stage, DistilStage) and isinstance(stage.candidates, int):
+            return stage.candidates
+        return rows * (1 + (stage.negatives if self._pairs[numbers[0]].negatives else 0))
 
     def texts(self) -> Mapping[Task, set[str]]:
         """All texts that a column of each task can have; disturbed ones are made in training."""
@@ -75,6 +81,8 @@ class Columns:
         pair, choice = self._pairs[number], self._choice(number)
         positives = (pair.positive, *pair.positives)
         positive = positives[(choice.randrange(1 << 30) + epoch) % len(positives)]
+        # A source without such passages has batches of its own, in which the other rows' passages are all there is.
+        count = count if pair.negatives else 0
         return positive, _window(choice.sample(pair.negatives, len(pair.negatives)), epoch, count)
 
     def _candidates(self, number: int, epoch: int, count: int) -> dict[str, Any]:
@@ -108,6 +116,8 @@ class Columns:
             if count := sum(map(lacks, self._pairs)):
                 example = next(pair for pair in self._pairs if lacks(pair))
                 faults.append(f"{count} of {len(self._pairs)} pairs {what}, such as one of {example.file}")
+        if not isinstance(stage, AlignStage) and stage.negatives:
+            faults += _without_negatives(stage, self._pairs)
         if faults:
             raise InvalidInput(f"stage {stage.name}: {'; '.join(faults)}")
 
@@ -135,11 +145,23 @@ def _needs(stage: EncoderStage) -> dict[str, Callable[[Pair], bool]]:
             needs["have passages without a score"] = lambda pair: any(
                 side.score is None for side in (pair.positive, *pair.positives, *pair.negatives)
             )
-    elif stage.negatives:
-        needs["have no passage that does not answer, which negatives > 0 needs"] = lambda pair: not pair.negatives
     if isinstance(stage, DistilStage) and stage.teacher.card is not None and stage.teacher.reads != "query":
         needs["have no English question for the teacher to read"] = lambda pair: not pair.english
     return needs
+
+
+def _without_negatives(stage: EncoderStage, pairs: Sequence[Pair]) -> Iterator[str]:
+    """A batch has passages that do not answer for all of its rows or for none."""
+    by_file: dict[str, list[bool]] = {}
+    for pair in pairs:
+        by_file.setdefault("" if stage.batches == "mixed" else pair.file, []).append(bool(pair.negatives))
+    if not any(map(any, by_file.values())):
+        yield "no pair has a passage that does not answer, which negatives > 0 needs"
+    for file, found in by_file.items():
+        if any(found) and not all(found):
+            where = f"of {file} " if file else ""
+            lacking = f"{found.count(False)} of {len(found)} pairs"
+            yield f"{lacking} {where}have no passage that does not answer, the others have some"
 
 
 def teacher_texts(stage: EncoderStage, pairs: Sequence[Pair]) -> dict[Task, list[str]]:

@@ -51,7 +51,8 @@ class Operating:
 class StageJob:
     """What one stage does. ``collated(numbers, epoch)``: the batch of these rows, as the trainer takes it.
 
-    ``candidates(rows)``: passages that each question of a batch of so many rows, over all processes, is compared with.
+    ``candidates(numbers, rows)``: passages that each question is compared with in a batch with these, of so many rows over
+    all processes.
     ``trainer(base keyword arguments)`` makes the library's trainer of a subclass of ``base`` and its arguments.
     """
 
@@ -61,7 +62,7 @@ class StageJob:
     model: Any
     batches: GroupedBatches
     collated: Callable[[Sequence[int], int], Mapping[str, Any]]
-    candidates: Callable[[int], int]
+    candidates: Callable[[Sequence[int], int], int]
     trainer: Callable[[Callable[[type], type], Mapping[str, Any]], Any]
     generators: tuple[torch.Generator, ...] = ()
 
@@ -242,7 +243,7 @@ def _loader(job: StageJob, ledger: Ledger) -> Any:
     def collated(numbers: list[int]) -> Mapping[str, Any]:
         batch = job.collated(numbers, job.batches.epoch)
         ledger.tokens += sum(tokens_in(batch))
-        ledger.candidates += job.candidates(job.batches.processes * len(numbers))
+        ledger.candidates += job.candidates(numbers, job.batches.processes * len(numbers))
         return batch
 
     class Loader(torch.utils.data.DataLoader):  # type: ignore[type-arg]

@@ -61,7 +61,7 @@ def masked_job(recipe: Recipe, network: TransformerNetwork, masked: Masked, oper
         model=model,
         batches=GroupedBatches(groups, weights, stage.batch_size, seed, operating.share),
         collated=collated,
-        candidates=lambda _: 0,
+        candidates=lambda *_: 0,
         trainer=plain_trainer(model),
         generators=(collator.generator,),
     )

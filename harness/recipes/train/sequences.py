@@ -39,7 +39,7 @@ class GeneratorNetwork:
             model=self.trained,
             batches=GroupedBatches(buckets.groups(), buckets.weights, stage.batch_size, seed, operating.share),
             collated=collated,
-            candidates=lambda _: 0,
+            candidates=lambda *_: 0,
             trainer=plain_trainer(self.trained, "Seq2SeqTrainer", "Seq2SeqTrainingArguments"),
         )
 

@@ -60,7 +60,7 @@ class ReaderNetwork:
             model=self.trained,
             batches=GroupedBatches(groups, weights, stage.batch_size, seed, operating.share),
             collated=collated,
-            candidates=lambda _: 0,
+            candidates=lambda *_: 0,
             trainer=plain_trainer(self.trained),
         )
 
