@@ -19,7 +19,7 @@ from harness.dense.loading import EncoderSettings, loaded_model, sentence_transf
 from harness.dense.roles import PASSAGES, QUESTIONS
 from harness.errors import InvalidInput, WrongUsage
 from harness.progress import SilentProgress
-from harness.recipes.train import train
+from harness.recipes.train import Operator, train
 from harness.recipes.train.batches import GroupedBatches, Share, bucketed
 from harness.recipes.train.columns import Columns
 from harness.recipes.train.delta import assemble
@@ -348,3 +348,17 @@ def test_a_loss_that_is_not_a_number_stops_the_training(xdr_home: Path, tmp_path
     with pytest.raises(InvalidInput, match=r"stage s0: the loss of step [0-9]+ is (nan|inf); a lower learning_rate"):
         train(path, tmp_path / "out", SilentProgress())
     assert not (tmp_path / "out" / "training.json").exists()
+
+
+def test_what_is_computed_in_bfloat16_is_kept_in_float32(xdr_home: Path, tmp_path: Path) -> None:
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        path = recipe(tmp_path, TRANSFORMER, CONTRASTIVE, name=precision, steps=2, more=f'precision = "{precision}"')
+        losses[precision] = train(path, tmp_path / precision, SilentProgress(), Operator("cpu")).stages[0].mean_loss
+        weights = load_file(tmp_path / precision / "model.safetensors")
+        assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
+    path = recipe(tmp_path, TRANSFORMER, CONTRASTIVE, name="half", more='precision = "float16"')
+    with pytest.raises(InvalidInput, match='precision = "float16" needs a GPU'):
+        train(path, tmp_path / "half", SilentProgress(), Operator("cpu"))

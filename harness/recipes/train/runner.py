@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.compute.platform import library_versions
 from harness.dense.encoder import resolved_device
+from harness.errors import InvalidInput
 from harness.files.reading import parse_json
 from harness.files.writing import explained_write_errors, folder_lock, sha256_of_file, write_text
 from harness.files.yaml_records import digest_of
@@ -85,10 +86,15 @@ def train(recipe_path: Path, output: Path, progress: Progress, operator: Operato
 
 
 def device_of(loaded: LoadedRecipe, operator: Operator) -> str:
-    """A static model's few sums are not worth a GPU, whose bytes are other ones."""
-    if operator.device == "auto" and isinstance(loaded.recipe.model, StaticModel):
-        return "cpu"
-    return resolved_device(operator.device)
+    """A static model's few sums are not worth a GPU, whose bytes are other ones.
+
+    Raises ``InvalidInput`` for a precision that the device does not compute in.
+    """
+    is_static = operator.device == "auto" and isinstance(loaded.recipe.model, StaticModel)
+    device = "cpu" if is_static else resolved_device(operator.device)
+    if device == "cpu" and loaded.recipe.precision == "float16":
+        raise InvalidInput('precision = "float16" needs a GPU: say "bfloat16" or "float32", or --device cuda')
+    return device
 
 
 def share_of_this_process() -> Share:
