@@ -72,7 +72,7 @@ def test_differences_intervals_and_p_are_those_of_python(
     with opened(browser, "about:blank") as found:
         go(found.page, pages.own / "compare.html", f"a={one}&b={two}&measure={measure}")
         rows = lines(found.page)
-        names = {"Macro average": parts} | {name: [part] for name, part in zip(list(rows)[1:], parts, strict=True)}
+        names = {"Average": parts} | {name: [part] for name, part in zip(list(rows)[1:], parts, strict=True)}
         for label, chosen in names.items():
             expected = chosen_pair(*tables_of(pages, one, two, chosen, measure), hits=measure != "RR@10")
             means = [
@@ -87,7 +87,7 @@ def test_differences_intervals_and_p_are_those_of_python(
             if measure != pages.track.primary:
                 assert len(rows[label]) == 6
                 continue
-            column = MACRO if label == "Macro average" else chosen[0]
+            column = MACRO if label == "Average" else chosen[0]
             assert rows[label][6:] == [planned(pages, {one, two}, column), together(pages, one, two, column)]
         assert found.troubles == []
 
@@ -115,11 +115,11 @@ def test_swap_and_search_change_the_address_and_the_lists(browser: Any, parallel
     with opened(browser, "about:blank") as found:
         page = found.page
         go(page, parallel.own / "compare.html", "a=two&b=one")
-        first = lines(page)["Macro average"]
+        first = lines(page)["Average"]
         page.get_by_role("button", name="Swap").click()
         settled(page)
         assert page.locator("#first").input_value() == "one"
-        second = lines(page)["Macro average"]
+        second = lines(page)["Average"]
         assert second[:2] == first[1::-1]
         assert second[5] == first[5]
         page.locator("#search").fill("ANSWER11")
@@ -134,7 +134,7 @@ def test_a_language_that_a_system_does_not_serve_is_a_dash(browser: Any, hostile
         go(found.page, hostile.own / "compare.html", "a=partial&b=bm25")
         rows = lines(found.page)
         assert rows["Arabic"][0] == "–"
-        assert rows["Macro average"][0] == rows["Macro average"][2] == "–"
+        assert rows["Average"][0] == rows["Average"][2] == "–"
         assert rows["Finnish"][0] == percent(hostile.score("partial").mean("fi", hostile.track.primary))
         assert found.troubles == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import math
 from pathlib import Path
@@ -15,7 +16,7 @@ from site_pages import Pages
 
 from harness.collections.view import Docs
 from harness.compare.records import MACRO
-from harness.leaderboard.site.charts import axis_of, line_chart, scatter_chart
+from harness.leaderboard.site.charts import Point, axis_of, line_chart, scatter_chart, undominated
 from harness.leaderboard.site.evidence import slug
 from harness.leaderboard.site.packing import packed, packed_numbers, packed_scores, to_json, write_data
 from harness.leaderboard.site.pools import FILE_PASSAGES, TEXT_BUDGET, Pool, differences
@@ -156,19 +157,51 @@ def test_an_axis_holds_all_its_intervals(limits: list[tuple[float, float]], arou
         assert axis.place(0.0) == axis.zero == 50.0
 
 
-@given(st.lists(st.tuples(st.floats(1e-3, 1e13), st.floats(0, 1)), min_size=1, max_size=8))
-def test_points_of_cost_stand_inside_their_chart_in_their_order(points: list[tuple[float, float]]) -> None:
-    chart = scatter_chart([(str(place), cost, value) for place, (cost, value) in enumerate(points)])
-    marks = chart.lines[0].marks
-    for mark in marks:
-        assert chart.left - 1e-6 <= mark.x <= chart.right + 1e-6
-        assert 0 <= mark.y <= chart.bottom + 1e-6
-    for one, first in zip(marks, points, strict=True):
-        for two, second in zip(marks, points, strict=True):
-            if first[0] < second[0]:
+POINTS = st.lists(st.tuples(st.floats(1e-3, 1e13), st.floats(0, 1)), min_size=1, max_size=8).map(
+    lambda found: [Point(f"system {n}", cost, value, value, value) for n, (cost, value) in enumerate(found)]
+)
+
+
+@given(POINTS, st.sampled_from([330, 640]))
+def test_points_of_cost_stand_inside_their_chart_in_their_order(points: list[Point], width: int) -> None:
+    chart = scatter_chart(points, width)
+    for dot in chart.dots:
+        assert chart.left - 1e-6 <= dot.x <= chart.right + 1e-6
+        assert 0 <= dot.y <= chart.bottom + 1e-6
+    for one, first in zip(chart.dots, points, strict=True):
+        for two, second in zip(chart.dots, points, strict=True):
+            if first.cost < second.cost:
                 assert one.x <= two.x
-            if first[1] < second[1]:
+            if first.value < second.value:
                 assert one.y >= two.y
+
+
+@given(POINTS)
+def test_on_the_line_is_what_no_other_system_beats(points: list[Point]) -> None:
+    found = undominated(points)
+    for place, point in enumerate(points):
+        beaten = any(
+            (other.cost <= point.cost and other.value > point.value)
+            or (other.cost < point.cost and other.value >= point.value)
+            for other in points
+        )
+        twin = any((points[i].cost, points[i].value) == (point.cost, point.value) and i != place for i in found)
+        assert (place in found) == (not beaten and not twin)
+
+
+@given(POINTS, st.sampled_from([330, 640]))
+def test_labels_do_not_lie_on_one_another(points: list[Point], width: int) -> None:
+    chart = scatter_chart(points, width)
+    labelled = [dot for dot in chart.dots if dot.text]
+    assert {dot.label for dot in labelled} == {points[place].label for place in undominated(points)}
+    for one, two in itertools.combinations(labelled, 2):
+        (a, b), (c, d) = (
+            (dot.x - 10 - 7 * len(dot.text), dot.x - 10)
+            if dot.is_left
+            else (dot.x + 10, dot.x + 10 + 7 * len(dot.text))
+            for dot in (one, two)
+        )
+        assert b <= c or d <= a or abs(one.text_y - two.text_y) >= 15 - 1e-9
 
 
 def test_lines_of_a_chart_share_the_places_of_their_labels() -> None:

@@ -63,21 +63,107 @@ def line_chart(series: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> Cha
     return Chart(lines, x_ticks, _y_ticks(scale))
 
 
-def scatter_chart(points: Sequence[tuple[str, float, float]]) -> Chart:
-    """Chart of (label, cost, value): cost > 0 on a logarithmic axis, value in [0, 1], shown times 100."""
-    scale = _scale([100 * value for _, _, value in points])
-    exponents = [math.log10(cost) for _, cost, _ in points]
+class Point(NamedTuple):
+    """A system: its cost (above 0), its value in [-1, 1] with the limits of its interval; ``named``: labelled in any case."""
+
+    label: str
+    cost: float
+    value: float
+    lower: float
+    upper: float
+    named: bool = False
+
+
+class Dot(NamedTuple):
+    """A point in a chart; ``text`` stands beside it at ``text_y``, on the left where ``is_left``; it may be empty."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    label: str
+    value: float
+    is_best: bool
+    text: str
+    text_y: float
+    is_left: bool
+
+
+class Scatter(NamedTuple):
+    """``front``: the line through what nothing beats in both, from cheap to dear, as points of a polyline."""
+
+    dots: tuple[Dot, ...]
+    front: str
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    left: float
+    right: float
+    bottom: float
+    width: int
+    height: int
+
+
+_LINE = 15
+"""Between the labels of two dots, one below the other."""
+
+
+def undominated(points: Sequence[Point]) -> list[int]:
+    """Places of the points that no other one beats: none is at most as dear and better, or cheaper and as good."""
+    found: list[int] = []
+    best = -math.inf
+    for place in sorted(range(len(points)), key=lambda place: (points[place].cost, -points[place].value, place)):
+        if points[place].value > best:
+            found.append(place)
+            best = points[place].value
+    return found
+
+
+def scatter_chart(points: Sequence[Point], width: int = WIDTH) -> Scatter:
+    """Values, shown times 100, over costs on a logarithmic axis; labelled are those that nothing beats, and those named."""
+    scale = _scale([100 * limit for point in points for limit in (point.lower, point.upper)])
+    exponents = [math.log10(point.cost) for point in points]
     low, high = math.floor(min(exponents)), max(math.ceil(max(exponents)), math.floor(min(exponents)) + 1)
+    right = width - _RIGHT
 
     def across(exponent: float) -> float:
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (exponent - low) / (high - low)
+        return _LEFT + (right - _LEFT) * (exponent - low) / (high - low)
 
-    marks = tuple(
-        Mark(across(exponent), _up(100 * value, scale), label, 100 * value)
-        for (label, _, value), exponent in zip(points, exponents, strict=True)
+    front = undominated(points)
+    texts = _labels(
+        [(across(exponents[i]), _up(100 * points[i].value, scale)) for i in range(len(points))], points, front, width
     )
+    dots = tuple(
+        Dot(
+            across(exponent), _up(100 * point.value, scale), _up(100 * point.lower, scale), _up(100 * point.upper, scale),
+            point.label, 100 * point.value, place in front, *texts[place],
+        )
+        for place, (point, exponent) in enumerate(zip(points, exponents, strict=True))
+    )  # fmt: skip
     x_ticks = tuple(Tick(across(exponent), _power_of_ten(exponent)) for exponent in range(low, high + 1))
-    return Chart((Line("", marks),), x_ticks, _y_ticks(scale))
+    line = " ".join(f"{dots[place].x:.1f},{dots[place].y:.1f}" for place in front)
+    return Scatter(dots, line, x_ticks, _y_ticks(scale), _LEFT, right, HEIGHT - _BOTTOM, width, HEIGHT)
+
+
+def _labels(
+    places: Sequence[tuple[float, float]], points: Sequence[Point], front: Sequence[int], width: int
+) -> list[tuple[str, float, bool]]:
+    """By point its label, the label's height and whether it stands on the left; labels that would touch give way downwards."""
+    texts = [("", y, False) for _, y in places]
+    taken: list[tuple[float, float, float]] = []
+    most = max(10, width // 22)
+    shown = {*front, *(place for place, point in enumerate(points) if point.named)}
+    for place in sorted(shown, key=lambda place: (places[place][1], place)):
+        x, y = places[place]
+        label = points[place].label
+        text = label if len(label) <= most else label[: most - 1].rstrip() + "…"
+        is_left = x > width / 2
+        start, end = (x - 10 - 7 * len(text), x - 10) if is_left else (x + 10, x + 10 + 7 * len(text))
+        own = y + 4
+        while any(abs(own - other) < _LINE and start < last and first < end for first, last, other in taken):
+            own += _LINE / 3
+        taken.append((start, end, own))
+        texts[place] = (text, own, is_left)
+    return texts
 
 
 def _power_of_ten(exponent: int) -> str:

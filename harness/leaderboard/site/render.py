@@ -20,9 +20,10 @@ from harness.files.writing import folder_lock, write_text
 from harness.leaderboard.exports import BADGES, FORMATS, to_badges
 from harness.leaderboard.exports.bibtex import bibtex_of
 from harness.leaderboard.published import PublishedResult, load_published
-from harness.leaderboard.site.charts import Axis, axis_of, line_chart, scatter_chart
+from harness.leaderboard.site.charts import Axis, axis_of, line_chart
 from harness.leaderboard.site.checks import TOKEN_SCRIPT, checks_of, first_checks
 from harness.leaderboard.site.copies import are_runs_small, write_evidence
+from harness.leaderboard.site.costs import TITLES, charts_of, costs_of
 from harness.leaderboard.site.environment import templates
 from harness.leaderboard.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
 from harness.leaderboard.site.front import best_published, by_language, cards, in_order
@@ -31,7 +32,7 @@ from harness.leaderboard.site.questions import most_different
 from harness.leaderboard.site.settings import read_settings
 from harness.leaderboard.site.since import frozen
 from harness.leaderboard.site.sources import sources_of
-from harness.leaderboard.site.words import explained, is_hit
+from harness.leaderboard.site.words import explained, is_hit, is_pooled
 from harness.leaderboard.table import Leaderboard, Row, best_of, columns_of, read_leaderboard
 from harness.leaderboard.verdict import first_or_tied, headline, told, two_that_differ
 from harness.runs.ablations import MeasuredFigure, read_ablations
@@ -109,6 +110,7 @@ def _write_track(site: Site, write: Write) -> None:
         "measure_pages": [(name, site.measure_page(name)) for name in track.measures],
         "has_ablations": ablations is not None,
         "has_runs": are_runs_small(site),
+        "pooled": is_pooled(site),
         "checks": first_checks(site),
         "again": [_all_again(site)],
         "here": "",
@@ -155,11 +157,9 @@ def _write_track(site: Site, write: Write) -> None:
     _write_exports(site)
     write("compare.html", folder / "compare.html", 1, **{**shared, "here": "compare"})
     write("question.html", folder / "question.html", 1, **shared)
-    costs = {
-        name: [(row.title, cost, _macro(row, track.primary)) for row, cost in _costs(board, name)] for name in COSTS
-    }
-    charts = {name: (points, scatter_chart(points)) for name, points in costs.items() if points}
-    write("cost.html", folder / "cost.html", 1, **{**shared, "here": "cost"}, charts=charts, cost_titles=COSTS)
+    costs = costs_of(site)
+    expense = {"costs": costs, "charts": charts_of(site, costs), "cost_titles": TITLES}
+    write("cost.html", folder / "cost.html", 1, **{**shared, "here": "cost"}, **expense)
     definitions = {name: track.measure(name).definition for name in track.measures}
     extra = {"contexts": _contexts(site), "definitions": definitions, "sources": sources_of(board)}
     write("methods.html", folder / "methods.html", 1, **{**shared, "here": "methods"}, **extra)
@@ -226,26 +226,6 @@ def _axis(intervals: Sequence[Bounds | None], around_zero: bool = False) -> Axis
 def _place(row: Row, measure: str, part: str) -> tuple[bool, bool, float, str]:
     value = row.cells[measure][part].value
     return row.withdrawn is not None, value is None, -(value or 0.0), row.system
-
-
-def _macro(row: Row, measure: str) -> float:
-    return row.cells[measure][MACRO].value or 0.0
-
-
-COSTS = {
-    "seconds": "Seconds for the whole run, on the machine of the run",
-    "bytes": "Bytes of the index",
-}
-
-
-def _costs(board: Leaderboard, name: str) -> list[tuple[Row, float]]:
-    """Rows with a macro average and a cost that their manifest tells."""
-    found = []
-    for row in board.rows:
-        total = math.fsum(float(getattr(stage, name) or 0) for stage in row.provenance.execution.stages)
-        if total > 0 and row.withdrawn is None and row.cells[board.track.primary][MACRO].value is not None:
-            found.append((row, total))
-    return found
 
 
 def _contexts(site: Site) -> dict[str, Any]:

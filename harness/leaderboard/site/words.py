@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.leaderboard.site.evidence import Site
 from harness.leaderboard.table import Leaderboard
 from harness.runs.score_file import ScoreFile
 
@@ -30,3 +31,8 @@ def is_hit(scores: Sequence[ScoreFile], measure: str) -> bool:
         if name == measure
         for value in values.values()
     )
+
+
+def is_pooled(site: Site) -> bool:
+    """Whether some question has several judged passages: else how much of a ranking was judged says nothing."""
+    return any(len(grades) > 1 for part in site.track.parts for grades in (part.collection.qrels or {}).values())

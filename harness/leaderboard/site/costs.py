@@ -1,0 +1,73 @@
+"""What a row costs, as its manifest tells: of the whole run, of a question, of a passage."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from harness.compare.records import MACRO
+from harness.leaderboard.site.charts import Point, Scatter, scatter_chart
+from harness.leaderboard.site.evidence import Site
+from harness.leaderboard.table import Row
+
+TITLES = {
+    "seconds": "Seconds for the whole run, on the machine of the run",
+    "bytes": "Bytes of the index",
+}
+_NARROW = 330
+"""Width of a chart for a phone, on which the other one's letters would be too small to read."""
+
+
+class Cost(NamedTuple):
+    """Seconds and bytes; None where the manifest does not tell. ``question`` and ``passage``: of one of them."""
+
+    seconds: float | None
+    question: float | None
+    bytes: float | None
+    passage: float | None
+    memory: int | None
+
+
+def costs_of(site: Site) -> list[tuple[Row, Cost]]:
+    """The rows that stand and have an average, in the order of the table."""
+    parts = site.track.parts
+    queries = sum(len(part.collection.queries) for part in parts)
+    pools = {part.collection.digests.docs: len(part.collection.docs) for part in parts}
+    passages = next(iter(pools.values())) if len(pools) == 1 else None
+    rows = [
+        row
+        for row in site.board.rows
+        if row.withdrawn is None and row.cells[site.track.primary][MACRO].value is not None
+    ]
+    return [(row, _cost(row, queries, passages)) for row in rows]
+
+
+def _cost(row: Row, queries: int, passages: int | None) -> Cost:
+    execution = row.provenance.execution
+    asking = [stage.seconds for stage in execution.stages if "quer" in stage.name or "search" in stage.name]
+    total = math.fsum(stage.bytes or 0 for stage in execution.stages)
+    return Cost(
+        seconds=execution.seconds or None,
+        question=math.fsum(asking) / queries if asking and queries else None,
+        bytes=total or None,
+        passage=total / passages if total and passages else None,
+        memory=execution.peak_memory_bytes,
+    )
+
+
+def charts_of(site: Site, costs: list[tuple[Row, Cost]]) -> dict[str, tuple[Scatter, Scatter]]:
+    """For each kind of cost that some manifest tells a chart for wide and one for narrow screens."""
+    charts = {}
+    for name in TITLES:
+        points = [_point(site, row, cost) for row, found in costs if (cost := getattr(found, name))]
+        if points:
+            charts[name] = (scatter_chart(points), scatter_chart(points, _NARROW))
+    return charts
+
+
+def _point(site: Site, row: Row, cost: float) -> Point:
+    cell = row.cells[site.track.primary][MACRO]
+    value = cell.value or 0.0
+    bounds = cell.interval
+    lower, upper = (bounds.lower, bounds.upper) if bounds is not None else (value, value)
+    return Point(row.title, cost, value, lower, upper, row.is_baseline)
