@@ -208,6 +208,11 @@ def test_lines_of_a_chart_share_the_places_of_their_labels() -> None:
     chart = line_chart([("a", [("0", 0.1), ("1", 0.2)]), ("b", [("1", 0.4)])])
     assert chart.lines[0].marks[1].x == chart.lines[1].marks[0].x
     assert [tick.label for tick in chart.x_ticks] == ["0", "1"]
+    assert chart.is_joined
+
+
+def test_categories_are_not_joined_by_lines() -> None:
+    assert not line_chart([("a", [("none", 0.1), ("own", 0.2)])]).is_joined
 
 
 @pytest.mark.parametrize(

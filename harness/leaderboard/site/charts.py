@@ -36,9 +36,12 @@ class Tick(NamedTuple):
 
 
 class Chart(NamedTuple):
+    """``is_joined``: whether lines may be drawn between the marks, which only the values of a number can be joined by."""
+
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    is_joined: bool
     left: float = _LEFT
     right: float = WIDTH - _RIGHT
     bottom: float = HEIGHT - _BOTTOM
@@ -60,7 +63,14 @@ def line_chart(series: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> Cha
         for name, points in series
     )
     x_ticks = tuple(Tick(across(label), label) for label in labels)
-    return Chart(lines, x_ticks, _y_ticks(scale))
+    return Chart(lines, x_ticks, _y_ticks(scale), all(map(_is_number, labels)))
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return math.isfinite(float(label))
+    except ValueError:
+        return False
 
 
 class Point(NamedTuple):
@@ -144,6 +154,16 @@ def scatter_chart(points: Sequence[Point], width: int = WIDTH) -> Scatter:
     return Scatter(dots, line, x_ticks, _y_ticks(scale), _LEFT, right, HEIGHT - _BOTTOM, width, HEIGHT)
 
 
+def _short(label: str, most: int) -> str:
+    """The label in at most so many characters: its end is kept, which tells variants of one system apart.
+
+    >>> _short("multilingual-e5-small, 4-bit weights + xQG", 24), _short("BM25", 24)
+    ('multilingual…eights + xQG', 'BM25')
+    """
+    half = most // 2
+    return label if len(label) <= most + 1 else f"{label[:half].rstrip()}…{label[-half:].lstrip()}"
+
+
 def _labels(
     places: Sequence[tuple[float, float]], points: Sequence[Point], front: Sequence[int], width: int
 ) -> list[tuple[str, float, bool]]:
@@ -155,7 +175,7 @@ def _labels(
     for place in sorted(shown, key=lambda place: (places[place][1], place)):
         x, y = places[place]
         label = points[place].label
-        text = label if len(label) <= most else label[: most - 1].rstrip() + "…"
+        text = _short(label, most)
         is_left = x > width / 2
         start, end = (x - 10 - 7 * len(text), x - 10) if is_left else (x + 10, x + 10 + 7 * len(text))
         own = y + 4

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.compare.records import MACRO
 from harness.leaderboard.site.charts import Point, Scatter, scatter_chart
 from harness.leaderboard.site.evidence import Site
 from harness.leaderboard.table import Row
+from harness.runs.provenance import Execution
 
 TITLES = {
     "seconds": "Seconds for the whole run, on the machine of the run",
@@ -39,19 +41,31 @@ def costs_of(site: Site) -> list[tuple[Row, Cost]]:
         for row in site.board.rows
         if row.withdrawn is None and row.cells[site.track.primary][MACRO].value is not None
     ]
-    return [(row, _cost(row, queries, passages)) for row in rows]
+    return [(row, _cost(_executions(site, row.system), queries, passages)) for row in rows]
 
 
-def _cost(row: Row, queries: int, passages: int | None) -> Cost:
-    execution = row.provenance.execution
-    asking = [stage.seconds for stage in execution.stages if "quer" in stage.name or "search" in stage.name]
-    total = math.fsum(stage.bytes or 0 for stage in execution.stages)
+def _executions(site: Site, system: str) -> list[Execution]:
+    """Of the system and of all rows that it stands on: without their runs there is none of it."""
+    waiting, found = [system], dict[str, Execution]()
+    while waiting:
+        name = waiting.pop()
+        if name not in found and site.runs.run(name).is_recorded:
+            manifest = site.runs.run(name).manifest
+            found[name] = manifest.execution
+            waiting += manifest.rows
+    return list(found.values())
+
+
+def _cost(executions: Sequence[Execution], queries: int, passages: int | None) -> Cost:
+    stages = [stage for execution in executions for stage in execution.stages]
+    asking = [stage.seconds for stage in stages if "quer" in stage.name or "search" in stage.name]
+    total = math.fsum(stage.bytes or 0 for stage in stages)
     return Cost(
-        seconds=execution.seconds or None,
+        seconds=math.fsum(execution.seconds for execution in executions) or None,
         question=math.fsum(asking) / queries if asking and queries else None,
         bytes=total or None,
         passage=total / passages if total and passages else None,
-        memory=execution.peak_memory_bytes,
+        memory=max((execution.peak_memory_bytes or 0 for execution in executions), default=0) or None,
     )
 
 
