@@ -16,7 +16,7 @@ from harness.adapters.loading import brings_code
 from harness.collections.xor_tydi import DENOMINATORS
 from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
-from harness.files.writing import folder_lock, write_text
+from harness.files.writing import atomic_write, folder_lock, write_text
 from harness.leaderboard.exports import BADGES, FORMATS, to_badges
 from harness.leaderboard.exports.bibtex import bibtex_of
 from harness.leaderboard.published import PublishedResult, load_published
@@ -94,6 +94,8 @@ def _write_assets(reports: Path) -> None:
     scripts = (static.joinpath(name).read_text("utf-8") for name in SCRIPTS)
     write_text(reports / "assets" / "xdr.js", "\n".join(scripts))
     write_text(reports / "assets" / "icon.svg", static.joinpath("icon.svg").read_text("utf-8"))
+    with atomic_write(reports / "assets" / "preview.png") as file:
+        file.write(static.joinpath("preview.png").read_bytes())
     write_text(reports / "assets" / TOKEN_SCRIPT, static.joinpath(f"{TOKEN_SCRIPT}.txt").read_text("utf-8"))
 
 
