@@ -16,6 +16,7 @@ from harness.adapters.contract import System
 from harness.adapters.loading import COMMAND, Adapter, is_executable, load_adapter
 from harness.adapters.requirements import check_installed, parsed
 from harness.errors import WrongUsage, unknown_name
+from harness.files.dataset_paths import clean_id
 from harness.files.migrations import migrated
 from harness.files.toml_records import Line, Name, Record, Reference, Text, Title, checked, read_toml
 from harness.languages import LanguageTag
@@ -87,7 +88,11 @@ class Card(Record):
 
 
 def speaking_of(dataset: str, entries: Iterable[str]) -> tuple[str, ...]:
-    """The entries, `collection: source`, that speak of a data set: `xquad` of `xquad/ar`, not of `xquad-oracle/ar`."""
+    """The entries, `collection: source`, that speak of a data set: `xquad` of `xquad/ar`, not of `xquad-oracle/ar`.
+
+    Who has seen the clean texts has seen them, whatever was changed since.
+    """
+    dataset = clean_id(dataset)
     named = {entry: entry.partition(": ")[0] for entry in entries}
     return tuple(entry for entry, name in named.items() if dataset == name or dataset.startswith(f"{name}/"))
 

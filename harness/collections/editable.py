@@ -1,30 +1,27 @@
-"""Datasets of files that a person may edit at any time, ``folder:PATH`` and ``squad:PATH``: read again once they have changed.
+"""Datasets of files that a person may edit, ``folder:PATH``, ``squad:PATH``, recipes by path: read again once changed.
 
 Everything else that is loaded by name is pinned by a hash, and may be kept for as long as a process lives.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.files.dataset_paths import paths_in
 from harness.files.stamps import Look, look_at
 
-_EDITABLE = re.compile(r"(?:folder|squad)[^:]*:(?P<path>.+)", re.DOTALL)
 _kept: dict[str, tuple[Look, Any]] = {}
 
 
 def is_editable(dataset_id: str) -> bool:
-    return _EDITABLE.fullmatch(dataset_id) is not None
+    return bool(paths_in(dataset_id))
 
 
 def current(dataset_id: str, make: Callable[[str], Any]) -> Any:
     """The dataset of what its files hold now; the same object as long as none of them has changed."""
-    match = _EDITABLE.fullmatch(dataset_id)
-    assert match is not None
-    look = look_at(_files_of(Path(match["path"])))
+    look = look_at(file for path in paths_in(dataset_id) for file in _files_of(Path(path)))
     known = _kept.get(dataset_id)
     if known is None or not known[0].holds(look):
         known = _kept[dataset_id] = look, make(dataset_id)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import InvalidInput, XdrError
+from harness.files.dataset_paths import clean_id
 from harness.registry import Plugins
 
 PLUGINS = Plugins("collection", "xdr.collections")
@@ -32,6 +33,7 @@ OWN = {
     "mlqa": "mlqa",
     "mr-tydi-v1.1": "mr_tydi",
     "paws-x": "paws_x",
+    "perturbed": "perturbed",
     "squad": "formats.squad",
     "tydiqa-goldp": "tydiqa_goldp",
     "xdr-mini": "mini",
@@ -137,7 +139,11 @@ def ids(name: str) -> list[str]:
 
 
 def about(dataset_id: str) -> About:
-    """What the collection of an id says of itself; of those of ir_datasets what that says. Nothing is read of their data."""
+    """What the collection of an id says of itself; of those of ir_datasets what that says. Nothing is read of their data.
+
+    Of a perturbed one what the clean one says.
+    """
+    dataset_id = clean_id(dataset_id)
     try:
         collection = find(name_of(dataset_id))
     except InvalidInput:

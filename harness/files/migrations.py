@@ -17,6 +17,7 @@ CURRENT: Mapping[str, int] = {
     "comparison": 3,
     "leaderboard": 4,
     "manifest": 2,
+    "perturbation": 1,
     "reproduction": 1,
     "scores": 1,
     "track": 1,

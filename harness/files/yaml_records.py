@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from harness.errors import InvalidInput
+from harness.files.dataset_paths import map_paths
 from harness.files.limits import RECORD_BYTES
 from harness.files.reading import decoded, parse_yaml, read_bytes
 
@@ -22,7 +23,7 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-_ABSOLUTE = re.compile(r"^((?:(?:folder|squad)[^:/]*(?:/[^:/]*)?:)?)/(?:.*/)?([^/]+)/?$")
+_ABSOLUTE = re.compile(r"^/(?:.*/)?([^/]+)/?$")
 
 
 def without_absolute_paths(value: Any) -> Any:
@@ -35,7 +36,11 @@ def without_absolute_paths(value: Any) -> Any:
         return {key: without_absolute_paths(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [without_absolute_paths(item) for item in value]
-    return _ABSOLUTE.sub(r"\1\2", value) if isinstance(value, str) else value
+    return map_paths(_last_name(value), _last_name) if isinstance(value, str) else value
+
+
+def _last_name(text: str) -> str:
+    return _ABSOLUTE.sub(r"\1", text)
 
 
 def yaml_text(content: Mapping[str, Any]) -> str:

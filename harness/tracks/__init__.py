@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from harness.adapters.consent import NOTHING, Consent
 from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
+from harness.files.dataset_paths import map_paths, paths_in
 from harness.files.migrations import migrated
 from harness.files.toml_records import PartName, Record, Reference, Text, Title, checked, read_toml
 from harness.files.two_values import in_words
@@ -23,8 +23,6 @@ from harness.tracks.own_measures import OwnMeasures
 
 if TYPE_CHECKING:
     from harness.collections.view import Collection
-
-_PATH = re.compile(r"^((?:folder|squad)[^:]*:)(.+)$")
 
 
 class Part(Record):
@@ -340,8 +338,8 @@ def _resolve_paths(data: dict[str, Any], file: Path) -> dict[str, Any]:
     for part in data.get("parts", []):
         if isinstance(part, dict) and "location" in part:
             raise InvalidInput(f"{file}: parts have a dataset, and no key 'location'")
-        match = _PATH.match(str(part.get("dataset", ""))) if isinstance(part, dict) else None
+        dataset = str(part.get("dataset", "")) if isinstance(part, dict) else ""
         # What no path can hold is left for the check of the dataset's own form to report.
-        if match and "\0" not in match[2] and not Path(match[2]).is_absolute():
-            part["location"] = f"{match[1]}{(folder / match[2]).resolve()}"
+        if "\0" not in dataset and any(not Path(path).is_absolute() for path in paths_in(dataset)):
+            part["location"] = map_paths(dataset, lambda path: str((folder / path).resolve()))
     return data

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from harness.adapters.card import Card, load_card
+from harness.collections.perturbed.recipe import Recipe as Perturbation
+from harness.collections.perturbed.recipe import load_recipe as load_perturbation
 from harness.compare.records import Comparison, read_comparison
 from harness.errors import InvalidInput
 from harness.files.migrations import CURRENT, migrated
@@ -28,6 +30,7 @@ FILES = {
     "comparison": "comparison.json",
     "leaderboard": "leaderboard.json",
     "manifest": "manifest.yaml",
+    "perturbation": "perturbation.toml",
     "reproduction": "reproduction.yaml",
     "scores": "scores.parquet",
     "track": "track.toml",
@@ -40,6 +43,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "comparison": read_comparison,
     "leaderboard": lambda path: read_leaderboard(path.parent),
     "manifest": lambda path: read_manifest(path.parent),
+    "perturbation": lambda path: load_perturbation(str(path)),
     "reproduction": read_reproduction,
     "scores": read_scores,
     "track": lambda path: load_track(str(path)),
@@ -68,6 +72,8 @@ def test_a_sample_of_every_version_is_kept_and_can_be_read(kind: str, version: i
         assert found.values["fi", "Success@1"] == {"q1": 1.0, "q2": 0.0}
     elif isinstance(found, LoadedRecipe):
         assert found == load_recipe(SAMPLES / "v2" / FILES[kind])._replace(folder=tmp_path)
+    elif isinstance(found, Perturbation):
+        assert (found.kind, found.edits) == ("typo-swap", 2)
     elif isinstance(found, Comparison):
         assert found.baseline == "bm25"
     else:

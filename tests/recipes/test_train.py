@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import harness.collections
+from harness.collections.romanize import normalizer, romanized
 from harness.collections.storage import pinned
 from harness.dense.encoder import Encoder
 from harness.dense.loading import EncoderSettings
@@ -22,7 +23,6 @@ from harness.recipes.train.data import files_of, read_pairs
 from harness.recipes.train.overlap import Questions
 from harness.recipes.train.pairs import Pair, Side
 from harness.recipes.train.recipe import load_recipe
-from harness.recipes.train.romanize import normalizer, romanized
 from harness.recipes.train.sources import LANGUAGES, SourceRecipe
 
 RECIPE = """

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from harness.collections.text_similarity import near_duplicates
+from harness.files.dataset_paths import clean_id
 from harness.recipes.train.pairs import Pair
 
 
@@ -22,7 +23,8 @@ def evaluation_questions(transductive: Collection[str] = ()) -> Questions:
     """Questions of every registered collection, other than training splits, whose files are on this machine.
 
     ``transductive``: ids, or what ids begin with, of the only collections whose questions count. Raises ``InvalidInput``
-    where one of these is unknown or not on this machine: what is declared is to be compared.
+    where one of these is unknown or not on this machine: what is declared is to be compared. Perturbed collections count as
+    the clean ones that they are of.
     """
     from harness.collections import dataset_ids, load
     from harness.collections.storage.pinned import nothing_fetched
@@ -30,6 +32,7 @@ def evaluation_questions(transductive: Collection[str] = ()) -> Questions:
 
     questions = Questions()
     known = [dataset_id for dataset_id in dataset_ids() if "train" not in dataset_id.split("/")]
+    transductive = [clean_id(name) for name in transductive]
     strangers = [name for name in transductive if not any(is_of(one, [name]) for one in known)]
     if strangers:
         raise InvalidInput(
@@ -53,10 +56,14 @@ def evaluation_questions(transductive: Collection[str] = ()) -> Questions:
 
 
 def is_of(dataset_id: str, collections: Collection[str]) -> bool:
-    """
+    """Whether a dataset is one of the collections; a perturbed one is where the clean one is.
+
     >>> is_of("xquad-oracle/ar", ["xquad-oracle"]), is_of("xquad/ar", ["xquad-oracle"])
     (True, False)
+    >>> is_of("perturbed(typo-swap,seed=1):xquad/ar", ["xquad"])
+    True
     """
+    dataset_id = clean_id(dataset_id)
     return any(dataset_id == name or dataset_id.startswith(f"{name}/") for name in collections)
 
 

@@ -110,7 +110,7 @@ class TokenizerRecipe(Record):
     """A unigram tokenizer trained on the different texts of its sources."""
 
     vocabulary: int = Field(ge=100, le=100_000, description="number of pieces, the unknown one included")
-    style: Style = Field(default="plain", description="what the normaliser does, see harness/recipes/train/romanize.py")
+    style: Style = Field(default="plain", description="what the normaliser does, see harness/collections/romanize.py")
     sample: int = Field(default=200_000, ge=100, description="texts that sentencepiece sees at most, drawn by the seed")
     sources: tuple[SourceRecipe, ...] = Field(min_length=1)
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.collections.romanize import normalizer
 from harness.errors import InvalidInput
-from harness.recipes.train.romanize import normalizer
 from harness.recipes.train.sources import TokenizerRecipe
 
 if TYPE_CHECKING:

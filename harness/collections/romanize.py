@@ -9,6 +9,7 @@ of sounds are listed below. Han characters stay as they are.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -115,6 +116,17 @@ def _indic(sound: str, name: str) -> str:
     return _INDIC_SOUNDS.get(sound, sound)
 
 
+def romanized_text(text: str) -> str:
+    """A text in Latin letters, with the vowels that Indic consonants carry unwritten, as the normaliser "romanized" has it.
+
+    >>> romanized_text("Где река वोल्गा?")
+    'gde reka volga?'
+    """
+    consonants, _ = _indic_classes()
+    written = re.sub(f"(?<=[{consonants}])(?=[{consonants}])", "a", unicodedata.normalize("NFKC", text))
+    return "".join(map(romanized, written))
+
+
 def character_map() -> Iterator[tuple[str, str]]:
     """Every character that the normaliser changes, with what it becomes."""
     for first, last in (*_RANGES, _HANGUL):
@@ -152,6 +164,7 @@ def _inherent_vowels() -> list[Normalizer]:
     return [normalizers.Replace(Regex(f"(?<=[{consonants}])(?=[{consonants}])"), "a")] if signs else []
 
 
+@functools.cache
 def _indic_classes() -> tuple[str, str]:
     consonants, signs = [], []
     for code in range(0x0900, 0x0D80):
