@@ -10,6 +10,10 @@ no paraphrases: the same words in another order or with another name. Only rows 
 - Rows with "NS" (no sentence) in either language, or on whose label the two languages disagree, are left out.
 - Equal English sentences are one passage. A pair that is labelled both ways is judged relevant.
 
+``paws-x/de/clean`` asks the same, with other sentences in place of the adversaries: as many of the English passages of TyDi QA
+(``tydiqa-goldp/en``, Wikipedia as well), which are about as long. An adversary that is relevant to another query has to stay;
+how many do is among the collection's remarks, and those that stay are judged as before.
+
 Source: Yang et al. 2019, github.com/google-research-datasets/paws, free use with attribution to Google.
 """
 
@@ -19,13 +23,18 @@ import csv
 import functools
 import io
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from harness.collections import tydiqa_goldp
 from harness.collections.formats.archives import read_member
-from harness.collections.handlers import Dataset, Docs, Qrels, Queries
+from harness.collections.handlers import Dataset, Docs, Qrels, Queries, Remarks
+from harness.collections.perturbed.draws import Draws
+from harness.collections.perturbed.passages import sentences_of
 from harness.collections.storage.pinned import verified_path
 from harness.errors import Finding, InvalidInput
+from harness.files.yaml_records import digest_of
 from harness.records import Doc, Query
 
 LANGUAGES = ("de", "es", "fr", "ja", "ko", "zh")
@@ -40,16 +49,19 @@ BIBTEX = """
 }
 """
 LICENCE = "free use with attribution to Google"
-PATTERN = rf"^paws-x/({'|'.join(LANGUAGES)})$"
+PATTERN = rf"^paws-x/({'|'.join(LANGUAGES)})(/clean)?$"
 RELEVANCE = {1: "the sentence itself in English, or a paraphrase of it", 0: "nearly the same words, another meaning"}
 # These languages' files are known one by one (sentence1, sentence2, label); the others are in the publisher's archive.
 _SINGLE_FILES = ("de", "fr", "ko")
 _ARCHIVE = "paws-x-archive/x-final.tar.gz"
 _HEADER = ["id", "sentence1", "sentence2", "label"]
 _MISSING = "NS"
+_WORDS = range(8, 41)
+"""So many words have the sentences that stand in for adversaries; those of PAWS-X have 21 on average, and so have these."""
 
 
 def ids() -> list[str]:
+    """Those with adversaries: the questions of the others are the same."""
     return [f"paws-x/{lang}" for lang in LANGUAGES]
 
 
@@ -116,6 +128,38 @@ def make_task(asked: dict[str, Row], english: dict[str, Row], lang: str) -> Task
     return Task(docs, tuple(queries), tuple(qrels))
 
 
+def without_adversaries(task: Task, sentences: Iterable[str]) -> Task:
+    """The task with as many of the sentences, drawn by their hashes, in place of the adversaries that no other query asks for.
+
+    Raises ``InvalidInput`` where there are too few.
+    """
+    judged = _judged(task)
+    gone = judged[0] - judged[1]
+    known = {doc.text for doc in task.docs}
+    others = Draws(0, "paws-x/clean", "").ordered((text for text in sentences if text not in known), "sentence")
+    if len(others) < len(gone):
+        raise InvalidInput(f"{len(others)} sentences cannot stand in for {len(gone)} adversaries")
+    new = tuple(Doc(f"other.{digest_of(text)[:16]}", "", text) for text in others[: len(gone)])
+    docs = (*(doc for doc in task.docs if doc.doc_id not in gone), *new)
+    return Task(docs, task.queries, tuple(row for row in task.qrels if row[1] not in gone))
+
+
+def _judged(task: Task) -> tuple[set[str], set[str]]:
+    """The sentences that are an adversary of some query, and those that are relevant to some."""
+    zero, one = ({doc_id for _, doc_id, grade in task.qrels if grade == wanted} for wanted in (0, 1))
+    return zero, one
+
+
+def remarks_of(task: Task, clean: Task) -> list[Finding]:
+    before, after = (_judged(own)[0] for own in (task, clean))
+    asked = {query_id for query_id, _, grade in clean.qrels if grade == 0}
+    what = (
+        f"{len(before) - len(after)} of {len(before)} adversaries are replaced; the others are relevant to other questions and "
+        f"stay, so that {len(asked)} of {len(task.queries)} questions keep one"
+    )
+    return [Finding("warning", "paws-x/clean", what)] if after else []
+
+
 @functools.cache
 def _rows(lang: str, from_archive: bool) -> dict[str, Row]:
     if from_archive:
@@ -137,8 +181,21 @@ def _docs(from_archive: bool) -> Docs:
     return Docs(lambda: _task(lang).docs, "en")
 
 
+@functools.cache
+def _clean(lang: str) -> Task:
+    sentences = (text for doc in tydiqa_goldp.read("en").docs for text in sentences_of(doc.text))
+    return without_adversaries(_task(lang), (text for text in sentences if len(text.split()) in _WORDS))
+
+
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
-    lang = groups[0]
+    lang, form = groups
+    if form:
+        return Dataset(
+            Remarks(lambda: remarks_of(_task(lang), _clean(lang))),
+            Docs(lambda: _clean(lang).docs, "en"),
+            Queries(lambda: _task(lang).queries, lang),
+            Qrels(lambda: _clean(lang).qrels, RELEVANCE),
+        )
     return Dataset(
         _docs(lang not in _SINGLE_FILES),
         Queries(lambda: _task(lang).queries, lang),

@@ -94,6 +94,21 @@ def test_the_guide_to_training_works_as_it_is_written(
     assert [stage["name"] for stage in record["stages"]] == ["alignment", "questions"]
 
 
+def test_the_guide_to_perturbed_collections_works_as_it_is_written(
+    tmp_path: Path, follow: Callable[[str], None]
+) -> None:
+    from harness.collections.perturbed.recipe import load_recipe, recipe_names
+
+    text = (ROOT / "docs/perturbed.md").read_text("utf-8")
+    for name, content in re.findall(r"^```toml\n# (\S+)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(content)
+    follow("perturbed.md")
+    assert len((tmp_path / "typos/queries.jsonl").read_text("utf-8").splitlines()) == 80
+    assert (tmp_path / "runs/mini-typos/bm25/scores.parquet").is_file()
+    listed = re.findall(r"^\| `([a-z-]+)` \| (queries|passages) \|", text, flags=re.MULTILINE)
+    assert sorted(listed) == [(name, load_recipe(name).side) for name in recipe_names()]
+
+
 def test_the_guide_to_mining_works_as_it_is_written(tmp_path: Path, follow: Callable[[str], None]) -> None:
     from harness.recipes.mine.settings import EXCLUSIONS, LABELLERS
     from harness.recipes.rows import read_rows

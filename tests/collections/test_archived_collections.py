@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from harness.collections import from_ir_datasets, load, mkqa, mlqa, mr_tydi, paws_x, tydiqa_goldp
 from harness.collections.conformance import conformance_tests
-from harness.collections.paws_x import Row, make_task, read_rows
+from harness.collections.paws_x import Row, make_task, read_rows, without_adversaries
 from harness.errors import InvalidInput
 from harness.records import Doc
 
@@ -256,6 +256,40 @@ def test_every_query_has_its_original_and_an_adversary(asked: dict[str, Row], en
         assert grades[english[query.query_id].first] == 1
         assert 0 in grades.values()
     assert len({(query, doc) for query, doc, _ in task.qrels}) == len(task.qrels)
+
+
+@given(FILES, FILES)
+def test_without_adversaries_the_queries_and_what_is_relevant_stay(
+    asked: dict[str, Row], english: dict[str, Row]
+) -> None:
+    task = make_task(asked, english, "de")
+    clean = without_adversaries(task, ["a", "v", "w", "x", "y", "z"])
+    relevant = {row for row in task.qrels if row[2] == 1}
+    names = {doc_id for _, doc_id, _ in relevant}
+    assert (clean.queries, len(clean.docs)) == (task.queries, len(task.docs))
+    assert set(clean.qrels) == relevant | {row for row in task.qrels if row[1] in names}
+    ids = [doc.doc_id for doc in clean.docs]
+    assert len(set(ids)) == len(ids)
+    adversaries = {doc_id for _, doc_id, grade in task.qrels if grade == 0}
+    gone, new = (set(one.docs) - set(other.docs) for one, other in ((task, clean), (clean, task)))
+    assert {doc.doc_id for doc in gone} == adversaries - names
+    assert {doc.text for doc in new} <= {"a", "v", "w", "x", "y", "z"} - {doc.text for doc in task.docs}
+
+
+def test_too_few_sentences_for_the_adversaries_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="0 sentences cannot stand in for 1 adversaries"):
+        without_adversaries(make_task(GERMAN, ENGLISH, "de"), [ENGLISH["1"].first])
+
+
+@pytest.mark.usefixtures("imported_data")
+def test_the_real_paws_x_without_adversaries() -> None:
+    for lang, replaced, before, kept, total in (("de", 774, 1240, 541, 1302), ("ko", 782, 1259, 555, 1334)):
+        full, clean = load(f"paws-x/{lang}"), load(f"paws-x/{lang}/clean")
+        assert (len(clean.docs), clean.queries) == (3135, full.queries)
+        assert len(set(clean.docs.ids) - set(full.docs.ids)) == replaced
+        (remark,) = clean.remarks
+        assert f"{replaced} of {before} adversaries are replaced" in remark.what
+        assert f"{kept} of {total} questions keep one" in remark.what
 
 
 @pytest.mark.parametrize("header", ["", "id\tsentence1\tsentence2\tlabel\n"])
