@@ -51,6 +51,10 @@ def train(
     pairs = sum(stage.pairs for stage in record.stages)
     dropped = sum(row.dropped for row in record.rows)
     note(f"trained in {record.seconds:.0f} s on {pairs} pairs; {dropped} rows dropped as evaluation questions")
+    if record.start_revision and not record.recipe.model.revision:
+        note(
+            f'trained from revision = "{record.start_revision}" of {record.recipe.model.start}: write that into the recipe'
+        )
     if record.interruptions:
         note(f"gone on with from a checkpoint, {record.interruptions} times")
     if record.overlap.transductive:

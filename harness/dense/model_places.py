@@ -113,12 +113,14 @@ def resolved_revision(model: str, folder: Path) -> str | None:
         if not isinstance(error, (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled)) and not _of_network(error):
             raise
         raise InvalidInput(
-            f"model {model!r:.200} is no folder beside the card, and as a model of the Hugging Face hub it has no `revision`, "
-            f"a full commit, which the hub cannot be asked for ({type(error).__name__}): check the name and the network, or "
-            "write down the commit that its page shows under Files, History"
+            f"model {model!r:.200} is no folder beside the card or recipe, and as a model of the Hugging Face hub it has no "
+            f"`revision`, a full commit, which the hub cannot be asked for ({type(error).__name__}): check the name and the "
+            "network, or write down the commit that its page shows under Files, History"
         ) from error
     if not (revision and _COMMIT.fullmatch(revision)):
-        raise InvalidInput(f"the hub names no commit of model {model!r:.200}; write its `revision` into the card")
+        raise InvalidInput(
+            f"the hub names no commit of model {model!r:.200}; write its `revision` into the card or recipe"
+        )
     write_text(_revisions_file(), json.dumps({**_revisions(), model: revision}, indent=1, sort_keys=True) + "\n")
     return revision
 

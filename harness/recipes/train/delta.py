@@ -18,7 +18,7 @@ from harness.recipes.train import record
 from harness.recipes.train.loop import load_tensors, trained_tensors
 from harness.recipes.train.networks import Prepared, prepared
 from harness.recipes.train.outputs import WORK, check_libraries, check_output, move_files
-from harness.recipes.train.recipe import load_recipe
+from harness.recipes.train.recipe import checked_recipe
 from harness.recipes.train.record import TrainingRecord
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def assemble(recipe_path: Path, delta: Path, output: Path, progress: Progress) -
 
     if not all((delta / name).is_file() for name in (TENSORS, RECORD, record.FILE_NAME)):
         raise WrongUsage(f"{delta} holds no delta: expected {TENSORS}, {RECORD} and {record.FILE_NAME} in it")
-    loaded = load_recipe(recipe_path)
+    loaded = checked_recipe(recipe_path)
     check_output(output)
     check_libraries()
     said = checked(DeltaRecord, parse_json(read_bytes(delta / RECORD, RECORD_BYTES)), str(delta / RECORD))

@@ -33,10 +33,16 @@ class RandomWeights(Record):
 
 
 class _Started(Record):
-    """``start``: a folder beside the recipe, "pinned:NAME", or a hub id with the full commit in ``revision``."""
+    """``start``: a folder beside the recipe, "pinned:NAME", or a hub id with the full commit in ``revision``.
+
+    A hub id without ``revision`` is resolved when it is first used, recorded, and asked to be written down.
+    """
 
     start: Reference | None = None
     revision: Commit | None = None
+    origin: str | None = Field(
+        default=None, max_length=1000, description="how to get the start, said where it is missing"
+    )
 
 
 class StaticModel(_Started):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.dense.model_places import model_folder
 from harness.files.writing import sha256_of_tree
 from harness.progress import Progress
 from harness.recipes.train.encoding import Network
@@ -14,7 +13,7 @@ from harness.recipes.train.kinds import MultiVectorModel, ReaderModel, Seq2SeqMo
 from harness.recipes.train.multi_vector import MultiVectorNetwork
 from harness.recipes.train.outputs import quiet
 from harness.recipes.train.pieces import piece_table
-from harness.recipes.train.recipe import LoadedRecipe, Recipe
+from harness.recipes.train.recipe import LoadedRecipe, Recipe, start_folder
 from harness.recipes.train.sequences import GeneratorNetwork
 from harness.recipes.train.spans import ReaderNetwork
 from harness.recipes.train.starts import write_new_network
@@ -29,10 +28,14 @@ THREADS = 2
 
 
 class Prepared(NamedTuple):
-    """``start``: SHA-256 of the files of pretrained weights, or digest of the encoder whose pieces begin, if there are any."""
+    """``start``: SHA-256 of the files of pretrained weights, or digest of the encoder whose pieces begin, if there are any.
+
+    ``revision``: the commit of weights from the hub.
+    """
 
     network: Network
     start: str | None
+    revision: str | None = None
 
 
 def prepared(
@@ -50,9 +53,9 @@ def prepared(
     # What a file of weights lacks, such as a pooler that nobody asks, is drawn when it is loaded.
     torch.manual_seed(loaded.recipe.seed)
     recipe, model = loaded.recipe, loaded.recipe.model
-    folder, start = new, None
+    folder, start, revision = new, None, None
     if model.start is not None:
-        folder = model_folder(model.start, model.revision, loaded.folder)
+        folder, revision = start_folder(loaded)
         start = sha256_of_tree(folder)
         check_inherited(f"the start {model.start}", transductive_of(folder), recipe)
     tokenizer = None
@@ -67,11 +70,11 @@ def prepared(
             table = piece_table(model.pieces, teacher, texts(), progress)
             return Prepared(StaticNetwork(model, table.tokenizer, table.weights), teacher.digest)
         if tokenizer is None:
-            return Prepared(StaticNetwork.started(model, folder), start)
+            return Prepared(StaticNetwork.started(model, folder), start, revision)
         return Prepared(StaticNetwork.new(model, tokenizer, recipe.seed), start)
     if tokenizer is not None:
         write_new_network(model, tokenizer, recipe.seed, folder)
-    return Prepared(_network(recipe, folder, device, progress), start)
+    return Prepared(_network(recipe, folder, device, progress), start, revision)
 
 
 def _network(recipe: Recipe, folder: Path, device: str, progress: Progress) -> Network:

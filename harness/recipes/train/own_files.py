@@ -1,4 +1,4 @@
-"""Training pairs from files of a recipe's author: rows in Tevatron's format, questions with answers in SQuAD's."""
+"""Training pairs from files of a recipe's author: rows in Tevatron's format, questions in SQuAD's and in XOR-TyDi's variant."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from harness.errors import Finding, InvalidInput, reported
 from harness.files.limits import TEXT_BYTES
 from harness.files.reading import parse_json, read_bytes
 from harness.recipes.rows import Passage, Row, read_rows
+from harness.recipes.train.gold_paragraphs import read_gold_paragraphs
 from harness.recipes.train.pairs import Pair, Side
 from harness.recipes.train.sources import SourceRecipe
 
 
 def read_own(source: SourceRecipe, folder: Path) -> list[Pair]:
-    """The pairs of a source of kind "rows" or "squad". Raises ``InvalidInput`` with all that is wrong in its file."""
+    """The pairs of a source that reads a file beside the recipe. Raises ``InvalidInput`` with all that is wrong in its file."""
     name = str(source.path)
     if source.kind == "squad":
         (lang,) = source.languages
         # The collection's reader checks the shape; where answers begin it does not keep.
         read_squad(folder / name, lang)
         return list(answered(parse_json(read_bytes(folder / name, TEXT_BYTES)), name, lang))
+    if source.kind == "gold-paragraphs":
+        return read_gold_paragraphs(folder / name, source)
     chosen = [
         row
         for row in read_rows(folder / name).rows

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
 
+from harness.dense.model_places import model_folder, resolved_revision
 from harness.errors import Finding, InvalidInput
 from harness.files.migrations import migrated
 from harness.files.toml_records import Record, Reference, checked, read_toml
 from harness.recipes.train.kinds import ModelRecipe, MultiVectorModel, StaticModel, TransformerModel
-from harness.recipes.train.sources import ANSWERED, OF_A_FILE, PiecesRecipe, SourceRecipe, TokenizerRecipe
+from harness.recipes.train.sources import ANSWERED, PiecesRecipe, SourceRecipe, TokenizerRecipe
 from harness.recipes.train.stages import ContrastiveStage, DistilStage, MaskedStage, StageRecipe
 
 OBJECTIVES: Mapping[str, tuple[str, ...]] = {
@@ -66,7 +67,38 @@ class LoadedRecipe(NamedTuple):
 
 
 def load_recipe(path: Path) -> LoadedRecipe:
-    """Raises ``WrongUsage`` when there is no such file, ``InvalidInput`` with all that is wrong in it."""
+    """A recipe whose files are all here; a start on the hub is fetched.
+
+    Raises ``WrongUsage`` when there is no such recipe, ``InvalidInput`` with all that is wrong in it and all that is missing.
+    """
+    loaded, faults = _read(path)
+    faults += _missing(loaded, str(path))
+    if faults:
+        raise InvalidInput(f"{path} is invalid, or names what is not here", faults)
+    return loaded
+
+
+def checked_recipe(path: Path) -> LoadedRecipe:
+    """A recipe that is in order, whether or not what it names is here. Raises as ``load_recipe`` does for what is wrong."""
+    loaded, faults = _read(path)
+    if faults:
+        raise InvalidInput(f"{path} is invalid", faults)
+    return loaded
+
+
+def start_folder(loaded: LoadedRecipe) -> tuple[Path, str | None]:
+    """Where the pretrained weights lie, and of a model of the hub the commit: the recipe's, or that which the hub tells.
+
+    Raises ``InvalidInput`` when they are not here and cannot be had.
+    """
+    model = loaded.recipe.model
+    assert model.start is not None
+    revision = model.revision or resolved_revision(model.start, loaded.folder)
+    return model_folder(model.start, revision, loaded.folder), revision
+
+
+def _read(path: Path) -> tuple[LoadedRecipe, list[Finding]]:
+    """The recipe and what contradicts itself in it. Raises ``InvalidInput`` where it is no recipe."""
     data = migrated("training-recipe", read_toml(path), str(path))
     where = str(path)
     faults = [Finding("error", f"{where}: {place}", what, hint=hint) for place, what, hint in _unsupported(data)]
@@ -74,10 +106,25 @@ def load_recipe(path: Path) -> LoadedRecipe:
         recipe = checked(Recipe, data, where)
     except InvalidInput as error:
         raise InvalidInput(error.message, [*error.findings, *faults]) from None
-    faults += [Finding("error", f"{where}: {place}", what) for place, what in _contradictions(recipe, path.parent)]
-    if faults:
-        raise InvalidInput(f"{where} is invalid", faults)
-    return LoadedRecipe(recipe, path.parent)
+    faults += [Finding("error", f"{where}: {place}", what) for place, what in _contradictions(recipe)]
+    return LoadedRecipe(recipe, path.parent), faults
+
+
+def _missing(loaded: LoadedRecipe, where: str) -> Iterator[Finding]:
+    for source in dict.fromkeys(loaded.recipe.sources()):
+        if source.path is not None and not (loaded.folder / source.path).is_file():
+            what = f"no file {source.path!r:.300} beside the recipe"
+            yield Finding("error", f"{where}: sources", what, hint=_how(source.origin))
+    model = loaded.recipe.model
+    if model.start is not None:
+        try:
+            start_folder(loaded)
+        except InvalidInput as error:
+            yield Finding("error", f"{where}: model.start", error.message, hint=_how(model.origin))
+
+
+def _how(origin: str | None) -> str:
+    return f"to get it: {origin}" if origin else ""
 
 
 def _unsupported(data: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -94,7 +141,7 @@ def _unsupported(data: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield f"stages.{number}.objective", f"objective {objective!r} is not supported for kind {kind!r}", hint
 
 
-def _contradictions(recipe: Recipe, folder: Path) -> Iterator[tuple[str, str]]:
+def _contradictions(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Places and faults of what is in order by itself."""
     model = recipe.model
     names = [stage.name for stage in recipe.stages]
@@ -111,9 +158,6 @@ def _contradictions(recipe: Recipe, folder: Path) -> Iterator[tuple[str, str]]:
         yield "tokenizer", f"a model with {begun} has that one's tokenizer: leave this table out"
     if model.kind == "seq2seq" and recipe.precision == "float16":
         yield "precision", 'mT5 computes NaN in float16: say "bfloat16" or "float32"'
-    for source in dict.fromkeys(recipe.sources()):
-        if source.kind in OF_A_FILE and source.path is not None and not (folder / source.path).is_file():
-            yield "sources", f"no file {source.path!r:.300} beside the recipe"
     for number, stage in enumerate(recipe.stages):
         for what in _of_stage(stage, model):
             yield f"stages.{number}", what

@@ -68,7 +68,8 @@ class Overlap(Record):
 class TrainingRecord(Record):
     """``files`` are those read, with their SHA-256; ``model_files`` those written, this record and the card excepted.
 
-    ``start``: SHA-256 of the files that the training began with; ``interruptions``: how often it was gone on with.
+    ``start``: SHA-256 of the files that the training began with, ``start_revision`` their commit where they are of the hub;
+    ``interruptions``: how often it was gone on with.
     """
 
     schema_version: Literal[2]
@@ -78,6 +79,7 @@ class TrainingRecord(Record):
     device: str
     processes: int
     start: str | None
+    start_revision: str | None = None
     files: dict[str, str]
     overlap: Overlap
     rows: tuple[RowCount, ...]

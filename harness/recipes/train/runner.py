@@ -71,6 +71,7 @@ def train(recipe_path: Path, output: Path, progress: Progress, operator: Operato
         device=device,
         processes=share.processes,
         start=found.start,
+        start_revision=found.revision,
         files=data.files,
         overlap=data.compared,
         rows=record.row_counts(data.used, data.dropped),

@@ -31,7 +31,7 @@ LANGUAGES: Mapping[str, Mapping[str, str]] = {
 }
 """The languages of each kind of source, with the names that its files have for them."""
 
-OF_A_FILE = ("rows", "squad")
+OF_A_FILE = ("rows", "squad", "gold-paragraphs")
 """Kinds that read a file of the recipe's author, whatever its languages are."""
 ANSWERED = ("tydi-answers", "squad")
 """Kinds that know where in a passage the answer stands: what readers are trained on."""
@@ -49,6 +49,7 @@ class SourceRecipe(Record):
     - "tydi-answers": a question of TyDi QA's training set, its whole passage, and where the answer stands.
     - "rows": a question, passages that answer it and passages that do not, from a file in Tevatron's format.
     - "squad": questions with answers, from a file in SQuAD's format.
+    - "gold-paragraphs": a question and the English paragraph that answers it, from XOR-TyDi's gp_squad_train_data.json.
     """
 
     kind: Literal[
@@ -61,12 +62,16 @@ class SourceRecipe(Record):
         "tydi-answers",
         "rows",
         "squad",
+        "gold-paragraphs",
     ]
     languages: tuple[str, ...] = Field(default=(), description="two-letter codes; default: all that the data has")
     between: int = Field(
         default=0, ge=0, le=136, description="ntrex: pairs of two languages other than English, per line"
     )
-    path: Reference | None = Field(default=None, description="rows, squad: a file, relative to the recipe")
+    path: Reference | None = Field(default=None, description="kinds of a file: relative to the recipe")
+    origin: str | None = Field(
+        default=None, max_length=1000, description="how to get that file, said where it is missing"
+    )
     labels: tuple[Literal["gold", "mined", "fallback", "pseudo"], ...] = Field(
         default=(), description="rows: those with these labels alone; default: all"
     )
@@ -93,8 +98,10 @@ class SourceRecipe(Record):
             raise ValueError(
                 f"a source of kind {self.kind!r} needs the `path` of its file"
                 if self.path is None
-                else f"`path` is for sources of kind {' and '.join(OF_A_FILE)}, not {self.kind!r}, whose files are pinned"
+                else f"`path` is for sources of kind {', '.join(OF_A_FILE)}, not {self.kind!r}, whose files are pinned"
             )
+        if self.origin is not None and self.path is None:
+            raise ValueError(f"`origin` is for sources with a `path`, not {self.kind!r}")
         if self.kind == "squad" and len(self.languages) != 1:
             raise ValueError(
                 "a source of kind 'squad' names the one language of its questions, as languages = [\"de\"]"
