@@ -17,7 +17,13 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 FILES = sorted(path for folder in ("harness", "systems", "xdr_bench") for path in (ROOT / folder).rglob("*.py"))
 # Each of these looks for the libraries of its extra itself, and says which extra is missing.
-ROOMS = {"harness/recipes/train/": "train", "harness/compute/": "ray", "systems/segmentation.py": "segment"}
+ROOMS = {
+    "harness/collections/perturbed/words.py": "segment",
+    "harness/collections/romanize.py": "train",
+    "harness/compute/": "ray",
+    "harness/recipes/train/": "train",
+    "systems/segmentation.py": "segment",
+}
 # Imported by a dependency that does not say so, or only where it is installed.
 NEEDED_BY_OTHERS = {"pandas": "repro-eval", "language-data": "langcodes"}
 

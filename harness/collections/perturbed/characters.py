@@ -87,7 +87,7 @@ def run_together(text: Clustered, draws: Draws, edits: int) -> str:
         and text.may_change(two)
     }
     groups = ([gaps[place]] for place in draws.ordered(gaps, "blank"))
-    return edited(text, groups, edits, f"fewer than {edits} blanks that may be lost")
+    return edited(text, groups, edits, "blanks that may be lost")
 
 
 def look_alike(text: Clustered) -> str:

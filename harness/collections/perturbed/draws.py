@@ -25,12 +25,22 @@ class Draws:
 
     def ordered(self, items: Iterable[Item], *place: int | str) -> list[Item]:
         """The different items in random order; ``place`` tells the choices for one text from one another."""
-        return sorted(set(items), key=lambda item: (self._hash(*place, item), item))
+        before = self._key(*place)
+
+        def hash_of(item: Item) -> bytes:
+            found = before.copy()
+            found.update(f", {json.dumps(item)}]".encode("ascii"))
+            return found.digest()
+
+        return sorted(set(items), key=lambda item: (hash_of(item), item))
 
     def number(self, below: int, *place: int | str) -> int:
         """A number from 0 to ``below`` - 1."""
-        return int.from_bytes(self._hash(*place), "big") % below
+        found = self._key(*place)
+        found.update(b"]")
+        return int.from_bytes(found.digest(), "big") % below
 
-    def _hash(self, *place: int | str) -> bytes:
-        key = json.dumps([self.seed, self.recipe, self.record, *place])
-        return hashlib.blake2b(key.encode("ascii"), digest_size=8).digest()
+    def _key(self, *place: int | str) -> hashlib.blake2b:
+        """The hash of a list in JSON that is not closed yet."""
+        beginning = json.dumps([self.seed, self.recipe, self.record, *place]).removesuffix("]")
+        return hashlib.blake2b(beginning.encode("ascii"), digest_size=8)

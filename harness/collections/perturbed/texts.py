@@ -12,6 +12,7 @@ import regex
 
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
 _NUMBER = regex.compile(r"\p{N}")
+_DIGITS = regex.compile(r"\p{N}+")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー]")
 Edit = Mapping[int, Sequence[str]]
 """What stands in place of clusters, by their numbers."""
@@ -142,19 +143,24 @@ class Clustered:
         return self.left_alone.isdisjoint(range(*span))
 
 
+def _numbers_of(text: str) -> list[str]:
+    """Runs of digits, whatever their order."""
+    return sorted(_DIGITS.findall(text))
+
+
 def whole(clusters: Sequence[str]) -> str | None:
     """The clusters as a text; None where two of them would run together."""
     text = "".join(clusters)
     return text if clusters_of(text) == list(clusters) else None
 
 
-def edited(text: Clustered, groups: Iterable[Iterable[Edit]], edits: int, reason: str) -> str:
+def edited(text: Clustered, groups: Iterable[Iterable[Edit]], edits: int, what: str) -> str:
     """The text after one edit of each of the first groups that have any that is possible.
 
-    An edit is possible where it changes what the others leave, lets no clusters run together and leaves some text.
-
-    Raises ``Refused`` for that reason where fewer than ``edits`` groups have one.
+    An edit is possible where it changes what the others leave, lets no clusters and no digits run together and leaves some
+    text. Raises ``Refused`` where fewer than ``edits`` groups have one; ``what``: what such groups are, in words.
     """
+    numbers = _numbers_of(text.text)
     done: dict[int, Sequence[str]] = {}
     made, now = 0, text.text
     for group in groups:
@@ -163,12 +169,12 @@ def edited(text: Clustered, groups: Iterable[Iterable[Edit]], edits: int, reason
                 continue
             together = {**done, **edit}
             after = whole([own for place, old in enumerate(text.clusters) for own in together.get(place, (old,))])
-            if after is not None and after.strip() and after not in (now, text.text):
+            if after is not None and after.strip() and after not in (now, text.text) and _numbers_of(after) == numbers:
                 done, now, made = together, after, made + 1
                 break
         if made == edits:
             return now
-    raise Refused(reason)
+    raise Refused(f"no {what}" if edits == 1 else f"fewer than {edits} {what}")
 
 
 def exchanged(text: Clustered, one: Span, two: Span) -> Edit:

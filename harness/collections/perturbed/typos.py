@@ -38,7 +38,7 @@ def typo(kind: str, text: Clustered, alphabets: Alphabets, draws: Draws, edits: 
         for number in draws.ordered(range(len(text.words)), "word")
         if _is_long(text, text.words[number])
     )
-    return edited(text, groups, edits, f"fewer than {edits} words of {LETTERS} letters in which it can be done")
+    return edited(text, groups, edits, f"words of {LETTERS} letters in which it can be done")
 
 
 def _is_long(text: Clustered, word: Span) -> bool:

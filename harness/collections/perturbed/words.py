@@ -47,7 +47,7 @@ def dropped(text: Clustered, lang: str, share: float, draws: Draws) -> str:
         for number in draws.ordered(range(len(words)), "word")
         if text.may_change(words[number])
     )
-    return edited(text, groups, count, "too few words that may be left out")
+    return edited(text, groups, count, "words that may be left out")
 
 
 def swapped(text: Clustered, lang: str, draws: Draws, edits: int) -> str:
@@ -58,7 +58,7 @@ def swapped(text: Clustered, lang: str, draws: Draws, edits: int) -> str:
         for number in draws.ordered(range(len(words) - 1), "word")
         if text.may_change(words[number]) and text.may_change(words[number + 1])
     )
-    return edited(text, groups, edits, f"fewer than {edits} pairs of neighbouring words that may be exchanged")
+    return edited(text, groups, edits, "neighbouring words that may be exchanged")
 
 
 def reordered(text: Clustered, draws: Draws, edits: int, *, answers_first: bool = False) -> str:
@@ -81,7 +81,7 @@ def reordered(text: Clustered, draws: Draws, edits: int, *, answers_first: bool 
     first = [number for number in order if in_answers(number)] if answers_first else []
     rest = [number for number in order if not in_answers(number)]
     groups = ([exchanged(text, *found[number])] for number in [*first, *rest])
-    return edited(text, groups, edits, "no two different numbers or names that may be exchanged")
+    return edited(text, groups, edits, "pairs of different numbers or names that may be exchanged")
 
 
 def numbers_of(text: Clustered) -> list[Span]:
