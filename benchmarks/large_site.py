@@ -50,9 +50,9 @@ class Size:
 
 
 class SyntheticSite(Site):
-    """A site whose rankings' heads are drawn instead of read."""
+    """A site whose rankings are drawn instead of read, and whose systems stand on no others."""
 
-    def heads(self, system: str, part: str) -> Mapping[str, Sequence[str]]:
+    def rankings(self, system: str, part: str) -> Mapping[str, Sequence[str]]:
         collection = self.track.part(part).collection
         ids = collection.docs.ids
         words = np.random.default_rng([self.track.parts.index(self.track.part(part)), int(system[-3:])])
@@ -61,6 +61,9 @@ class SyntheticSite(Site):
             query.query_id: tuple(ids[place] for place in places)
             for query, places in zip(collection.queries, drawn, strict=True)
         }
+
+    def stands_on(self, system: str) -> Sequence[str]:
+        return ()
 
 
 def make_track(folder: Path, size: Size) -> Track:
@@ -302,7 +305,8 @@ def main() -> int:
             write_questions(site, pools)
         assets = folder / "reports" / "assets"
         means = own / "data" / "means" / f"{slug(track.primary)}.js"
-        first = bytes_in(own / "index.html", assets, own / "data" / "board.js", means)
+        loaded = (assets / name for name in ("style.css", "xdr.js", "icon.svg"))
+        first = bytes_in(own / "index.html", *loaded, own / "data" / "board.js", means)
         print(f"all files: {bytes_in(folder / 'reports') / 1e6:.1f} MB; first view: {first / 1e3:.0f} kB")
         for name in sorted(path.name for path in (own / "data").iterdir()):
             print(f"  data/{name}: {bytes_in(own / 'data' / name) / 1e6:.1f} MB")

@@ -46,13 +46,13 @@ def costs_of(site: Site) -> list[tuple[Row, Cost]]:
 
 def _executions(site: Site, system: str) -> list[Execution]:
     """Of the system and of all rows that it stands on: without their runs there is none of it."""
+    on_board = {row.system: row.provenance.execution for row in site.board.rows}
     waiting, found = [system], dict[str, Execution]()
     while waiting:
         name = waiting.pop()
-        if name not in found and site.runs.run(name).is_recorded:
-            manifest = site.runs.run(name).manifest
-            found[name] = manifest.execution
-            waiting += manifest.rows
+        if name not in found and (name in on_board or site.runs.run(name).is_recorded):
+            found[name] = on_board[name] if name in on_board else site.runs.run(name).manifest.execution
+            waiting += site.stands_on(name)
     return list(found.values())
 
 

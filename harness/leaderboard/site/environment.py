@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
-from markupsafe import Markup
 
 from harness import visible
 from harness.compare.records import MACRO, Bounds
@@ -16,7 +15,6 @@ from harness.languages import language
 from harness.leaderboard.exports.table import SEEN_MEANS, mark_of
 from harness.leaderboard.seen import what_was_seen
 from harness.leaderboard.site.compiled import CompiledBeside
-from harness.leaderboard.site.front import Strip
 from harness.leaderboard.table import Cell, leads
 from harness.numbers import duration, percent, probability, size
 
@@ -47,7 +45,6 @@ def templates() -> jinja2.Environment:
         printed=printed,
         size=size,
         duration=duration,
-        strip=strip,
         MACRO=MACRO,
     )
     return environment
@@ -79,23 +76,3 @@ def interval(bounds: Bounds | None, form: Literal["plain", "signed"] = "plain") 
 def printed(value: Decimal | None, decimals: int) -> str:
     """A published value with the decimals of its source; a dash for none."""
     return "–" if value is None else f"{value:.{decimals}f}"
-
-
-def strip(found: Strip) -> Markup:
-    """All systems of a language as dots on one line, 0 to 100; numbers alone, so that nothing has to be escaped."""
-    marks = [Markup('<line class="base" x1="0" x2="100" y1="11" y2="11"/>')]
-    if found.lower:
-        marks.append(Markup('<path class="rest" d="{}"/>').format("".join(f"M{place} 6v10" for place in found.lower)))
-    if found.bounds is not None:
-        limits = (f"{100 * found.bounds.lower:.1f}", f"{100 * found.bounds.upper:.1f}")
-        marks.append(Markup('<line class="ci" x1="{}" x2="{}" y1="11" y2="11"/>').format(*limits))
-    marks += [
-        Markup('<path class="tied" d="M{} 11h0"/><path class="tied-inside" d="M{} 11h0"/>').format(x, x)
-        for x in found.tied
-    ]
-    if found.first is not None:
-        marks.append(Markup('<path class="best" d="M{} 11h0"/>').format(f"{found.first:.1f}"))
-    marks += [Markup('<path class="seen-mark" d="M{} 11h0"/>').format(x) for x in found.seen]
-    return Markup(
-        '<svg class="strip" viewBox="0 0 100 22" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
-    ).format(Markup("").join(marks))

@@ -69,6 +69,14 @@ class Site:
     def _by_name(self) -> dict[str, ScoreFile]:
         return {score.system: score for score in self.scores}
 
+    def rankings(self, system: str, part: str) -> Mapping[str, Sequence[str]]:
+        """The system's rankings to the track's depth, by query id; none where the part was not run."""
+        return self.runs.run(system).heads(part, self.track.depth)
+
+    def stands_on(self, system: str) -> Sequence[str]:
+        """The rows whose runs the system's own run was made of."""
+        return self.runs.run(system).manifest.rows
+
     def measure_page(self, measure: str) -> str:
         """File name of a measure's table: the primary one's is the track's own page."""
         return "index.html" if measure == self.track.primary else f"measure-{slug(measure)}.html"
@@ -261,7 +269,7 @@ def _write_scores(site: Site, score: ScoreFile, pools: Mapping[str, Pool]) -> No
         found = None
         if part.name in score.langs:
             query_ids = [query.query_id for query in part.collection.queries]
-            rankings = site.runs.run(score.system).heads(part.name, site.track.depth)
+            rankings = site.rankings(score.system, part.name)
             found = {
                 "scores": [_scores_of(score, part.name, measure, query_ids) for measure in site.track.measures],
                 **_heads(rankings, query_ids, pools[part.name]),
