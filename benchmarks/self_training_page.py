@@ -9,7 +9,7 @@ from harness.numbers import percent
 
 Figures = dict[str, Any]
 
-HEAD = """# Self-training on unlabelled questions
+HEAD = """# Sentri-style self-training on unlabelled questions
 
 Written by a command, from its training records and runs:
 
