@@ -111,11 +111,12 @@ def write_statistics(site: Site, pools: Mapping[str, Pool]) -> None:
 
 def write_questions(site: Site, pools: Mapping[str, Pool]) -> None:
     """Write what belongs to single questions: their texts, every system's scores and rankings' heads, passages."""
+    relevant = {part.name: relevant_of(part) for part in site.track.parts}
     for part in site.track.parts:
-        _write_questions(site, part, pools[part.name])
+        _write_questions(site, part, pools[part.name], relevant[part.name])
     with progress.task("write the pages' scores", len(site.scores), "systems") as advance:
         for score in site.scores:
-            _write_scores(site, score, pools)
+            _write_scores(site, score, pools, relevant)
             advance(1)
     for pool in {pool.name: pool for pool in pools.values()}.values():
         pool.write(site.folder, with_tokens=bool(site.budgets))
@@ -230,10 +231,9 @@ def _members(bits: int) -> list[int]:
     return [place for place in range(bits.bit_length()) if bits >> place & 1]
 
 
-def _write_questions(site: Site, part: Part, pool: Pool) -> None:
+def _write_questions(site: Site, part: Part, pool: Pool, relevant: Sequence[Sequence[str]]) -> None:
     collection = part.collection
     answers = collection.answers or {}
-    relevant = [relevant_to(part, query.query_id) for query in collection.queries]
     write_data(
         site.folder,
         f"questions/{part.name}",
@@ -263,7 +263,9 @@ def _in_english(track: Track, part: Part) -> dict[str, list[str]]:
     return {"english": texts} if any(texts) else {}
 
 
-def _write_scores(site: Site, score: ScoreFile, pools: Mapping[str, Pool]) -> None:
+def _write_scores(
+    site: Site, score: ScoreFile, pools: Mapping[str, Pool], relevant: Mapping[str, Sequence[Sequence[str]]]
+) -> None:
     """A file for each part, since a page about one question needs one language; null for a part that is not served."""
     for part in site.track.parts:
         found = None
@@ -273,27 +275,30 @@ def _write_scores(site: Site, score: ScoreFile, pools: Mapping[str, Pool]) -> No
             found = {
                 "scores": [_scores_of(score, part.name, measure, query_ids) for measure in site.track.measures],
                 **_heads(rankings, query_ids, pools[part.name]),
-                "ranks": _ranks(rankings, part),
+                "ranks": _ranks(rankings, query_ids, relevant[part.name]),
             }
         write_data(site.folder, f"scores/{score.system}/{part.name}", found)
 
 
-def _ranks(rankings: Mapping[str, Sequence[str]], part: Part) -> dict[str, str]:
+def _ranks(
+    rankings: Mapping[str, Sequence[str]], query_ids: Sequence[str], relevant: Sequence[Sequence[str]]
+) -> dict[str, str]:
     """Of the first relevant passages of every question, one after the other, its rank; 0 where it was not found."""
     found = []
-    for query in part.collection.queries:
-        doc_ids = list(rankings.get(query.query_id, ()))
-        for doc_id in relevant_to(part, query.query_id)[:SHOULD]:
-            found.append(doc_ids.index(doc_id) + 1 if doc_id in doc_ids else 0)
+    for query_id, wanted in zip(query_ids, relevant, strict=True):
+        doc_ids = rankings.get(query_id, ())
+        found += [doc_ids.index(doc_id) + 1 if doc_id in doc_ids else 0 for doc_id in wanted[:SHOULD]]
     return packed_numbers(np.array(found, dtype=np.int64))
 
 
-def relevant_to(part: Part, query_id: str) -> list[str]:
-    """Relevant passages of a question, those of the highest grade first."""
-    judged = (part.collection.qrels or {}).get(query_id, {})
-    return sorted(
-        (doc_id for doc_id, grade in judged.items() if grade > 0), key=lambda doc_id: (-judged[doc_id], doc_id)
-    )
+def relevant_of(part: Part) -> list[list[str]]:
+    """Relevant passages of every question, in the order of the questions, those of the highest grade first."""
+    qrels = part.collection.qrels or {}
+    judged = [qrels.get(query.query_id, {}) for query in part.collection.queries]
+    return [
+        sorted((doc_id for doc_id, grade in grades.items() if grade > 0), key=lambda doc_id: (-grades[doc_id], doc_id))
+        for grades in judged
+    ]
 
 
 def _scores_of(score: ScoreFile, part: str, measure: str, query_ids: Sequence[str]) -> dict[str, Any]:
