@@ -76,9 +76,12 @@ class OwnModules:
         package = ModuleType(self.package)
         package.__path__ = self._locations()
         sys.modules[self.package] = self._modules[self.package] = package
+        # A file that the adapter loads by its place would be compiled beside it.
+        writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
         try:
             return self._imported(".".join(self.file.relative_to(self._home).with_suffix("").parts))
         finally:
+            sys.dont_write_bytecode = writes_none
             self._take_paths()
             self._take_modules()
 

@@ -33,6 +33,9 @@ class Commands:
     def leaderboard(self, *options: str) -> str:
         return self._of_track("leaderboard", *options)
 
+    def submit(self, *words: str) -> str:
+        return self._of_track("submit", *words)
+
     def run(self, system: str) -> str:
         return self._of_track("run", system)
 

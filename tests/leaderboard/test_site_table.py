@@ -16,7 +16,10 @@ from harness.compare.projections import p_values
 from harness.compare.records import MACRO
 from harness.compare.units import UnitTable
 from harness.languages import language
+from harness.leaderboard.site.costs import costs_of, in_words
+from harness.leaderboard.site.evidence import Site
 from harness.numbers import percent, probability
+from harness.runs.track_runs import TrackRuns
 
 
 def address(page: Any) -> str:
@@ -359,3 +362,19 @@ def test_ranks_are_those_of_the_sorted_column(browser: Any, mini: Pages) -> None
                 else f"{standing.best_rank}"
             )
             assert row_of(page, row.system)[0] == expected
+
+
+def test_costs_are_columns_that_a_reader_asks_for(browser: Any, mini: Pages) -> None:
+    site = Site(mini.board, mini.scores, TrackRuns(mini.track, mini.runs), mini.own)
+    expected = in_words(costs_of(site))
+    with opened(browser, mini.own / "index.html") as found:
+        page = found.page
+        assert page.locator("th.cost").first.is_hidden()
+        page.locator("#costs").check()
+        settled(page)
+        assert "costs=yes" in address(page)
+        for row in mini.board.rows:
+            assert tuple(row_of(page, row.system)[-3:]) == expected[row.system]
+        page.locator("#costs").uncheck()
+        settled(page)
+        assert page.locator("td.cost").first.is_hidden()

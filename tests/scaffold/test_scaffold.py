@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from command_line import xdr
-from distributions import install, xdr_anew
+from distributions import install
+from forked_commands import xdr_anew
 
 from harness.adapters.card import load_card
 from harness.adapters.conformance import conformance_tests

@@ -10,6 +10,7 @@ from harness.compare.records import MACRO
 from harness.leaderboard.site.charts import Point, Scatter, scatter_chart
 from harness.leaderboard.site.evidence import Site
 from harness.leaderboard.table import Row
+from harness.numbers import DASH, duration, size
 from harness.runs.provenance import Execution
 
 TITLES = {
@@ -85,3 +86,15 @@ def _point(site: Site, row: Row, cost: float) -> Point:
     bounds = cell.interval
     lower, upper = (bounds.lower, bounds.upper) if bounds is not None else (value, value)
     return Point(row.title, cost, value, lower, upper, row.is_baseline)
+
+
+def in_words(costs: list[tuple[Row, Cost]]) -> dict[str, tuple[str, ...]]:
+    """By system what a question, a passage and the run take, for columns of a table that a reader can ask for."""
+    return {
+        row.system: (
+            duration(cost.question) if cost.question else DASH,
+            size(cost.passage) if cost.passage else DASH,
+            size(cost.memory) if cost.memory else DASH,
+        )
+        for row, cost in costs
+    }

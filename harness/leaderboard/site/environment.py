@@ -15,6 +15,7 @@ from harness.languages import language
 from harness.leaderboard.exports.table import SEEN_MEANS, mark_of
 from harness.leaderboard.seen import what_was_seen
 from harness.leaderboard.site.compiled import CompiledBeside
+from harness.leaderboard.site.words import address_of
 from harness.leaderboard.table import Cell, leads
 from harness.numbers import duration, percent, probability, size
 
@@ -45,6 +46,7 @@ def templates() -> jinja2.Environment:
         printed=printed,
         size=size,
         duration=duration,
+        address_of=address_of,
         MACRO=MACRO,
     )
     return environment

@@ -92,8 +92,8 @@ def slug(measure: str) -> str:
     return safe.replace("@", "-at-")
 
 
-def write_statistics(site: Site, pools: Mapping[str, Pool]) -> None:
-    """Write what the tables' scripts need: the board, and the forms of every measure."""
+def write_statistics(site: Site, pools: Mapping[str, Pool], costs: Mapping[str, Sequence[str]]) -> None:
+    """Write what the tables' scripts need: the board, and the forms of every measure; ``costs``: of a system, in words."""
     parts = [part.name for part in site.track.parts]
     measures = []
     total = len(site.track.measures) * len(site.scores)
@@ -105,7 +105,7 @@ def write_statistics(site: Site, pools: Mapping[str, Pool]) -> None:
             measures.append(_measure_data(site, measure, statistics))
             # Float64, systems x parts, nan for a dash; apart, since a page shows one measure.
             write_data(site.folder, f"means/{slug(measure)}", packed(statistics.means))
-    _write_board(site, pools, measures)
+    _write_board(site, pools, measures, costs)
     _write_planned(site)
 
 
@@ -133,7 +133,9 @@ def pools_of(track: Track) -> dict[str, Pool]:
     return pools
 
 
-def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mapping[str, Any]]) -> None:
+def _write_board(
+    site: Site, pools: Mapping[str, Pool], measures: Sequence[Mapping[str, Any]], costs: Mapping[str, Sequence[str]]
+) -> None:
     """Names of all that other data files hold, in their order, and what is tested with any choice of languages."""
     write_data(
         site.folder,
@@ -169,6 +171,7 @@ def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mappi
                     ],
                     "status": row.status,
                     "withdrawn": row.withdrawn is not None,
+                    "costs": costs.get(row.system, ()),
                 }
                 for row in site.board.rows
             ],

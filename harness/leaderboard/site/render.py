@@ -23,7 +23,7 @@ from harness.leaderboard.published import PublishedResult, load_published
 from harness.leaderboard.site.charts import Axis, axis_of, line_chart
 from harness.leaderboard.site.checks import TOKEN_SCRIPT, checks_of, first_checks
 from harness.leaderboard.site.copies import are_runs_small, write_evidence
-from harness.leaderboard.site.costs import TITLES, charts_of, costs_of
+from harness.leaderboard.site.costs import TITLES, charts_of, costs_of, in_words
 from harness.leaderboard.site.environment import templates
 from harness.leaderboard.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
 from harness.leaderboard.site.front import best_published, by_language, cards, in_order
@@ -66,7 +66,7 @@ def render(runs: TrackRuns, board: Leaderboard, scores: Sequence[ScoreFile], rep
 def write_pages(site: Site, pools: Mapping[str, Pool]) -> None:
     """Write all that does not belong to single questions: pages, styles, scripts, and the statistics that tables need."""
     reports = site.folder.parent
-    write_statistics(site, pools)
+    write_statistics(site, pools, in_words(costs_of(site)))
     _write_assets(reports)
     environment = templates()
     everywhere = {"settings": read_settings(site.runs.root), "version": harness.__version__}
@@ -113,6 +113,8 @@ def _write_track(site: Site, write: Write) -> None:
         "has_ablations": ablations is not None,
         "has_runs": are_runs_small(site),
         "pooled": is_pooled(site),
+        "newest_check": max((row.reproduced.date for row in board.rows if row.reproduced), default=None),
+        "newest_snapshot": next(iter(frozen(site.runs.root, board)), None),
         "checks": first_checks(site),
         "again": [_all_again(site)],
         "here": "",
@@ -259,8 +261,17 @@ def _write_index(site: Site, reports: Path, write: Write) -> None:
     own_again = {"again": [_all_again(site), *again], "alpha": site.track.families.alpha}
     write("index.html", reports / "index.html", 0, **front, **own_again)
     snapshots = [found for board in in_order(tracks) for found in frozen(site.runs.root, board)]
-    write("about.html", reports / "about.html", 0, tracks=[b.track for b in in_order(tracks)], snapshots=snapshots)
+    about = {"tracks": [board.track for board in in_order(tracks)], "snapshots": snapshots, "begin": _begin(site)}
+    write("about.html", reports / "about.html", 0, **about)
     write("published.html", reports / "published.html", 0, ours={}, part_of={}, **_published())
+
+
+def _begin(site: Site) -> list[str]:
+    """The commands that begin a system and take it in; none for a track that no command can name."""
+    if site.track.is_at_hand:
+        return []
+    own = ("my-system/card.toml", "--allow-code")
+    return [line("new", "my-system"), site.commands.leaderboard(*own), site.commands.submit(*own)]
 
 
 def _published(split: str | None = None) -> dict[str, Any]:

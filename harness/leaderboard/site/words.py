@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from harness.leaderboard.site.evidence import Site
@@ -20,6 +21,24 @@ def explained(board: Leaderboard) -> list[tuple[str, str]]:
     """The words that titles of this table use, each with its meaning in a sentence."""
     titles = " ".join(row.title for row in board.rows)
     return [(word, meaning) for word, meaning in _WORDS.items() if word in titles]
+
+
+_ARXIV = re.compile(r"arxiv[: ]*(\d{4}\.\d{4,5})(?:v\d+)?", re.IGNORECASE)
+_DOI = re.compile(r"\b(10\.\d{4,9}/[-._;()/:A-Za-z0-9]+)")
+
+
+def address_of(paper: str) -> str:
+    """Where a paper can be read, by its arXiv or DOI number or as the address that it is; empty where none is said.
+
+    >>> address_of("arXiv 2305.03950"), address_of("doi:10.1145/3539618.3591952"), address_of("javascript:alert(1)")
+    ('https://arxiv.org/abs/2305.03950', 'https://doi.org/10.1145/3539618.3591952', '')
+    """
+    if found := _ARXIV.search(paper):
+        return f"https://arxiv.org/abs/{found[1]}"
+    if paper.startswith(("https://", "http://")) and not set(paper) & set(" <>\"'"):
+        return paper
+    found = _DOI.search(paper)
+    return f"https://doi.org/{found[1]}" if found else ""
 
 
 def is_hit(scores: Sequence[ScoreFile], measure: str) -> bool:

@@ -22,6 +22,12 @@ xdr.pages.table = async function (board) {
   const sorts = headers.map((header, column) => sortButton(header, column)).filter(Boolean);
   const exploratory = element("th", { scope: "col", class: "exploratory", hidden: true }, "p, exploratory");
   headers[macroColumn].after(exploratory);
+  const COSTS = ["A question", "A passage", "Peak memory"];
+  const costHeads = COSTS.map((label) => element("th", { scope: "col", class: "cost", hidden: true }, label));
+  table.tHead.rows[0].append(...costHeads);
+  const costCells = [];
+  for (const { row, system } of rows) costCells.push(...COSTS.map((_, place) => row.appendChild(element("td", { class: "cost", hidden: true }, board.systems[system].costs[place] || "–"))));
+  for (const row of table.tFoot.rows) costCells.push(...COSTS.map(() => row.appendChild(element("td", { class: "cost", hidden: true }))));
   const MOST_PINNED = 4;
   for (const entry of rows) {
     const system = board.systems[entry.system];
@@ -90,6 +96,8 @@ xdr.pages.table = async function (board) {
     search.addEventListener("input", () => setState({ find: search.value }));
     reset.addEventListener("click", () => xdr.dom.clearState());
     const labelled = (text, input) => element("label", {}, text + " ", input);
+    const costs = element("input", { type: "checkbox", id: "costs" });
+    costs.addEventListener("change", () => setState({ costs: costs.checked ? "yes" : "" }));
     const pins = element("span", { class: "pins", hidden: true });
     const taken = [["CSV", "csv", asCsv], ["LaTeX", "tex", asLatex]].map(([label, ending, make]) => {
       const button = element("button", { type: "button", class: "plain-button" }, label + " of this view");
@@ -98,10 +106,10 @@ xdr.pages.table = async function (board) {
     });
     box.append(element("details", { open: location.hash.length > 1 }, element("summary", {}, "Filter, compare, choose languages"),
       element("div", { class: "filters" }, labelled("Find", search), labelled("Type", kind),
-        ...(training.length ? [labelled("Trained on", data)] : []), ...(board.systems.some((system) => system.seen.length) ? [labelled("Seen", seen)] : []), ...(statuses.length > 1 ? [labelled("Status", status)] : []), labelled("Compare with", reference), reset, shown, pins, ...taken),
+        ...(training.length ? [labelled("Trained on", data)] : []), ...(board.systems.some((system) => system.seen.length) ? [labelled("Seen", seen)] : []), ...(statuses.length > 1 ? [labelled("Status", status)] : []), labelled("Compare with", reference), element("label", {}, costs, " What it costs"), reset, shown, pins, ...taken),
       element("fieldset", { class: "languages" }, element("legend", {}, "Average over"), ...languages.map(({ label }) => label))));
     box.hidden = false;
-    return { search, kind, data, status, seen, reference, languages, shown, pins };
+    return { search, kind, data, status, seen, reference, languages, shown, pins, costs };
   }
 
   /* What stands on the screen, row by row: the head, then the rows that the filters leave, in their order. */
@@ -113,7 +121,7 @@ xdr.pages.table = async function (board) {
       return copy.textContent.trim();
     };
     const kept = (cell) => !cell.hidden;
-    return [headers.concat(exploratory).filter(kept).sort((a, b) => a.cellIndex - b.cellIndex).map(text),
+    return [headers.concat(exploratory, costHeads).filter(kept).sort((a, b) => a.cellIndex - b.cellIndex).map(text),
       ...Array.from(body.rows).filter(kept).map((row) => Array.from(row.cells).filter(kept).map(plain))];
   }
 
@@ -190,6 +198,8 @@ xdr.pages.table = async function (board) {
     controls.status.value = current.status || "";
     controls.seen.value = current.seen || "";
     controls.reference.value = board.systems[reference].name;
+    controls.costs.checked = current.costs === "yes";
+    for (const cell of [...costHeads, ...costCells]) cell.hidden = !controls.costs.checked;
     controls.languages.forEach(({ input }, place) => (input.checked = chosen.includes(place)));
     const screen = ordered.filter(({ row }) => !row.hidden).slice(0, FIRST);
     screen.forEach(fill);
