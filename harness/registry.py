@@ -109,7 +109,7 @@ class Plugins:
         entry = next(entry for entry in self._entries() if entry.name == name)
         return InvalidInput(
             f"the {self.kind} {name!r} of {Origin(entry)} ({self.group}: {entry.value}) cannot be used: {reason}; "
-            "hint that distribution, or uninstall it"
+            "fix that distribution, or uninstall it"
         )
 
     def _entries(self) -> list[metadata.EntryPoint]:

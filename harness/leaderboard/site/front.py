@@ -80,10 +80,10 @@ def cards(boards: Sequence[Leaderboard]) -> list[TrackCard]:
     ]
 
 
-def plain_measure(board: Leaderboard, name: str = "") -> str:
-    """A measure of the track, its primary one by default, in plain words; empty where it has none or is not installed here."""
+def plain_measure(board: Leaderboard) -> str:
+    """The track's primary measure in plain words; empty where it has none or is not installed here."""
     try:
-        return board.track.measure(name or board.track.primary).plainly
+        return board.track.measure(board.track.primary).plainly
     except XdrError:
         return ""
 
