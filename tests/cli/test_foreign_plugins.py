@@ -306,5 +306,5 @@ def test_a_broken_plug_in_is_told_with_its_distribution_to_who_asks_for_it_alone
 def _is_told(found: subprocess.CompletedProcess[str]) -> None:
     assert found.returncode == 1, found.stderr
     assert "of broken-plugins 1.0" in found.stderr
-    assert "hint that distribution, or uninstall it" in found.stderr
+    assert "fix that distribution, or uninstall it" in found.stderr
     assert "Traceback" not in found.stderr

@@ -46,7 +46,7 @@ def test_what_cannot_be_imported_is_told_with_its_distribution(name: str, said: 
     said = said.replace(". cannot", r"\) cannot")
     with pytest.raises(InvalidInput, match=rf"the thing '{name}' of their-things 1.0 \(xdr.things: .*{said}") as raised:
         THINGS.find(name)
-    assert raised.value.message.endswith("hint that distribution, or uninstall it")
+    assert raised.value.message.endswith("fix that distribution, or uninstall it")
     assert THINGS.find("one") == 1
 
 
