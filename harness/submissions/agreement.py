@@ -1,7 +1,8 @@
-"""How far two runs of one part agree: rankings by rank-biased overlap, Kendall's tau union and overlap, scores by their RMSE.
+"""How far two runs of one part agree: rankings by rank-biased overlap, Kendall's tau and overlap, scores by their RMSE.
 
-The first two and the RMSE are repro_eval's (Breuer et al. 2020, How to Measure the Reproducibility of System-oriented IR
-Experiments). What they leave undefined is defined here: rankings of different lengths, and of fewer than two documents.
+Rank-biased overlap and the RMSE are repro_eval's (Breuer et al. 2020, How to Measure the Reproducibility of System-oriented IR
+Experiments); Kendall's tau is scipy's. repro_eval's "tau union" correlates lists of places in the alphabetical list of
+documents, so that it changes with their names: one exchange of neighbours among a hundred gives 0.92 to 0.9996.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def ranking_agreement(recorded: Run, again: Run, depth: int) -> RankingAgreement
         queries=len(pairs),
         identical=sum(one == two for one, two in pairs),
         rank_biased_overlap=_mean([rank_biased_overlap(one, two) for one, two in pairs]),
-        kendall_tau=_mean([kendall_tau_union(one, two) for one, two in pairs]),
+        kendall_tau=_mean([kendall_tau(one, two) for one, two in pairs]),
         overlap={k: _mean([_overlap(one[:k], two[:k]) for one, two in pairs]) for k in depths},
     )
 
@@ -70,17 +71,22 @@ def rank_biased_overlap(one: Sequence[str], two: Sequence[str]) -> float:
     return float(RBO({"q": _falling(one)}, {"q": _falling(two)}, PERSISTENCE, depth, False, True)["q"])
 
 
-def kendall_tau_union(one: Sequence[str], two: Sequence[str]) -> float:
-    """In [-1, 1], down to the end of the shorter ranking; 0 where that has fewer than two documents and they differ."""
+def kendall_tau(one: Sequence[str], two: Sequence[str]) -> float:
+    """In [-1, 1]: tau-b (Kendall 1945) of the ranks of all documents that either ranking has; names and scores don't matter.
+
+    Documents that a ranking lacks are tied below its end. 1 for equal rankings, two empty ones included; 0 where only one is
+    empty.
+    """
     if tuple(one) == tuple(two):
         return 1.0
-    length = min(len(one), len(two))
-    if length < 2:
+    if not one or not two:
         return 0.0
-    from repro_eval.measure.document_order import KTU
+    from scipy.stats import kendalltau
 
-    found = KTU({"q": _falling(one[:length])}, {"q": _falling(two[:length])}, trim_thresh=length, per_topic=True)
-    return float(found["q"])
+    union = dict.fromkeys((*one, *two))
+    first, second = ({doc_id: rank for rank, doc_id in enumerate(ranking)} for ranking in (one, two))
+    ranks = [[places.get(doc_id, len(places)) for doc_id in union] for places in (first, second)]
+    return float(kendalltau(*ranks).statistic)
 
 
 def root_mean_square_error(one: Mapping[str, float], two: Mapping[str, float]) -> float:

@@ -68,9 +68,7 @@ class Tolerance(Record):
     """
 
     rank_biased_overlap: float = Field(default=0.99, ge=0, le=1, description="mean over queries, at least")
-    kendall_tau: float = Field(
-        default=0.95, ge=-1, le=1, description="Kendall's tau union, mean over queries, at least"
-    )
+    kendall_tau: float = Field(default=0.95, ge=-1, le=1, description="mean over queries, at least")
     rmse: float = Field(default=0.01, ge=0, description="of per-query scores, primary measure, at most")
 
 

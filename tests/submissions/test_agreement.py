@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.runs.trec import Ranked, Run
 from harness.submissions.agreement import (
     PERSISTENCE,
-    kendall_tau_union,
+    kendall_tau,
     rank_biased_overlap,
     ranking_agreement,
     root_mean_square_error,
@@ -32,12 +32,12 @@ def overlap_by_definition(one: tuple[str, ...], two: tuple[str, ...]) -> float:
 
 
 def tau_by_definition(one: tuple[str, ...], two: tuple[str, ...]) -> float:
-    """Concordant less discordant pairs of ranks, of the documents' places in the sorted union, over all pairs."""
-    length = min(len(one), len(two))
-    places = {doc_id: place for place, doc_id in enumerate(sorted({*one[:length], *two[:length]}))}
-    pairs = list(itertools.combinations(range(length), 2))
-    signs = [np.sign(places[one[i]] - places[one[j]]) * np.sign(places[two[i]] - places[two[j]]) for i, j in pairs]
-    return float(sum(signs)) / len(pairs)
+    """Concordant less discordant pairs of documents, over the roots of the numbers of pairs that each ranking tells apart."""
+    union = sorted({*one, *two})
+    ranks = [[ranking.index(doc) if doc in ranking else len(ranking) for doc in union] for ranking in (one, two)]
+    pairs = list(itertools.combinations(range(len(union)), 2))
+    first, second = ([np.sign(own[i] - own[j]) for i, j in pairs] for own in ranks)
+    return float(np.dot(first, second) / math.sqrt(np.abs(first).sum() * np.abs(second).sum()))
 
 
 @given(rankings, rankings)
@@ -49,14 +49,36 @@ def test_rank_biased_overlap_is_that_of_its_definition(one: tuple[str, ...], two
 
 
 @given(rankings, rankings)
-def test_kendalls_tau_union_is_that_of_its_definition(one: tuple[str, ...], two: tuple[str, ...]) -> None:
-    found = kendall_tau_union(one, two)
+def test_kendalls_tau_is_that_of_its_definition(one: tuple[str, ...], two: tuple[str, ...]) -> None:
+    found = kendall_tau(one, two)
     if one == two:
         assert found == 1
-    elif min(len(one), len(two)) < 2:
+    elif not one or not two:
         assert found == 0
     else:
         assert found == pytest.approx(tau_by_definition(one, two))
+
+
+@given(rankings, rankings, st.permutations(DOC_IDS))
+def test_kendalls_tau_does_not_depend_on_the_names_of_documents(
+    one: tuple[str, ...], two: tuple[str, ...], names: list[str]
+) -> None:
+    named = dict(zip(DOC_IDS, names, strict=True))
+    renamed = [tuple(named[doc_id] for doc_id in ranking) for ranking in (one, two)]
+    assert kendall_tau(*renamed) == pytest.approx(kendall_tau(one, two))
+    assert kendall_tau(two, one) == pytest.approx(kendall_tau(one, two))
+
+
+@pytest.mark.parametrize("place", [0, 50, 98])
+def test_neighbours_that_change_places_are_one_pair_of_all_wherever_they_stand(place: int) -> None:
+    one = [f"{number * 7919 % 100_003:06d}" for number in range(100)]
+    two = [*one[:place], one[place + 1], one[place], *one[place + 2 :]]
+    assert kendall_tau(one, two) == pytest.approx(1 - 2 / math.comb(100, 2))
+
+
+def test_rankings_that_have_nothing_in_common_do_not_agree() -> None:
+    assert kendall_tau("abc", "xyz") < 0
+    assert kendall_tau("abcdef", "abcxyz") < kendall_tau("abcdef", "abcdfx") < 1
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=20))
