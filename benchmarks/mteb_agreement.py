@@ -16,6 +16,8 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from mteb_agreement_page import page
-from mteb_parts import Sides, Vectors, compared_part
+from mteb_parts import Encoded, Sides, Vectors, compared_part
 from mteb_side import BATCH, MEASURES, evaluated, saved_rankings
 
 from harness.adapters.card import LoadedCard, load_card
@@ -33,6 +35,7 @@ from harness.dense.model_places import model_folder
 from harness.dense.remembered import blocks_remembered
 from harness.errors import InvalidInput, WrongUsage, XdrError
 from harness.files.writing import write_text
+from harness.records import Doc
 from harness.runs.execute import run_system
 from harness.runs.score import score_system
 from harness.runs.track_runs import TrackRuns
@@ -106,6 +109,7 @@ def measured(track: Track, loaded: LoadedCard, place: Path) -> dict[str, Any]:
     parameters = system._parameters
     model = model_folder(parameters.model, parameters.revision, loaded.folder)
     titles = parameters.title == "prepend"
+    text_of = Doc.default_text if titles else attrgetter("text")
     cores = os.cpu_count() or 1
     for part in track.parts:
         _ = part.collection.docs, part.collection.queries, part.collection.qrels  # read before anything is timed
@@ -121,8 +125,11 @@ def measured(track: Track, loaded: LoadedCard, place: Path) -> dict[str, Any]:
         scores = score_system(run)
         seconds, processor_seconds = time.perf_counter() - start, time.process_time() - used
         loads.append(os.getloadavg()[0])
-        vectors = our_vectors(system, track, titles, context)
-    plain = our_vectors(with_parameters(loaded, kernel="torch").system(), track, titles, context)
+        vectors = our_vectors(system, track, text_of, context)
+    with blocks_remembered():
+        by_pytorch = with_parameters(loaded, kernel="torch").system()
+        plain = our_vectors(by_pytorch, track, text_of, context)
+        stripped = our_vectors(by_pytorch, track, lambda doc: text_of(doc).strip(), context)
     saved = saved_rankings(theirs.predictions)
     found = {
         part.name: compared_part(
@@ -133,7 +140,7 @@ def measured(track: Track, loaded: LoadedCard, place: Path) -> dict[str, Any]:
                 {measure: scores.values[part.name, measure] for measure in track.measures},
                 saved[part.name],
                 theirs.reported[part.name],
-                (vectors[part.name], plain[part.name], theirs.vectors[part.name]),
+                Encoded(vectors[part.name], plain[part.name], stripped[part.name], theirs.vectors[part.name]),
                 parameters.store_dtype,
             ),
         )
@@ -160,7 +167,7 @@ def measured(track: Track, loaded: LoadedCard, place: Path) -> dict[str, Any]:
     }
 
 
-def our_vectors(system: Any, track: Track, with_titles: bool, context: Context) -> dict[str, Vectors]:
+def our_vectors(system: Any, track: Track, text_of: Callable[[Doc], str], context: Context) -> dict[str, Vectors]:
     """By part; passages once for all parts, and all questions together, as in the run."""
     found = {}
     passages: dict[str, Any] = {}
@@ -171,8 +178,7 @@ def our_vectors(system: Any, track: Track, with_titles: bool, context: Context) 
     for part in track.parts:
         docs = part.collection.docs
         if docs.digest not in passages:
-            texts = [doc.default_text() if with_titles else doc.text for doc in docs]
-            passages[docs.digest] = system.encode("passages", texts, context)
+            passages[docs.digest] = system.encode("passages", [text_of(doc) for doc in docs], context)
         end = start + len(part.collection.queries)
         found[part.name] = questions[start:end], passages[docs.digest]
         start = end

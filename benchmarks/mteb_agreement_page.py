@@ -56,9 +56,9 @@ WHY = """
 ## Why ranks differ
 
 From our run to mteb's saved scores one thing is changed at a time. Between the ends scores are summed in double precision,
-so that each step shows its own causes. By step: the largest change of any score, and the questions whose relevant
-passage has another rank after it, among the first {depth}. mteb strips white space at both ends of passages, ours encodes
-them as they are; it changes {white_space}.
+so that each step shows its own causes. By step: the largest change of any score, Kendall's tau between the rankings before
+and after it, and the questions whose relevant passage has another rank after it, all among the first {depth}. mteb strips
+white space at both ends of passages, ours encodes them as they are; it changes {white_space}.
 
 """
 
@@ -84,13 +84,13 @@ def page(figures: Figures) -> str:
             HEAD.format(**{**figures, **words, "options": options}),
             SCORING,
             _table(("part", "measure", "questions", "largest difference", "our mean", "mteb reports"), _scoring(parts)),
-            *_ties(parts),
+            *_ties(parts, figures["depth"]),
             RUNS.format(**{**figures, **figures["tolerance"]}),
             _table(("part", *_measures(parts), "same rankings", "RBO", "tau", "RMSE", "within"), _runs(parts)),
             TIME.format(cores=cores, loads=loads, busy=BUSY if is_busy else ""),
             *(f"| {side} | {_seconds(figures, side, is_busy)} |\n" for side in ("ours", "mteb")),
             WHY.format(**figures, white_space=_white_space(parts)),
-            _table(("to", "what is changed", "part", "largest change of a score", "questions"), _steps(parts)),
+            _table(("to", "what is changed", "part", "largest change of a score", "tau", "questions"), _steps(parts)),
             LIST.format(count=f"{sum(len(part['moved']) for part in parts.values()):,}", questions=f"{questions:,}"),
             _table(("part", "question", "rank, ours", "rank, mteb's", "gap", "why"), _moved(parts)),
         )
@@ -134,13 +134,13 @@ def _scoring(parts: dict[str, Figures]) -> Iterator[Sequence[str]]:
             yield name, measure, f"{part['questions']:,}", *figures
 
 
-def _ties(parts: dict[str, Figures]) -> Iterator[str]:
+def _ties(parts: dict[str, Figures], depth: int) -> Iterator[str]:
     """Groups of passages with equal scores, one a line; both sides order them by id."""
     groups = [(name, *group) for name, part in parts.items() for group in part["ties"]]
     if not groups:
-        yield "\nAmong its first ten passages of any question no two have equal scores.\n"
+        yield f"\nAmong its first {depth} passages of any question no two have equal scores.\n"
         return
-    times = f"\nEqual scores among its first ten passages, {len(groups)} times"
+    times = f"\nEqual scores among its first {depth} passages, {len(groups)} times"
     yield f"{times}; both sides order them by id, the last one first:\n\n"
     rows = [(name, query_id, str(rank), ", ".join(doc_ids)) for name, query_id, rank, doc_ids in groups]
     yield _table(("part", "question", "from rank", "passages"), rows)
@@ -157,7 +157,14 @@ def _runs(parts: dict[str, Figures]) -> Iterator[Sequence[str]]:
 def _steps(parts: dict[str, Figures]) -> Iterator[Sequence[str]]:
     for steps in zip(*(part["ways"] for part in parts.values()), strict=True):
         for name, step in zip(parts, steps, strict=True):
-            yield step["title"], step["change"], name, f"{step['largest']:.1g}", f"{step['moved']:,}"
+            yield (
+                step["title"],
+                step["change"],
+                name,
+                f"{step['largest']:.1g}",
+                f"{step['tau']:.5f}",
+                f"{step['moved']:,}",
+            )
 
 
 def _moved(parts: dict[str, Figures]) -> Iterator[Sequence[str]]:

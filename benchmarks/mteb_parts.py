@@ -10,20 +10,18 @@ from typing import Any
 import numpy as np
 from mteb_side import MEASURES, Rankings, values_by_question
 from numpy.typing import NDArray
-from rank_causes import Labels, Way, moved, tied
+from rank_causes import Labels, Way, moved, ranking, tied
 
 from harness.collections.view import Collection
 from harness.measures import Judged, parse, score_all
 from harness.runs.trec import Expected, Run, checked_run
-from harness.submissions.agreement import ranking_agreement, root_mean_square_error
+from harness.submissions.agreement import kendall_tau, ranking_agreement, root_mean_square_error
 from harness.tracks import Track
 
 TOLERANCE = 1e-6
 """Of values by question, and of mteb's own means beside what it reports, which it rounds."""
 ROUNDED = 5e-6
 """mteb reports means with five digits."""
-FIRST = 10
-"""Ties are listed where they begin among as many places."""
 
 Vectors = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Of questions and passages."""
@@ -32,14 +30,24 @@ Values = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, eq=False)
+class Encoded:
+    """Vectors of one part, from ours to mteb's; each differs in one thing from the one before it."""
+
+    ours: Vectors
+    by_pytorch: Vectors
+    without_white_space: Vectors
+    theirs: Vectors
+
+
+@dataclass(frozen=True, eq=False)
 class Sides:
-    """``reported``: mteb's means by measure. ``vectors``: ours, ours by PyTorch's own kernel, and mteb's."""
+    """``reported``: mteb's means by measure."""
 
     run: Run
     scores: Values
     saved: Rankings
     reported: Mapping[str, float]
-    vectors: tuple[Vectors, Vectors, Vectors]
+    encoded: Encoded
     store_dtype: str
 
 
@@ -83,7 +91,7 @@ def compared_part(collection: Collection, track: Track, sides: Sides) -> dict[st
         "passages": len(doc_ids),
         "with_white_space": with_white_space(collection),
         "scoring": scoring,
-        "ties": [list(group) for group in tied(ways[-1].scores, labels, FIRST)],
+        "ties": [list(group) for group in tied(ways[-1].scores, labels, track.depth)],
         "means": {name: [_mean(sides.scores[name]), _mean(by_us[name])] for name in by_us},
         "same_rankings": agreement.identical,
         "rank_biased_overlap": agreement.rank_biased_overlap,
@@ -103,15 +111,19 @@ def with_white_space(collection: Collection) -> list[str]:
 
 def _ways(sides: Sides, query_ids: Sequence[str], doc_ids: Sequence[str]) -> list[Way]:
     """From our run to mteb's saved scores, one change at a time; scores between them are summed in double precision."""
-    (questions, passages), plain, theirs = sides.vectors
+    encoded = sides.encoded
+    questions, passages = encoded.ours
     stored = passages.astype(sides.store_dtype)
     ours = {query_id: dict(zip(*own, strict=True)) for query_id, own in sides.run.rankings.items()}
     return [
         Way("our run", "", _matrix(ours, query_ids, doc_ids)),
         Way("our vectors as stored", "our scores are sums in single precision", _products(questions, stored)),
         Way("our vectors before that", f"passages are stored in {sides.store_dtype}", _products(questions, passages)),
-        Way("by PyTorch's own kernel", "another kernel multiplies in linear layers", _products(*plain)),
-        Way("mteb's vectors", "passages without white space at their ends, and other batches", _products(*theirs)),
+        Way("by PyTorch's own kernel", "another kernel multiplies in linear layers", _products(*encoded.by_pytorch)),
+        Way(
+            "without white space", "passages without white space at their ends", _products(*encoded.without_white_space)
+        ),
+        Way("mteb's vectors", "other batches, another way through the model's layers", _products(*encoded.theirs)),
         Way(
             "mteb's saved scores",
             "mteb's scores are sums in single precision",
@@ -149,9 +161,17 @@ def _scoring(name: str, ours: Mapping[str, float], theirs: Mapping[str, float], 
 
 
 def _step(one: Way, two: Way, labels: Labels) -> dict[str, Any]:
+    """``tau``: Kendall's, of the rankings before and after the change, to the depth; mean over the questions."""
     both = np.isfinite(one.scores) & np.isfinite(two.scores)
     largest = float(np.abs(one.scores - two.scores, where=both, out=np.zeros_like(one.scores)).max())
-    return {"title": two.title, "change": two.change, "largest": largest, "moved": len(list(moved([one, two], labels)))}
+    pairs = [tuple(ranking(labels, way.scores[row]) for way in (one, two)) for row in range(len(labels.query_ids))]
+    return {
+        "title": two.title,
+        "change": two.change,
+        "largest": largest,
+        "tau": float(np.mean([kendall_tau(*pair) for pair in pairs])),
+        "moved": len(list(moved([one, two], labels))),
+    }
 
 
 def _mean(values: Mapping[str, float]) -> float:

@@ -58,6 +58,12 @@ def ordered(doc_ids: Sequence[str], scores: NDArray[np.floating]) -> list[int]:
     return sorted(range(len(doc_ids)), key=lambda place: (float(scores[place]), doc_ids[place]), reverse=True)
 
 
+def ranking(labels: Labels, scores: NDArray[np.floating]) -> list[str]:
+    """Ids of the passages that one question's scores rank, best first, to the depth."""
+    places = (place for place in ordered(labels.doc_ids, scores) if not np.isneginf(scores[place]))
+    return [labels.doc_ids[place] for place in itertools.islice(places, labels.depth)]
+
+
 def moved(ways: Sequence[Way], labels: Labels) -> Iterator[Moved]:
     """The questions whose relevant passage has another rank by the last way than by the first, each with the reasons."""
     place_of = {doc_id: place for place, doc_id in enumerate(labels.doc_ids)}

@@ -120,7 +120,7 @@ def figures() -> dict[str, Any]:
         "kendall_tau": 0.998,
         "rmse": 0.0,
         "is_within": True,
-        "ways": [{"title": "mteb's vectors", "change": "other batches", "largest": 1e-6, "moved": 1}],
+        "ways": [{"title": "mteb's vectors", "change": "other batches", "largest": 1e-6, "tau": 0.9, "moved": 1}],
         "moved": [{"query_id": "q9", "doc_id": "p1", "ranks": [2, 2, 1], "gap": 1e-6, "reasons": ["other batches"]}],
         "faults": [],
     }
@@ -156,6 +156,7 @@ def test_the_page_has_the_figures_it_is_given(tmp_path: Path, monkeypatch: pytes
     assert "| ar | nDCG@10 | 1,190 | 0 | 0.5000000 | 0.50000 |" in page
     assert "| ar | q7 | 3 | p2, p1 |" in page
     assert "| ar | q9 | 2 | 1 | 1e-06 | other batches |" in page
+    assert "| mteb's vectors | other batches | de | 1e-06 | 0.90000 | 1 |" in page
     assert "2 of 2,380" in page
     assert "it changes 1 of them (p7)." in page
     assert page.count("| NO |") == 1
