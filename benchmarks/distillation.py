@@ -64,8 +64,7 @@ def main() -> None:
     rows = [record for card in cards.values() for record in card]
     for track in asked.tracks:
         _xdr("run", track, *map(str, rows), "--runs", str(asked.work / "runs"))
-        if track != "mini-dev":
-            _xdr("run", track, TEACHER, "--runs", str(asked.work / "runs"))
+        _xdr("run", track, TEACHER, "--runs", str(asked.work / "runs"))
     give(figures(cards, asked.work, asked.tracks), asked.json)
 
 
@@ -126,9 +125,8 @@ def _of_track(name: str, cards: dict[str, list[Path]], work: Path) -> dict[str, 
         if row != UNTRAINED:
             entry["against_untrained"] = _compared(parts, means[UNTRAINED], macro, measure)
         result["rows"][row] = entry
-    if name != "mini-dev":
-        teacher = _scores(work, name, asked, TEACHER, measure)
-        result["teacher"] = {part: scores[measure] for part, scores in teacher.items()}
+    teacher = _scores(work, name, asked, TEACHER, measure)
+    result["teacher"] = {part: scores[measure] for part, scores in teacher.items()}
     return result
 
 

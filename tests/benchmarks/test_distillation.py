@@ -15,34 +15,68 @@ def _benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
 
 
-def figures() -> dict[str, object]:
+def figures(seeds: int = 3) -> dict[str, object]:
     stage = {"name": "align", "objective": "align", "steps": 12, "tokens": 3456, "seconds": 1.0, "mean_loss": 0.25}
-    runs = [{"seed": 42, "seconds": 60.0, "bytes": 11_400_000, "stages": [stage | {"peak_memory_bytes": 5_000_000}]}]
-    row = {"macro": 0.65, "by_seed": [0.64, 0.66], "parts": {"de": 0.7, "en": 0.9}}
+    run = {"seconds": 60.0, "bytes": 11_400_000, "stages": [stage | {"peak_memory_bytes": 5_000_000}]}
+    runs = [run | {"seed": 42 + number} for number in range(seeds)]
+    by_seed = [0.64, 0.66, 0.65][:seeds]
+    row = {"macro": 0.65, "by_seed": by_seed, "parts": {"de": 0.7, "en": 0.9}}
     tested = {"difference": 0.021, "interval": [-0.01, 0.05], "p": 0.21, "better": 1}
+    found = {
+        "measure": "Success@10",
+        "macro": ["de"],
+        "rows": {
+            "mini-distilled": row | {"against_untrained": tested},
+            "mini-distilled-pieces": row | {"by_seed": [0.65]},
+        },
+        "teacher": {"de": 0.98, "en": 1.0},
+    }
     return {
         "recipes": ["mini-distilled", "mini-distilled-pieces", "mini-distilled-both"],
         "trained": {"mini-distilled": runs, "mini-distilled-pieces": [runs[0] | {"stages": []}]},
-        "tracks": {
-            "xquad": {
-                "measure": "Success@10",
-                "macro": ["de"],
-                "rows": {"mini-distilled": row | {"against_untrained": tested}, "mini-distilled-pieces": row},
-                "teacher": {"de": 0.98, "en": 1.0},
-            }
-        },
+        "tracks": {"mini-dev": found, "xquad": found},
     }
 
 
-def test_the_page_has_scores_seeds_intervals_the_teacher_and_what_is_missing() -> None:
+def page_of(found: dict[str, object]) -> str:
     import distillation_page
 
-    page = distillation_page.page(json.loads(json.dumps(figures())))
-    assert "| 70.0 | 90.0 | 65.0 | 64.0 66.0 | +2.1 (-1.0 to +5.0) | 0.21 | 1 of 1 |" in page
+    return str(distillation_page.page(json.loads(json.dumps(found))))
+
+
+def test_the_page_has_scores_seeds_intervals_the_teacher_and_what_is_missing() -> None:
+    page = page_of(figures())
+    assert "| 70.0 | 90.0 | 65.0 | 64.0 66.0 65.0 | +2.1 (-1.0 to +5.0) | 0.21 | 1 of 1 |" in page
     assert "| the teacher itself | 98.0 | 100.0 | 98.0 |" in page
     assert "keeps: de 70%, en 90%" in page
     assert "Not trained for this page: `mini-distilled-both`." in page
     assert "| 60 | 12 | 3,456 | 0.2500 | 5 |" in page
+    assert "3 seeds were run (42 43 44)" in page
+
+
+def test_looks_at_test_questions_are_counted() -> None:
+    assert "each once: 4 on xquad." in page_of(figures())
+    assert "each once: 2 on xquad." in page_of(figures(seeds=1))
+    only_development = figures()
+    del only_development["tracks"]["xquad"]  # type: ignore[attr-defined]
+    assert "No test question was asked." in page_of(only_development)
+
+
+def test_too_few_seeds_are_not_tested() -> None:
+    page = page_of(figures(seeds=2))
+    assert "exploratory" in page
+    assert "| 70.0 | 90.0 | 65.0 | 64.0 66.0 |\n" in page
+    assert "0.21" not in page
+
+
+def test_the_page_says_whether_the_teacher_is_better_than_its_student() -> None:
+    assert (
+        "the teacher has 98.0 Success@10 (%), the untrained table 65.0, the embedded model's recipe 65.0: it is."
+        in (page_of(figures()).replace("\n", " "))
+    )
+    worse = figures()
+    worse["tracks"]["mini-dev"]["teacher"] = {"de": 0.5, "en": 0.5}  # type: ignore[index]
+    assert "it is NOT" in page_of(worse)
 
 
 def test_a_question_has_the_mean_of_its_seeds() -> None:
