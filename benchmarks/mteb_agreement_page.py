@@ -48,7 +48,7 @@ language, ours once for all; ours writes run files and checks them. Load average
 """
 
 BUSY = """
-Other work took most of the machine, so the time that passed says nothing and is left out. Threads that wait for each other
+Other work took much of the machine, so the time that passed says nothing and is left out. Threads that wait for each other
 count as busy: a batch by several threads, as mteb has it, costs more on such a machine; one by a single thread, as ours,
 does not."""
 
@@ -76,7 +76,8 @@ def page(figures: Figures) -> str:
     options = "" if usual else f" --track {figures['track']} --parts {' '.join(parts)} --card {figures['card']}"
     words = {"titles": "with their" if figures["titles"] else "without", "machine": _machine(figures)}
     cores = figures["machine"]["cores"]
-    is_busy = figures["loads"][0] >= cores
+    first, *later = figures["loads"]
+    is_busy = first >= cores or max(later) >= cores + 1
     questions = sum(part["questions"] for part in parts.values())
     loads = ", ".join(f"{load:.1f}" for load in figures["loads"])
     return "".join(
@@ -91,6 +92,7 @@ def page(figures: Figures) -> str:
             *(f"| {side} | {_seconds(figures, side, is_busy)} |\n" for side in ("ours", "mteb")),
             WHY.format(**figures, white_space=_white_space(parts)),
             _table(("to", "what is changed", "part", "largest change of a score", "tau", "questions"), _steps(parts)),
+            _movers(parts),
             LIST.format(count=f"{sum(len(part['moved']) for part in parts.values()):,}", questions=f"{questions:,}"),
             _table(("part", "question", "rank, ours", "rank, mteb's", "gap", "why"), _moved(parts)),
         )
@@ -165,6 +167,18 @@ def _steps(parts: dict[str, Figures]) -> Iterator[Sequence[str]]:
                 f"{step['tau']:.5f}",
                 f"{step['moved']:,}",
             )
+
+
+def _movers(parts: dict[str, Figures]) -> str:
+    """Which steps move ranks of relevant passages, each with the lowest tau of all parts."""
+    lowest: dict[str, float] = {}
+    for steps in zip(*(part["ways"] for part in parts.values()), strict=True):
+        if any(step["moved"] for step in steps):
+            lowest[steps[0]["change"]] = min(step["tau"] for step in steps)
+    if not lowest:
+        return "\nNo step moves a relevant passage.\n"
+    named = "; ".join(f"{change} (tau {tau:.5f} at the lowest)" for change, tau in lowest.items())
+    return f"\nRelevant passages are moved by: {named}. No other step moves one.\n"
 
 
 def _moved(parts: dict[str, Figures]) -> Iterator[Sequence[str]]:

@@ -123,7 +123,7 @@ def _ways(sides: Sides, query_ids: Sequence[str], doc_ids: Sequence[str]) -> lis
         Way(
             "without white space", "passages without white space at their ends", _products(*encoded.without_white_space)
         ),
-        Way("mteb's vectors", "other batches, another way through the model's layers", _products(*encoded.theirs)),
+        Way("mteb's vectors", "other batches", _products(*encoded.theirs)),
         Way(
             "mteb's saved scores",
             "mteb's scores are sums in single precision",

@@ -137,7 +137,7 @@ def figures() -> dict[str, Any]:
         "faults": ["de: a fault"],
         "seconds": {"ours": 10.0, "mteb": 20.0},
         "processor_seconds": {"ours": 15.0, "mteb": 30.0},
-        "loads": [1.0, 2.0, 3.0],
+        "loads": [1.0, 2.0, 2.5],
         "machine": {"cpu": "a processor", "cores": 2},
         "libraries": {"mteb": "2"},
     }
@@ -157,6 +157,7 @@ def test_the_page_has_the_figures_it_is_given(tmp_path: Path, monkeypatch: pytes
     assert "| ar | q7 | 3 | p2, p1 |" in page
     assert "| ar | q9 | 2 | 1 | 1e-06 | other batches |" in page
     assert "| mteb's vectors | other batches | de | 1e-06 | 0.90000 | 1 |" in page
+    assert "Relevant passages are moved by: other batches (tau 0.90000 at the lowest). No other" in page
     assert "2 of 2,380" in page
     assert "it changes 1 of them (p7)." in page
     assert page.count("| NO |") == 1
@@ -168,9 +169,10 @@ def test_on_a_busy_machine_the_time_that_passed_is_left_out() -> None:
     from mteb_agreement_page import page
 
     assert "| mteb | 20 | 30 |" in page(figures())
-    busy = page(figures() | {"loads": [15.0, 2.0, 2.0]})
-    assert "| mteb |  | 30 |" in busy
-    assert "says nothing and is left out" in busy
+    for loads in ([15.0, 2.0, 2.0], [0.0, 2.0, 3.0]):
+        busy = page(figures() | {"loads": loads})
+        assert "| mteb |  | 30 |" in busy
+        assert "says nothing and is left out" in busy
 
 
 def test_only_a_dense_card_that_leaves_the_rest_to_its_model_is_compared(tmp_path: Path) -> None:
