@@ -95,6 +95,8 @@ def headline(board: Leaderboard) -> str:
     if found.first is None:
         return found.in_words.capitalize()
     title = found.first.title
+    if found.seen:  # a table in which others stand above whoever is called first
+        title = f"Apart from systems that may have seen this data, {title}"
     if found.tied and len(found.tied) < _NAMED:
         return f"{title} and {named(found.tied)} share the first place"
     if found.tied:
@@ -127,15 +129,23 @@ def told(board: Leaderboard) -> list[str]:
             else f"The lead is real: p of all pairs {_equal(shown)}."
         )
     if found.seen:
-        higher = found.seen[0]
-        sentences.append(
-            f"{higher.title} has {percent(value_of(higher, primary, MACRO))}, but may have been trained on this data."
-        )
+        sentences.append(_above(found.seen, primary))
     return sentences
 
 
+def _above(seen: Sequence[Row], measure: str) -> str:
+    """Those that stand above the first one of the verdict, and why they take no part in it."""
+    one, *others = (f"{row.title} has {percent(value_of(row, measure, MACRO))}" for row in seen)
+    if not others:
+        return f"{one}, but may have been trained on this data."
+    if len(others) < _NAMED:
+        return f"{one} and {others[0]}, but both may have been trained on this data."
+    return f"{one}, and {len(others)} others are above as well, but all of them may have been trained on this data."
+
+
 def _equal(shown: str) -> str:
-    return shown if shown[0] in "<≤" else f"= {shown}"
+    """A line may not end between the sign and the number."""
+    return (shown if shown[0] in "<≤" else f"= {shown}").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def first_or_tied(board: Leaderboard, column: str) -> frozenset[str]:

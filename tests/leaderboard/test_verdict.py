@@ -12,7 +12,7 @@ from score_files import scores_of, track_of
 
 from harness.compare.records import MACRO
 from harness.leaderboard.table import Leaderboard, Row
-from harness.leaderboard.verdict import headline, named, verdict_on
+from harness.leaderboard.verdict import headline, named, told, verdict_on
 
 SEEN = {"may_have_seen": ["toy: a source"]}
 TENTHS = st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.8, 0.9, 1.0])
@@ -105,6 +105,21 @@ def test_headlines() -> None:
     assert (
         headline(board({"a": 0.5}, seen=("a",))) == "No verdict: every system here may have been trained on this data"
     )
+    below = board({"low": 0.0, "high": 0.9, "seen": 0.5}, seen=("seen",))
+    assert headline(below) == "high is clearly first"
+
+
+def test_those_above_the_first_one_are_named_where_it_is_called_first() -> None:
+    above = board({"low": 0.0, "high": 0.8, "more": 0.9, "most": 1.0}, seen=("more", "most"))
+    assert headline(above) == "Apart from systems that may have seen this data, high is clearly first"
+    assert told(above)[-1] == "most has 100.0 and more has 90.0, but both may have been trained on this data."
+    many = board({"low": 0.0, "a": 0.8, "b": 0.9, "c": 1.0, "high": 0.7}, seen=("a", "b", "c"))
+    assert told(many)[-1] == (
+        "c has 100.0, and 2 others are above as well, but all of them may have been trained on this data."
+    )
+    shared = board({"low": 0.5, "high": 0.6, "most": 1.0}, seen=("most",))
+    assert headline(shared) == "Apart from systems that may have seen this data, high and low share the first place"
+    assert told(shared)[-1] == "most has 100.0, but may have been trained on this data."
 
 
 def test_a_row_without_a_macro_average_is_not_in_its_verdict() -> None:
