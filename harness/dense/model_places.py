@@ -40,7 +40,7 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
     if (local := local_folder(model, folder)) is not None:
         return local
     if model.startswith((".", "/")):
-        raise InvalidInput(f"no model folder {str(folder / model)!r:.300}")
+        raise InvalidInput(f"no model folder {str(folder / model)!r:.300}{_how_it_is_made(folder / model)}")
     if not _COMMIT.fullmatch(revision or ""):
         raise InvalidInput(
             f"model {model!r:.200} is no folder beside the card or recipe, and as a model of the Hugging Face hub it needs its "
@@ -65,6 +65,17 @@ def model_folder(model: str, revision: str | None, folder: Path) -> Path:
         raise InvalidInput(
             f"model {model!r:.200} is neither a folder nor to be had from the Hugging Face hub ({type(error).__name__}); {hint}"
         ) from error
+
+
+def _how_it_is_made(model: Path) -> str:
+    """Models that are trained by a recipe, and not kept, have it in the folder ``recipes`` beside that of the models."""
+    recipe = Path(os.path.normpath(model.parent.parent / "recipes" / f"{model.name}.toml"))
+    if not os.path.isfile(recipe):  # noqa: PTH113
+        return ""
+    return (
+        f"; it is trained by the recipe {str(recipe)!r:.300}: `xdr train RECIPE --output FOLDER`, "
+        "which says with --dry-run how long that takes here"
+    )
 
 
 def _answers(model: str, revision: str) -> bool:

@@ -13,7 +13,7 @@ import tiny_models
 from harness.adapters.card import Card, LoadedCard
 from harness.adapters.conformance import toy_request
 from harness.adapters.contract import Context, Pin, inputs_of, missing_of
-from harness.dense.model_places import model_input, resolved_revision
+from harness.dense.model_places import model_folder, model_input, resolved_revision
 from harness.errors import InvalidInput
 
 MODEL, COMMIT = "organisation/model", "0123456789abcdef0123456789abcdef01234567"
@@ -111,3 +111,16 @@ def test_a_hub_that_names_no_commit_is_told(hub: list[str], tmp_path: Path, monk
 
 def test_a_path_that_is_not_there_is_an_input_by_its_path(tmp_path: Path) -> None:
     assert model_input("./none", None, tmp_path) == tmp_path / "./none"
+
+
+def test_where_a_trained_model_is_not_here_its_recipe_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cards").mkdir()
+    with pytest.raises(InvalidInput, match="no model folder") as without:
+        model_folder("../models/mine", None, tmp_path / "cards")
+    assert "recipe" not in str(without.value)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/mine.toml").touch()
+    with pytest.raises(
+        InvalidInput, match=r"no model folder .*mine'; it is trained by .*recipes/mine\.toml.*`xdr train"
+    ):
+        model_folder("../models/mine", None, tmp_path / "cards")

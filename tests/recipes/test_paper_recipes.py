@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,14 +14,15 @@ import pytest
 import tiny_models
 from command_line import xdr
 from paper_recipes import ENCODERS, RECIPES, gold_record, small, text_of
-from tiny_training import CONTRASTIVE, recipe
+from safetensors.numpy import load_file
+from tiny_training import CONTRASTIVE, recipe, write_rows
 
 from harness.adapters.card import load_card
 from harness.errors import InvalidInput
 from harness.progress import SilentProgress
 from harness.recipes.generate.load import kinds
 from harness.recipes.generate.recipe import Operator as GenerateOperator
-from harness.recipes.train import Operator, planned, train
+from harness.recipes.train import Operator, assemble, planned, train
 from harness.recipes.train.data import read_pairs
 from harness.recipes.train.recipe import checked_recipe
 from harness.recipes.train.sources import SourceRecipe
@@ -187,3 +189,39 @@ def test_a_start_of_the_hub_without_a_commit_is_resolved_and_recorded(
     record = train(path, tmp_path / "out", SilentProgress(), Operator("cpu"))
     assert record.start_revision == commit
     assert json.loads((tmp_path / "out/training.json").read_text("utf-8"))["start_revision"] == commit
+
+
+def test_the_small_xdr_is_trained_as_a_delta_and_run_by_its_card(xdr_home: Path, tmp_path: Path) -> None:
+    name = "me5-small-q4-xdr"
+    whole = checked_recipe(RECIPES / f"{name}.toml").recipe
+    parameters = load_card(name).card.parameters
+    assert (parameters["query_max_length"], parameters["passage_max_length"]) == (
+        whole.model.query_length,  # type: ignore[union-attr]
+        whole.model.passage_length,  # type: ignore[union-attr]
+    )
+    # The row that it is held against reads the same.
+    untrained = load_card("me5-small-q4-cut").card.parameters
+    assert parameters | {"model": "", "similarity": ""} == untrained | {"model": "", "similarity": ""}
+
+    shutil.copytree(tiny_models.shared().sentence, tmp_path / "start")
+    write_rows(tmp_path / "rows")
+    own, _ = text_of(name).split("[[stages.sources]]", 1)
+    changes = {"start": '"start"', "batch_size": "8", "epochs": None, "trained_layers": "1"}
+    for key, value in changes.items():
+        line = "steps = 6" if value is None else f"{key} = {value}"
+        own, count = re.subn(rf"(?m)^{key} = .*$", line, own)
+        assert count == 1, key
+    path = tmp_path / f"{name}.toml"
+    path.write_text(own + '[[stages.sources]]\nkind = "rows"\npath = "rows"\n', "utf-8")
+    record = train(path, tmp_path / "delta", SilentProgress(), Operator("cpu"))
+    assert [stage.steps for stage in record.stages] == [6]
+    assemble(path, tmp_path / "delta", tmp_path / "model", SilentProgress())
+    before, after = (load_file(tmp_path / folder / "model.safetensors") for folder in ("start", "model"))
+    changed = {tensor for tensor in after if not np.array_equal(before[tensor], after[tensor])}
+    assert changed
+    assert all(tensor.startswith("encoder.layer.1.") for tensor in changed)
+
+    card = re.sub(r"(?m)^model = .*$", 'model = "model"', (RECIPES.parent / f"cards/{name}.toml").read_text("utf-8"))
+    (tmp_path / "card.toml").write_text(card, "utf-8")
+    done = xdr("run", "mini", "card.toml", "--runs", "runs", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
