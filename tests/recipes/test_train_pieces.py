@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tiny_training
+import torch
 from safetensors.torch import load_file
 
 from harness.dense.encoder import Encoder
@@ -135,6 +138,34 @@ def test_stages_go_on_from_the_pieces_and_repeat_byte_for_byte(folder: Path) -> 
     kept = [(model / "model.safetensors").read_bytes() for model in (*models, made(folder, name="untrained"))]
     assert kept[0] == kept[1]
     assert kept[0] != kept[2]
+
+
+def test_a_teacher_reads_with_the_recorded_threads_and_an_empty_cache_gives_the_same_bytes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = 'objective = "align"\nteacher = { card = "teacher.toml", whitening = 0.5 }'
+    seen: list[int] = []
+
+    def watched(method: Callable[..., Any]) -> Callable[..., Any]:
+        def encode(self: Encoder, *arguments: Any) -> Any:
+            seen.append(torch.get_num_threads())
+            return method(self, *arguments)
+
+        return encode
+
+    for method in ("encode", "encode_tokens"):
+        monkeypatch.setattr(Encoder, method, watched(getattr(Encoder, method)))
+    before, models = torch.get_num_threads(), []
+    try:
+        for threads in (1, 4):
+            monkeypatch.setenv("XDR_HOME", str(folder / f"home-{threads}"))
+            torch.set_num_threads(threads)
+            models.append(made(folder, stage, name=f"after-{threads}"))
+    finally:
+        torch.set_num_threads(before)
+    assert seen
+    assert set(seen) == {json.loads((models[0] / "training.json").read_text("utf-8"))["threads"]}
+    assert len({(model / "model.safetensors").read_bytes() for model in models}) == 1
 
 
 def test_a_tokenizer_of_another_kind_is_refused(folder: Path) -> None:
