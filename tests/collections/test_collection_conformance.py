@@ -30,7 +30,16 @@ def contract_of(kind: type) -> Iterator[Any]:
 @pytest.mark.usefixtures("imported_data")
 @pytest.mark.parametrize("test", contract_of(conformance_tests("xdr-mini/fi")), ids=lambda test: test.__name__[5:])
 @pytest.mark.parametrize(
-    "dataset_id", ["xquad/ar", "xquad/es/de", "xquad-oracle/hi", "tydiqa-goldp/sw", "paws-x/de", "paws-x/ko/clean"]
+    "dataset_id",
+    [
+        "xquad/ar",
+        "xquad/es/de",
+        "xquad/zh/multilingual",
+        "xquad-oracle/hi",
+        "tydiqa-goldp/sw",
+        "paws-x/de",
+        "paws-x/ko/clean",
+    ],
 )
 def test_published_collections_keep_the_contract(dataset_id: str, test: Any) -> None:
     getattr(conformance_tests(dataset_id)(), test.__name__)()

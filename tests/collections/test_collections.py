@@ -340,6 +340,26 @@ def test_xquad_over_paragraphs_of_another_language_has_their_answers() -> None:
 
 
 @pytest.mark.usefixtures("imported_data")
+@pytest.mark.parametrize("lang", ["ar", "en"])
+def test_the_pool_of_all_languages_has_eight_relevant_versions_of_a_paragraph(lang: str) -> None:
+    from harness.collections.xquad import MULTILINGUAL, language_of
+
+    collection, own = load(f"xquad/{lang}/multilingual"), load(f"xquad/{lang}")
+    assert len(collection.docs) == 1920
+    assert collection.docs.digest == load("xquad/de/multilingual").docs.digest
+    assert collection.queries == own.queries
+    for query_id, grades in (collection.qrels or {}).items():
+        (doc_id,) = (own.qrels or {})[query_id]
+        assert grades == {f"{doc_id}.{other}": 1 for other in MULTILINGUAL}
+    for other in MULTILINGUAL:
+        texts = {doc.doc_id: doc.text for doc in load(f"xquad/en/{other}").docs}
+        mine = {doc.doc_id: doc.text for doc in collection.docs if language_of(doc.doc_id) == other}
+        assert mine == {f"{doc_id}.{other}": text for doc_id, text in texts.items()}
+        accepted = load(f"xquad/en/{other}").answers or {}
+        assert all(set(texts) <= set((collection.answers or {})[query_id]) for query_id, texts in accepted.items())
+
+
+@pytest.mark.usefixtures("imported_data")
 def test_an_exported_xquad_is_the_same(tmp_path: Path) -> None:
     export_collection("xquad/ar", tmp_path / "out")
     assert digests(tmp_path / "out") == load("xquad/ar").digests.as_dict()

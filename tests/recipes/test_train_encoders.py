@@ -103,6 +103,22 @@ def test_a_source_without_negatives_has_batches_without_them() -> None:
         Columns(stage.model_copy(update={"batches": "mixed"}), buckets.pairs, 1, None)
 
 
+def test_static_models_train_with_dropout_on_sources_with_and_without_negatives(xdr_home: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in write_rows(tmp_path / "rows.jsonl").read_text("utf-8").splitlines()]
+    lines = [json.dumps({**row, "query": f"{row['query']} Entä nyt?", "negative_passages": []}) for row in rows]
+    (tmp_path / "plain.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    path = recipe(tmp_path, STATIC, f"{CONTRASTIVE}\ntoken_dropout = 0.2")
+    both = '{ kind = "rows", path = "rows.jsonl" }, { kind = "rows", path = "plain.jsonl" }'
+    stage = path.read_text("utf-8").replace(
+        'sources = [{ kind = "rows", path = "rows.jsonl" }]\nobj', f"sources = [{both}]\nobj"
+    )
+    path.write_text(stage, "utf-8")
+    [record] = train(path, tmp_path / "out", SilentProgress()).stages
+    assert record.pairs == 2 * len(rows)
+    # Batches of four: half of them with three candidates for each question, half with one.
+    assert record.candidates_per_query == 8
+
+
 def test_batches_by_source_by_language_and_mixed() -> None:
     sources = [[pair(n, "fi" if n % 2 else "ko") for n in range(8)], [pair(n) for n in range(8, 12)]]
 

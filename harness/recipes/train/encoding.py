@@ -69,7 +69,10 @@ def encoder_job(recipe: Recipe, network: Encoders, stage: Stage, operating: Oper
         return checkpointed(library.trainer)(
             model=model,
             args=library.arguments(**arguments),
-            train_dataset=Dataset.from_dict({column: [row[column] for row in rows] for column in columns.tasks}),
+            # Rows of a source without negatives lack their columns.
+            train_dataset=Dataset.from_dict(
+                {column: [row.get(column, "") for row in rows] for column in columns.tasks}
+            ),
             data_collator=collator,
             loss=library.loss(own, model, gathered=operating.share.processes > 1),
         )
