@@ -1,1 +1,1 @@
-"""Rounds of self-training and of mining with static encoders: what is trained, on which rows, and how it is judged."""
+"""Recipes of published kinds on a static encoder: rows, controls, and how they are judged."""

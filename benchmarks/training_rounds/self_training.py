@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 import xdr_bench as xdr
-from harness.compare.corrections import correct
+from harness.adapters.card import load_card
+from harness.adapters.contract import Context, Request
+from harness.files.toml_records import checked
 from harness.progress import Progress
-from harness.recipes.train.record import TrainingRecord
+from systems.xqg import Xqg
+from training_rounds.judging import Collections, Outcome, Plan, Study, index_of, judged, scored
 from training_rounds.pseudo_labels import (
     Labelled,
     Rankings,
@@ -26,43 +26,28 @@ from training_rounds.pseudo_labels import (
     rows_of,
     shuffled,
 )
-from training_rounds.training import START, Budget, Variant, trained
+from training_rounds.training import ROOT, START, Source, Variant, trained
 
-ROOT = Path(__file__).parents[2]
-MEASURE, DEPTH, CANDIDATES = "R@500t", 30, 20
-RECORDED = {"mini-xdr": "start, not trained further", "mini-xdr-xqg": "start, fused with the same questions"}
-"""Rows of track mini whose recorded runs are scored."""
-REFERENCE = "mini-xdr-xqg"
+LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
+"""Of the track mini and of XOR-TyDi's training questions."""
+DEPTH, CANDIDATES = 30, 20
 KEPT = 0.5
-MARKED_SEEDS = 3
-"""From so many seeds on a difference is tested; with fewer its interval alone is shown."""
-
-
-@dataclass(frozen=True)
-class Study:
-    """``seeds``: of every row; without one nothing is trained, and labels alone are judged.
-
-    ``rounds``: of the self-trained encoder; each begins anew at the start.
-    """
-
-    work: Path
-    budget: Budget
-    seeds: Sequence[int]
-    rounds: int = 2
-
-    @property
-    def languages(self) -> Sequence[str]:
-        return self.budget.languages
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What one training of a row has come to. ``labels``: those that it was trained on; ``hub``: share of test questions."""
-
-    scores: Mapping[str, xdr.Scores]
-    record: TrainingRecord
-    labels: Mapping[str, tuple[int, int]]
-    hub: float
+ROUNDS = 2
+"""Each begins anew at the start."""
+REFERENCE = "start-xqg"
+ROWS = "rows.jsonl.gz"
+OWN = {f"self-trained-{n}": f"self-trained, round {n}, surest half of each language" for n in range(1, ROUNDS + 1)}
+TITLES = {
+    "start": "`mini-xdr`: start, not trained further",
+    "start-xqg": "`mini-xdr-xqg`: start, fused with the same questions",
+    "more-steps": "control: as many steps on the old data alone",
+    "given": "trained on the questions with their passages",
+    "shuffled": "control: trained on the questions with others' passages",
+    "self-trained-all": "self-trained, round 1, no filter",
+    **OWN,
+    "self-trained-xqg": f"self-trained, round {ROUNDS}, and fused with the same questions",
+}
+PLAN = Plan(("R@500t",), TITLES, tuple((name, REFERENCE) for name in TITLES if name != REFERENCE))
 
 
 def unlabelled(languages: Sequence[str]) -> list[Unlabelled]:
@@ -76,141 +61,100 @@ def unlabelled(languages: Sequence[str]) -> list[Unlabelled]:
     ]
 
 
-def titles(rounds: int) -> dict[str, str]:
-    """All rows that are trained, in the order of the table."""
-    own = {f"self-trained-{n}": f"self-trained, round {n}, surest half of each language" for n in range(1, rounds + 1)}
-    return {
-        "more-steps": "control: as many steps on the old data alone",
-        "given": "trained on the questions with their passages",
-        "shuffled": "control: trained on the questions with others' passages",
-        "self-trained-all": "self-trained, round 1, no filter",
-        **own,
-    }
+def labelled_sources(languages: Sequence[str]) -> list[Source]:
+    """The labelled data of the start's own last stage, as far as it is questions."""
+    return [
+        {"kind": "questions-parallel", "languages": list(languages)},
+        {"kind": "xor-answers", "languages": list(languages)},
+        {"kind": "tydi-questions", "weight": 2},
+    ]
 
 
 def measured(study: Study, progress: Progress) -> dict[str, Any]:
-    """All figures of the page, as JSON takes them."""
-    began = time.process_time()
+    """All figures of the study, as JSON takes them; without seeds those of the labels alone."""
     questions = unlabelled(study.languages)
     collections = {lang: xdr.load_collection(f"xdr-mini/{lang}") for lang in study.languages}
-    first = _found(_index(START, collections), questions)
-    results = {seed: _of_seed(study, seed, (questions, collections, first), progress) for seed in study.seeds}
-    recorded = {name: _recorded(name, collections) for name in RECORDED}
-    names = titles(study.rounds) if study.seeds else {}
-    means = {name: _mean([results[seed][name].scores for seed in study.seeds]) for name in names}
-    rows = {**recorded, **means}
+    index = index_of(START, next(iter(collections.values())).docs)
+    first = _found(index, questions)
+    outcomes: dict[str, list[Outcome]] = {}
+    if study.seeds:
+        untrained = {"start": _runs(index, collections), "start-xqg": _fused(START, collections)}
+        outcomes = {name: [_outcome(name, runs, collections)] for name, runs in untrained.items()}
+    for seed in study.seeds:
+        for name, outcome in _of_seed(study, seed, (questions, collections, first), progress).items():
+            outcomes.setdefault(name, []).append(outcome)
     return {
-        "seeds": list(study.seeds),
-        "rounds": study.rounds,
-        "measure": MEASURE,
-        "reference": REFERENCE,
-        "titles": {**RECORDED, **names},
-        "budget": {**vars(study.budget), "languages": list(study.languages)},
+        **judged(study, PLAN, outcomes),
         "questions": len(questions),
-        "recorded": {name: _means(scores) for name, scores in recorded.items()},
-        "trained": {name: _row([results[seed][name] for seed in study.seeds]) for name in names},
         "labels": {
             f"{where} {kept}": precision(first_found(questions, first, kept, where == "each"))
             for kept in (1.0, KEPT, KEPT / 2)
             for where in ("each", *(["all"] if kept < 1 else []))
         },
         "hub": hub_share([next(iter(ranking)) for ranking in first.values()]),
-        "differences": _differences(rows, len(study.seeds)),
-        "processor_seconds": round(time.process_time() - began),
     }
 
 
 def _of_seed(
-    study: Study,
-    seed: int,
-    asked: tuple[Sequence[Unlabelled], Mapping[str, xdr.Collection], Rankings],
-    progress: Progress,
-) -> dict[str, Trained]:
+    study: Study, seed: int, asked: tuple[Sequence[Unlabelled], Collections, Rankings], progress: Progress
+) -> dict[str, Outcome]:
     questions, collections, first = asked
-    docs = collections[study.languages[0]].docs
+    docs = next(iter(collections.values())).docs
 
-    def row(name: str, labels: Sequence[Labelled]) -> tuple[xdr.Index, Trained]:
-        title = titles(study.rounds)[name]
+    def row(name: str, labels: Sequence[Labelled]) -> tuple[Path, xdr.Index, Outcome]:
         # Half the rows are gone through twice as often, so that as many batches are theirs.
         weight = round(len(questions) / len(labels)) if labels else 1
-        variant = Variant(name, title, seed, "xdr-mini", rows_of(labels, docs, name))
-        model, record = trained(variant, replace(study.budget, weight=weight), study.work, progress)
-        index = _index(model, collections)
-        runs = {lang: index.run(own.queries, DEPTH) for lang, own in collections.items()}
-        scores = {lang: xdr.score(runs[lang], own, MEASURE).named(name) for lang, own in collections.items()}
-        hub = hub_share([next(iter(ranking)) for run in runs.values() for ranking in run.values()])
-        return index, Trained(scores, record, precision(labels), hub)
+        own: list[Source] = [{"kind": "rows", "path": ROWS, "weight": weight}] if labels else []
+        rows = {ROWS: rows_of(labels, docs, name)} if labels else {}
+        sources = [*labelled_sources(study.languages), *own]
+        variant = Variant(name, seed, sources, rows, transductive=("xdr-mini",))
+        model, record = trained(variant, study.budget, study.work, progress)
+        index = index_of(model, docs)
+        outcome = _outcome(name, _runs(index, collections), collections, labels)
+        return model, index, Outcome(outcome.scores, record, outcome.noted)
 
     found = {
-        "more-steps": row("more-steps", ())[1],
-        "given": row("given", given(questions))[1],
-        "shuffled": row("shuffled", shuffled(questions, seed))[1],
-        "self-trained-all": row("self-trained-all", first_found(questions, first))[1],
+        "more-steps": row("more-steps", ())[2],
+        "given": row("given", given(questions))[2],
+        "shuffled": row("shuffled", shuffled(questions, seed))[2],
+        "self-trained-all": row("self-trained-all", first_found(questions, first))[2],
     }
-    rankings = first
-    for number in range(1, study.rounds + 1):
-        index, found[f"self-trained-{number}"] = row(f"self-trained-{number}", first_found(questions, rankings, KEPT))
+    model, rankings = START, first
+    for name in OWN:
+        model, index, found[name] = row(name, first_found(questions, rankings, KEPT))
         rankings = _found(index, questions)
+    fused = _outcome("self-trained-xqg", _fused(model, collections), collections)
+    # Its training is that of the last round.
+    found["self-trained-xqg"] = Outcome(fused.scores, found[name].record, fused.noted)
     return found
 
 
-def _index(model: Path, collections: Mapping[str, xdr.Collection]) -> xdr.Index:
-    encoder = xdr.Encoder(model, similarity="cosine", query_max_length=64, passage_max_length=256, workers=1)
-    return encoder.index(next(iter(collections.values())).docs)
+def _outcome(
+    name: str, runs: Mapping[str, Rankings], collections: Collections, labels: Sequence[Labelled] = ()
+) -> Outcome:
+    hub = hub_share([next(iter(ranking)) for run in runs.values() for ranking in run.values()])
+    return Outcome(scored(runs, collections, PLAN.measures, name), noted={"labels": precision(labels), "hub": hub})
+
+
+def _runs(index: xdr.Index, collections: Collections) -> dict[str, Rankings]:
+    return {lang: index.run(own.queries, DEPTH) for lang, own in collections.items()}
 
 
 def _found(index: xdr.Index, questions: Sequence[Unlabelled]) -> Rankings:
     return index.run([xdr.Query(one.query_id, one.text, one.lang, one.query_id) for one in questions], CANDIDATES)
 
 
-def _recorded(name: str, collections: Mapping[str, xdr.Collection]) -> dict[str, xdr.Scores]:
-    folder = ROOT / "runs" / "mini" / name
-    return {lang: xdr.score(folder / f"{lang}.trec.gz", own, MEASURE).named(name) for lang, own in collections.items()}
-
-
-def _mean(scores: Sequence[Mapping[str, xdr.Scores]]) -> dict[str, xdr.Scores]:
-    """Each question's mean over the seeds, so that a test is about the recipe and not about one training of it."""
-    found = {}
-    for lang, one in scores[0].items():
-        values = {
-            query_id: float(np.mean([own[lang].per_query[MEASURE][query_id] for own in scores]))
-            for query_id in one.per_query[MEASURE]
+def _fused(model: Path, collections: Collections) -> dict[str, Rankings]:
+    """As the row ``mini-xdr-xqg`` ranks, with another model: passages and their questions are encoded by it anew."""
+    card = load_card("mini-xdr-xqg")
+    values = {**card.card.parameters, "model": str(model.resolve())}
+    system = Xqg(checked(Xqg.Parameters, values, "fused", {"folder": card.folder}))
+    with TemporaryDirectory() as cache:
+        context = Context(cache=Path(cache), work=Path(cache) / "work", device="cpu", workers=1)
+        return {
+            lang: {
+                ranking.query_id: dict(zip(ranking.doc_ids, map(float, ranking.scores), strict=True))
+                for ranking in system.search(Request(own.docs, own.queries, DEPTH), context)
+            }
+            for lang, own in collections.items()
         }
-        found[lang] = replace(one, per_query={MEASURE: values})
-    return found
-
-
-def _means(scores: Mapping[str, xdr.Scores]) -> dict[str, float]:
-    by_language = {lang: own[MEASURE] for lang, own in scores.items()}
-    return {"macro": float(np.mean(list(by_language.values()))), **by_language}
-
-
-def _row(trainings: Sequence[Trained]) -> dict[str, Any]:
-    stages = [one.record.stages[0] for one in trainings]
-    return {
-        "scores": _means(_mean([one.scores for one in trainings])),
-        "by_seed": [_means(one.scores)["macro"] for one in trainings],
-        "labels": {lang: list(counts) for lang, counts in trainings[0].labels.items()},
-        "hub": float(np.mean([one.hub for one in trainings])),
-        "steps": stages[0].steps,
-        "tokens": float(np.mean([stage.tokens for stage in stages])),
-        "candidates": float(np.mean([stage.candidates_per_query or 0 for stage in stages])),
-        "seconds": float(np.mean([one.record.seconds for one in trainings])),
-    }
-
-
-def _differences(rows: Mapping[str, Mapping[str, xdr.Scores]], seeds: int) -> dict[str, Any]:
-    """Every other row less the fused start; p with Holm's correction over all of them, where there are seeds enough."""
-    others = [name for name in rows if name != REFERENCE]
-    found = {name: xdr.compare(rows[name], rows[REFERENCE], MEASURE, unit="relevant passage") for name in others}
-    adjusted = correct(np.array([one.p for one in found.values()]), "holm").p_adjusted
-    return {
-        name: {
-            "difference": one.difference,
-            "interval": one.interval,
-            "p": float(p) if seeds >= MARKED_SEEDS else None,
-            "by_part": {lang: part.difference for lang, part in one.by_part.items()}
-            or {next(iter(rows[name])): one.difference},
-        }
-        for (name, one), p in zip(found.items(), adjusted, strict=True)
-    }

@@ -1,12 +1,13 @@
-"""One training of a static encoder that goes on from another one, by a recipe that lies beside its rows."""
+"""One training of a static encoder that goes on from a committed one, by a recipe that lies beside its rows."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.files.reading import parse_json
 from harness.files.writing import sha256_of_file, write_text
@@ -15,16 +16,14 @@ from harness.recipes.rows import Row, write_rows
 from harness.recipes.train.record import FILE_NAME, TrainingRecord
 from harness.recipes.train.runner import train
 
-LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
-"""Of the track mini and of XOR-TyDi's training questions."""
-ROWS = "rows.jsonl.gz"
-START = Path(__file__).parents[2] / "systems" / "models" / "mini-xdr"
+ROOT = Path(__file__).parents[2]
+START = ROOT / "systems" / "models" / "mini-xdr"
 
 RECIPE = """schema_version = 2
 name = "{name}"
-title = "{title}"
+title = "{name}"
 seed = {seed}
-transductive = ["{transductive}"]
+transductive = {transductive}
 
 [model]
 kind = "static"
@@ -33,65 +32,77 @@ start = "{start}"
 [[stages]]
 name = "round"
 objective = "contrastive"
-steps = {steps}
+{length}
 batch_size = {batch_size}
+batches = "{batches}"
 negatives = {negatives}
 token_dropout = {token_dropout}
 optimizer = {{ learning_rate = {learning_rate}, warmup = 0.05 }}
 sources = [
-    {{ kind = "questions-parallel", languages = {languages} }},
-    {{ kind = "xor-answers", languages = {languages} }},
-    {{ kind = "tydi-questions", weight = 2 }},{rows}
+{sources}
 ]
 """
-"""The labelled data is that of the start's own last stage, as far as it is questions."""
+
+Source = Mapping[str, Any]
+"""One of a recipe's sources, key by key."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a method and its control have in common.
+    """What a method and its controls have in common: so many ``steps``, or else ``epochs`` of pairs as many."""
 
-    ``weight``: how often an epoch goes through the rows; ``languages``: of the labelled questions.
-    """
-
-    steps: int
     learning_rate: float
+    steps: int | None = None
+    epochs: int | None = None
     batch_size: int = 128
     token_dropout: float = 0.2
-    negatives: int = 0
-    weight: int = 1
-    languages: Sequence[str] = LANGUAGES
+
+    @property
+    def length(self) -> str:
+        return f"epochs = {self.epochs}" if self.steps is None else f"steps = {self.steps}"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of the table in one round, for one seed. ``transductive``: the collection whose passages the rows know."""
+    """One row of a table for one seed. ``rows``: by the names of the files in which sources of kind rows find them.
+
+    ``transductive``: the collections about whose passages the rows ask; ``negatives``: of each row, in the batch.
+    """
 
     name: str
-    title: str
     seed: int
-    transductive: str
-    rows: Sequence[Row] = ()
+    sources: Sequence[Source]
+    rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    transductive: Sequence[str] = ()
+    negatives: int = 0
+    batches: str = "source"
 
 
 def trained(variant: Variant, budget: Budget, folder: Path, progress: Progress) -> tuple[Path, TrainingRecord]:
     """The model's folder and its record; one that was trained before is taken as it is, if of the same recipe and rows."""
     place = folder / f"{variant.name}-{variant.seed}"
     place.mkdir(parents=True, exist_ok=True)
-    if variant.rows:
-        write_rows(place / ROWS, variant.rows)
-    source = f'\n    {{ kind = "rows", path = "{ROWS}", weight = {budget.weight} }},' if variant.rows else ""
-    recipe = RECIPE.format(
-        **{**vars(variant), **vars(budget), "rows": source, "languages": json.dumps(list(budget.languages))},
-        start=os.path.relpath(START, place),
-    )
-    model = place / "model"
-    # The same rows give the same bytes, so that their digest says whether the model is of these.
-    key = f"{recipe}\n# {sha256_of_file(place / ROWS) if variant.rows else 'no rows'}\n"
-    recipe_file = place / "recipe.toml"
-    is_done = (model / FILE_NAME).is_file() and recipe_file.is_file() and recipe_file.read_text("utf-8") == key
+    for name, rows in variant.rows.items():
+        write_rows(place / name, rows)
+
+    def recipe(start: str) -> str:
+        own = {"transductive": json.dumps(list(variant.transductive)), "sources": _sources(variant), "start": start}
+        return RECIPE.format(**{**vars(variant), **vars(budget), **own, "length": budget.length})
+
+    # The same rows give the same bytes, so that their digests say whether the model is of these, wherever the start lies.
+    key = recipe("start") + "".join(f"# {name} {sha256_of_file(place / name)}\n" for name in sorted(variant.rows))
+    model, key_file, recipe_file = place / "model", place / "key.txt", place / "recipe.toml"
+    is_done = (model / FILE_NAME).is_file() and key_file.is_file() and key_file.read_text("utf-8") == key
     if not is_done:
         (model / FILE_NAME).unlink(missing_ok=True)
-        write_text(recipe_file, key)
+        write_text(key_file, key)
+        write_text(recipe_file, recipe(os.path.relpath(START, place)))
         train(recipe_file, model, progress)
     return model, TrainingRecord.model_validate(parse_json((model / FILE_NAME).read_bytes()))
+
+
+def _sources(variant: Variant) -> str:
+    def inline(source: Source) -> str:
+        return ", ".join(f"{key} = {json.dumps(value)}" for key, value in source.items())
+
+    return "\n".join(f"    {{ {inline(source)} }}," for source in variant.sources)
