@@ -53,3 +53,21 @@ def paths_in(dataset_id: str) -> list[str]:
 
     map_paths(dataset_id, note)
     return found
+
+
+def recipes_between(dataset_id: str, clean: str) -> list[str]:
+    """The perturbations that make the one dataset of the other, the last one first; none where it is not made so.
+
+    >>> recipes_between("perturbed(my.toml,seed=1):perturbed(no-title,seed=3):xquad/ar", "xquad/ar")
+    ['my', 'no-title']
+    >>> recipes_between("perturbed(typo-swap,seed=1):xquad/ar", "xquad/de")
+    []
+    """
+    found: list[str] = []
+    while dataset_id != clean:
+        head = _PERTURBED.match(dataset_id)
+        if head is None:
+            return []
+        found.append(head["arguments"].partition(",")[0].strip().removesuffix(".toml"))
+        dataset_id = dataset_id[head.end() :]
+    return found

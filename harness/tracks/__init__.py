@@ -18,7 +18,7 @@ from harness.files.two_values import in_words
 from harness.languages import LanguageTag
 from harness.measures import Measure, identity, parse
 from harness.registry import Plugins
-from harness.tracks import own_measures
+from harness.tracks import own_measures, perturbed_parts
 from harness.tracks.own_measures import OwnMeasures
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Part(Record):
     dataset: Reference
     lang: LanguageTag
     location: str = Field(default="", description="the dataset id to load, where a relative path was resolved")
+    clean: str = Field(default="", alias="of", description="the clean part that this one is a perturbed form of")
+    perturbation: Title | Literal[""] = Field(default="", description="what was done to it, where its dataset does not say")
     _at_hand: Collection | None = PrivateAttr(default=None)
 
     @classmethod
@@ -94,7 +96,7 @@ class Track(Record):
     title: Title
     description: Text
     parts: tuple[Part, ...] = Field(min_length=1)
-    macro: tuple[str, ...] = Field(default=(), description="parts of the macro average; default: all")
+    macro: tuple[str, ...] = Field(default=(), description="parts of the macro average; default: all that are not perturbed")
     measures: tuple[str, ...] = Field(min_length=1)
     primary: str
     depth: int = Field(ge=1, le=10_000, description="stored depth: passages per query in a run")
@@ -158,6 +160,8 @@ class Track(Record):
             raise ValueError("two parts have the same name")
         if strangers := set(self.macro) - set(names):
             raise ValueError(f"macro names unknown parts: {', '.join(sorted(strangers))}")
+        if faults := list(perturbed_parts.faults_of(self.parts, self.macro)):
+            raise ValueError("; ".join(faults))
         if reserved := {"macro", "micro", "index", "ablations"} & set(names):
             raise ValueError(
                 f"a part cannot be called {', '.join(sorted(reserved))}: pages and columns have these names"
@@ -206,13 +210,29 @@ class Track(Record):
         The others are prose, or say how tests are made. Where a dataset that is a path lies is no part of it.
         """
         names = ("primary", "depth", "unit", "exclude_own_document")
-        parts = {f"part {part.name}": f"{part.dataset}, {part.lang}" for part in self.parts}
+        parts = {
+            f"part {part.name}": ", ".join(filter(None, (part.dataset, part.lang, part.clean, part.perturbation)))
+            for part in self.parts
+        }
         averaged = {"macro": sorted(self.macro_parts), "measures": sorted(self.measures)}
         return {**{name: getattr(self, name) for name in names}, **averaged, **parts}
 
     @property
     def macro_parts(self) -> tuple[str, ...]:
-        return self.macro or tuple(part.name for part in self.parts)
+        return self.macro or tuple(part.name for part in self.clean_parts)
+
+    @property
+    def clean_parts(self) -> tuple[Part, ...]:
+        """The columns of tables: the parts that are no perturbed forms of others."""
+        return tuple(part for part in self.parts if not part.clean)
+
+    def draws_of(self, clean: str) -> dict[str, list[Part]]:
+        """The perturbed forms of a clean part, by what was done to it."""
+        found: dict[str, list[Part]] = {}
+        for part in self.parts:
+            if part.clean == clean:
+                found.setdefault(perturbed_parts.perturbation_of(part, self.part(clean)), []).append(part)
+        return found
 
     def part(self, name: str) -> Part:
         return next(part for part in self.parts if part.name == name)
@@ -273,7 +293,8 @@ def load_track(name: str, consent: Consent = NOTHING) -> Track:
 
 
 def _read(path: Path, where: str, consent: Consent) -> Track:
-    data = _resolve_paths(migrated("track", read_toml(path), where), path)
+    data = perturbed_parts.with_perturbed_parts(migrated("track", read_toml(path), where), where)
+    data = _resolve_paths(data, path)
     own = _own_measures(data, path, consent)
     return checked(Track, data, where, {"own measures": own})
 

@@ -12,6 +12,7 @@ from harness.collections.view import Collection
 from harness.errors import Finding, InvalidInput, errors_of
 from harness.measures import Judged
 from harness.tracks import Part, Track
+from harness.tracks.perturbed_parts import unequal_questions
 
 
 def check_track(track: Track, parts: Sequence[Part] | None = None) -> list[Finding]:
@@ -35,6 +36,8 @@ def _of_part(track: Track, part: Part) -> Iterator[Finding]:
         yield Finding("error", where, f"{part.dataset} has no questions", "some to ask")
         return
     yield from _languages(part, collection, where)
+    if part.clean and (unequal := unequal_questions(part, track.part(part.clean))):
+        yield unequal
     references = list(collection.references.findings(where))
     yield from references
     if not errors_of(references):

@@ -1,0 +1,91 @@
+"""Parts that are perturbed forms of other parts of their track: which they are, and many of them from a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from harness.errors import Finding
+from harness.files.dataset_paths import recipes_between
+from harness.files.toml_records import Record, Reference, checked
+
+if TYPE_CHECKING:
+    from harness.tracks import Part
+
+_MOST_DRAWS = 100
+
+
+class Perturbations(Record):
+    """A recipe by which every part of a track is perturbed, with the seeds 1 to ``draws``."""
+
+    recipe: Reference
+    draws: int = Field(default=1, ge=1, le=_MOST_DRAWS)
+
+
+def with_perturbed_parts(data: dict[str, Any], where: str) -> dict[str, Any]:
+    """A track's table with a part for each part, recipe of ``perturbations`` and seed; those keys are then gone.
+
+    A part ``ar`` and the recipe ``typo-swap`` make ``ar-typo-swap-1``, ... Raises ``InvalidInput`` for a bad entry; parts that
+    are none are left for the check of the track's own form to report.
+    """
+    if "perturbations" not in data:
+        return data
+    entries = data["perturbations"] if isinstance(data["perturbations"], list) else [data["perturbations"]]
+    wanted = [checked(Perturbations, entry, f"{where}, perturbations") for entry in entries]
+    parts = data.get("parts") if isinstance(data.get("parts"), list) else []
+    clean = [part for part in parts or [] if isinstance(part, dict) and "dataset" in part and "of" not in part]
+    made = [_made(part, entry.recipe, seed) for entry in wanted for part in clean for seed in range(1, entry.draws + 1)]
+    return {**{key: value for key, value in data.items() if key != "perturbations"}, "parts": [*(parts or []), *made]}
+
+
+def _made(part: Mapping[str, Any], recipe: str, seed: int) -> dict[str, Any]:
+    name = f"{part.get('name')}-{PurePosixPath(recipe).name.removesuffix('.toml')}-{seed}"
+    return {
+        "name": name,
+        "dataset": f"perturbed({recipe},seed={seed}):{part['dataset']}",
+        "lang": part.get("lang"),
+        "of": part.get("name"),
+    }
+
+
+def perturbation_of(part: Part, clean: Part) -> str:
+    """What was done to the clean part: the part's own word for it, or the recipes in its dataset's id; "" where neither says.
+
+    Parts of one clean part and one perturbation are draws of it, however they differ in seeds.
+    """
+    return part.perturbation or "+".join(recipes_between(part.dataset, clean.dataset))
+
+
+def faults_of(parts: Sequence[Part], macro: Sequence[str]) -> Iterator[str]:
+    """What is wrong with the key ``of`` in a track's parts."""
+    by_name = {part.name: part for part in parts}
+    for part in parts:
+        if not part.clean:
+            if part.perturbation:
+                yield f"part {part.name} has a perturbation, but not the part that it is a form of: of = ..."
+            continue
+        clean = by_name.get(part.clean)
+        if clean is None or clean.clean:
+            yield f"part {part.name}: of = {part.clean!r} is no clean part of the track"
+            continue
+        if part.lang != clean.lang:
+            yield f"part {part.name} is in {part.lang}, and the part that it is a form of in {clean.lang}"
+        if not perturbation_of(part, clean):
+            yield (
+                f"part {part.name}: its dataset is not perturbed(NAME,seed=N):{clean.dataset}; what was done to that has to be "
+                'said: perturbation = "..."'
+            )
+        if part.name in macro:
+            yield f"macro names {part.name}, a perturbed form of {part.clean}, which never enters an average with clean parts"
+
+
+def unequal_questions(part: Part, clean: Part) -> Finding | None:
+    """Drops are differences of one question's scores, so both parts must ask the same questions, by their ids."""
+    own, theirs = ({query.query_id for query in found.collection.queries} for found in (part, clean))
+    if own == theirs:
+        return None
+    what = f"{len(own ^ theirs)} questions are asked of it or of part {clean.name} alone"
+    return Finding("error", f"part {part.name}", what, f"the question ids of part {clean.name}, of which it is a form")
