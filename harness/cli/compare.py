@@ -13,10 +13,10 @@ from harness.errors import WrongUsage, unknown_name
 from harness.runs.commands import DEFAULT_RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.compare.pair_report import PairLine
-    from harness.compare.records import Comparison, Family
+    from harness.compare.records import Bounds, Comparison, Family
     from harness.runs.track_runs import TrackRuns
 
 _TESTS = ("randomization", "t", "wilcoxon", "mcnemar")
@@ -41,6 +41,7 @@ def compare(
     """Test every system of a track against its baseline and write runs/TRACK/comparison.json."""
     from harness.adapters.consent import Consent
     from harness.compare.pair_report import pair_report
+    from harness.compare.records import dumped
     from harness.leaderboard.pipeline import compare_all, score_all, standing_scores
     from harness.numbers import probability
     from harness.runs.track_runs import TrackRuns
@@ -66,7 +67,7 @@ def compare(
         _note_what_was_seen(recorded, pair)
         return
     if as_json:
-        print_json(comparison.model_dump(mode="json"))
+        print_json(dumped(comparison))
         return
     for line in _lines(comparison):
         say(line)
@@ -136,6 +137,43 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         difference = percent(tested.difference, 2, signed=True)
         figures = f"{difference:>7}  p {own:<9} {drawn:<9}  adjusted {adjusted:<10}"
         yield f"{tested.system:<28} {tested.column:<8} {figures}  {counts}"
+    yield from _lines_of_drops(comparison, smallest)
+
+
+def _lines_of_drops(comparison: Comparison, smallest: Mapping[str, float]) -> Iterator[str]:
+    """Every planned test of drops, with the absolute values that it must not be read without."""
+    from harness.numbers import percent, probability
+
+    for drop in comparison.drops:
+        if drop.p_adjusted is None:
+            continue
+        adjusted = probability(drop.p_adjusted, smallest["drops"]) + ("*" if drop.significant else "")
+        kept = f", {percent(drop.retention)}% of hits kept" if drop.retention is not None else ""
+        yield (
+            f"{drop.system:<28} {drop.perturbation}: {percent(drop.clean)} to {percent(drop.perturbed)}, drop "
+            f"{percent(drop.drop, 2, signed=True)}{_limits(drop.interval)}  adjusted {adjusted:<10} smallest drop that could be "
+            f"found {percent(drop.detectable, 2)}{kept}"
+        )
+    for found in comparison.drop_differences:
+        adjusted = probability(found.p_adjusted, smallest["differences of drops"]) + ("*" if found.significant else "")
+        both = (
+            f"; on the {found.conditioned_topics:,} questions that both hit cleanly (conditioned) "
+            f"{percent(found.conditioned, 2, signed=True)}{_limits(found.conditioned_interval)}"
+            if found.conditioned is not None
+            else ""
+        )
+        yield (
+            f"{found.system:<28} {found.perturbation}: drop less that of {comparison.baseline} "
+            f"{percent(found.difference, 2, signed=True)}{_limits(found.interval)}  adjusted {adjusted}{both}"
+        )
+
+
+def _limits(interval: Bounds | None) -> str:
+    from harness.numbers import percent
+
+    if interval is None:
+        return ""
+    return f" [{percent(interval.lower, 2, signed=True)}, {percent(interval.upper, 2, signed=True)}]"
 
 
 def _undecided(family: Family) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compare.corrections import check_resamples, correct, smallest_adjusted_p
+from harness.compare.drops import drops_of
 from harness.compare.estimates import means_of, with_estimates
 from harness.compare.monte_carlo import Drawn, drawn_p_values, standard_error
 from harness.compare.projections import p_values
@@ -46,6 +47,7 @@ def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
             families.append(family)
             differences += [with_estimates(track, test, by_name[test.system], baseline) for test in decided]
     standings, pairs, all_pairs = standings_of(track, [by_name[name] for name in sorted(by_name)])
+    dropped = drops_of(track, [by_name[name] for name in sorted(by_name)])
     return Comparison(
         schema_version=SCHEMA_VERSION,
         track={"name": track.name, "version": track.version},
@@ -57,11 +59,13 @@ def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
         all_pairs_resamples=track.families.all_pairs_resamples,
         seed=track.families.seed,
         systems=tuple(sorted(by_name)),
-        families=(*families, all_pairs),
+        families=(*families, all_pairs, *dropped.families),
         differences=tuple(differences),
         means=tuple(mean for name in sorted(by_name) for mean in means_of(track, by_name[name])),
         standings=standings,
         pairs=pairs,
+        drops=dropped.drops,
+        drop_differences=dropped.differences,
         scores={name: str(score.context["key"]) for name, score in sorted(by_name.items())},
     )
 
@@ -136,7 +140,7 @@ def _tests(track: Track, baseline: ScoreFile, tested: Sequence[ScoreFile], measu
     for system in tested:
         shares: dict[str, NDArray[np.float64]] = {}
         all_deltas: list[NDArray[np.float64]] = []
-        for part in track.parts:
+        for part in track.clean_parts:
             pair = (baseline.values.get((part.name, measure)), system.values.get((part.name, measure)))
             if not pair[0] or not pair[1]:
                 continue

@@ -20,12 +20,12 @@ from harness.tracks import Track
 def means_of(track: Track, score: ScoreFile) -> list[Mean]:
     """Means of the primary measure with intervals: Wilson's for hits, else a bootstrap of units."""
     found = []
-    for column in (*(part.name for part in track.parts), MACRO):
+    for column in (*(part.name for part in track.clean_parts), MACRO):
         table, values = table_of(track, score, None, column, track.primary)
         if table is None:
             continue
-        interval = _of_hits(table) if _are_hits(values) else _bootstrapped(track, table)
-        found.append(Mean(system=score.system, column=column, value=table.macro, interval=_bounds(interval)))
+        interval = _of_hits(table) if _are_hits(values) else bootstrapped(track, table)
+        found.append(Mean(system=score.system, column=column, value=table.macro, interval=bounds_of_interval(interval)))
     return found
 
 
@@ -36,7 +36,7 @@ def with_estimates(track: Track, test: Difference, score: ScoreFile, baseline: S
         return test
     return test.model_copy(
         update={
-            "interval": _bounds(difference_interval(track, score, baseline, test.column, track.primary)),
+            "interval": bounds_of_interval(difference_interval(track, score, baseline, test.column, track.primary)),
             "effect": effect_of(table),
             "t_p": _t_p(table) if test.column == MACRO else None,
         }
@@ -55,7 +55,7 @@ def difference_interval(
     if first is not None and second is not None and _are_hits(one) and _are_hits(two):
         return _of_hits(first, second)
     table, _ = table_of(track, score, baseline, column, measure)
-    return _bootstrapped(track, table) if table is not None else None
+    return bootstrapped(track, table) if table is not None else None
 
 
 def table_of(
@@ -90,7 +90,7 @@ def _of_hits(first: UnitTable, second: UnitTable | None = None) -> Interval | No
         return None
 
 
-def _bootstrapped(track: Track, table: UnitTable) -> Interval | None:
+def bootstrapped(track: Track, table: UnitTable) -> Interval | None:
     """None where it would have no width: equal values in every unit say nothing of those of other units."""
     if len(table.units) < 2:
         return None
@@ -98,7 +98,7 @@ def _bootstrapped(track: Track, table: UnitTable) -> Interval | None:
     return found if found.lower < found.upper else None
 
 
-def _bounds(interval: Interval | None) -> Bounds | None:
+def bounds_of_interval(interval: Interval | None) -> Bounds | None:
     return Bounds(lower=interval.lower, upper=interval.upper, method=interval.method) if interval else None
 
 

@@ -35,7 +35,7 @@ def other_tests(track: Track, scores: Sequence[ScoreFile], test: OtherTest) -> I
         raise InvalidInput(f"the baseline {track.baseline} of track {track.name} has no scores; run and score it first")
     baseline = by_name.pop(track.baseline)
     for score in sorted(by_name.values(), key=lambda score: score.system):
-        for column in (MACRO, *(part.name for part in track.parts)):
+        for column in (MACRO, *(part.name for part in track.clean_parts)):
             parts = track.macro_parts if column == MACRO else (column,)
             if all(score.values.get((part, track.primary)) for part in parts):
                 yield _outcome(track, score, baseline, column, test)

@@ -46,7 +46,7 @@ def pair_report(
     if pair[0] == pair[1]:
         raise WrongUsage(f"a pair is of two systems, not of {pair[0]} twice")
     first, second = (by_name[name] for name in pair)
-    for column in (MACRO, *(part.name for part in track.parts)):
+    for column in (MACRO, *(part.name for part in track.clean_parts)):
         table, _ = table_of(track, first, second, column, track.primary)
         if table is None:
             continue

@@ -63,12 +63,58 @@ class Difference(Record):
     p_error: float | None = None
 
 
+class Drop(Record):
+    """What a perturbation costs a system on a part or on the macro average: ``clean`` less ``perturbed``, the mean of its draws.
+
+    ``p`` is of the random choices of choices.py; ``p_adjusted``, ``significant`` and ``detectable``, the smallest drop that the
+    test would find in four of five cases, are null where the drop is in no declared family. ``retention``: the share of clean
+    hits that are kept, null where the measure is not hit or miss. A drop ranks nothing.
+    """
+
+    system: str
+    perturbation: str
+    measure: str
+    column: str
+    draws: int
+    clean: float
+    perturbed: float
+    drop: float
+    interval: Bounds | None
+    p: float
+    p_error: float
+    p_adjusted: float | None = None
+    significant: bool | None = None
+    detectable: float | None = None
+    retention: float | None
+    retention_interval: Bounds | None
+
+
+class DropDifference(Record):
+    """A system's drop of the primary measure less the baseline's, macro average.
+
+    ``conditioned``: the same on the topics that both systems hit cleanly, so many; it is chosen by a result and tested by
+    nothing, null where a part has no such topic or the measure is not hit or miss.
+    """
+
+    system: str
+    perturbation: str
+    difference: float
+    interval: Bounds | None
+    p: float
+    p_error: float
+    p_adjusted: float
+    significant: bool
+    conditioned: float | None
+    conditioned_interval: Bounds | None
+    conditioned_topics: int
+
+
 class Family(Record):
     """A declared family. ``resamples``: draws of each test; of the planned families, before any were raised. ``undecided``:
     tests whose p lies within three Monte-Carlo errors of what decides, even after raising: another seed might decide otherwise.
     """
 
-    name: Literal["macro", "per language", "all pairs"]
+    name: Literal["macro", "per language", "all pairs", "drops", "differences of drops"]
     measure: str
     size: int
     correction: str
@@ -133,6 +179,8 @@ class Comparison(Record):
     standings: tuple[Standing, ...]
     pairs: tuple[Pairs, ...] = ()
     warnings: tuple[str, ...] = ()
+    drops: tuple[Drop, ...] = ()
+    drop_differences: tuple[DropDifference, ...] = ()
     scores: dict[str, str]
 
     def pairs_on(self, column: str, measure: str) -> Pairs | None:
@@ -145,7 +193,13 @@ def pairs_on(pairs: Sequence[Pairs], column: str, measure: str) -> Pairs | None:
 
 
 def comparison_text(comparison: Comparison) -> str:
-    return json_text(comparison.model_dump(mode="json"))
+    return json_text(dumped(comparison))
+
+
+def dumped(comparison: Comparison, but: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The comparison as plain data without the fields ``but``, and without drops where the track perturbs nothing."""
+    idle = {name for name in ("drops", "drop_differences") if not getattr(comparison, name)}
+    return comparison.model_dump(mode="json", exclude={*but, *idle})
 
 
 _COUNTS = re.compile(r"\[\s+(\d+(?:,\s+\d+)*)\s+\]")

@@ -58,7 +58,7 @@ def standings_of(track: Track, scores: Sequence[ScoreFile]) -> Standings:
 def _tables(track: Track, scores: Sequence[ScoreFile], measure: str) -> dict[str, dict[str, UnitTable]]:
     """By column the systems that have one."""
     found: dict[str, dict[str, UnitTable]] = {}
-    for column in (MACRO, *(part.name for part in track.parts)):
+    for column in (MACRO, *(part.name for part in track.clean_parts)):
         tables = {score.system: table_of(track, score, None, column, measure)[0] for score in scores}
         found[column] = {system: table for system, table in tables.items() if table is not None}
     return found

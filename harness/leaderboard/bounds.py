@@ -35,9 +35,9 @@ class Reach(NamedTuple):
 
 def bounds_of(track: Track) -> dict[str, dict[str, Reach]]:
     """Bounds by part and measure."""
-    parts = {part.name: Judged(part.collection) for part in track.parts}
+    parts = {part.name: Judged(part.collection) for part in track.clean_parts}
     measures = [track.measure(name) for name in track.measures]
-    sealed = {part.name: _sealed(track, part) for part in track.parts}
+    sealed = {part.name: _sealed(track, part) for part in track.clean_parts}
     found = {
         name: {measure: Reach(*reach) for measure, reach in kept.items()}
         for name, bounds in sealed.items()

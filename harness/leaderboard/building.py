@@ -70,7 +70,7 @@ def build(
     return Leaderboard(
         schema_version=SCHEMA_VERSION,
         track=track,
-        columns=tuple(_column(track, name, scores, bounds[name]) for name in (part.name for part in track.parts)),
+        columns=tuple(_column(track, name, scores, bounds[name]) for name in (part.name for part in track.clean_parts)),
         rows=tuple(ranked),
         comparison=comparison.model_copy(
             update={
@@ -100,7 +100,7 @@ def _row(
     card = manifest.card
     cells: dict[str, dict[str, Cell]] = {}
     for measure in track.measures:
-        means = {part.name: score.mean(part.name, measure) for part in track.parts}
+        means = {part.name: score.mean(part.name, measure) for part in track.clean_parts}
         means[MACRO] = score.macro(track.macro_parts, measure)
         cells[measure] = {
             column: _cell(

@@ -27,7 +27,7 @@ def seen_by(system: str, manifests: Mapping[str, Manifest]) -> tuple[str, ...]:
 
 def seen_columns(track: Track, entries: Sequence[str]) -> frozenset[str]:
     """Columns of which the system's training may have held data; the macro average, where that is so of one of its parts."""
-    parts = {part.name for part in track.parts if speaking_of(part.dataset, entries)}
+    parts = {part.name for part in track.clean_parts if speaking_of(part.dataset, entries)}
     return frozenset(parts | ({MACRO} if parts & set(track.macro_parts) else set()))
 
 

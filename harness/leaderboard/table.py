@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_serializer, field_validator
 
 from harness.adapters.card import Card
-from harness.compare.records import MACRO, Bounds, Comparison, Standing
+from harness.compare.records import MACRO, Bounds, Comparison, Standing, dumped
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.limits import RESULT_BYTES
 from harness.files.migrations import CURRENT, migrated
@@ -135,7 +135,12 @@ class Leaderboard(Record):
 
     @field_serializer("track")
     def _without_places(self, track: Track) -> dict[str, Any]:
-        return track.model_dump(mode="json", exclude={"parts": {"__all__": {"location"}}})
+        content = track.model_dump(mode="json", by_alias=True, exclude={"parts": {"__all__": {"location"}}})
+        for part in content["parts"]:
+            for key in ("of", "perturbation"):
+                if not part[key]:
+                    del part[key]
+        return content
 
     @field_validator("comparison", mode="before")
     @classmethod
@@ -144,7 +149,7 @@ class Leaderboard(Record):
 
     @field_serializer("comparison")
     def _what_rows_do_not_hold(self, comparison: Comparison) -> dict[str, Any]:
-        content = comparison.model_dump(mode="json", exclude={*IN_ROWS, "pairs"})
+        content = dumped(comparison, but=frozenset({*IN_ROWS, "pairs"}))
         return {**content, "pairs": [found.model_dump(mode="json") for found in comparison.pairs]}
 
 

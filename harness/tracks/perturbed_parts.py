@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,19 @@ def faults_of(parts: Sequence[Part], macro: Sequence[str]) -> Iterator[str]:
             )
         if part.name in macro:
             yield f"macro names {part.name}, a perturbed form of {part.clean}, which never enters an average with clean parts"
+    yield from _unequal_draws(parts, by_name)
+
+
+def _unequal_draws(parts: Sequence[Part], by_name: Mapping[str, Part]) -> Iterator[str]:
+    """A test takes one version of a question in all languages for the clean one, so all have as many."""
+    counts: dict[str, Counter[str]] = {}
+    for part in parts:
+        if part.clean in by_name:
+            counts.setdefault(perturbation_of(part, by_name[part.clean]), Counter())[part.clean] += 1
+    for perturbation, draws in counts.items():
+        if len(set(draws.values())) > 1:
+            told = ", ".join(f"{clean} {count}" for clean, count in sorted(draws.items()))
+            yield f"parts have different numbers of draws of {perturbation}: {told}"
 
 
 def unequal_questions(part: Part, clean: Part) -> Finding | None:

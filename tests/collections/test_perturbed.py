@@ -225,21 +225,31 @@ def test_what_is_done_to_a_passage_is_what_is_said() -> None:
                 assert answer.casefold() not in added.casefold()
 
 
+def twins_of(doc_id: str) -> tuple[str, str]:
+    return f"{doc_id}~twin", f"!twin~{doc_id}"
+
+
+def passage_of(twin: str) -> str:
+    return twin.removesuffix("~twin").removeprefix("!twin~")
+
+
 def test_a_twin_has_the_same_words_in_another_order_and_is_judged_not_relevant() -> None:
     clean, changed = load("xdr-mini/fi"), load("perturbed(twin,seed=1):xdr-mini/fi")
     assert clean.qrels is not None
     assert changed.qrels is not None
     relevant = {doc_id for grades in clean.qrels.values() for doc_id, grade in grades.items() if grade}
     twins = set(changed.docs.ids) - set(clean.docs.ids)
-    assert twins <= {f"{doc_id}~twin" for doc_id in relevant}
+    assert twins <= {twin for doc_id in relevant for twin in twins_of(doc_id)}
+    first = sum(twin < passage_of(twin) for twin in twins)
+    assert 0.3 * len(twins) < first < 0.7 * len(twins), "ties would be decided for one side"
     for twin in twins:
-        own, other = clean.docs.get(twin.removesuffix("~twin")), changed.docs.get(twin)
+        own, other = clean.docs.get(passage_of(twin)), changed.docs.get(twin)
         assert own.text != other.text
         assert sorted(own.text) == sorted(other.text)
         assert own.title == other.title
     for query_id, grades in changed.qrels.items():
         added = {doc_id: grade for doc_id, grade in grades.items() if doc_id not in clean.qrels[query_id]}
-        assert added == {f"{d}~twin": 0 for d in clean.qrels[query_id] if f"{d}~twin" in twins}
+        assert added == {twin: 0 for d in clean.qrels[query_id] for twin in twins_of(d) if twin in twins}
     assert f"80 relevant passages: {len(twins)} changed" in changed.remarks[0].what
 
 
@@ -279,8 +289,10 @@ def test_what_cannot_be_changed_is_refused_and_counted(tmp_path: Path) -> None:
 def test_the_numbers_of_a_twin_are_exchanged(tmp_path: Path) -> None:
     clean = written(tmp_path / "data", {"a": "how long is it"}, {"a": "6,650"})
     changed = load(f"perturbed(twin,seed=1):{clean}")
-    assert changed.docs.get("d1~twin").text == "Nile rises. It is 3,530 km, Volga 6,650 km."
-    assert changed.qrels == {"a": {"d1": 1, "d1~twin": 0}}
+    (twin,) = set(changed.docs.ids) - {doc.doc_id for doc in load(clean).docs}
+    assert twin in twins_of("d1")
+    assert changed.docs.get(twin).text == "Nile rises. It is 3,530 km, Volga 6,650 km."
+    assert changed.qrels == {"a": {"d1": 1, twin: 0}}
     removed = load(f"perturbed(answer-removed,seed=1):{clean}").docs.get("d1")
     assert (removed.title, removed.text) == ("Nile", "Nile rises. It is km, Volga 3,530 km.")
     only = load(f"perturbed(shuffled-sentences,seed=4):{clean}").docs.get("d1")

@@ -178,8 +178,13 @@ class Content:
                 return passages.without_answers(doc, self._pool)
 
     def _twin_id(self, doc_id: str) -> str:
-        """The passage's own id with "~twin" at its end, and "~" as often as that is taken."""
-        name = f"{doc_id}~twin"
+        """The passage's own id with "~twin" at its end or "!twin~" before it, and "~" as often as that is taken.
+
+        Equal scores are ordered by id, and to a system that sees no order of words every twin equals its passage: a coin says
+        which of the two ids comes first, or the twin would win all ties.
+        """
+        last = self._draws(doc_id).number(2, "id")
+        name = f"{doc_id}~twin" if last else f"!twin~{doc_id}"
         while name in self.clean.docs:
             name += "~"
         return name

@@ -67,7 +67,7 @@ def _token_check(site: Site, score: ScoreFile, wanted: str) -> list[Check]:
     """Recall in the first tokens, by a script of a few lines that needs NLTK alone and lies beside the pages."""
     budgets = site.budgets
     part = next(
-        (part for part in site.track.parts if wanted in ("", part.name) and part.name in score.context["rankings"]),
+        (part for part in site.track.clean_parts if wanted in ("", part.name) and part.name in score.context["rankings"]),
         None,
     )
     if not budgets or part is None:
@@ -95,7 +95,7 @@ def _known_to(site: Site, tool: str) -> dict[str, str]:
 
 
 def _part_without_ties(site: Site, score: ScoreFile, wanted: str) -> Part | None:
-    for part in site.track.parts:
+    for part in site.track.clean_parts:
         if (
             wanted in ("", part.name)
             and part.name in score.context["rankings"]

@@ -94,7 +94,7 @@ def slug(measure: str) -> str:
 
 def write_statistics(site: Site, pools: Mapping[str, Pool], costs: Mapping[str, Sequence[str]]) -> None:
     """Write what the tables' scripts need: the board, and the forms of every measure; ``costs``: of a system, in words."""
-    parts = [part.name for part in site.track.parts]
+    parts = [part.name for part in site.track.clean_parts]
     measures = []
     total = len(site.track.measures) * len(site.scores)
     with progress.task("compute the pages' statistics", total, "tables") as advance:
@@ -111,8 +111,8 @@ def write_statistics(site: Site, pools: Mapping[str, Pool], costs: Mapping[str, 
 
 def write_questions(site: Site, pools: Mapping[str, Pool]) -> None:
     """Write what belongs to single questions: their texts, every system's scores and rankings' heads, passages."""
-    relevant = {part.name: relevant_of(part) for part in site.track.parts}
-    for part in site.track.parts:
+    relevant = {part.name: relevant_of(part) for part in site.track.clean_parts}
+    for part in site.track.clean_parts:
         _write_questions(site, part, pools[part.name], relevant[part.name])
     with progress.task("write the pages' scores", len(site.scores), "systems") as advance:
         for score in site.scores:
@@ -126,7 +126,7 @@ def pools_of(track: Track) -> dict[str, Pool]:
     """One pool for all parts that search the same passages."""
     by_digest: dict[str, Pool] = {}
     pools = {}
-    for part in track.parts:
+    for part in track.clean_parts:
         collection = part.collection
         digest = collection.digests.docs
         pools[part.name] = by_digest.setdefault(digest, Pool(str(len(by_digest)), collection.docs))
@@ -156,7 +156,7 @@ def _write_board(
                     "pool": pools[part.name].name,
                     "inMacro": part.name in site.track.macro_parts,
                 }
-                for part in site.track.parts
+                for part in site.track.clean_parts
             ],
             "systems": [
                 {
@@ -166,7 +166,7 @@ def _write_board(
                     "training": list(row.card.training_data),
                     "seen": [
                         place
-                        for place, part in enumerate(site.track.parts)
+                        for place, part in enumerate(site.track.clean_parts)
                         if speaking_of(part.dataset, row.may_have_seen)
                     ],
                     "status": row.status,
@@ -180,7 +180,7 @@ def _write_board(
                     [found.best_rank, found.worst_rank] if (found := row.standings.get(column)) is not None else None
                     for row in site.board.rows
                 ]
-                for column in (MACRO, *(part.name for part in site.track.parts))
+                for column in (MACRO, *(part.name for part in site.track.clean_parts))
             },
             "filePassages": FILE_PASSAGES,
             "depth": site.track.depth,
@@ -258,7 +258,7 @@ def _title(docs: Passages, doc_ids: Sequence[str]) -> str:
 
 def _in_english(track: Track, part: Part) -> dict[str, list[str]]:
     """The same questions in English, where the track asks them too: those of one topic are versions of one another."""
-    english = next((other for other in track.parts if other.lang == "en"), None)
+    english = next((other for other in track.clean_parts if other.lang == "en"), None)
     if english is None or english.name == part.name:
         return {}
     versions = {query.topic: query.text for query in english.collection.queries}
@@ -270,7 +270,7 @@ def _write_scores(
     site: Site, score: ScoreFile, pools: Mapping[str, Pool], relevant: Mapping[str, Sequence[Sequence[str]]]
 ) -> None:
     """A file for each part, since a page about one question needs one language; null for a part that is not served."""
-    for part in site.track.parts:
+    for part in site.track.clean_parts:
         found = None
         if part.name in score.langs:
             query_ids = [query.query_id for query in part.collection.queries]

@@ -54,4 +54,4 @@ def is_hit(scores: Sequence[ScoreFile], measure: str) -> bool:
 
 def is_pooled(site: Site) -> bool:
     """Whether some question has several judged passages: else how much of a ranking was judged says nothing."""
-    return any(len(grades) > 1 for part in site.track.parts for grades in (part.collection.qrels or {}).values())
+    return any(len(grades) > 1 for part in site.track.clean_parts for grades in (part.collection.qrels or {}).values())
