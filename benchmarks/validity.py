@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import scipy
+from validity_studies.drops import drops
 from validity_studies.hits import coverage_near_the_ends, rare_discordance, what_questions_can_show
 from validity_studies.pairs import all_pairs_power, family_wise_error
 from validity_studies.tests_and_intervals import STUDIES, Plan, Table
@@ -30,6 +31,7 @@ ALL = (
     coverage_near_the_ends,
     rare_discordance,
     what_questions_can_show,
+    drops,
     *STUDIES,
 )
 QUICK = Plan(experiments=500, resamples=399, tolerance=0.04)

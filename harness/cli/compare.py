@@ -151,8 +151,8 @@ def _lines_of_drops(comparison: Comparison, smallest: Mapping[str, float]) -> It
         kept = f", {percent(drop.retention)}% of hits kept" if drop.retention is not None else ""
         yield (
             f"{drop.system:<28} {drop.perturbation}: {percent(drop.clean)} to {percent(drop.perturbed)}, drop "
-            f"{percent(drop.drop, 2, signed=True)}{_limits(drop.interval)}  adjusted {adjusted:<10} smallest drop that could be "
-            f"found {percent(drop.detectable, 2)}{kept}"
+            f"{percent(drop.drop, 2, signed=True)}{_limits(drop.interval)}  adjusted {adjusted:<10} could find "
+            f"{percent(drop.detectable, 2)}{kept}"
         )
     for found in comparison.drop_differences:
         adjusted = probability(found.p_adjusted, smallest["differences of drops"]) + ("*" if found.significant else "")

@@ -52,9 +52,7 @@ class Rechosen:
     resampled: NDArray[np.float64]
 
 
-def rechosen(
-    versions: NDArray[np.float64], units: Sequence[str], draws: Draws, kept: Sequence[int] = ()
-) -> Rechosen:
+def rechosen(versions: NDArray[np.float64], units: Sequence[str], draws: Draws, kept: Sequence[int] = ()) -> Rechosen:
     """Test that no column drops.
 
     ``versions``: float64, shape (units, 1 + R, columns), what a unit adds to a column's mean in each of its versions, the

@@ -171,7 +171,8 @@ def smallest_detectable(resampled: NDArray[np.float64], level: float) -> float:
     """The smallest true drop that the test finds in four of five cases at ``level``; ``resampled``: drops under the choices.
 
     Simulated: a true drop moves the drops under random choices by itself, and is found where the sum passes their own
-    critical value. The choices hold what the observed drop adds to the spread, so it is rather too large than too small.
+    critical value. The choices hold what the observed drop adds to the spread, which makes it too large; where nearly all are
+    hits, which vary more after a drop, it is too small (docs/statistics.md).
     """
     critical = float(np.quantile(np.abs(resampled), 1 - level, method="higher"))
     return critical - float(np.quantile(resampled, 1 - _POWER))
@@ -197,9 +198,7 @@ def _drop(track: Track, own: _Versions, p: float) -> Drop:
     )
 
 
-def _differences(
-    track: Track, planned: Sequence[_Versions]
-) -> tuple[tuple[DropDifference, ...], tuple[Family, ...]]:
+def _differences(track: Track, planned: Sequence[_Versions]) -> tuple[tuple[DropDifference, ...], tuple[Family, ...]]:
     """Every system's drop less the baseline's, by the signs of units."""
     baseline = {own.perturbation: own for own in planned if own.system == track.baseline}
     pairs = [
@@ -240,9 +239,7 @@ def _differences(
     return tuple(found), (_family(track, "differences of drops", len(pairs), drawn.undecided),)
 
 
-def _family(
-    track: Track, name: Literal["drops", "differences of drops"], size: int, undecided: int = 0
-) -> Family:
+def _family(track: Track, name: Literal["drops", "differences of drops"], size: int, undecided: int = 0) -> Family:
     resamples = track.families.resamples
     return Family(
         name=name,

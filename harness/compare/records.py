@@ -64,7 +64,7 @@ class Difference(Record):
 
 
 class Drop(Record):
-    """What a perturbation costs a system on a part or on the macro average: ``clean`` less ``perturbed``, the mean of its draws.
+    """What a perturbation costs a system on a part or on the macro average: ``clean`` less ``perturbed``, mean of the draws.
 
     ``p`` is of the random choices of choices.py; ``p_adjusted``, ``significant`` and ``detectable``, the smallest drop that the
     test would find in four of five cases, are null where the drop is in no declared family. ``retention``: the share of clean

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
 from harness.adapters.consent import NOTHING, Consent
 from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
@@ -31,12 +31,16 @@ class Part(Record):
     Where the part was made of a collection that is at hand, ``dataset`` is that collection's name, and nothing is looked up.
     """
 
+    model_config = ConfigDict(populate_by_name=True)  # ``of``, the key in files, is what makes a part of a collection
+
     name: PartName
     dataset: Reference
     lang: LanguageTag
     location: str = Field(default="", description="the dataset id to load, where a relative path was resolved")
     clean: str = Field(default="", alias="of", description="the clean part that this one is a perturbed form of")
-    perturbation: Title | Literal[""] = Field(default="", description="what was done to it, where its dataset does not say")
+    perturbation: Title | Literal[""] = Field(
+        default="", description="what was done to it, where its dataset does not say"
+    )
     _at_hand: Collection | None = PrivateAttr(default=None)
 
     @classmethod
@@ -96,7 +100,9 @@ class Track(Record):
     title: Title
     description: Text
     parts: tuple[Part, ...] = Field(min_length=1)
-    macro: tuple[str, ...] = Field(default=(), description="parts of the macro average; default: all that are not perturbed")
+    macro: tuple[str, ...] = Field(
+        default=(), description="parts of the macro average; default: all that are not perturbed"
+    )
     measures: tuple[str, ...] = Field(min_length=1)
     primary: str
     depth: int = Field(ge=1, le=10_000, description="stored depth: passages per query in a run")

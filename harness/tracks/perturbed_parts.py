@@ -26,6 +26,10 @@ class Perturbations(Record):
     draws: int = Field(default=1, ge=1, le=_MOST_DRAWS)
 
 
+class _Entries(Record):
+    perturbations: tuple[Perturbations, ...]
+
+
 def with_perturbed_parts(data: dict[str, Any], where: str) -> dict[str, Any]:
     """A track's table with a part for each part, recipe of ``perturbations`` and seed; those keys are then gone.
 
@@ -34,8 +38,7 @@ def with_perturbed_parts(data: dict[str, Any], where: str) -> dict[str, Any]:
     """
     if "perturbations" not in data:
         return data
-    entries = data["perturbations"] if isinstance(data["perturbations"], list) else [data["perturbations"]]
-    wanted = [checked(Perturbations, entry, f"{where}, perturbations") for entry in entries]
+    wanted = checked(_Entries, {"perturbations": data["perturbations"]}, where).perturbations
     parts = data.get("parts") if isinstance(data.get("parts"), list) else []
     clean = [part for part in parts or [] if isinstance(part, dict) and "dataset" in part and "of" not in part]
     made = [_made(part, entry.recipe, seed) for entry in wanted for part in clean for seed in range(1, entry.draws + 1)]

@@ -105,6 +105,10 @@ def test_the_guide_to_perturbed_collections_works_as_it_is_written(
     follow("perturbed.md")
     assert len((tmp_path / "typos/queries.jsonl").read_text("utf-8").splitlines()) == 80
     assert (tmp_path / "runs/mini-typos/bm25/scores.parquet").is_file()
+    drops = json.loads((tmp_path / "runs/mini-typos/comparison.json").read_text())["drops"]
+    assert {(drop["system"], drop["perturbation"], drop["draws"]) for drop in drops} == {
+        (system, *kind) for system in ("bm25", "mini-xdr") for kind in (("typo-swap", 2), ("two-typos", 1))
+    }
     listed = re.findall(r"^\| `([a-z-]+)` \| (queries|passages) \|", text, flags=re.MULTILINE)
     assert sorted(listed) == [(name, load_recipe(name).side) for name in recipe_names()]
 

@@ -6,6 +6,7 @@ import re
 
 from harness.leaderboard.exports.table import SEEN, SEEN_MEANS, Entry, Line, table_of
 from harness.leaderboard.table import Leaderboard
+from harness.numbers import DASH, percent, probability
 from harness.visible import visible
 
 FILE_NAME = "leaderboard.md"
@@ -22,6 +23,7 @@ def to_markdown(board: Leaderboard) -> str:
         f"▲ better, ▼ worse than {tests.baseline}: {tests.test}, unit: {tests.unit}, "
         f"alpha = {tests.alpha}; families: {'; '.join(table.families)}.",
     ]
+    lines += _drops(board)
     if any(line.seen for line in table.lines):
         lines += ["", f"{SEEN} {SEEN_MEANS}."]
     lines += [f"\n{SEEN} {escaped(line.title)}: {escaped('; '.join(line.seen))}." for line in table.lines if line.seen]
@@ -36,6 +38,51 @@ def to_markdown(board: Leaderboard) -> str:
             for part, reason in line.lacking.items()
         ]
     return "\n".join(lines) + "\n"
+
+
+def _drops(board: Leaderboard) -> list[str]:
+    """What perturbations cost on the macro average, beside the absolute values; nothing where the track perturbs none."""
+    tests = board.comparison
+    planned = [drop for drop in tests.drops if drop.p_adjusted is not None]
+    if not planned:
+        return []
+    head = (
+        "system",
+        "perturbation",
+        "clean",
+        "perturbed",
+        "drop",
+        "95%",
+        "p, corrected",
+        "smallest found",
+        "hits kept",
+    )
+    titles = {row.system: row.title for row in board.rows}
+    rows = [
+        (
+            escaped(titles.get(drop.system, drop.system)),
+            escaped(drop.perturbation),
+            percent(drop.clean),
+            percent(drop.perturbed),
+            percent(drop.drop, signed=True) + ("*" if drop.significant else ""),
+            f"{percent(drop.interval.lower, signed=True)} to {percent(drop.interval.upper, signed=True)}"
+            if drop.interval
+            else DASH,
+            probability(drop.p_adjusted),
+            percent(drop.detectable),
+            percent(drop.retention),
+        )
+        for drop in planned
+    ]
+    return [
+        "",
+        f"Drop({board.track.primary}), macro average; * a drop that is more than chance. A drop ranks nothing: who hits less "
+        "can lose less. *Smallest found*: what this many questions would show in four of five cases.",
+        "",
+        f"| {' | '.join(head)} |",
+        "|:---|:---|" + "---:|" * (len(head) - 2),
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
 
 
 def escaped(text: str) -> str:

@@ -67,7 +67,11 @@ def _token_check(site: Site, score: ScoreFile, wanted: str) -> list[Check]:
     """Recall in the first tokens, by a script of a few lines that needs NLTK alone and lies beside the pages."""
     budgets = site.budgets
     part = next(
-        (part for part in site.track.clean_parts if wanted in ("", part.name) and part.name in score.context["rankings"]),
+        (
+            part
+            for part in site.track.clean_parts
+            if wanted in ("", part.name) and part.name in score.context["rankings"]
+        ),
         None,
     )
     if not budgets or part is None:
