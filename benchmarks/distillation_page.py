@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from harness.files.writing import write_text
 
 UNTRAINED, STUDENT = "mini-distilled-pieces", "mini-distilled"
 DEVELOPMENT = "mini-dev"
+WIDTH = 128
 UNTRAINED_SETTINGS, TRIAL_TRAININGS = 92, 4
 """How many were tried before the recipes were fixed, by hand from the notes of that day."""
 WHAT = {
@@ -31,7 +33,7 @@ HEAD = """# Recipes of published kinds
 Written by a command from training records and runs. Make it again with
 
     xdr data fetch multilingual-e5-small-q4 ntrex tatoeba tydiqa-goldp xor-tydi xquad
-    python benchmarks/distillation.py --work DIR --seeds {seeds} --json distillation.json
+    python benchmarks/distillation.py --work DIR --seeds {seeds}{rows} --json distillation.json
     python benchmarks/distillation_page.py distillation.json
 
 ## DR.DECR-style distillation
@@ -41,18 +43,25 @@ English translations: first its vectors of parallel sentences, then its scores. 
 {size:.1f} MB and the teacher is multilingual-e5-small with 4-bit weights. It is not their system: theirs is a multi-vector
 XLM-R with a ColBERT teacher.
 
-Each row is a recipe, `systems/recipes/NAME.toml`, and the untrained table of the teacher's pieces is the control that each of
-them is held against: what that table has is not the training's. Scores are means over seeds, question by question. {seeds_said}
+{judged}
 
-Settings were chosen on mini's development questions and on the last 397 lines of NTREX (de, es, hi, tr, zh), which were kept
-out of those trainings: {untrained} settings of the untrained table and {trainings} trainings of one seed were tried.
-{looks} Nothing was chosen by them: the embedded model is seed 42 of its recipe, which was fixed before. XQuAD is among what
-the teacher may have seen, and so the student; mini is not.
+{chosen}
 """
-TESTED = """{count} seeds were run ({seeds}); five are the rule for static encoders. The difference to the untrained table is
-tested by the paired randomization test of the macro average, whole passages flipped at once, without correction. An interval
-that holds zero says which gains are excluded."""
-EXPLORED = """{count} of the five seeds that are the rule for static encoders were run ({seeds}): exploratory, and nothing is
+JUDGED = """\
+Each row is a recipe, `systems/recipes/NAME.toml`, and the untrained table of the teacher's pieces is the
+control that each of them is held against: what that table has is not the training's. Scores are means over
+seeds, question by question."""
+CHOSEN = """\
+Settings were chosen on mini's development questions and on the last 397 lines of NTREX (de, es, hi, tr, zh),
+which were kept out of those trainings: {untrained} settings of the untrained table and {trainings} trainings
+of one seed were tried. {looks} Nothing was chosen by them: the embedded model is seed 42 of its recipe, which
+was fixed before. XQuAD is among what the teacher may have seen, and so the student; mini is not."""
+TESTED = """\
+Seeds that were run: {seeds}; five are the rule for static encoders. The difference to the untrained table is
+tested by the paired randomization test of the macro average, whole passages flipped at once, without
+correction. An interval that holds zero says which gains are excluded."""
+EXPLORED = """\
+Seeds that were run: {seeds}; five are the rule for static encoders. So few are exploratory, and nothing is
 tested."""
 FEWEST_SEEDS = 3
 """With fewer there are no tests and no intervals."""
@@ -68,18 +77,23 @@ def page(figures: dict[str, Any]) -> str:
     size = trained[UNTRAINED][0]["bytes"] / 1e6
     said = " ".join(map(str, seeds))
     is_tested = len(seeds) >= FEWEST_SEEDS
-    counted = (TESTED if is_tested else EXPLORED).format(count=len(seeds), seeds=said)
-    tried = {"untrained": UNTRAINED_SETTINGS, "trainings": TRIAL_TRAININGS, "looks": _looks(tracks)}
-    parts = [HEAD.format(seeds=said, size=size, seeds_said=counted, **tried)]
+    judged = f"{JUDGED} {(TESTED if is_tested else EXPLORED).format(seeds=said)}"
+    chosen = CHOSEN.format(untrained=UNTRAINED_SETTINGS, trainings=TRIAL_TRAININGS, looks=_looks(tracks))
+    absent = [name for name in figures["recipes"] if name not in trained]
+    rows = f" --rows {' '.join(trained)}" if absent else ""
+    parts = [HEAD.format(seeds=said, rows=rows, size=size, judged=_filled(judged), chosen=_filled(chosen))]
     if gate := _gate(tracks):
         parts.append(gate)
     for track, found in tracks.items():
         parts.append("\n".join(_of_track(track, found, is_tested)))
     parts.append("\n".join(_made(trained)))
-    absent = [name for name in figures["recipes"] if name not in trained]
     if absent:
         parts.append(f"Not trained for this page: {', '.join(f'`{name}`' for name in absent)}.")
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _filled(paragraph: str) -> str:
+    return textwrap.fill(" ".join(paragraph.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _looks(tracks: dict[str, Any]) -> str:
