@@ -30,11 +30,12 @@ from harness.errors import WrongUsage, XdrError, unknown_name
 from harness.files.writing import write_text
 from harness.progress import LogProgress
 
+# The learning rate of 0.05 is that of the start's own last stage.
 BUDGETS = {
     "self-training": Budget(0.02, steps=100),
-    "mining": Budget(0.02, steps=100),
-    "batches": Budget(0.02, epochs=2),
-    "alignment": Budget(0.02, steps=100),
+    "mining": Budget(0.05, steps=60),
+    "batches": Budget(0.05, epochs=1),
+    "alignment": Budget(0.05, steps=60),
 }
 
 

@@ -29,33 +29,32 @@ DEPTH = 10
 TOP = 20
 """Passages that are labelled. CORA looks at 50 of 18 million; 20 of 240 are one in twelve."""
 NEGATIVES, WEIGHT = 4, 4
-ROUNDS = 2
-"""Each begins anew at the start, with the labels that the round before has found."""
 ROWS = "rows.jsonl.gz"
 LABELLERS = {
-    "string": ("answer-string", "passages that hold an answer"),
-    "reader": ("answer-string+reader", "CORA's rule, with a reader"),
-    "qrels": ("qrels", "the judged passages (ceiling)"),
-    "random": ("random", "drawn passages (control)"),
+    "string": ("answer-string", "passages that hold an answer", 2),
+    "reader": ("answer-string+reader", "CORA's rule, with a reader", 2),
+    "qrels": ("qrels", "the judged passages (ceiling)", 1),
+    "random": ("random", "drawn passages (control)", 1),
 }
+"""With how many rounds each has. A round begins anew at the start, and labels what the encoder of the round before finds."""
 TITLES = {
     "start": "`mini-xdr`: start, not trained further",
     "no-mining": "control: as many steps on the old data alone",
     "negatives": "control: mined negatives for TyDi QA's own English questions, no mined positives",
     **{
         f"{name}-{number}": f"round {number}, labels: {what}"
-        for name, (_, what) in LABELLERS.items()
-        for number in range(1, ROUNDS + 1)
+        for name, (_, what, rounds) in LABELLERS.items()
+        for number in range(1, rounds + 1)
     },
 }
-_STRING = "string-2"
+_STRING = "string-1"
 PLAN = Plan(
     ("Success@10", "RR@10"),
     TITLES,
     (
-        *((_STRING, other) for other in ("start", "no-mining", "negatives", "string-1", "random-2")),
-        ("qrels-2", _STRING),
-        ("reader-2", _STRING),
+        *((_STRING, other) for other in ("start", "no-mining", "negatives", "random-1")),
+        *((other, _STRING) for other in ("string-2", "qrels-1", "reader-1")),
+        ("reader-2", "reader-1"),
     ),
 )
 
@@ -128,11 +127,11 @@ def _of_seed(world: _World, seed: int, start: xdr.Index, progress: Progress) -> 
         "no-mining": row("no-mining", ())[1],
         "negatives": row("negatives", negatives_of_gold(start, world.docs))[1],
     }
-    for name, (labeller, _) in LABELLERS.items():
+    for name, (labeller, _, rounds) in LABELLERS.items():
         if labeller in READERS and world.study.reader is None:
             continue
         index = start
-        for number in range(1, ROUNDS + 1):
+        for number in range(1, rounds + 1):
             label = f"{name}-{number}"
             folder = world.study.work / f"{label}-{seed}"
             rows, noted = _mined(world, index, MineSettings(labeller, TOP, seed=seed), folder, progress)

@@ -23,8 +23,9 @@ STUDIES = ("self-training", "mining", "batches", "alignment")
 HEADLINES = (
     ("self-training", "given", "start-xqg"),
     ("self-training", "self-trained-2", "start-xqg"),
-    ("mining", "string-2", "no-mining"),
-    ("mining", "reader-2", "string-2"),
+    ("mining", "string-1", "no-mining"),
+    ("mining", "string-2", "string-1"),
+    ("mining", "reader-1", "string-1"),
     ("batches", "hybrid", "mixed"),
     ("alignment", "generated", "no-term"),
 )
