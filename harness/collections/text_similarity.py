@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,9 +28,18 @@ def normalized(text: str) -> str:
     >>> normalized("  Who  wrote it ?")
     'who wrote it'
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    kept = [c if unicodedata.category(c)[0] not in "PZC" else " " for c in folded]
-    return " ".join("".join(kept).split())
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS).split())
+
+
+class _Letters(dict[int, int]):
+    """What ``str.translate`` makes of each character: a blank of punctuation and control characters."""
+
+    def __missing__(self, code: int) -> int:
+        self[code] = code if unicodedata.category(chr(code))[0] not in "PZC" else ord(" ")
+        return self[code]
+
+
+_LETTERS = _Letters()
 
 
 def ngrams(text: str, n: int) -> set[str]:
@@ -38,27 +48,33 @@ def ngrams(text: str, n: int) -> set[str]:
 
 
 def _incidence(sets: Sequence[set[str]], vocabulary: dict[str, int]) -> Any:
-    """Sparse matrix, shape (texts, n-grams), with 1 where the text has the n-gram."""
+    """Sparse matrix, shape (texts, n-grams), with 1 where the text has the n-gram; others than these count for nothing."""
     from scipy.sparse import csr_matrix
 
-    columns = [vocabulary[gram] for grams in sets for gram in grams]
-    pointers = np.concatenate([[0], np.cumsum([len(grams) for grams in sets])])
-    return csr_matrix((np.ones(len(columns), np.int32), columns, pointers), shape=(len(sets), len(vocabulary)))
+    columns = [[vocabulary[gram] for gram in grams if gram in vocabulary] for grams in sets]
+    pointers = np.cumsum([0, *map(len, columns)])
+    values = np.ones(pointers[-1], np.int32)
+    indices = np.fromiter(itertools.chain.from_iterable(columns), np.int64, pointers[-1])
+    return csr_matrix((values, indices, pointers), shape=(len(sets), len(vocabulary)))
 
 
 def similar_pairs(
     texts: Sequence[str], others: Sequence[str], n: int, threshold: float
 ) -> Iterator[tuple[int, int, float]]:
-    """Pairs (i, j, Jaccard similarity of n-gram sets of the normalised texts) above ``threshold``, which is below 1."""
-    left, right = ([ngrams(normalized(text), n) for text in side] for side in (texts, others))
-    vocabulary = {
-        gram: i for i, gram in enumerate(dict.fromkeys(g for grams in [*left, *right] for g in sorted(grams)))
-    }
-    one, two = _incidence(left, vocabulary), _incidence(right, vocabulary).T.tocsc()
-    sizes_l, sizes_r = (np.array([len(grams) for grams in side]) for side in (left, right))
-    for start in range(0, len(left), _CHUNK):
-        shared = (one[start : start + _CHUNK] @ two).tocoo()
-        rows = shared.row + start
-        similarity = shared.data / (sizes_l[rows] + sizes_r[shared.col] - shared.data)
+    """Pairs (i, j, Jaccard similarity of n-gram sets of the normalised texts) above ``threshold``, which is below 1.
+
+    In the order of i, then j.
+    """
+    right = [ngrams(normalized(text), n) for text in others]
+    # What no text of the other side has is shared with none: it counts in the sizes alone.
+    vocabulary = {gram: place for place, gram in enumerate(sorted(set().union(*right)))}
+    two, sizes_r = _incidence(right, vocabulary).T.tocsc(), np.array([len(grams) for grams in right])
+    for start in range(0, len(texts), _CHUNK):
+        left = [ngrams(normalized(text), n) for text in texts[start : start + _CHUNK]]
+        shared = (_incidence(left, vocabulary) @ two).tocsr()
+        shared.sort_indices()
+        shared = shared.tocoo()
+        sizes_l = np.array([len(grams) for grams in left])
+        similarity = shared.data / (sizes_l[shared.row] + sizes_r[shared.col] - shared.data)
         for place in np.flatnonzero(similarity > threshold):
-            yield int(rows[place]), int(shared.col[place]), float(similarity[place])
+            yield start + int(shared.row[place]), int(shared.col[place]), float(similarity[place])
