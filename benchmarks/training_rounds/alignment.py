@@ -17,8 +17,8 @@ from training_rounds.training import START, Source, Variant, trained
 
 __all__ = ["LANGUAGES", "measured"]
 ROWS = "questions.jsonl.gz"
-TRANSLATIONS = 600
-"""Of each language, as many as there are generated questions."""
+EACH = 600
+"""Of each language rows of every source: as many as there are generated questions."""
 TITLES = {
     "start": "`mini-xdr`: start, not trained further",
     "no-term": "control: as many steps without the term",
@@ -71,19 +71,18 @@ def partners(questions: Sequence[Unlabelled], seed: int, of_another: bool) -> li
 
 def _variants(seed: int, questions: Sequence[Unlabelled], languages: Sequence[str]) -> list[Variant]:
     labelled: list[Source] = [
-        {"kind": "xor-answers", "languages": list(languages)},
-        {"kind": "tydi-questions", "weight": 2},
+        {"kind": "xor-answers", "languages": list(languages), "sample": EACH},
+        {"kind": "tydi-questions", "sample": EACH * len(languages)},
     ]
     translations: Source = {
         "kind": "questions-parallel",
         "languages": list(languages),
-        "sample": TRANSLATIONS,
-        "weight": 2,
+        "sample": EACH,
     }
 
     def with_term(name: str, of_another: bool) -> Variant:
         rows = partners(questions, seed, of_another)
-        sources = [*labelled, {"kind": "rows", "path": ROWS, "weight": 2}]
+        sources = [*labelled, {"kind": "rows", "path": ROWS}]
         return Variant(name, seed, sources, {ROWS: rows}, transductive=("xdr-mini",))
 
     return [

@@ -28,7 +28,9 @@ LANGUAGES = ("ar", "de", "es", "hi", "ru", "tr", "zh")
 DEPTH = 10
 TOP = 20
 """Passages that are labelled. CORA looks at 50 of 18 million; 20 of 240 are one in twelve."""
-NEGATIVES, WEIGHT = 4, 4
+NEGATIVES = 4
+OLD = 400
+"""Of each language sentences of NTREX and as many of TyDi QA's English questions: together about as many rows as are mined."""
 ROWS = "rows.jsonl.gz"
 LABELLERS = {
     "string": ("answer-string", "passages that hold an answer", 2),
@@ -111,11 +113,11 @@ def measured(study: Study, progress: Progress) -> dict[str, Any]:
 def _of_seed(world: _World, seed: int, start: xdr.Index, progress: Progress) -> dict[str, Outcome]:
     def row(name: str, rows: Sequence[Row]) -> tuple[xdr.Index, Outcome]:
         sources: list[Source] = [
-            {"kind": "ntrex", "languages": list(world.study.languages)},
-            {"kind": "tydi-questions", "weight": 2},
+            {"kind": "ntrex", "languages": list(world.study.languages), "sample": OLD},
+            {"kind": "tydi-questions", "sample": OLD * len(world.study.languages)},
         ]
         if rows:
-            sources.append({"kind": "rows", "path": ROWS, "weight": WEIGHT})
+            sources.append({"kind": "rows", "path": ROWS})
         variant = Variant(
             name, seed, sources, {ROWS: rows} if rows else {}, ("xquad-oracle",), NEGATIVES if rows else 0
         )
