@@ -32,7 +32,7 @@ from harness.progress import LogProgress
 
 # The learning rate of 0.05 is that of the start's own last stage.
 BUDGETS = {
-    "self-training": Budget(0.02, steps=100),
+    "self-training": Budget(0.05, steps=60),
     "mining": Budget(0.05, steps=60),
     "batches": Budget(0.05, epochs=1),
     "alignment": Budget(0.05, steps=60),

@@ -12,13 +12,11 @@ from harness.recipes.rows import Passage, Row
 from harness.recipes.train.overlap import evaluation_questions, overlapping
 from training_rounds.judging import Collections, Outcome, Plan, Study, index_of, judged, scored
 from training_rounds.pseudo_labels import Unlabelled
-from training_rounds.self_training import DEPTH, LANGUAGES, unlabelled
+from training_rounds.self_training import DEPTH, EACH, LANGUAGES, unlabelled
 from training_rounds.training import START, Source, Variant, trained
 
 __all__ = ["LANGUAGES", "measured"]
 ROWS = "questions.jsonl.gz"
-EACH = 600
-"""Of each language rows of every source: as many as there are generated questions."""
 TITLES = {
     "start": "`mini-xdr`: start, not trained further",
     "no-term": "control: as many steps without the term",

@@ -32,6 +32,8 @@ LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
 """Of the track mini and of XOR-TyDi's training questions."""
 DEPTH, CANDIDATES = 30, 20
 KEPT = 0.5
+EACH = 600
+"""Of each language rows of every labelled source: as many as there are generated questions."""
 ROUNDS = 2
 """Each begins anew at the start."""
 REFERENCE = "start-xqg"
@@ -64,9 +66,9 @@ def unlabelled(languages: Sequence[str]) -> list[Unlabelled]:
 def labelled_sources(languages: Sequence[str]) -> list[Source]:
     """The labelled data of the start's own last stage, as far as it is questions."""
     return [
-        {"kind": "questions-parallel", "languages": list(languages)},
-        {"kind": "xor-answers", "languages": list(languages)},
-        {"kind": "tydi-questions", "weight": 2},
+        {"kind": "questions-parallel", "languages": list(languages), "sample": EACH},
+        {"kind": "xor-answers", "languages": list(languages), "sample": EACH},
+        {"kind": "tydi-questions", "sample": EACH * len(languages)},
     ]
 
 
