@@ -27,8 +27,8 @@ class Columns:
     def __init__(self, stage: EncoderStage, pairs: Sequence[Pair], seed: int, teacher: TeacherVectors | None) -> None:
         self._stage, self._pairs, self._seed, self._teacher = stage, pairs, seed, teacher
         self.tasks: Mapping[str, Task] = _tasks(stage)
-        self._check()
-        self._read_by_teacher = _readings(stage, pairs, seed)
+        check_pairs(stage, pairs)
+        self._read_by_teacher = readings(stage, pairs, seed)
 
     def candidates(self, numbers: Sequence[int], rows: int) -> int:
         """Passages that each question is compared with in a batch of so many rows, ``numbers`` among them.
@@ -110,16 +110,18 @@ class Columns:
         question = self._teacher.of("query", self._read_by_teacher[number])
         return torch.stack([question, *(self._teacher.of("document", side.text) for side in passages)])
 
-    def _check(self) -> None:
-        stage, faults = self._stage, []
-        for what, lacks in _needs(stage).items():
-            if count := sum(map(lacks, self._pairs)):
-                example = next(pair for pair in self._pairs if lacks(pair))
-                faults.append(f"{count} of {len(self._pairs)} pairs {what}, such as one of {example.file}")
-        if not isinstance(stage, AlignStage) and stage.negatives:
-            faults += _without_negatives(stage, self._pairs)
-        if faults:
-            raise InvalidInput(f"stage {stage.name}: {'; '.join(faults)}")
+
+def check_pairs(stage: EncoderStage, pairs: Sequence[Pair]) -> None:
+    """Raises ``InvalidInput`` for pairs that lack what the objective needs."""
+    faults = []
+    for what, lacks in _needs(stage).items():
+        if count := sum(map(lacks, pairs)):
+            example = next(pair for pair in pairs if lacks(pair))
+            faults.append(f"{count} of {len(pairs)} pairs {what}, such as one of {example.file}")
+    if not isinstance(stage, AlignStage) and stage.negatives:
+        faults += _without_negatives(stage, pairs)
+    if faults:
+        raise InvalidInput(f"stage {stage.name}: {'; '.join(faults)}")
 
 
 def _tasks(stage: EncoderStage) -> dict[str, Task]:
@@ -145,7 +147,7 @@ def _needs(stage: EncoderStage) -> dict[str, Callable[[Pair], bool]]:
             needs["have passages without a score"] = lambda pair: any(
                 side.score is None for side in (pair.positive, *pair.positives, *pair.negatives)
             )
-    if isinstance(stage, DistilStage) and stage.teacher.card is not None and stage.teacher.reads != "query":
+    if isinstance(stage, DistilStage) and stage.teacher.scores is None and stage.teacher.reads != "query":
         needs["have no English question for the teacher to read"] = lambda pair: not pair.english
     return needs
 
@@ -181,7 +183,7 @@ def _read(pair: Pair, reads: str) -> str:
     return pair.anchor.text if reads == "query" else pair.english
 
 
-def _readings(stage: EncoderStage, pairs: Sequence[Pair], seed: int) -> Sequence[str]:
+def readings(stage: EncoderStage, pairs: Sequence[Pair], seed: int) -> Sequence[str]:
     """What the teacher reads for each row; "another": what belongs to another row, none to its own."""
     if not isinstance(stage, AlignStage | DistilStage):
         return ()

@@ -14,6 +14,7 @@ from harness.numbers import amount, duration
 from harness.progress import Advance, Progress
 from harness.recipes.train.batches import GroupedBatches, bucketed
 from harness.recipes.train.columns import teacher_texts
+from harness.recipes.train.likelihoods import count_read
 from harness.recipes.train.loop import Ledger, Operating, run_stage, steps_of
 from harness.recipes.train.networks import Prepared, prepared
 from harness.recipes.train.outputs import check_libraries, check_output
@@ -83,7 +84,6 @@ def _planned(loaded: LoadedRecipe, number: int, data: Read, found: Prepared, ope
     here = replace(operating, work=operating.work / str(number), progress=pace)
     job, _ = job_of(loaded, number, _sample(stage, sources), found, here)
     ledger = run_stage(job, here)
-    read = teacher_texts(stage, [p for pairs in sources for p in pairs]) if isinstance(stage, TAUGHT) else {}
     steps = _steps(loaded, number, sources, found, here)
     return StagePlan(
         stage.name,
@@ -94,8 +94,14 @@ def _planned(loaded: LoadedRecipe, number: int, data: Read, found: Prepared, ope
         pace.seconds_of_a_step(ledger) * steps,
         ledger.peak,
         ledger.device_peak,
-        sum(map(len, read.values())),
+        _read_by_teacher(stage, [pair for pairs in sources for pair in pairs]) if isinstance(stage, TAUGHT) else 0,
     )
+
+
+def _read_by_teacher(stage: TAUGHT, pairs: Sequence[Pair]) -> int:
+    if isinstance(stage, DistilStage) and stage.teacher.generator is not None:
+        return count_read(pairs)
+    return sum(map(len, teacher_texts(stage, pairs).values()))
 
 
 class _Pace:

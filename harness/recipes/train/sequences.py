@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.errors import InvalidInput
 from harness.languages import language
 from harness.recipes.train.batches import Buckets, GroupedBatches
 from harness.recipes.train.kinds import Seq2SeqModel
 from harness.recipes.train.loop import Operating, StageJob
-from harness.recipes.train.pairs import Pair
+from harness.recipes.train.pairs import Pair, Side
 from harness.recipes.train.recipe import Recipe
 from harness.recipes.train.stages import GenerateStage
+
+
+class Reading(NamedTuple):
+    """How a generator is given a passage; lengths in tokens."""
+
+    prompt: str
+    source_length: int
+    target_length: int
 
 
 class GeneratorNetwork:
@@ -44,20 +52,24 @@ class GeneratorNetwork:
         )
 
     def features(self, stage: GenerateStage, pair: Pair) -> dict[str, list[int]]:
-        """Token ids of the prompt and of the question, each cut at its length."""
-        passage, lengths = pair.positive, self._recipe
-        text = passage.text.removeprefix(f"{passage.title} ") if passage.title else passage.text
-        prompt = stage.prompt.format(passage=text, title=passage.title, language=_name(pair.anchor.lang))
-        source = self._tokenizer(" ".join(prompt.split()), truncation=True, max_length=lengths.source_length)
-        target = self._tokenizer(text_target=pair.anchor.text, truncation=True, max_length=lengths.target_length)
-        return {
-            "input_ids": source["input_ids"],
-            "attention_mask": source["attention_mask"],
-            "labels": target["input_ids"],
-        }
+        reading = Reading(stage.prompt, self._recipe.source_length, self._recipe.target_length)
+        return features(self._tokenizer, reading, pair.positive, pair.anchor)
 
     def save(self, folder: Path) -> None:
         save(self.trained, self._tokenizer, folder)
+
+
+def features(tokenizer: Any, reading: Reading, passage: Side, question: Side) -> dict[str, list[int]]:
+    """Token ids of the prompt for a passage and of the question, each cut at its length."""
+    text = passage.text.removeprefix(f"{passage.title} ") if passage.title else passage.text
+    prompt = reading.prompt.format(passage=text, title=passage.title, language=_name(question.lang))
+    source = tokenizer(" ".join(prompt.split()), truncation=True, max_length=reading.source_length)
+    target = tokenizer(text_target=question.text, truncation=True, max_length=reading.target_length)
+    return {
+        "input_ids": source["input_ids"],
+        "attention_mask": source["attention_mask"],
+        "labels": target["input_ids"],
+    }
 
 
 def _name(code: str) -> str:

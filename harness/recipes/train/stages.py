@@ -11,6 +11,7 @@ from harness.files.toml_records import Record, Reference
 from harness.recipes.train.sources import SourceRecipe
 
 Batches = Literal["source", "language", "mixed"]
+PROMPT = "Generate a {language} question for this passage: {title} {passage}"
 DEFAULT_SCALE: dict[Similarity, float] = {"dot": 1.0, "cosine": 20.0}
 
 
@@ -27,12 +28,15 @@ class TeacherRecipe(Record):
     """Where the vectors or scores come from that a stage imitates.
 
     ``card``: a card of the adapter dense, whose encoder is the teacher. ``scores`` "rows": the scores that the passages of
-    the rows bear. ``reads``: the question's English translation, as people wrote it, or the question itself,
+    the rows bear. ``generator``: a model that writes a passage's question, whose score is the mean log-probability of the
+    question's tokens given the passage (UPR, arXiv 2204.07496, ranks by the same).
+    ``reads``: the question's English translation, as people wrote it, or the question itself,
     or, as a control whose scores are of no use, the translation of another row's question.
     """
 
     card: Reference | None = None
     scores: Literal["rows"] | None = None
+    generator: Reference | None = None
     reads: Literal["query_en", "query", "another"] = "query_en"
     temperature: float = Field(default=1.0, gt=0, description="what scores are divided by before the softmax")
     student_temperature: float | None = Field(default=None, gt=0, description="default: the teacher's")
@@ -45,8 +49,8 @@ class TeacherRecipe(Record):
 
     @model_validator(mode="after")
     def _one_origin(self) -> TeacherRecipe:
-        if (self.card is None) == (self.scores is None):
-            raise ValueError('a teacher has either a `card` or scores = "rows"')
+        if sum(origin is not None for origin in (self.card, self.scores, self.generator)) != 1:
+            raise ValueError('a teacher has either a `card`, a `generator` or scores = "rows"')
         return self
 
 
@@ -139,10 +143,9 @@ class DistilStage(_Compared):
     def _scores_there_are(self) -> DistilStage:
         if self.negatives and self.candidates != "batch":
             raise ValueError("`candidates` counts all passages of a row: leave out `negatives`")
-        if self.teacher.scores == "rows" and self.candidates == "batch":
-            raise ValueError(
-                'rows bear scores of their own passages alone: with scores = "rows" say how many `candidates`'
-            )
+        if self.teacher.card is None and self.candidates == "batch":
+            what = "a generator reads a question with" if self.teacher.generator else "rows bear scores of"
+            raise ValueError(f"{what} the row's own passages alone: say how many `candidates`")
         return self
 
 
@@ -171,7 +174,7 @@ class GenerateStage(_Stage):
     """The row's question is to be written for its passage. ``prompt``: with {passage}, and if wanted {title}, {language}."""
 
     objective: Literal["generate"]
-    prompt: str = Field(default="Generate a {language} question for this passage: {title} {passage}", max_length=10_000)
+    prompt: str = Field(default=PROMPT, max_length=10_000)
 
     @model_validator(mode="after")
     def _has_the_passage(self) -> GenerateStage:

@@ -12,6 +12,7 @@ from harness.files.writing import write_text
 from harness.recipes.train.batches import bucketed
 from harness.recipes.train.columns import Columns, teacher_texts
 from harness.recipes.train.encoding import Stage, encoder_job
+from harness.recipes.train.likelihoods import GeneratorTeacher, load_generator, scored
 from harness.recipes.train.loop import WEIGHTS, Operating, StageJob, load_tensors, run_stage, trained_tensors
 from harness.recipes.train.masked import Masked, masked_job
 from harness.recipes.train.multi_vector import MultiVectorNetwork
@@ -32,7 +33,7 @@ from harness.recipes.train.stages import (
     SelfTeachStage,
 )
 from harness.recipes.train.static import StaticNetwork
-from harness.recipes.train.teachers import load_teacher, vectors_of
+from harness.recipes.train.teachers import Teacher, TeacherVectors, load_teacher, vectors_of
 from harness.recipes.train.transductive import check_inherited
 from harness.recipes.train.transformer import TransformerNetwork
 
@@ -96,13 +97,18 @@ def job_of(
         return network.job(recipe, stage, buckets, seed, operating), None
     assert isinstance(stage, ContrastiveStage | AlignStage | DistilStage | SelfTeachStage)
     assert isinstance(network, StaticNetwork | TransformerNetwork | MultiVectorNetwork)
-    teacher, vectors = None, None
+    teacher: Teacher | GeneratorTeacher | None = None
+    vectors: TeacherVectors | None = None
     if isinstance(stage, AlignStage | DistilStage) and stage.teacher.card is not None:
-        teacher = load_teacher(stage.teacher.card, loaded.folder, operating.device)
+        teacher = encoder = load_teacher(stage.teacher.card, loaded.folder, operating.device)
         check_inherited(f"the teacher {stage.teacher.card}", teacher.transductive, recipe)
-        vectors = vectors_of(teacher, teacher_texts(stage, buckets.pairs), operating.progress)
+        vectors = vectors_of(encoder, teacher_texts(stage, buckets.pairs), operating.progress)
         if isinstance(stage, AlignStage) and stage.teacher.whitening is not None:
             vectors = vectors.whitened(stage.teacher.whitening)
+    elif isinstance(stage, DistilStage) and stage.teacher.generator is not None:
+        teacher = load_generator(stage.teacher.generator, loaded.folder, operating.device)
+        check_inherited(f"the teacher {stage.teacher.generator}", teacher.transductive, recipe)
+        buckets = buckets._replace(pairs=scored(teacher, stage, buckets.pairs, seed, operating.progress))
     columns = Columns(stage, buckets.pairs, seed, vectors)
     job = encoder_job(recipe, network, Stage(stage, buckets, columns, seed), operating)
     return job, teacher.digest if teacher else None

@@ -156,9 +156,16 @@ def _block(teacher: Teacher, task: Task, texts: Sequence[str]) -> NDArray[np.flo
 
 
 def _cached(teacher: Teacher, named: str, count: int, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    return kept_array(teacher.digest, named, (count, teacher.dimensions), make)
+
+
+def kept_array(
+    teacher: str, named: str, shape: tuple[int, ...], make: Callable[[], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """What the teacher of that digest makes of what is ``named``: float32, from the cache, or made and kept there."""
     digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()
-    path = made_below_cache_home("teachers") / teacher.digest[:32] / f"{digest[:32]}.npy"
-    if (kept := _kept(path, (count, teacher.dimensions))) is not None:
+    path = made_below_cache_home("teachers") / teacher[:32] / f"{digest[:32]}.npy"
+    if (kept := _kept(path, shape)) is not None:
         return kept
     vectors = make()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +176,7 @@ def _cached(teacher: Teacher, named: str, count: int, make: Callable[[], NDArray
     return vectors
 
 
-def _kept(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+def _kept(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
     """What lies in the cache, if it is what is expected; a damaged file is made again."""
     try:
         found: Any = np.load(path, allow_pickle=False)

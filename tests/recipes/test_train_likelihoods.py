@@ -1,0 +1,188 @@
+"""A generator as teacher: its scores against plain NumPy, one text at a time, and what is learned from them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_training import STATIC, TOKENIZER, recipe
+
+from harness.errors import InvalidInput
+from harness.progress import SilentProgress
+from harness.recipes.train import train
+from harness.recipes.train.likelihoods import GeneratorTeacher, likelihoods, load_generator, scored
+from harness.recipes.train.own_files import read_own
+from harness.recipes.train.pairs import Pair, Side
+from harness.recipes.train.plan import planned
+from harness.recipes.train.runner import Operator
+from harness.recipes.train.sources import SourceRecipe
+from harness.recipes.train.stages import DistilStage
+
+RANDOM = "random = { layers = 1, hidden = 16, heads = 2, initializer = 0.5 }"
+GENERATOR = f'{TOKENIZER}\n[model]\nkind = "seq2seq"\n{RANDOM}\nsource_length = 40\ntarget_length = 60\n'
+GENERATE = 'objective = "generate"\nprompt = "ask in {language}: {title} {passage}"'
+TAUGHT = """objective = "distil-scores"
+candidates = 3
+teacher = { generator = "generator", reads = "query", temperature = 0.5 }
+"""
+
+
+@pytest.fixture
+def folder(xdr_home: Path, tmp_path: Path) -> Path:
+    train(recipe(tmp_path, GENERATOR, GENERATE, name="generator", steps=2), tmp_path / "generator", SilentProgress())
+    return tmp_path
+
+
+def rows_of(folder: Path) -> list[Pair]:
+    return read_own(SourceRecipe(kind="rows", path="rows.jsonl"), folder)
+
+
+def reference(teacher: GeneratorTeacher, question: Side, passage: Side) -> float:
+    """One question with one passage: the logits of the model, the rest in NumPy."""
+    import torch
+
+    text = passage.text.removeprefix(f"{passage.title} ")
+    prompt = f"ask in {'Finnish' if question.lang == 'fi' else 'English'}: {passage.title} {text}"
+    source = teacher.tokenizer(prompt, truncation=True, max_length=40, return_tensors="pt")
+    target = teacher.tokenizer(text_target=question.text, truncation=True, max_length=60)["input_ids"]
+    assert target[-1] == teacher.tokenizer.eos_token_id
+    decoder = torch.tensor([[teacher.model.config.decoder_start_token_id, *target[:-1]]])
+    with torch.no_grad():
+        logits = teacher.model(**source, decoder_input_ids=decoder).logits[0].double().numpy()
+    shifted = logits - logits.max(1, keepdims=True)
+    log_probabilities = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return float(log_probabilities[np.arange(len(target)), target].mean())
+
+
+def test_scores_are_mean_log_probabilities_of_the_question_whatever_shares_a_batch(folder: Path) -> None:
+    teacher = load_generator("generator", folder, "cpu")
+    assert (teacher.reading.source_length, teacher.reading.target_length) == (40, 60)
+    pairs = rows_of(folder)
+    asked = [(pair.anchor, side) for pair in pairs for side in (pair.positive, *pair.negatives)]
+    asked += [(Side("Miksi?", "fi"), pairs[0].positive), (Side("Why is it so cold there?", "en"), pairs[1].positive)]
+    found = likelihoods(teacher, asked, SilentProgress())
+    expected = [reference(teacher, question, passage) for question, passage in asked]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert (found < 0).all()
+    # Far enough apart for a wrong passage to be noticed.
+    assert np.diff(np.sort(found)).mean() > 1e-3
+
+
+def test_pairs_bear_the_scores_of_their_own_passages_in_the_language_that_is_read(folder: Path) -> None:
+    teacher = load_generator("generator", folder, "cpu")
+    pairs = [
+        replace(pair, positives=(other.positive,))
+        for pair, other in zip(rows_of(folder), rows_of(folder)[::-1], strict=True)
+    ]
+    common: dict[str, Any] = {
+        "name": "a", "steps": 1, "batch_size": 4, "optimizer": {"learning_rate": 0.1}, "sources": [{"kind": "ntrex"}],
+        "objective": "distil-scores", "candidates": 3,
+    }  # fmt: skip
+    for reads in ("query", "query_en"):
+        stage = DistilStage(**common, teacher={"generator": "generator", "reads": reads})  # type: ignore[arg-type]
+        for before, after in zip(pairs, scored(teacher, stage, pairs, 1, SilentProgress()), strict=True):
+            question = before.anchor if reads == "query" else Side(before.english, "en")
+            for one, other in zip(
+                (before.positive, *before.positives, *before.negatives),
+                (after.positive, *after.positives, *after.negatives),
+                strict=True,
+            ):
+                assert other == one._replace(score=other.score)
+                assert other.score == pytest.approx(reference(teacher, question, one), abs=1e-5)
+    no_english = [replace(pairs[0], english=""), *pairs[1:]]
+    with pytest.raises(InvalidInput, match="1 of 16 pairs have no English question for the teacher to read"):
+        scored(teacher, stage, no_english, 1, SilentProgress())
+
+
+def test_a_student_is_trained_by_a_generator_whose_scores_are_kept(
+    folder: Path, xdr_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.recipes.train import likelihoods as module
+
+    path = recipe(folder, STATIC, TAUGHT, name="student")
+    plan = planned(path, folder / "out", SilentProgress(), Operator("cpu"))
+    assert plan.stages[0].read == 16 * 4
+    [stage] = train(path, folder / "out", SilentProgress()).stages
+    assert stage.teacher == load_generator("generator", folder, "cpu").digest
+    assert stage.candidates_per_query == 3
+    computed: list[int] = []
+    monkeypatch.setattr(module, "_computed", lambda teacher, asked: computed.append(len(asked)))
+    [again] = train(path, folder / "again", SilentProgress()).stages
+    assert not computed
+    assert again.mean_loss == stage.mean_loss
+    # What rows bear is imitated in the same way: the teacher's scores, written into the rows, teach the same.
+    pairs = rows_of(folder)
+    scores = {
+        (pair.anchor.text, side.text): float(score)
+        for (pair, side), score in zip(
+            [(pair, side) for pair in pairs for side in (pair.positive, *pair.negatives)],
+            likelihoods(
+                load_generator("generator", folder, "cpu"),
+                [(pair.anchor, side) for pair in pairs for side in (pair.positive, *pair.negatives)],
+                SilentProgress(),
+            ),
+            strict=True,
+        )
+    }
+    lines = []
+    for line in (folder / "rows.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        for passage in (*row["positive_passages"], *row["negative_passages"]):
+            passage["score"] = scores[row["query"], f"{passage['title']} {passage['text']}"]
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    (folder / "rows.jsonl").write_text("".join(lines), "utf-8")
+    by_rows = TAUGHT.replace('generator = "generator", reads = "query"', 'scores = "rows"')
+    [other] = train(recipe(folder, STATIC, by_rows, name="by-rows"), folder / "by-rows", SilentProgress()).stages
+    assert other.mean_loss == pytest.approx(stage.mean_loss, rel=1e-4)
+
+
+def test_a_generator_that_has_learned_finds_the_passage_of_a_question(xdr_home: Path, tmp_path: Path) -> None:
+    flat = GENERATOR.replace("hidden = 16", "hidden = 32").replace("initializer = 0.5", "initializer = 0.1")
+    path = recipe(tmp_path, flat, GENERATE, name="generator", steps=100)
+    faster = path.read_text("utf-8").replace("batch_size = 4", "batch_size = 16").replace("= 0.01", "= 0.02")
+    path.write_text(faster, "utf-8")
+    train(path, tmp_path / "generator", SilentProgress())
+    pairs = rows_of(tmp_path)
+    asked = [(pair.anchor, other.positive) for pair in pairs for other in pairs]
+    teacher = load_generator("generator", tmp_path, "cpu")
+    found = likelihoods(teacher, asked, SilentProgress()).reshape(len(pairs), len(pairs))
+    ranks = 1 + (found > np.diag(found)[:, None]).sum(axis=1)
+    by_chance = (1 / np.arange(1, len(pairs) + 1)).mean()
+    assert (1 / ranks).mean() > 2 * by_chance
+
+
+@pytest.mark.parametrize(
+    ("teacher", "said"),
+    [
+        ('{ generator = "generator", scores = "rows" }', "a teacher has either a `card`, a `generator` or scores"),
+        ('{ generator = "nowhere" }', "nowhere"),
+    ],
+)
+def test_what_is_no_generator_is_refused(folder: Path, teacher: str, said: str) -> None:
+    stage = f'objective = "distil-scores"\ncandidates = 3\nteacher = {teacher}\n'
+    with pytest.raises(InvalidInput) as refused:
+        train(recipe(folder, STATIC, stage, name="student"), folder / "out", SilentProgress())
+    assert said in str(refused.value)
+
+
+def test_a_generator_needs_a_number_of_candidates_and_a_generators_record(folder: Path) -> None:
+    stage = 'objective = "distil-scores"\nteacher = { generator = "generator" }\n'
+    with pytest.raises(InvalidInput) as refused:
+        train(recipe(folder, STATIC, stage, name="student"), folder / "out", SilentProgress())
+    assert "a generator reads a question with the row's own passages alone: say how many `candidates`" in str(
+        refused.value
+    )
+    record = json.loads((folder / "generator" / "training.json").read_text("utf-8"))
+    for faulty, said in (("{}", "no training record"), ("[", "no training record")):
+        (folder / "generator" / "training.json").write_text(faulty, "utf-8")
+        with pytest.raises(InvalidInput, match=said):
+            load_generator("generator", folder, "cpu")
+    train(recipe(folder, STATIC, 'objective = "contrastive"', name="static"), folder / "static", SilentProgress())
+    record["recipe"] = json.loads((folder / "static" / "training.json").read_text("utf-8"))["recipe"]
+    (folder / "generator" / "training.json").write_text(json.dumps(record), "utf-8")
+    with pytest.raises(InvalidInput, match="was not trained to write questions"):
+        load_generator("generator", folder, "cpu")
