@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_readers
 import torch
 from tiny_training import CONTRASTIVE, TOKENIZER, TRANSFORMER, recipe, write_rows
 
@@ -15,8 +16,11 @@ from harness.dense.loading import EncoderSettings, loaded_model
 from harness.errors import InvalidInput
 from harness.progress import SilentProgress
 from harness.ragged.loading import multi_vector_model
+from harness.recipes.reading import ReaderSettings
+from harness.recipes.reading.reader import identity_of
 from harness.recipes.train import train
 from harness.recipes.train.batches import bucketed
+from harness.recipes.train.delta import assemble
 from harness.recipes.train.loop import Operating
 from harness.recipes.train.masked import Masked, masked_job
 from harness.recipes.train.multi_vector import MultiVectorNetwork
@@ -24,7 +28,7 @@ from harness.recipes.train.networks import prepared
 from harness.recipes.train.reading import Read
 from harness.recipes.train.recipe import load_recipe
 from harness.recipes.train.sequences import GeneratorNetwork
-from harness.recipes.train.spans import ReaderNetwork
+from harness.recipes.train.spans import ReaderNetwork, top_reader
 
 RANDOM = "random = { layers = 1, hidden = 16, heads = 2 }"
 GENERATOR = f'{TOKENIZER}\n[model]\nkind = "seq2seq"\n{RANDOM}\nsource_length = 40\ntarget_length = 20\n'
@@ -142,6 +146,59 @@ def test_a_reader_learns_where_answers_stand(xdr_home: Path, tmp_path: Path) -> 
 
     written = AutoModelForQuestionAnswering.from_pretrained(tmp_path / "out")
     assert not torch.equal(written.qa_outputs.weight, network.trained.qa_outputs.weight)
+
+
+def top_layer_recipe(folder: Path, saved: str) -> Path:
+    """As ``read_recipe``, from a reader's folder, of whose two layers the upper one learns."""
+    path = read_recipe(folder)
+    stages = path.read_text("utf-8").split("[[stages]]")[1]
+    model = f'[model]\nkind = "reader"\nstart = "start"\nmax_length = 48\nstride = 8\ntrained_layers = 1\nsaved = "{saved}"\n'
+    head = 'schema_version = 2\nname = "top"\ntitle = "T"\n\n'
+    path.write_text(f"{head}{model}\n[[stages]]{stages}", "utf-8")
+    tiny_readers.reader(folder / "start")
+    return path
+
+
+def test_a_readers_top_layers_learn_over_the_states_of_those_below(xdr_home: Path, tmp_path: Path) -> None:
+    path = top_layer_recipe(tmp_path, "whole")
+    loaded, data, network = opened(path)
+    assert isinstance(network, ReaderNetwork)
+    pairs = data.of_stage(loaded.recipe.stages[0])[0]
+    windows = network.windows(pairs)
+    job = network.job(loaded.recipe, loaded.recipe.stages[0], [pairs], 1, operating(path))
+    numbers = [0, 5, 1, len(windows) - 1]
+    batch = job.collated(numbers, 0)
+    top = top_reader(network.trained, network._parts[1]).eval()  # type: ignore[index]
+    with torch.no_grad():
+        loss = float(top(**batch)["loss"])
+    alone = []
+    for place, number in enumerate(numbers):
+        whole = network._tokenizer.pad([dict(windows[number].features)], return_tensors="pt")
+        places = {f"{side}_positions": batch[f"{side}_positions"][place : place + 1] for side in ("start", "end")}
+        alone.append(loss_and_outputs(network.trained, {**whole, **places})[0])
+    # Each window by itself: what fills a batch up is no place for an answer.
+    expected = np.mean(alone)
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+    train(path, tmp_path / "out", SilentProgress())
+    from transformers import AutoModelForQuestionAnswering
+
+    start, written = (AutoModelForQuestionAnswering.from_pretrained(tmp_path / name) for name in ("start", "out"))
+    changed = {name for name, value in written.state_dict().items() if not torch.equal(value, start.state_dict()[name])}
+    assert changed
+    assert all(name.startswith(("bert.encoder.layer.1.", "qa_outputs.")) for name in changed)
+    assert "qa_outputs.weight" in changed
+
+
+def test_a_readers_delta_and_its_start_are_the_whole(xdr_home: Path, tmp_path: Path) -> None:
+    train(top_layer_recipe(tmp_path, "whole"), tmp_path / "whole", SilentProgress())
+    path = top_layer_recipe(tmp_path, "delta")
+    train(path, tmp_path / "delta", SilentProgress())
+    assert not (tmp_path / "delta/model.safetensors").exists()
+    assemble(path, tmp_path / "delta", tmp_path / "made", SilentProgress())
+    whole, made = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "made"))
+    assert whole == made
+    assert identity_of(ReaderSettings(tmp_path / "whole")) == identity_of(ReaderSettings(tmp_path / "made"))
 
 
 def test_answers_that_do_not_stand_where_they_are_said_to_are_named(xdr_home: Path, tmp_path: Path) -> None:

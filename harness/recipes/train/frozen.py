@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 KINDS = ("bert", "roberta", "xlm-roberta")
 """Architectures whose embeddings and layers lie one above the other under the names that are used here."""
 _BATCH = 32
+
+FloatRows = np.ndarray[Any, np.dtype[np.float32]]
+"""States of one text: (tokens, hidden size)."""
 
 
 def split(network: Any, top: int) -> tuple[Any, Any]:
@@ -64,42 +67,72 @@ def _pass_through() -> Any:
     return PassThrough()
 
 
+class Size(NamedTuple):
+    """Number of texts, and of values a token."""
+
+    texts: int
+    hidden: int
+
+
+def stored(batches: Iterable[Sequence[FloatRows]], size: Size, work: Path, progress: Progress) -> list[FloatRows]:
+    """States of texts, float32, (tokens, hidden size) each, kept in a file below ``work``.
+
+    ``batches`` gives them in a fixed order, and is not asked where an earlier process has written all of them.
+    """
+    file, index = work / "states.f32", work / "states.json"
+    with progress.task("states of the frozen layers", total=size.texts, unit="texts") as advance:
+        if not index.is_file():
+            lengths: list[int] = []
+            with explained_write_errors(file):
+                work.mkdir(parents=True, exist_ok=True)
+                with file.open("wb") as out:
+                    for found in batches:
+                        lengths += [len(states) for states in found]
+                        for states in found:
+                            out.write(states.tobytes())
+                        advance(len(found))
+            write_text(index, json.dumps(lengths))
+    lengths = json.loads(index.read_text("ascii"))
+    if not lengths:
+        return []
+    rows = np.memmap(file, np.float32, "r", shape=(sum(lengths), size.hidden))
+    ends = np.cumsum(lengths)
+    return [rows[end - length : end] for length, end in zip(lengths, ends, strict=True)]
+
+
+def padded(rows: Sequence[FloatRows], hidden: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """States of several texts, (texts, longest, hidden), with zeros behind them, and the mask of what is theirs."""
+    import torch
+
+    longest = max(map(len, rows))
+    states = torch.zeros(len(rows), longest, hidden)
+    mask = torch.zeros(len(rows), longest, dtype=torch.long)
+    for place, row in enumerate(rows):
+        states[place, : len(row)] = torch.from_numpy(np.array(row))
+        mask[place, : len(row)] = 1
+    return states, mask
+
+
 class States:
     """For each text and task, what comes out of the frozen part: float32, (tokens, hidden size), in a file."""
 
     def __init__(self, transformer: Any, lower: Any, prefixes: Mapping[Task, str]) -> None:
         self._transformer, self._lower, self._prefixes = transformer, lower, prefixes
-        self._known: dict[tuple[Task, str], np.ndarray[Any, np.dtype[np.float32]]] = {}
+        self._known: dict[tuple[Task, str], FloatRows] = {}
 
     def compute(self, texts: Mapping[Task, set[str]], work: Path, progress: Progress) -> None:
         """All of the texts, in batches that hang on the texts alone; what an earlier process has written whole is read."""
         keys = sorted(((task, text) for task in texts for text in texts[task]), key=lambda k: (len(k[1]), k))
-        file, index = work / "states.f32", work / "states.json"
-        hidden = int(self._lower.config.hidden_size)
-        with progress.task("states of the frozen layers", total=len(keys), unit="texts") as advance:
-            if not index.is_file():
-                lengths = []
-                with explained_write_errors(file):
-                    work.mkdir(parents=True, exist_ok=True)
-                    with file.open("wb") as out:
-                        for batch in (keys[i : i + _BATCH] for i in range(0, len(keys), _BATCH)):
-                            found = self._batch(batch)
-                            lengths += [len(states) for states in found]
-                            for states in found:
-                                out.write(states.tobytes())
-                            advance(len(batch))
-                write_text(index, json.dumps(lengths))
-            lengths = json.loads(index.read_text("ascii"))
-        rows: Any = np.memmap(file, np.float32, "r", shape=(sum(lengths), hidden)) if lengths else ()
-        ends = np.cumsum(lengths)
-        self._known = {key: rows[end - size : end] for key, size, end in zip(keys, lengths, ends, strict=True)}
+        batches = (self._batch(keys[i : i + _BATCH]) for i in range(0, len(keys), _BATCH))
+        rows = stored(batches, Size(len(keys), int(self._lower.config.hidden_size)), work, progress)
+        self._known = dict(zip(keys, rows, strict=True))
 
     def of(self, texts: Sequence[str], task: Task) -> list[Any]:
         missing = [text for text in dict.fromkeys(texts) if (task, text) not in self._known]
         new = dict(zip(missing, self._batch([(task, text) for text in missing]), strict=True)) if missing else {}
         return [new[text] if text in new else self._known[task, text] for text in texts]
 
-    def _batch(self, keys: Sequence[tuple[Task, str]]) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
+    def _batch(self, keys: Sequence[tuple[Task, str]]) -> list[FloatRows]:
         import torch
 
         found: dict[tuple[Task, str], Any] = {}
@@ -122,7 +155,6 @@ class States:
 
 def top_module(upper: Any, states: States) -> Any:
     """A first module for sentence-transformers, in the place of the whole transformer."""
-    import torch
     from sentence_transformers.base.modules import InputModule
 
     class TopLayers(InputModule):  # type: ignore[misc]
@@ -132,14 +164,9 @@ def top_module(upper: Any, states: States) -> Any:
 
         def preprocess(self, inputs: Sequence[str], prompt: str | None = None, **named: Any) -> dict[str, torch.Tensor]:
             rows = states.of(list(inputs), named["task"])
-            longest = max(map(len, rows))
-            padded = torch.zeros(len(rows), longest, upper.config.hidden_size)
-            mask = torch.zeros(len(rows), longest, dtype=torch.long)
-            for place, row in enumerate(rows):
-                padded[place, : len(row)] = torch.from_numpy(np.array(row))
-                mask[place, : len(row)] = 1
+            found, mask = padded(rows, upper.config.hidden_size)
             # The library tells columns apart by this name.
-            return {"input_ids": mask, "attention_mask": mask, "states": padded}
+            return {"input_ids": mask, "attention_mask": mask, "states": found}
 
         def forward(self, features: dict[str, torch.Tensor], **_: object) -> dict[str, torch.Tensor]:
             found = self.upper(inputs_embeds=features["states"], attention_mask=features["attention_mask"])

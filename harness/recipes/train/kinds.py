@@ -72,6 +72,25 @@ class _Network(_Started):
         return self
 
 
+class _TopLayers(_Network):
+    """What is trained of a network that begins with pretrained weights, and what is written of it."""
+
+    trained_layers: int | None = Field(
+        default=None, ge=0, description="the top layers that learn; all below them and the embeddings stay as they are"
+    )
+    saved: Literal["whole", "delta"] = Field(
+        default="whole", description='"delta": the changed tensors alone, with the digest of what they are added to'
+    )
+
+    @model_validator(mode="after")
+    def _something_stays(self) -> _TopLayers:
+        if self.random is not None and self.trained_layers is not None:
+            raise ValueError("`trained_layers` is for a model with a `start`: nothing of a random one is to stay")
+        if self.saved == "delta" and self.random is not None:
+            raise ValueError('saved = "delta" is for a model with a `start`')
+        return self
+
+
 class _Lengths(_Network):
     """Lengths in tokens, special ones and the prefix included."""
 
@@ -83,18 +102,12 @@ class _Lengths(_Network):
     passage_prefix: str | None = Field(default=None, max_length=1000)
 
 
-class TransformerModel(_Lengths):
+class TransformerModel(_Lengths, _TopLayers):
     """One vector a text. ``pooling`` "model": as the start's own sentence-transformers modules say."""
 
     kind: Literal["transformer"]
     pooling: Literal["cls", "mean", "model"] = "model"
     normalize: bool = False
-    trained_layers: int | None = Field(
-        default=None, ge=0, description="the top layers that learn; all below them and the embeddings stay as they are"
-    )
-    saved: Literal["whole", "delta"] = Field(
-        default="whole", description='"delta": the changed tensors alone, with the digest of what they are added to'
-    )
 
     @model_validator(mode="after")
     def _poolings(self) -> TransformerModel:
@@ -102,10 +115,6 @@ class TransformerModel(_Lengths):
             raise ValueError('a random network says nothing of pooling: say pooling = "cls" or "mean"')
         if self.normalize and self.pooling == "model":
             raise ValueError('with pooling = "model" the start\'s own modules say whether vectors are normalised')
-        if self.random is not None and self.trained_layers is not None:
-            raise ValueError("`trained_layers` is for a model with a `start`: nothing of a random one is to stay")
-        if self.saved == "delta" and self.random is not None:
-            raise ValueError('saved = "delta" is for a model with a `start`')
         return self
 
 
@@ -125,7 +134,7 @@ class Seq2SeqModel(_Network):
     target_length: int = Field(default=32, ge=2, le=8192)
 
 
-class ReaderModel(_Network):
+class ReaderModel(_TopLayers):
     """An extractive reader: where in a passage an answer begins and ends. ``stride``: tokens that windows share."""
 
     kind: Literal["reader"]

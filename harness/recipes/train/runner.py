@@ -21,7 +21,7 @@ from harness.progress import Progress
 from harness.recipes.train import record
 from harness.recipes.train.batches import Share
 from harness.recipes.train.delta import write_delta
-from harness.recipes.train.kinds import StaticModel, TransformerModel
+from harness.recipes.train.kinds import ReaderModel, StaticModel, TransformerModel
 from harness.recipes.train.loop import Operating
 from harness.recipes.train.networks import THREADS, Prepared, prepared
 from harness.recipes.train.outputs import WORK, check_libraries, check_output, move_files
@@ -116,7 +116,7 @@ def _run_stages(
 
 def _save(loaded: LoadedRecipe, found: Prepared, folder: Path) -> None:
     model = loaded.recipe.model
-    if isinstance(model, TransformerModel) and model.saved == "delta":
+    if isinstance(model, TransformerModel | ReaderModel) and model.saved == "delta":
         write_delta(found, folder)
     else:
         found.network.save(folder)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.recipes.train.batches import GroupedBatches
+from harness.recipes.train.frozen import FloatRows, Size, padded, split, stored
 from harness.recipes.train.kinds import ReaderModel
 from harness.recipes.train.loop import Operating, StageJob
 from harness.recipes.train.pairs import Pair
@@ -15,6 +17,7 @@ from harness.recipes.train.sequences import opened, plain_trainer, save
 from harness.recipes.train.stages import ReadStage
 
 _READ_AT_ONCE = 256
+_STATES_AT_ONCE = 16
 
 
 class Window(NamedTuple):
@@ -32,6 +35,12 @@ class ReaderNetwork:
         """Raises ``InvalidInput`` for a folder that holds no such model."""
         self._recipe = model
         self.trained, self._tokenizer = opened("AutoModelForQuestionAnswering", folder, device)
+        self._parts: tuple[Any, Any] | None = None
+        if model.trained_layers is not None:
+            self._parts = split(self.trained.base_model, model.trained_layers)
+            self.trained.requires_grad_(False)
+            self._parts[1].requires_grad_(True)
+            self.trained.qa_outputs.requires_grad_(True)
 
     def job(
         self, recipe: Recipe, stage: ReadStage, sources: Sequence[Sequence[Pair]], seed: int, operating: Operating
@@ -41,12 +50,19 @@ class ReaderNetwork:
 
         windows = [self.windows(pairs) for pairs in sources]
         flat = [window for own in windows for window in own]
+        # Not before the training itself: who only counts its steps needs none.
+        states = cache(lambda: self._states(flat, operating))
+
+        def inputs(numbers: Sequence[int]) -> Mapping[str, Any]:
+            if self._parts is not None:
+                found, mask = padded([states()[number] for number in numbers], self.trained.config.hidden_size)
+                return {"input_ids": found, "attention_mask": mask}
+            return self._tokenizer.pad([dict(flat[number].features) for number in numbers], return_tensors="pt")  # type: ignore[no-any-return]
 
         def collated(numbers: Sequence[int], epoch: int) -> Mapping[str, Any]:
             chosen = [flat[number] for number in numbers]
-            batch = self._tokenizer.pad([dict(window.features) for window in chosen], return_tensors="pt")
             return {
-                **batch,
+                **inputs(numbers),
                 "start_positions": torch.tensor([window.start for window in chosen]),
                 "end_positions": torch.tensor([window.end for window in chosen]),
             }
@@ -61,8 +77,30 @@ class ReaderNetwork:
             batches=GroupedBatches(groups, weights, stage.batch_size, seed, operating.share),
             collated=collated,
             candidates=lambda *_: 0,
-            trainer=plain_trainer(self.trained),
+            trainer=plain_trainer(self.trained if self._parts is None else top_reader(self.trained, self._parts[1])),
         )
+
+    def _states(self, windows: Sequence[Window], operating: Operating) -> list[FloatRows]:
+        """What comes out of the layers that stay as they are, by the window's number."""
+        import torch
+
+        assert self._parts is not None
+        lower = self._parts[0].eval()
+        # Windows of one length meet, so that little is computed for padding.
+        order = sorted(range(len(windows)), key=lambda number: len(windows[number].features["input_ids"]))
+
+        def batches() -> Iterator[list[FloatRows]]:
+            for first in range(0, len(order), _STATES_AT_ONCE):
+                features = [dict(windows[number].features) for number in order[first : first + _STATES_AT_ONCE]]
+                batch = self._tokenizer.pad(features, return_tensors="pt", padding_side="right")
+                with torch.inference_mode():
+                    found = lower(**{name: values.to(operating.device) for name, values in batch.items()})
+                states = found.last_hidden_state.float().cpu().numpy()
+                yield [states[row, : len(own["input_ids"])].copy() for row, own in enumerate(features)]
+
+        size = Size(len(windows), int(lower.config.hidden_size))
+        rows = stored(batches(), size, operating.work, operating.progress)
+        return [row for _, row in sorted(zip(order, rows, strict=True), key=lambda found: found[0])]
 
     def windows(self, pairs: Sequence[Pair]) -> list[Window]:
         """All windows of all pairs, in their order; an answer that is not whole in a window is not in it."""
@@ -86,6 +124,33 @@ class ReaderNetwork:
 
     def save(self, folder: Path) -> None:
         save(self.trained, self._tokenizer, folder)
+
+
+def top_reader(model: Any, upper: Any) -> Any:
+    """The part of a reader that learns, over states of all that is below it: called as the whole is, with states for ids."""
+    import torch
+
+    class TopReader(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.upper, self.head = upper, model.qa_outputs
+
+        def forward(
+            self,
+            input_ids: torch.Tensor,
+            attention_mask: torch.Tensor,
+            start_positions: torch.Tensor,
+            end_positions: torch.Tensor,
+        ) -> dict[str, torch.Tensor]:
+            states = self.upper(inputs_embeds=input_ids, attention_mask=attention_mask).last_hidden_state
+            # No answer begins in what only fills a batch up.
+            filling = (attention_mask == 0)[..., None]
+            scores = self.head(states).float()
+            starts, ends = scores.masked_fill(filling, torch.finfo(scores.dtype).min).unbind(-1)
+            cross_entropy = torch.nn.functional.cross_entropy
+            return {"loss": (cross_entropy(starts, start_positions) + cross_entropy(ends, end_positions)) / 2}
+
+    return TopReader()
 
 
 def _span(
