@@ -18,6 +18,7 @@ from harness.cli import (
     list_,
     mine,
     new,
+    read,
     report,
     reproduce,
     run,
@@ -58,6 +59,7 @@ app.command("export")(export.export)
 app.command("withdraw")(withdraw.withdraw)
 app.command("generate")(generate.generate)
 app.command("mine")(mine.mine)
+app.command("read")(read.read)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 

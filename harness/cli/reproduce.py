@@ -108,6 +108,8 @@ def _print_one(record: Reproduction, primary: str, counts: Mapping[str, int]) ->
         say(line)
     for name, words in record.rows.items():
         say(f"it stands on {name}: {words}")
+    for name, words in record.readings.items():
+        say(f"answers of {name}: {words}")
     lines = described(record.changes)
     say("what changed since, the likeliest cause first:" if lines else "nothing in the manifest changed")
     for line in lines:

@@ -18,6 +18,7 @@ CURRENT: Mapping[str, int] = {
     "leaderboard": 4,
     "manifest": 2,
     "perturbation": 1,
+    "reading": 1,
     "reproduction": 1,
     "scores": 1,
     "track": 1,

@@ -1,6 +1,7 @@
 """What the best and a random ranking would score on a part: the room that is left to systems.
 
-The ceiling is the score of a ranking that knows the truth, which each measure makes for itself. The result is kept in the
+The ceiling is the score of a ranking that knows the truth, which each measure makes for itself. Answers are those of a perfect
+reader: what a reader then misses is no fault of a ranking. The result is kept in the
 cache folder, sealed, under a digest of all that it depends on.
 """
 
@@ -19,6 +20,7 @@ from harness.files.writing import cache_home
 from harness.files.yaml_records import digest_of
 from harness.measures import Judged, Measure, best_rankings, score_all
 from harness.measures.base import Rankings
+from harness.measures.read_answers import PerfectReader
 from harness.tracks import Part, Track
 
 VERSION = "bounds 4"
@@ -35,7 +37,7 @@ class Reach(NamedTuple):
 
 def bounds_of(track: Track) -> dict[str, dict[str, Reach]]:
     """Bounds by part and measure."""
-    parts = {part.name: Judged(part.collection) for part in track.clean_parts}
+    parts = {part.name: Judged(part.collection, PerfectReader(part.collection)) for part in track.clean_parts}
     measures = [track.measure(name) for name in track.measures]
     sealed = {part.name: _sealed(track, part) for part in track.clean_parts}
     found = {

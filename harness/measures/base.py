@@ -9,14 +9,20 @@ from typing import ClassVar, Self
 
 from harness import progress
 from harness.collections.view import Collection
+from harness.measures.readings import NOT_READ, Readings
 from harness.records import Passages
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One part's truth, as measures ask for it."""
+    """One part's truth, as measures ask for it.
+
+    ``readings``: what readers answered to its questions from the passages of the run that is scored, for the measures that
+    score answers.
+    """
 
     collection: Collection
+    readings: Readings = NOT_READ
 
     @property
     def docs(self) -> Passages:
@@ -58,6 +64,9 @@ class Measure(abc.ABC):
 
     token_budget: int | None = None
     """How many of the first tokens of the ranking's passages are looked at: pages show where they end."""
+
+    reading: str | None = None
+    """Of a measure of answers, the reading that it scores, which `xdr read` records beside the run; else None."""
 
     lowest: float = 0.0
     highest: float = 1.0

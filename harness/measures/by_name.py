@@ -21,11 +21,12 @@ from harness.measures.base import Measure
 from harness.measures.from_grades import FromGrades
 from harness.measures.from_qrels import FromQrels
 from harness.measures.names import refusal
+from harness.measures.read_answers import ReadAnswers
 from harness.measures.token_recall import TokenRecall
 from harness.registry import Plugins
 
 PLUGINS = Plugins("measure", "xdr.measures")
-OWN: tuple[type[Measure], ...] = (TokenRecall, AnswerRecall, FromGrades, FromQrels)
+OWN: tuple[type[Measure], ...] = (TokenRecall, AnswerRecall, ReadAnswers, FromGrades, FromQrels)
 """In the order in which they are asked: ir-measures computes what the class before it does not."""
 _FAMILY = re.compile(r"[^@(]*")
 
@@ -125,9 +126,10 @@ def _unknown(name: str) -> WrongUsage:
 
     others = sorted(PLUGINS.outside())
     installed = f"; {', '.join(others)} of other distributions" if others else ""
-    similar = closest(family_of(name), [*ir_measures.measures.registry, "AnswerRecall", *others])
+    similar = closest(family_of(name), [*ir_measures.measures.registry, "AnswerRecall", "EM", "F1", *others])
     meant = f" (did you mean {similar}?)" if similar else ""
     return WrongUsage(
-        f"unknown measure {name!r}{meant}; known are R@<n>t (R@2kt, R@5kt, R@500t), AnswerRecall@<k> and the measures of "
+        f"unknown measure {name!r}{meant}; known are R@<n>t (R@2kt, R@5kt, R@500t), AnswerRecall@<k>, EM@<k>(READER) and "
+        "F1@<k>(READER) after `xdr read`, and the measures of "
         f"ir-measures that the installed packages can compute, such as RR@10, nDCG@10, Success@1, R@100{installed}"
     )

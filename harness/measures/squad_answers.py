@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -24,22 +24,22 @@ def normalized_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
-def exact_match(prediction: str, answers: Iterable[str]) -> bool:
+def exact_match(prediction: str, answers: Iterable[str], normalized: Callable[[str], str] = normalized_answer) -> bool:
     """Whether the prediction is one of the answers, both normalised.
 
     As in the official script, "the" and "" are the same answer; whoever takes no answer for an empty one asks for that first.
     """
-    found = normalized_answer(prediction)
-    return any(found == normalized_answer(answer) for answer in answers)
+    found = normalized(prediction)
+    return any(found == normalized(answer) for answer in answers)
 
 
-def token_f1(prediction: str, answers: Iterable[str]) -> float:
+def token_f1(prediction: str, answers: Iterable[str], normalized: Callable[[str], str] = normalized_answer) -> float:
     """The best F1, in [0, 1], of the tokens of prediction and answer, both normalised, as multisets; 0 where none is shared."""
-    return max((_f1(prediction, answer) for answer in answers), default=0.0)
+    return max((_f1(normalized(prediction), normalized(answer)) for answer in answers), default=0.0)
 
 
 def _f1(prediction: str, answer: str) -> float:
-    found, expected = normalized_answer(prediction).split(), normalized_answer(answer).split()
+    found, expected = prediction.split(), answer.split()
     shared = (Counter(found) & Counter(expected)).total()
     if not shared:
         return 0.0

@@ -17,7 +17,9 @@ from harness.files.writing import folder_lock
 from harness.files.yaml_records import digest_of
 from harness.measures import Judged, Measure, judged_shares, score_all
 from harness.runs.commands import Commands
+from harness.runs.gold_readings import gold_in_words, gold_values
 from harness.runs.own_scores import disagreement, is_of_other_inputs, is_own, note_as_own
+from harness.runs.readings import read_record, readings_of
 from harness.runs.run_folder import RunFolder
 from harness.runs.score_file import SCHEMA_VERSION, ScoreFile, read_scores, write_scores
 from harness.runs.trec import Expected, Ranked, Run, has_ties
@@ -108,8 +110,21 @@ def scoring_context(run: RunFolder) -> dict[str, Any]:
         "rankings": rankings,
         "languages": {part.name: part.lang for part in parts},
         **({"lacking": lacking} if lacking else {}),
+        **({"readings": readings} if (readings := _reading_digests(run)) else {}),
     }
     return {**context, "key": digest_of(context)}
+
+
+def reading_names(track: Track) -> list[str]:
+    """The readings that the track's measures score."""
+    found = (track.measure(name).reading for name in track.measures)
+    return [name for name in dict.fromkeys(found) if name is not None]
+
+
+def _reading_digests(run: RunFolder) -> dict[str, dict[str, str]]:
+    """Digests of the recorded answers that the scores depend on, by reading and part, as their records have them."""
+    records = {name: read_record(run, name) for name in reading_names(run.track)}
+    return {name: {part: own.answers for part, own in record.parts.items()} for name, record in records.items()}
 
 
 def _score(folder: RunFolder, context: Mapping[str, Any]) -> ScoreFile:
@@ -118,8 +133,12 @@ def _score(folder: RunFolder, context: Mapping[str, Any]) -> ScoreFile:
     found: dict[str, list[Finding]] = {}
     ties: dict[str, dict[str, Any]] = {}
     shares: dict[str, dict[str, float]] = {}
+    gold: dict[str, dict[str, float]] = {}
+    readings = readings_of(folder, names) if (names := reading_names(track)) else {}
     for part in folder.scored_parts:
         name, judged = part.name, judged_part(part)
+        if name in readings:
+            judged = replace(judged, readings=readings[name])
         run, findings = Run(manifest.tag, {}), [_no_run(part)]
         if name in manifest.data:
             run, findings = folder.read(name, expected_of(judged.collection, track))
@@ -130,11 +149,12 @@ def _score(folder: RunFolder, context: Mapping[str, Any]) -> ScoreFile:
         values.update({(name, measure.name): scored[measure.name] for measure in measures})
         shares[name] = {share.name: _mean(scored[share.name].values()) for share in judged_at}
         found[name] = findings
+        gold[name] = gold_values(measures, judged)
         if any(has_ties(ranked) for ranked in run.rankings.values()):
             ties[name] = tie_range(track.measure(track.primary), judged, run, track.depth)
     told = {
         "warnings": {part: [str(finding) for finding in findings] for part, findings in found.items()},
-        "notes": told_together(found),
+        "notes": [*told_together(found), *gold_in_words(track, gold)],
         "ties": ties,
         "judged": shares,
     }

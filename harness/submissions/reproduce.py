@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import datetime
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness import progress
 from harness.adapters.card import CARD_FILE, LoadedCard, card_names, load_card
 from harness.adapters.consent import Consent
 from harness.adapters.contract import Context
+from harness.dense.encoder import resolved_device
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files.scratch import scratch_folder
 from harness.files.yaml_records import without_absolute_paths
+from harness.measures.readings import ENGLISH
+from harness.recipes.reading.kept import KeptReader, remembered
 from harness.runs.execute import run_system
 from harness.runs.manifest import Manifest
+from harness.runs.read import Reading, carry_over, read_run
+from harness.runs.readings import read_record
 from harness.runs.rows import rows_first
 from harness.runs.run_folder import RunFolder
-from harness.runs.score import score_system, scores_at_hand
+from harness.runs.score import reading_names, score_system, scores_at_hand
 from harness.runs.score_file import ScoreFile
 from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import Run
@@ -73,8 +80,30 @@ def reproduce(
         rows = made_below(run, runs, own)
         run_system(runs, loaded, _with_seed(own, manifest))
         again = runs.run(loaded.card.name)
+        readings = read_as_before(run, again, context.device)
         graded = _graded(track, recorded, RunAtHand(again, score_system(again)), today)
-        return graded.model_copy(update={"rows": rows})
+        return graded.model_copy(update={"rows": rows, "readings": readings})
+
+
+def read_as_before(run: RunFolder, again: RunFolder, device: str) -> dict[str, str]:
+    """Give a run that was made again the answers that the track's measures score; in words, by reading, where they are from.
+
+    A reader that was used on this machine, and lies where it lay, reads again; else the recorded answers are taken over. Raises
+    ``InvalidInput`` where there is no reader and the run found passages that have no answer.
+    """
+    found = {}
+    for name in reading_names(run.track):
+        settings = remembered(name.removesuffix(f"-{ENGLISH}"), resolved_device(device))
+        if settings is None:
+            carry_over(run, again, name)
+            found[name] = "the recorded answers, since its reader is not on this machine"
+            continue
+        record, reader = read_record(run, name), KeptReader(settings, os.cpu_count() or 1, keeps=False)
+        asked = Reading(reader, record.top, str(record.english.get("name", "")))
+        read = read_run(again, asked, progress.shown())
+        same = [part for part, own in read.parts.items() if own.answers == record.parts[part].answers]
+        found[name] = f"read again, the same answers in {len(same)} of {len(read.parts)} parts"
+    return found
 
 
 def made_below(run: RunFolder, runs: TrackRuns, context: Context) -> dict[str, str]:
@@ -208,9 +237,11 @@ def _part(track: Track, recorded: RunAtHand, again: RunAtHand, name: str) -> Par
 
 
 def _verdict(track: Track, parts: Mapping[str, PartReproduction], recorded: ScoreFile, again: ScoreFile) -> Verdict:
-    if all(part.rankings.identical == part.rankings.queries for part in parts.values()):
+    same_scores = recorded.values == again.values
+    # What a reader answered the second time is no matter of rankings.
+    if same_scores and all(part.rankings.identical == part.rankings.queries for part in parts.values()):
         return "identical"
-    if recorded.values == again.values:
+    if same_scores:
         return "same scores"
     granted = track.tolerance
     within = all(

@@ -61,6 +61,7 @@ class Reproduction(Record):
     isolation: Text
     git: Git
     rows: dict[Name, Text] = Field(default_factory=dict)
+    readings: dict[Name, Text] = Field(default_factory=dict)
 
     @property
     def confirms(self) -> bool:
@@ -106,8 +107,8 @@ def standing_of(manifest: Manifest, reproductions: Iterable[Reproduction]) -> Re
 
 def write_reproduction(folder: Path, reproduction: Reproduction) -> Path:
     """Write a record into the folder of a run's records; making the same run again on the same day gives the same file."""
-    of_rows = set() if reproduction.rows else {"rows"}
-    content = reproduction.model_dump(mode="json", by_alias=True, exclude=of_rows)
+    empty = {name for name in ("rows", "readings") if not getattr(reproduction, name)}
+    content = reproduction.model_dump(mode="json", by_alias=True, exclude=empty)
     path = folder / name_of(content)
     write_text(path, yaml_text(content))
     return path

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.runs.manifest import FILE_NAME as MANIFEST
 from harness.runs.own_scores import disagreement
+from harness.runs.readings import reading_faults
 from harness.runs.run_folder import RunFolder
 from harness.runs.score import expected_of, judged_part, scores_of_run
 from harness.runs.score_file import ScoreFile
@@ -29,7 +30,7 @@ def row_findings(run: RunFolder) -> list[Finding]:
     if findings:
         findings += _faults_of(run.check_files)
     else:
-        findings += _scored(run)
+        findings += [*reading_faults(run), *_scored(run)]
     records = _faults_of(lambda: read_reproductions(run.reproductions))
     return [*findings, *records, *_faults_of(lambda: run.withdrawal)]
 

@@ -126,6 +126,17 @@ def test_the_guide_to_mining_works_as_it_is_written(tmp_path: Path, follow: Call
     assert tuple(re.findall(r"^\| `--exclude ([a-z]+)` \|", text, flags=re.MULTILINE)) == EXCLUSIONS
 
 
+def test_the_guide_to_reading_works_as_it_is_written(
+    tmp_path: Path, follow: Callable[[str], None], imported_data: Path
+) -> None:
+    pytest.importorskip("sentencepiece", reason="needs the extra `train`: pip install -e .[train]")
+    text = (ROOT / "docs/read.md").read_text("utf-8")
+    for name, content in re.findall(r"^```toml\n# (\S+)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(content)
+    follow("read.md")
+    assert len(list((tmp_path / "runs/mini/bm25").glob("*.read-my-reader-*.jsonl.gz"))) == 7
+
+
 def test_the_examples_of_the_guide_to_python_give_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy_recorded_runs(tmp_path)
     (tmp_path / "systems").symlink_to(ROOT / "systems")

@@ -21,8 +21,10 @@ from harness.dense.encoding import packed
 from harness.dense.model_files import check_model_files, code_needed, missing_weights, model_name
 from harness.dense.roles import embeddings_of_positions
 from harness.errors import InvalidInput
-from harness.files.writing import sha256_of_tree
+from harness.files.writing import sha256_of_file
+from harness.files.yaml_records import digest_of
 from harness.recipes.reading.spans import Window, best_span
+from harness.recipes.train.record import FILE_NAME as TRAINING_RECORD
 
 READER_VERSION = 1
 """Raised when the same model, question and passage give another answer than before."""
@@ -102,6 +104,32 @@ class Reader:
             by_passage[sample].append(windows[place])
         return [self._answer(own, text) for own, text in zip(by_passage, passages, strict=True)]
 
+    def read_alone(self, pairs: Sequence[tuple[str, str]], workers: int = 1) -> list[Answer]:
+        """The answers to pairs of a question and a passage, each computed as if it were the only one.
+
+        So they depend on nothing else that is read, and can be kept for whoever asks the same. ``workers``: pairs at once,
+        which alter no bit. Raises as ``read`` does.
+        """
+        encoded = [self._windows(question, [passage]) for question, passage in pairs]
+        places = [range(len(own["input_ids"])) for own in encoded]
+        padded = (
+            self._tokenizer.pad(
+                [self._features(own, place) for place in windows], return_tensors="pt", padding_side="right"
+            )
+            for own, windows in zip(encoded, places, strict=True)
+        )
+        found = []
+        with ThreadPoolExecutor(workers, initializer=_one_thread) as pool:
+            scores = pool.map(self._forward, padded)
+            for own, windows, (_, passage), (starts, ends) in zip(encoded, places, pairs, scores, strict=True):
+                lengths = [len(own["input_ids"][place]) for place in windows]
+                by_window = [
+                    Window(starts[place, : lengths[place]], ends[place, : lengths[place]], _offsets_of(own, place))
+                    for place in windows
+                ]
+                found.append(self._answer(by_window, passage))
+        return found
+
     def _answer(self, windows: Sequence[Window], passage: str) -> Answer:
         span = best_span(windows, self._settings.answer_length)
         if span is None:
@@ -142,7 +170,15 @@ class Reader:
 def identity_of(settings: ReaderSettings) -> dict[str, Any]:
     """What a reader's answers depend on: the digest of its files, lengths, and this module's version."""
     lengths = {name: value for name, value in asdict(settings).items() if name not in ("path", "device")}
-    return {"files": sha256_of_tree(settings.path), "version": READER_VERSION, **lengths}
+    return {"files": _digest_of_model(settings.path), "version": READER_VERSION, **lengths}
+
+
+def _digest_of_model(folder: Path) -> str:
+    """As of a tree of files, but for the record of the training, whose seconds are other ones each time."""
+    check_model_files(folder, _CLASS)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    kept = [path for path in files if path.suffix != ".md" and path.name != TRAINING_RECORD]
+    return digest_of({path.relative_to(folder).as_posix(): sha256_of_file(path) for path in kept})
 
 
 def _loaded(folder: Path, device: str, name: str) -> tuple[Any, Any]:
