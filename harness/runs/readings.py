@@ -162,10 +162,15 @@ def read_record(run: RunFolder, reading: str) -> ReadingRecord:
             f"{run.path} was not read by {reading}: `xdr read {run.path.parent} READER{given}`, with that reader's folder, "
             f"reads all runs of the track; {_others(run, reading)}"
         )
-    record = checked(ReadingRecord, migrated("reading", parsed_yaml(path), str(path)), str(path))
+    record = read_record_file(path)
     if record.reading != reading:
         raise InvalidInput(f"{path} is the record of {record.reading}; a reading's files bear its name")
     return record
+
+
+def read_record_file(path: Path) -> ReadingRecord:
+    """Raises ``WrongUsage`` when there is no such file, ``InvalidInput`` when it is invalid."""
+    return checked(ReadingRecord, migrated("reading", parsed_yaml(path), str(path)), str(path))
 
 
 def _others(run: RunFolder, reading: str) -> str:

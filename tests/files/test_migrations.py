@@ -20,6 +20,7 @@ from harness.files.migrations import CURRENT, migrated
 from harness.leaderboard.table import Leaderboard, read_leaderboard
 from harness.recipes.train.recipe import LoadedRecipe, load_recipe
 from harness.runs.manifest import Manifest, read_manifest
+from harness.runs.readings import ReadingRecord, read_record_file
 from harness.runs.score_file import ScoreFile, read_scores
 from harness.submissions.reproductions import Reproduction, read_reproduction
 from harness.tracks import Track, load_track
@@ -31,6 +32,7 @@ FILES = {
     "leaderboard": "leaderboard.json",
     "manifest": "manifest.yaml",
     "perturbation": "perturbation.toml",
+    "reading": "read-tiny-reader-0123abcd.yaml",
     "reproduction": "reproduction.yaml",
     "scores": "scores.parquet",
     "track": "track.toml",
@@ -44,6 +46,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "leaderboard": lambda path: read_leaderboard(path.parent),
     "manifest": lambda path: read_manifest(path.parent),
     "perturbation": lambda path: load_perturbation(str(path)),
+    "reading": read_record_file,
     "reproduction": read_reproduction,
     "scores": read_scores,
     "track": lambda path: load_track(str(path)),
@@ -74,6 +77,8 @@ def test_a_sample_of_every_version_is_kept_and_can_be_read(kind: str, version: i
         assert found == load_recipe(SAMPLES / "v2" / FILES[kind])._replace(folder=tmp_path)
     elif isinstance(found, Perturbation):
         assert (found.kind, found.edits) == ("typo-swap", 2)
+    elif isinstance(found, ReadingRecord):
+        assert (found.reading, found.top, found.parts["fi"].pairs) == ("tiny-reader-0123abcd", 5, 4)
     elif isinstance(found, Comparison):
         assert found.baseline == "bm25"
     else:
