@@ -133,8 +133,8 @@ def without_adversaries(task: Task, sentences: Iterable[str]) -> Task:
 
     Raises ``InvalidInput`` where there are too few.
     """
-    judged = _judged(task)
-    gone = judged[0] - judged[1]
+    both = judged(task)
+    gone = both[0] - both[1]
     known = {doc.text for doc in task.docs}
     others = Draws(0, "paws-x/clean", "").ordered((text for text in sentences if text not in known), "sentence")
     if len(others) < len(gone):
@@ -144,14 +144,14 @@ def without_adversaries(task: Task, sentences: Iterable[str]) -> Task:
     return Task(docs, task.queries, tuple(row for row in task.qrels if row[1] not in gone))
 
 
-def _judged(task: Task) -> tuple[set[str], set[str]]:
+def judged(task: Task) -> tuple[set[str], set[str]]:
     """The sentences that are an adversary of some query, and those that are relevant to some."""
     zero, one = ({doc_id for _, doc_id, grade in task.qrels if grade == wanted} for wanted in (0, 1))
     return zero, one
 
 
 def remarks_of(task: Task, clean: Task) -> list[Finding]:
-    before, after = (_judged(own)[0] for own in (task, clean))
+    before, after = (judged(own)[0] for own in (task, clean))
     asked = {query_id for query_id, _, grade in clean.qrels if grade == 0}
     what = (
         f"{len(before) - len(after)} of {len(before)} adversaries are replaced; the others are relevant to other questions and "
@@ -169,8 +169,13 @@ def _rows(lang: str, from_archive: bool) -> dict[str, Row]:
     return read_rows(path.read_bytes(), str(path))
 
 
+def rows_of(lang: str) -> dict[str, Row]:
+    """The development rows of one of the languages that have a file of their own, or of English."""
+    return _rows(lang, False)
+
+
 @functools.cache
-def _task(lang: str) -> Task:
+def task_of(lang: str) -> Task:
     from_archive = lang not in _SINGLE_FILES
     return make_task(_rows(lang, from_archive), _rows("en", from_archive), lang)
 
@@ -178,26 +183,26 @@ def _task(lang: str) -> Task:
 @functools.cache
 def _docs(from_archive: bool) -> Docs:
     lang = next(lang for lang in LANGUAGES if (lang not in _SINGLE_FILES) == from_archive)
-    return Docs(lambda: _task(lang).docs, "en")
+    return Docs(lambda: task_of(lang).docs, "en")
 
 
 @functools.cache
 def _clean(lang: str) -> Task:
     sentences = (text for doc in tydiqa_goldp.read("en").docs for text in sentences_of(doc.text))
-    return without_adversaries(_task(lang), (text for text in sentences if len(text.split()) in _WORDS))
+    return without_adversaries(task_of(lang), (text for text in sentences if len(text.split()) in _WORDS))
 
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     lang, form = groups
     if form:
         return Dataset(
-            Remarks(lambda: remarks_of(_task(lang), _clean(lang))),
+            Remarks(lambda: remarks_of(task_of(lang), _clean(lang))),
             Docs(lambda: _clean(lang).docs, "en"),
-            Queries(lambda: _task(lang).queries, lang),
+            Queries(lambda: task_of(lang).queries, lang),
             Qrels(lambda: _clean(lang).qrels, RELEVANCE),
         )
     return Dataset(
         _docs(lang not in _SINGLE_FILES),
-        Queries(lambda: _task(lang).queries, lang),
-        Qrels(lambda: _task(lang).qrels, RELEVANCE),
+        Queries(lambda: task_of(lang).queries, lang),
+        Qrels(lambda: task_of(lang).qrels, RELEVANCE),
     )

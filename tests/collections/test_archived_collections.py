@@ -32,7 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_registry: None) 
         mlqa._docs,
         mr_tydi._docs,
         paws_x._rows,
-        paws_x._task,
+        paws_x.task_of,
         paws_x._docs,
     ]
     monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
