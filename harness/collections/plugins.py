@@ -33,7 +33,6 @@ OWN = {
     "mlqa": "mlqa",
     "mr-tydi-v1.1": "mr_tydi",
     "paws-x": "paws_x",
-    "paws-x-sample": "paws_x_sample",
     "perturbed": "perturbed",
     "squad": "formats.squad",
     "tydiqa-goldp": "tydiqa_goldp",

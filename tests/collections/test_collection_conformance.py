@@ -39,8 +39,8 @@ def contract_of(kind: type) -> Iterator[Any]:
         "tydiqa-goldp/sw",
         "paws-x/de",
         "paws-x/ko/clean",
-        "paws-x-sample/fr",
-        "paws-x-sample/de/clean",
+        "paws-x/sample/fr",
+        "paws-x/sample/de/clean",
     ],
 )
 def test_published_collections_keep_the_contract(dataset_id: str, test: Any) -> None:

@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from harness.collections import paws_x, paws_x_sample
+from harness.collections import paws_x
+from harness.collections.paws_x import sample as paws_x_sample
 from harness.collections.view import load
 
 pytestmark = pytest.mark.usefixtures("imported_data")
@@ -30,7 +31,7 @@ def test_the_sample_is_the_one_that_was_drawn_before_texts_were_written() -> Non
 
 @pytest.mark.parametrize("lang", paws_x_sample.LANGUAGES)
 def test_both_forms_ask_the_same_of_as_many_sentences(lang: str) -> None:
-    hard, clean, whole = load(f"paws-x-sample/{lang}"), load(f"paws-x-sample/{lang}/clean"), load(f"paws-x/{lang}")
+    hard, clean, whole = load(f"paws-x/sample/{lang}"), load(f"paws-x/sample/{lang}/clean"), load(f"paws-x/{lang}")
     sample = paws_x_sample.sample()
     assert {query.query_id for query in hard.queries} == set(sample.queries)
     assert [query.text for query in clean.queries] == [query.text for query in hard.queries]
@@ -43,7 +44,7 @@ def test_both_forms_ask_the_same_of_as_many_sentences(lang: str) -> None:
 
 @pytest.mark.parametrize("lang", paws_x_sample.LANGUAGES)
 def test_without_adversaries_only_those_stay_that_other_questions_ask_for(lang: str) -> None:
-    hard, clean = load(f"paws-x-sample/{lang}"), load(f"paws-x-sample/{lang}/clean")
+    hard, clean = load(f"paws-x/sample/{lang}"), load(f"paws-x/sample/{lang}/clean")
     assert hard.qrels is not None
     assert clean.qrels is not None
     relevant = {doc for grades in hard.qrels.values() for doc, grade in grades.items() if grade}
@@ -57,12 +58,12 @@ def test_without_adversaries_only_those_stay_that_other_questions_ask_for(lang: 
 
 def test_every_sentence_has_one_question_in_each_language_and_none_is_a_copy_of_a_question_asked() -> None:
     sample = paws_x_sample.sample()
-    lines = paws_x_sample.HOME.joinpath("generated.jsonl").read_text("utf-8").splitlines()
+    lines = paws_x.GENERATED["paws-x-sample"].file().read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     expected = {(doc, lang) for doc in (*sample.judged, *sample.others) for lang in ("en", *paws_x_sample.LANGUAGES)}
     counts = Counter((row["doc_id"], row["lang"]) for row in rows)
     assert set(counts) == expected
     assert set(counts.values()) == {1}
     sentences = {doc.text for doc in paws_x.task_of("de").docs}
-    asked = {query.text for lang in paws_x_sample.LANGUAGES for query in load(f"paws-x-sample/{lang}").queries}
+    asked = {query.text for lang in paws_x_sample.LANGUAGES for query in load(f"paws-x/sample/{lang}").queries}
     assert not {row["text"] for row in rows} & (sentences | asked)

@@ -1,28 +1,22 @@
 """A sample of PAWS-X small enough that generated questions could be recorded for all of its sentences.
 
-``paws-x-sample/de`` asks 200 of the questions of ``paws-x/de``, the same rows in German, French and Korean, of the English
+``paws-x/sample/de`` asks 200 of the questions of ``paws-x/de``, the same rows in German, French and Korean, of the English
 sentences that are judged for them and of as many others, drawn by their hashes, less those that stand in for adversaries in
-``paws-x-sample/de/clean``. That asks the same of as many sentences: without the adversaries that are relevant to no other
+``paws-x/sample/de/clean``. That asks the same of as many sentences: without the adversaries that are relevant to no other
 question. README.md beside this file says how the generated questions were written.
 """
 
 from __future__ import annotations
 
 import functools
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness.collections import paws_x
-from harness.collections.handlers import Dataset, Docs, Qrels, Queries, Remarks
 from harness.collections.paws_x import Task
 from harness.collections.perturbed.draws import Draws
-from harness.collections.plugins import GeneratedTexts
 
 LANGUAGES = ("de", "fr", "ko")
 QUESTIONS = 200
-BIBTEX, LICENCE = paws_x.BIBTEX, paws_x.LICENCE
-PATTERN = rf"^paws-x-sample/({'|'.join(LANGUAGES)})(/clean)?$"
-HOME = Path(__file__).parent
 _DRAWS = Draws(0, "paws-x/sample", "")
 
 
@@ -32,10 +26,6 @@ class Sample(NamedTuple):
     queries: tuple[str, ...]
     judged: tuple[str, ...]
     others: tuple[str, ...]
-
-
-def ids() -> list[str]:
-    return [f"paws-x-sample/{lang}" for lang in LANGUAGES]
 
 
 @functools.cache
@@ -52,7 +42,7 @@ def sample() -> Sample:
 
 
 @functools.cache
-def _tasks(lang: str) -> tuple[Task, Task]:
+def tasks(lang: str) -> tuple[Task, Task]:
     """With adversaries, and without: both search as many sentences."""
     whole, drawn = paws_x.task_of(lang), sample()
     asked = set(drawn.queries)
@@ -65,20 +55,3 @@ def _tasks(lang: str) -> tuple[Task, Task]:
     instead = both - gone | set(drawn.others[: len(gone)])
     easy = tuple(doc for doc in whole.docs if doc.doc_id in instead)
     return Task(hard, queries, qrels), Task(easy, queries, tuple(row for row in qrels if row[1] not in gone))
-
-
-def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
-    lang, place = groups[0], 1 if groups[1] else 0
-    docs = Docs(lambda: _tasks(lang)[place].docs, "en")
-    queries = Queries(lambda: _tasks(lang)[place].queries, lang)
-    qrels = Qrels(lambda: _tasks(lang)[place].qrels, paws_x.RELEVANCE)
-    if not place:
-        return Dataset(docs, queries, qrels)
-    return Dataset(Remarks(lambda: paws_x.remarks_of(*_tasks(lang))), docs, queries, qrels)
-
-
-def _generated() -> Path:
-    return HOME / "generated.jsonl"
-
-
-GENERATED = {"paws-x-sample": GeneratedTexts(_generated, _generated)}

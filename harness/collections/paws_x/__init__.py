@@ -14,6 +14,8 @@ no paraphrases: the same words in another order or with another name. Only rows 
 (``tydiqa-goldp/en``, Wikipedia as well), which are about as long. An adversary that is relevant to another query has to stay;
 how many do is among the collection's remarks, and those that stay are judged as before.
 
+``paws-x/sample/de`` and ``paws-x/sample/de/clean`` ask a sample in German, French and Korean, see ``sample.py``.
+
 Source: Yang et al. 2019, github.com/google-research-datasets/paws, free use with attribution to Google.
 """
 
@@ -25,6 +27,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.collections import tydiqa_goldp
@@ -32,6 +35,7 @@ from harness.collections.formats.archives import read_member
 from harness.collections.handlers import Dataset, Docs, Qrels, Queries, Remarks
 from harness.collections.perturbed.draws import Draws
 from harness.collections.perturbed.passages import sentences_of
+from harness.collections.plugins import GeneratedTexts
 from harness.collections.storage.pinned import verified_path
 from harness.errors import Finding, InvalidInput
 from harness.files.yaml_records import digest_of
@@ -49,7 +53,7 @@ BIBTEX = """
 }
 """
 LICENCE = "free use with attribution to Google"
-PATTERN = rf"^paws-x/({'|'.join(LANGUAGES)})(/clean)?$"
+PATTERN = rf"^paws-x/(sample/)?({'|'.join(LANGUAGES)})(/clean)?$"
 RELEVANCE = {1: "the sentence itself in English, or a paraphrase of it", 0: "nearly the same words, another meaning"}
 # These languages' files are known one by one (sentence1, sentence2, label); the others are in the publisher's archive.
 _SINGLE_FILES = ("de", "fr", "ko")
@@ -62,7 +66,7 @@ _WORDS = range(8, 41)
 
 def ids() -> list[str]:
     """Those with adversaries: the questions of the others are the same."""
-    return [f"paws-x/{lang}" for lang in LANGUAGES]
+    return [*(f"paws-x/{lang}" for lang in LANGUAGES), *(f"paws-x/sample/{lang}" for lang in _SINGLE_FILES)]
 
 
 class Row(NamedTuple):
@@ -193,16 +197,33 @@ def _clean(lang: str) -> Task:
 
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
-    lang, form = groups
-    if form:
+    """Raises ``KeyError`` for a language that the sample does not have."""
+    from harness.collections.paws_x import sample  # it draws from the tasks of this module
+
+    drawn, lang, form = groups
+    if drawn and lang not in sample.LANGUAGES:
+        raise KeyError(dataset_id)
+    if not drawn and not form:
         return Dataset(
-            Remarks(lambda: remarks_of(task_of(lang), _clean(lang))),
-            Docs(lambda: _clean(lang).docs, "en"),
+            _docs(lang not in _SINGLE_FILES),
             Queries(lambda: task_of(lang).queries, lang),
-            Qrels(lambda: _clean(lang).qrels, RELEVANCE),
+            Qrels(lambda: task_of(lang).qrels, RELEVANCE),
         )
-    return Dataset(
-        _docs(lang not in _SINGLE_FILES),
-        Queries(lambda: task_of(lang).queries, lang),
-        Qrels(lambda: task_of(lang).qrels, RELEVANCE),
+
+    def both() -> tuple[Task, Task]:
+        return sample.tasks(lang) if drawn else (task_of(lang), _clean(lang))
+
+    place = 1 if form else 0
+    own = (
+        Docs(lambda: both()[place].docs, "en"),
+        Queries(lambda: both()[place].queries, lang),
+        Qrels(lambda: both()[place].qrels, RELEVANCE),
     )
+    return Dataset(Remarks(lambda: remarks_of(*both())), *own) if form else Dataset(*own)
+
+
+def _generated() -> Path:
+    return Path(__file__).with_name("generated.jsonl")
+
+
+GENERATED = {"paws-x-sample": GeneratedTexts(_generated, _generated)}
