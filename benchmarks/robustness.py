@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.adapters.card import load_card, speaking_of
 from harness.compare import Comparison, read_comparison
-from harness.compare.records import MACRO, Bounds, Drop, DropDifference
+from harness.compare.records import Bounds, Drop, DropDifference
 from harness.files.writing import write_text
 from harness.numbers import DASH, percent, probability
 from harness.tracks import Track, load_track

@@ -24,7 +24,14 @@ from harness.errors import InvalidInput
 from harness.files.writing import sha256_of_file
 from harness.languages import LanguageTag
 from harness.recipes.generate.augmented import ChosenTexts
-from harness.recipes.generate.texts import Choice, by_document, generated_file, generated_input, read_generated
+from harness.recipes.generate.texts import (
+    Choice,
+    by_document,
+    generated_file,
+    generated_input,
+    read_generated,
+    texts_for,
+)
 from harness.records import Doc, Passages
 from systems.dense import Dense, Opened
 
@@ -133,7 +140,8 @@ class Xqg(Dense):
         if self._xqg.generated == SELF:
             return {doc.doc_id: [self._text(doc)] * self._xqg.per_language for doc in docs}
         choice = Choice(self._xqg.languages, self._xqg.per_language, self._xqg.shuffled)
-        return by_document(read_generated(self._generated), choice, docs.ids)
+        ids = docs.ids
+        return by_document(texts_for(self._xqg.generated, read_generated(self._generated), ids), choice, ids)
 
     def _block(self, docs: Sequence[Doc]) -> TextBlock:
         texts = [(row, text) for row, doc in enumerate(docs) for text in self._texts[doc.doc_id]]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from harness.collections import paws_x
 from harness.collections.paws_x import sample as paws_x_sample
 from harness.collections.view import load
+from harness.errors import InvalidInput
+from harness.recipes.generate.texts import Choice, by_document, generated_file, read_generated, texts_for
 
 pytestmark = pytest.mark.usefixtures("imported_data")
 
@@ -67,3 +70,15 @@ def test_every_sentence_has_one_question_in_each_language_and_none_is_a_copy_of_
     sentences = {doc.text for doc in paws_x.task_of("de").docs}
     asked = {query.text for lang in paws_x_sample.LANGUAGES for query in load(f"paws-x/sample/{lang}").queries}
     assert not {row["text"] for row in rows} & (sentences | asked)
+
+
+def test_cards_fuse_each_form_with_the_questions_of_its_own_sentences() -> None:
+    name = "paws-x-sample"
+    texts = read_generated(generated_file(name, Path()))
+    for form in ("", "/clean"):
+        docs = load(f"paws-x/sample/de{form}").docs
+        chosen = by_document(texts_for(name, texts, docs.ids), Choice(("de", "fr", "ko"), 1, shuffled=False), docs.ids)
+        assert set(chosen) == set(docs.ids)
+        assert {len(own) for own in chosen.values()} == {3}
+    with pytest.raises(InvalidInput, match="generated texts for 231 unknown passages"):
+        by_document(texts_for("file.jsonl", texts, docs.ids), Choice((), 1, shuffled=False), docs.ids)

@@ -68,6 +68,19 @@ def read_json_lines(path: Path) -> list[GeneratedText]:
     return texts
 
 
+def texts_for(
+    name: str, texts: Sequence[GeneratedText] | AugmentedTexts, doc_ids: Collection[str]
+) -> Sequence[GeneratedText] | AugmentedTexts:
+    """The texts that a card means for some passages.
+
+    A collection's own texts are for all passages of it, of which its parts may search some: those of others are left out. In
+    a file that a card names, they would be a mistake, and ``by_document`` says so.
+    """
+    if isinstance(texts, AugmentedTexts) or generated_texts(name) is None:
+        return texts
+    return [text for text in texts if text.doc_id in doc_ids]
+
+
 def generated_file(name: str, folder: Path) -> Path:
     """The file that a card means: a collection's own, by its name, or a path; for a folder of shards, its manifest."""
     offered = generated_texts(name)
