@@ -35,18 +35,18 @@ SEEN_BEFORE = """
 
 The families stand in the tracks' files and were written before these runs. Some of it had been seen: what one typo, of four
 kinds, costs mini-xdr in Success@10 on XQuAD (3 to 6 points in eight languages), what two typos cost it on the Finnish questions
-of mini, that shuffling words changes nothing for it, Success@1 of bm25 and mini-xdr on `paws-x/de` and `paws-x/de/clean`, and the
-AUC of pairs. The ids of twins were changed after a first run of mini-xdr, in which they won all ties.
+of mini, that shuffling words changes nothing for it, Success@1 of bm25 and mini-xdr on `paws-x/de` and `paws-x/de/clean`, and
+the AUC of pairs. The ids of twins were changed after a first run of mini-xdr, in which they won all ties.
 
 ## What this does not show
 
 - The perturbations are made by rules, not by people; the questions of XQuAD and PAWS-X are translations.
 - XQuAD's pool has 240 paragraphs, so that absolute values are far above those on millions.
 - Two systems are two systems: nothing here says that their kinds differ.
-- A static encoder adds up the vectors of pieces, whatever their order. A twin has the pieces of its passage, so that both have
-  one score, and a coin decides: what it loses there is lost by construction.
-- The written questions of the sample have one writer, a large language model, and were read by nobody else. Weights are those of
-  mini, chosen on its development questions, which flatter questions.
+- A static encoder adds up the vectors of pieces, whatever their order. A twin has the pieces of its passage, so that both
+  have one score, and a coin decides: what it loses there is lost by construction.
+- The written questions of the sample have one writer, a large language model, and were read by nobody else. Weights are those
+  of mini, chosen on its development questions, which flatter questions.
 """
 NOT_ANSWERED = "\nNot answered: no comparison of the track `{name}` is recorded.\n"
 
@@ -192,11 +192,11 @@ def section_of_pairs(pairs: dict[str, Any]) -> str:
 ## PAWS-X as pairs
 
 Is a similarity a test of paraphrase? {pairs["rows"]:,} pairs with {pairs["first sentences"]:,} different first sentences, whose
-label is the same in all files. The highest AUC of any system is {best[0]:.3f} ({best[1]}, {best[2]}); 0.5 is chance. Of the pairs
-{percent(pairs["majority"])}% have the more frequent label, which is the accuracy of looking at nothing.
+label is the same in all files. The highest AUC of any system is {best[0]:.3f} ({best[1]}, {best[2]}); 0.5 is chance. Of the
+pairs {percent(pairs["majority"])}% have the more frequent label, which is the accuracy of looking at nothing.
 
-AUC [95%, first sentences resampled] / accuracy in %, ten folds by first sentence, with the threshold that is best on the other nine.
-The first sentence is encoded as a question, the second as a passage; columns are their languages.
+AUC [95%, first sentences resampled] / accuracy in %, ten folds by first sentence, with the threshold that is best on the other
+nine. The first sentence is encoded as a question, the second as a passage; columns are their languages.
 
 """
     return text + "\n".join(table(("system", *sides), rows)) + "\n"
