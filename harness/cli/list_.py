@@ -25,7 +25,8 @@ def list_(
         str,
         typer.Argument(
             metavar="[KIND|TRACK]",
-            help="tracks, systems, collections, adapters, measures, formats, generators, published; default: all. Or a track.",
+            help="tracks, systems, collections, adapters, measures, formats, generators, published, claims; default: all. "
+            "Or a track.",
         ),
     ] = "",
     as_json: Json = False,
@@ -61,9 +62,9 @@ def _folder_of(name: str) -> str:
 
 
 def _published(result: PublishedResult) -> dict[str, Any]:
-    average = "" if result.row.average is None else f"average {result.row.average}; "
+    average = "" if result.row.average is None else f"average {result.row.average}"
     cells = " ".join(f"{lang} {value}" for lang, value in result.row.values.items())
-    return {"name": result.label, "about": f"{average}{cells} ({result.row.status})"}
+    return {"name": result.label, "about": f"{'; '.join(filter(None, (average, cells)))} ({result.row.status})"}
 
 
 def _entries(kind: str) -> list[dict[str, Any]]:
@@ -130,6 +131,20 @@ def _generators() -> _Found:
     return [{"name": name, "about": "kind of a recipe for `xdr generate`"} for name in kinds()], PLUGINS
 
 
+def _claims() -> _Found:
+    from harness.leaderboard.claims import STATUS_IN_WORDS, load_claims
+
+    rows = [
+        {
+            "name": claim.id,
+            "about": f"{claim.claim} ({STATUS_IN_WORDS[claim.status]})",
+            **claim.model_dump(mode="json", by_alias=True, exclude={"id"}),
+        }
+        for claim in load_claims().claims
+    ]
+    return rows, None
+
+
 def _published_results() -> _Found:
     from harness.leaderboard.published import load_published
 
@@ -145,6 +160,7 @@ _KINDS: dict[str, Callable[[], _Found]] = {
     "formats": _formats,
     "generators": _generators,
     "published": _published_results,
+    "claims": _claims,
 }
 
 

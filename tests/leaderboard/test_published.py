@@ -55,10 +55,30 @@ def test_the_guide_says_what_is_so() -> None:
 
 
 def test_all_sources_are_there() -> None:
-    assert source_names() == ["class", "dr-decr", "swim-ir", "xor-qa", "xqg"]
-    assert len(load_published()) == 50
+    assert source_names() == ["class", "dr-decr", "primeqa-pictures", "swim-ir", "xor-qa", "xqg"]
+    assert len(load_published()) == 61
     assert len(load_published(["xqg"])) == 4
-    assert all(set(result.row.values) == set(LANGUAGES) for result in load_published())
+    assert all(
+        set(result.row.values) == (set() if result.row.status == "read by eye" else set(LANGUAGES))
+        for result in load_published()
+    )
+
+
+def test_what_was_read_from_pictures_is_of_test_questions_and_macro_alone(tmp_path: Path) -> None:
+    results = load_published(["primeqa-pictures"])
+    assert {(result.row.split, result.row.status, len(result.row.values)) for result in results} == {
+        ("test", "read by eye", 0)
+    }
+    by_system = {(result.row.system, result.row.measure): str(result.row.average) for result in results}
+    assert by_system["Quick", "R@2kt"] == "65.6"
+    assert by_system["PrimeQA (DrDecr-large with PLAID + Colbert V2)", "R@5kt"] == "74.7"
+    assert ("DrDecr", "R@2kt") not in by_system
+    alone = ROW.replace('"verified"', '"read by eye"').format(measure="{measure}", split="test")
+    assert audit(source(tmp_path, alone.format(measure="R@5kt") + "average = 65.0\n")) == []
+    less = alone.format(measure="R@2kt") + "average = 65.1\n" + alone.format(measure="R@5kt") + "average = 65.0\n"
+    assert [f.what for f in audit(source(tmp_path, less))] == ["65.1 is more than the 65.0 of R@5kt"]
+    with pytest.raises(InvalidInput, match="neither `values` nor an `average`"):
+        source(tmp_path, alone.format(measure="R@5kt"))
 
 
 def test_only_the_known_cells_are_declared() -> None:

@@ -29,15 +29,20 @@ Percent = Annotated[Decimal, Field(ge=0, le=100)]
 
 
 class Row(Record):
-    """One system's values of one measure, as they are printed; ``exceptions`` says why a cell cannot be right."""
+    """One system's values of one measure, as they are printed; ``exceptions`` says why a cell cannot be right.
+
+    A source that has the macro average alone has no ``values``.
+    """
 
     system: str
     measure: str
     split: Literal["dev", "test"]
-    values: dict[Language, Percent] = Field(min_length=1)
+    values: dict[Language, Percent] = Field(default_factory=dict)
     average: Percent | None = None
     where: str = Field(description="table, README or model card")
-    status: Literal["verified", "derived"] = Field(description="read in the source, or calculated from what is there")
+    status: Literal["verified", "derived", "read by eye"] = Field(
+        description="read in the source, calculated from what is there, or read by a person from a picture"
+    )
     notes: str = ""
     exceptions: dict[Literal[Language, "average"], str] = Field(default_factory=dict)
 
@@ -47,6 +52,8 @@ class Row(Record):
             parse(self.measure)
         except WrongUsage as error:
             raise ValueError(str(error)) from None
+        if not self.values and self.average is None:
+            raise ValueError("neither `values` nor an `average`")
         cells = {*self.values, *([AVERAGE] if self.average is not None else [])}
         if strangers := set(self.exceptions) - cells:
             raise ValueError(f"exceptions for cells without a value: {', '.join(sorted(strangers))}")
@@ -111,7 +118,7 @@ class PublishedResult:
         return sum(lows, Fraction(0)) / len(lows), sum(highs, Fraction(0)) / len(highs)
 
     def average_fits(self) -> bool:
-        if self.row.average is None:
+        if self.row.average is None or not self.row.values:
             return True
         low, high = self.average_bounds()
         printed_low, printed_high = self._rounding(self.row.average)
@@ -158,6 +165,7 @@ def audit(results: Iterable[PublishedResult]) -> list[Finding]:
         larger = [other for other in listed if _has_larger_budget(other, result)]
         findings += _audit_cells(result, larger)
         findings += _audit_average(result)
+        findings += _average_decreases(result, larger)
     return findings
 
 
@@ -206,6 +214,15 @@ def _audit_average(result: PublishedResult) -> Iterator[Finding]:
         mean = float(sum(values) / len(values))
         hint = "compare it with the source; if it is printed so, declare it in `exceptions`"
         yield Finding("error", where, f"{result.row.average} is not the average of the cells", f"{mean:.2f}", hint)
+
+
+def _average_decreases(result: PublishedResult, larger: Sequence[PublishedResult]) -> Iterator[Finding]:
+    """Of rows without cells, whose averages are all that can be held against each other."""
+    value = result.row.average
+    for other in larger:
+        if value is not None and not result.row.values and other.row.average is not None and other.row.average < value:
+            what = f"{value} is more than the {other.row.average} of {other.row.measure}"
+            yield Finding("error", f"{result.label}, {AVERAGE}", what, f"at most {other.row.average}")
 
 
 def _needless(where: str, what: str) -> Finding:
