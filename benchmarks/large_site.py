@@ -25,7 +25,7 @@ import numpy as np
 from harness.adapters.card import Card
 from harness.compare.records import MACRO, Bounds, Standing
 from harness.files.writing import write_text
-from harness.leaderboard.site.evidence import HEAD, Site, pools_of, slug, write_questions
+from harness.leaderboard.site.evidence import HEAD, Site, pools_of, write_questions
 from harness.leaderboard.site.render import write_pages
 from harness.leaderboard.table import Cell, Column, Leaderboard, Row
 from harness.runs.score_file import ScoreFile
@@ -304,9 +304,8 @@ def main() -> int:
         with measured("data of single questions", options.profile):
             write_questions(site, pools)
         assets = folder / "reports" / "assets"
-        means = own / "data" / "means" / f"{slug(track.primary)}.js"
-        loaded = (assets / name for name in ("style.css", "xdr.js", "icon.svg"))
-        first = bytes_in(own / "index.html", *loaded, own / "data" / "board.js", means)
+        loaded = (assets / name for name in ("style.css", "xdr.js", "table.js", "icon.svg"))
+        first = bytes_in(own / "index.html", *loaded, own / "data" / "board.js")
         print(f"all files: {bytes_in(folder / 'reports') / 1e6:.1f} MB; first view: {first / 1e3:.0f} kB")
         for name in sorted(path.name for path in (own / "data").iterdir()):
             print(f"  data/{name}: {bytes_in(own / 'data' / name) / 1e6:.1f} MB")

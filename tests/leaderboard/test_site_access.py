@@ -174,11 +174,11 @@ def test_colour_is_never_the_only_sign(browser: Any, pages: Pages) -> None:
     with opened(browser, pages.own / "index.html") as window:
         page = window.page
         for direction, word, triangle in (("up", "better", "▲"), ("down", "worse", "▼")):
-            marks = page.locator(f"tbody .{direction}")
+            marks = page.locator(f"tbody i.{direction}, tbody td.{direction} > i:not([class])")
             assert marks.evaluate_all("all => all.map(m => m.textContent.trim())") == [word] * marks.count()
             shown = marks.evaluate_all("all => all.map(m => getComputedStyle(m, '::before').content)")
             assert all(triangle in content for content in shown)
-        shades = page.locator("#table td.v").all_text_contents()
+        shades = page.locator("#table tbody td:not(.rank, .exploratory)").all_text_contents()
         assert shades
         assert all(text.strip() for text in shades)
         current = page.locator(".tabs a[aria-current]")

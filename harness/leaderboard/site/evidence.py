@@ -13,7 +13,7 @@ import numpy as np
 
 from harness import progress
 from harness.adapters.card import speaking_of
-from harness.compare.records import MACRO, Comparison
+from harness.compare.records import MACRO, Comparison, Standing
 from harness.compare.subsets import (
     MOST_LANGUAGES_FOR_ALL_SUBSETS,
     SubsetStatistics,
@@ -105,7 +105,8 @@ def write_statistics(site: Site, pools: Mapping[str, Pool], costs: Mapping[str, 
             measures.append(_measure_data(site, measure, statistics))
             # Float64, systems x parts, nan for a dash; apart, since a page shows one measure.
             write_data(site.folder, f"means/{slug(measure)}", packed(statistics.means))
-    _write_board(site, pools, measures, costs)
+    _write_board(site, pools, measures)
+    _write_rows(site, costs)
     _write_planned(site)
 
 
@@ -133,9 +134,7 @@ def pools_of(track: Track) -> dict[str, Pool]:
     return pools
 
 
-def _write_board(
-    site: Site, pools: Mapping[str, Pool], measures: Sequence[Mapping[str, Any]], costs: Mapping[str, Sequence[str]]
-) -> None:
+def _write_board(site: Site, pools: Mapping[str, Pool], measures: Sequence[Mapping[str, Any]]) -> None:
     """Names of all that other data files hold, in their order, and what is tested with any choice of languages."""
     write_data(
         site.folder,
@@ -171,22 +170,27 @@ def _write_board(
                     ],
                     "status": row.status,
                     "withdrawn": row.withdrawn is not None,
-                    "costs": costs.get(row.system, ()),
                 }
                 for row in site.board.rows
             ],
-            "standings": {
-                column: [
-                    [found.best_rank, found.worst_rank] if (found := row.standings.get(column)) is not None else None
-                    for row in site.board.rows
-                ]
-                for column in (MACRO, *(part.name for part in site.track.clean_parts))
-            },
             "filePassages": FILE_PASSAGES,
             "depth": site.track.depth,
             "should": SHOULD,
         },
     )
+
+
+def _write_rows(site: Site, costs: Mapping[str, Sequence[str]]) -> None:
+    """What the main table shows of its rows only when asked: possible ranks in each column, and costs in words."""
+    columns = (MACRO, *(part.name for part in site.track.clean_parts))
+    standings = {name: [_possible_ranks(row.standings.get(name)) for row in site.board.rows] for name in columns}
+    write_data(
+        site.folder, "rows", {"standings": standings, "costs": [costs.get(row.system) for row in site.board.rows]}
+    )
+
+
+def _possible_ranks(standing: Standing | None) -> list[int] | None:
+    return [standing.best_rank, standing.worst_rank] if standing is not None else None
 
 
 def _write_planned(site: Site) -> None:

@@ -42,7 +42,13 @@ from harness.runs.score_file import ScoreFile
 from harness.runs.track_runs import TrackRuns
 from harness.tracks import track_names
 
-SCRIPTS = ("data.js", "statistics.js", "table.js", "compare.js", "question.js", "start.js")
+SCRIPTS = {
+    "xdr.js": ("data.js", "start.js"),
+    "table.js": ("statistics.js", "table.js"),
+    "compare.js": ("statistics.js", "compare.js"),
+    "question.js": ("question.js",),
+}
+"""What every page loads, and what its own page loads besides, since a page shows one thing."""
 
 Write = Callable[..., None]
 
@@ -91,8 +97,8 @@ def _remove_old_pages(folder: Path) -> None:
 def _write_assets(reports: Path) -> None:
     static = resources.files("harness.leaderboard.site").joinpath("static")
     write_text(reports / "assets" / "style.css", static.joinpath("style.css").read_text("utf-8"))
-    scripts = (static.joinpath(name).read_text("utf-8") for name in SCRIPTS)
-    write_text(reports / "assets" / "xdr.js", "\n".join(scripts))
+    for script, names in SCRIPTS.items():
+        write_text(reports / "assets" / script, "\n".join(static.joinpath(name).read_text("utf-8") for name in names))
     write_text(reports / "assets" / "icon.svg", static.joinpath("icon.svg").read_text("utf-8"))
     with atomic_write(reports / "assets" / "preview.png") as file:
         file.write(static.joinpath("preview.png").read_bytes())

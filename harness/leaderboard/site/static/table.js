@@ -1,9 +1,9 @@
 /* The results table: sort, filter, choose languages and a reference. All of it is in the address, so that it can be linked. */
 xdr.pages.table = async function (board) {
   const { element, option, state, setState, percent, probability } = xdr.dom;
-  const FIRST = 60; /* Rows that are set in order before the first frame: more than a screen shows. */
+  const FIRST = Math.ceil(innerHeight / 28) + 4; /* Rows that are set in order before the first frame: more than a screen shows. */
   const DECLARED = "declared";
-  const measure = await xdr.withMeans(xdr.measure(board, document.body.dataset.measure));
+  const measure = xdr.measure(board, document.body.dataset.measure);
   const table = document.getElementById("table");
   const results = document.getElementById("results");
   const body = table.tBodies[0];
@@ -23,15 +23,13 @@ xdr.pages.table = async function (board) {
   const exploratory = element("th", { scope: "col", class: "exploratory", hidden: true }, "p, exploratory");
   headers[macroColumn].after(exploratory);
   const COSTS = ["A question", "A passage", "Peak memory"];
-  const costHeads = COSTS.map((label) => element("th", { scope: "col", class: "cost", hidden: true }, label));
-  table.tHead.rows[0].append(...costHeads);
+  const costHeads = [];
   const costCells = [];
-  for (const { row, system } of rows) costCells.push(...COSTS.map((_, place) => row.appendChild(element("td", { class: "cost", hidden: true }, board.systems[system].costs[place] || "–"))));
-  for (const row of table.tFoot.rows) costCells.push(...COSTS.map(() => row.appendChild(element("td", { class: "cost", hidden: true }))));
   const MOST_PINNED = 4;
-  for (const entry of rows) {
+
+  function addPin(entry) {
     const system = board.systems[entry.system];
-    entry.pin = element("button", { type: "button", class: "pin", "aria-pressed": "false", title: "Keep this row on top" }, "Pin");
+    entry.pin = element("button", { type: "button", class: "pin", "aria-pressed": String(entry.pinned), title: "Keep this row on top" }, "Pin");
     entry.pin.setAttribute("aria-label", "Pin " + system.title);
     entry.pin.addEventListener("click", () => {
       const pinned = pinsOf(state());
@@ -45,11 +43,13 @@ xdr.pages.table = async function (board) {
   for (const { row } of rows) row.cells[macroColumn].after(element("td", { class: "exploratory", hidden: true }));
   for (const row of table.tFoot.rows)
     row.cells[macroColumn].after(element("td", { class: "exploratory", hidden: true }));
-  for (const entry of rows) Object.assign(entry, { shows: DECLARED, rank: entry.row.cells[0].innerHTML, macro: entry.row.cells[macroColumn].innerHTML });
+  for (const entry of rows) Object.assign(entry, { shows: DECLARED, pin: null, pinned: false, ranked: "macro", rank: entry.row.cells[0].innerHTML, macro: entry.row.cells[macroColumn].innerHTML });
   const kinds = [...new Set(board.systems.map((system) => system.kind))].sort();
   const training = [...new Set(board.systems.flatMap((system) => system.training))].sort();
   const statuses = [...new Set(board.systems.map((system) => system.status))].sort();
   const controls = buildControls();
+  let placed = rows.slice(); /* The rows as they stand on the page. */
+  let more = null; /* Possible ranks by column, and costs, once they are loaded. */
 
   function sortButton(header, column) {
     if (header.classList.contains("rank")) return null;
@@ -117,7 +117,7 @@ xdr.pages.table = async function (board) {
     const text = (cell) => (cell.querySelector("a, button.sort") || cell).textContent.trim();
     const plain = (cell) => {
       const copy = cell.cloneNode(true);
-      for (const extra of copy.querySelectorAll("small, svg, i.seen, i.up, i.down, i.open-up, i.open-down")) extra.remove();
+      for (const extra of copy.querySelectorAll("small, svg, i")) extra.remove();
       return copy.textContent.trim();
     };
     const kept = (cell) => !cell.hidden;
@@ -149,9 +149,12 @@ xdr.pages.table = async function (board) {
 
   /* Pinned rows stand on top, and lead to a comparison of the first two of them question by question. */
   function describePins(pinned) {
-    for (const { pin, system, row } of rows) {
-      pin.setAttribute("aria-pressed", String(pinned.includes(system)));
-      row.classList.toggle("pinned", pinned.includes(system));
+    for (const entry of rows) {
+      const isPinned = pinned.includes(entry.system);
+      if (isPinned === entry.pinned) continue;
+      entry.pinned = isPinned;
+      if (entry.pin) entry.pin.setAttribute("aria-pressed", String(isPinned));
+      entry.row.classList.toggle("pinned", isPinned);
     }
     controls.pins.hidden = !pinned.length;
     const clear = element("button", { type: "button", class: "plain-button" }, "Unpin all");
@@ -188,27 +191,50 @@ xdr.pages.table = async function (board) {
     const reference = places.has(current.against) ? places.get(current.against) : baseline;
     const own = reference !== baseline || String(chosen) !== String(declared);
     const forms = own ? await xdr.load("forms/" + measure.slug + "/" + board.systems[reference].name) : null;
+    const sort = sortOf(current, own);
+    /* Possible ranks are those of the column that the table is sorted by; none were tested for a reader's own choice. */
+    const ranked = ranksOf && !own && partOf.has(sort) ? sort : "macro";
+    const asksForCosts = current.costs === "yes";
+    if (!more && (asksForCosts || ranked !== "macro")) more = await xdr.load("rows");
+    if (!measure.means && (own || (sort && sort !== "system"))) await xdr.withMeans(measure);
     if (!isLatest()) return;
     describe(chosen, reference, forms);
-    const fill = forms ? showingChoice(chosen, reference, forms) : showingDeclared;
-    const ordered = arrange(current, chosen, own);
+    if (ranksOf) ranksOf.textContent = own ? "your choice" : ranked === "macro" ? "average" : board.parts[partOf.get(ranked)].language;
+    const showing = forms ? showingChoice(chosen, reference, forms) : showingDeclared;
+    const fill = (entry) => {
+      showing(entry);
+      if (!own && ranksOf) showRanks(entry, ranked);
+      if (!entry.pin) addPin(entry);
+    };
+    const ordered = arrange(current, chosen, sort);
     controls.search.value = current.find || "";
     controls.kind.value = current.kind || "";
     controls.data.value = current.training || "";
     controls.status.value = current.status || "";
     controls.seen.value = current.seen || "";
     controls.reference.value = board.systems[reference].name;
-    controls.costs.checked = current.costs === "yes";
-    for (const cell of [...costHeads, ...costCells]) cell.hidden = !controls.costs.checked;
+    controls.costs.checked = asksForCosts;
+    showCosts(asksForCosts);
     controls.languages.forEach(({ input }, place) => (input.checked = chosen.includes(place)));
     const screen = ordered.filter(({ row }) => !row.hidden).slice(0, FIRST);
     screen.forEach(fill);
-    body.prepend(...screen.map(({ row }) => row));
+    const isFirst = new Set(screen);
+    const rest = ordered.filter((entry) => !isFirst.has(entry));
+    if (screen.some((entry, place) => placed[place] !== entry)) {
+      placed = [...screen, ...placed.filter((entry) => !isFirst.has(entry))];
+      body.prepend(...screen.map(({ row }) => row));
+    }
     /* A browser lays out anew every row that is moved: those below the screen must not hold up those on it. */
-    if (rows.length > FIRST) await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    if (rest.length) await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
     if (!isLatest()) return;
-    ordered.forEach(fill);
-    body.append(...ordered.map(({ row }) => row));
+    rest.forEach(fill);
+    /* What a sort or a choice will need, once all is shown; one that needs it before says so itself where it is missing. */
+    if (!measure.means) xdr.withMeans(measure).catch(() => {});
+    if (!more) xdr.load("rows").then((found) => (more = found)).catch(() => {});
+    if (rest.some((entry, place) => placed[screen.length + place] !== entry)) {
+      placed = [...screen, ...rest];
+      body.append(...rest.map(({ row }) => row));
+    }
   }
 
   /* What is chosen, above the table and in its head and foot. */
@@ -240,6 +266,7 @@ xdr.pages.table = async function (board) {
     entry.shows = DECLARED;
     entry.row.cells[0].innerHTML = entry.rank;
     entry.row.cells[macroColumn].innerHTML = entry.macro;
+    entry.ranked = "macro";
     entry.row.cells[macroColumn + 1].hidden = true;
     entry.row.cells[macroColumn + 1].textContent = "";
   }
@@ -271,29 +298,41 @@ xdr.pages.table = async function (board) {
     };
   }
 
-  /* Possible ranks are those of the column that the table is sorted by; none were tested for a reader's own choice. */
-  function ranked(sort, own) {
-    if (!ranksOf) return;
-    if (own) {
-      ranksOf.textContent = "your choice";
+  function showRanks(entry, column) {
+    if (entry.ranked === column) return;
+    entry.ranked = column;
+    const cell = entry.row.cells[0];
+    if (column === "macro") {
+      cell.innerHTML = entry.rank;
       return;
     }
-    const column = board.standings[sort] ? sort : "macro";
-    const part = partOf.get(column);
-    ranksOf.textContent = part === undefined ? "average" : board.parts[part].language;
-    for (const { row, system } of rows) {
-      const standing = board.standings[column][system];
-      const bar = row.cells[0].querySelector(".span");
-      if (!bar || !standing) continue;
-      row.cells[0].firstChild.data = standing[0] === standing[1] ? String(standing[0]) : standing[0] + "–" + standing[1];
-      bar.setAttribute("x", standing[0] - 1);
-      bar.setAttribute("width", standing[1] - standing[0] + 1);
+    const bar = cell.querySelector("rect");
+    const standing = more.standings[column][entry.system];
+    if (!bar || !standing) return;
+    const share = (ranks) => ((100 * ranks) / board.systems.length).toFixed(1) + "%";
+    cell.firstChild.data = standing[0] === standing[1] ? String(standing[0]) : standing[0] + "–" + standing[1];
+    bar.setAttribute("x", share(standing[0] - 1));
+    bar.setAttribute("width", share(standing[1] - standing[0] + 1));
+  }
+
+  /* What the systems cost, in columns that are made when a reader first asks for them. */
+  function showCosts(wanted) {
+    if (wanted && !costHeads.length) {
+      costHeads.push(...COSTS.map((label) => element("th", { scope: "col", class: "cost" }, label)));
+      table.tHead.rows[0].append(...costHeads);
+      const add = (row, texts) => costCells.push(...COSTS.map((_, place) => row.appendChild(element("td", { class: "cost" }, texts[place]))));
+      for (const { row, system } of rows) add(row, more.costs[system] || COSTS.map(() => "–"));
+      for (const row of table.tFoot.rows) add(row, COSTS.map(() => ""));
     }
+    for (const cell of [...costHeads, ...costCells]) cell.hidden = !wanted;
+  }
+
+  function sortOf(current, own) {
+    return columns.includes(current.sort) || current.sort === "system" ? current.sort : own ? "macro" : "";
   }
 
   /* The rows in the wanted order, those that the filters leave out hidden. */
-  function arrange(current, chosen, own) {
-    const sort = columns.includes(current.sort) ? current.sort : current.sort === "system" ? "system" : own ? "macro" : "";
+  function arrange(current, chosen, sort) {
     const ascending = (current.order || (sort === "system" ? "ascending" : "descending")) === "ascending";
     for (const { column, header } of sorts) {
       const name = columns[column] || "system";
@@ -319,7 +358,6 @@ xdr.pages.table = async function (board) {
     describePins(pinned);
     noneFits.hidden = visible > 0;
     controls.shown.textContent = visible + " of " + rows.length + " systems";
-    ranked(sort, own);
     const sorted = keyed.map(({ entry }) => entry);
     return [...sorted.filter(({ system }) => pinned.includes(system)), ...sorted.filter(({ system }) => !pinned.includes(system))];
   }
