@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -54,9 +54,10 @@ class Xqg(Dense):
     bibtex = BIBTEX
 
     class Parameters(Dense.Parameters):
-        """``generated``: a JSONL file, relative to the card, "xquad-oracle", or "passages"; ``languages``: default all in it.
+        """``generated``: a JSONL file, relative to the card, the name of a collection's texts, or "passages".
 
-        ``generated_max_length``: default the model's own for questions.
+        ``languages``: default all in it; ``text_kind``: whether the texts are questions or passages, and so with which
+        prompt they are encoded; ``generated_max_length``: default the model's own for that kind.
         """
 
         generated: str
@@ -64,12 +65,13 @@ class Xqg(Dense):
         languages: tuple[LanguageTag, ...] = ()
         per_language: int = Field(ge=0)
         generated_max_length: int | None = Field(default=None, ge=2)
+        text_kind: Literal["query", "passage"] = "query"
         shuffled: bool = False
 
         @model_validator(mode="after")
         def _copies_have_no_choice(self) -> Self:
-            chosen = ("languages", "generated_max_length", "shuffled")
-            if self.generated == SELF and (given := [key for key in chosen if getattr(self, key)]):
+            chosen = ("languages", "generated_max_length", "text_kind", "shuffled")
+            if self.generated == SELF and (given := [key for key in chosen if key in self.model_fields_set]):
                 raise ValueError(f'generated = "{SELF}" are copies of the passage itself; leave out {", ".join(given)}')
             return self
 
@@ -102,8 +104,11 @@ class Xqg(Dense):
 
     def _roles(self) -> Mapping[str, Role]:
         roles = super()._roles()
-        generated = Role("query", self._xqg.query_prompt, self._xqg.generated_max_length)
-        return {**roles, "generated queries": roles["passages"] if self._xqg.generated == SELF else generated}
+        if self._xqg.generated == SELF:
+            return {**roles, "generated queries": roles["passages"]}
+        as_question = self._xqg.text_kind == "query"
+        kind, length = roles["queries" if as_question else "passages"], self._xqg.generated_max_length
+        return {**roles, "generated queries": Role(kind.task, kind.prompt, length)}
 
     def _filled_store(self, opened: Opened, docs: Passages, context: Context) -> VectorStore:
         xqg = self._xqg

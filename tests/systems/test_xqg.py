@@ -140,6 +140,14 @@ def test_the_query_prefix_stands_before_generated_queries_too(tmp_path: Path) ->
     assert listed(found) != listed(search(tmp_path, xqg())[0])
 
 
+def test_generated_passages_have_the_prompt_of_passages(tmp_path: Path) -> None:
+    prompts = {"query_prompt": "ask ", "passage_prompt": "tell "}
+    as_questions, _ = search(tmp_path / "q", xqg(**prompts))
+    as_passages, _ = search(tmp_path / "p", xqg(**prompts, text_kind="passage"))
+    other_way, _ = search(tmp_path / "o", xqg(query_prompt="ask ", passage_prompt="ask ", text_kind="passage"))
+    assert listed(as_questions) != listed(as_passages) != listed(other_way)
+
+
 def test_shuffled_queries_are_another_passages(tmp_path: Path) -> None:
     own = texts_of(LANGUAGES, 2)
     write_texts(tmp_path, TEXTS)

@@ -1,0 +1,125 @@
+"""XQuAD with a perfect query generator: half of each paragraph's questions is asked, the other half is its "generated" text.
+
+``xquad-oracle/ar`` asks the first, third, ... question of each paragraph in Arabic, of the 240 English paragraphs. The other
+questions, in all of the languages of ``LANGUAGES``, are what a generator would give that knew what people ask about a
+paragraph. A question is in the same half in every language, so no version of an asked question is ever generated text; and as
+XQuAD asks some things twice, what nearly is a question asked in the language is left out, too.
+README.md beside this file says which other texts there are for the paragraphs, and who wrote them.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.collections import xquad
+from harness.collections.formats.squad import RELEVANCE
+from harness.collections.handlers import AnswerStrings, Dataset, Qrels, Queries
+from harness.collections.plugins import GeneratedTexts, Made
+from harness.collections.storage.pinned import pinned_files
+from harness.collections.text_similarity import similar_pairs
+from harness.collections.xquad_oracle.budget import drawn_order, to_budget
+from harness.files.writing import cache_home, write_text
+from harness.files.yaml_records import digest_of
+
+LANGUAGES = ("ar", "de", "es", "hi", "ru", "tr", "zh")
+PATTERN = rf"^xquad-oracle/({'|'.join((*LANGUAGES, 'en'))})$"
+BIBTEX, LICENCE = xquad.BIBTEX, xquad.LICENCE
+WRITTEN = Path(__file__).parent / "written.jsonl"
+NGRAM, THRESHOLD = 3, 0.7
+"""Of two questions of a language with a higher Jaccard similarity of their letter trigrams one gives the other away."""
+_GENERATED_VERSION = 2
+"""Raised when a file of ``GENERATED`` gets other texts than before."""
+
+Row = tuple[str, str, str]
+"""Passage, language and text."""
+
+
+def ids() -> list[str]:
+    return [f"xquad-oracle/{lang}" for lang in LANGUAGES]
+
+
+@functools.cache
+def _asked() -> frozenset[str]:
+    """Ids of the questions that are asked: the first, third, ... of each paragraph."""
+    number: dict[str, int] = {}
+    asked = set()
+    for query_id, doc_id, _ in xquad.read("en").qrels:
+        if number.setdefault(doc_id, 0) % 2 == 0:
+            asked.add(query_id)
+        number[doc_id] += 1
+    return frozenset(asked)
+
+
+def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
+    lang = groups[0]
+    return Dataset(
+        xquad.docs("en"),
+        Queries(lambda: [query for query in xquad.read(lang).queries if query.query_id in _asked()], lang),
+        Qrels(lambda: [row for row in xquad.read(lang).qrels if row[0] in _asked()], RELEVANCE),
+        AnswerStrings(lambda: [row for row in xquad.read("en").answers if row.query_id in _asked()]),
+    )
+
+
+def _not_asked(languages: Iterable[str]) -> Iterator[Row]:
+    for lang in languages:
+        content = xquad.read(lang)
+        owner = {query_id: doc_id for query_id, doc_id, _ in content.qrels}
+        left = [query for query in content.queries if query.query_id not in _asked()]
+        asked = [query.text for query in content.queries if query.query_id in _asked()]
+        told = {row for row, _, _ in similar_pairs([query.text for query in left], asked, NGRAM, THRESHOLD)}
+        yield from ((owner[query.query_id], lang, query.text) for row, query in enumerate(left) if row not in told)
+
+
+def _drawn() -> Iterator[Row]:
+    for lang in (*LANGUAGES, "en"):
+        yield from drawn_order(_not_asked([lang]))
+
+
+def _paragraphs() -> Iterator[Row]:
+    for lang in LANGUAGES:
+        yield from ((doc.doc_id, lang, doc.text) for doc in xquad.read(lang).docs)
+
+
+def _sentences() -> Iterator[Row]:
+    for lang in LANGUAGES:
+        passages = {doc.doc_id: doc.text for doc in xquad.read(lang).docs}
+        questions = ((doc_id, text) for doc_id, _, text in _not_asked([lang]))
+        yield from ((doc_id, lang, text) for doc_id, text in to_budget(passages, questions))
+
+
+def _made(name: str, what: str, rows: Callable[[], Iterable[Row]]) -> GeneratedTexts:
+    """Texts that are written into the cache from XQuAD's files; ``what``: of which of them, in words."""
+    files = tuple(f"xquad/xquad.{lang}.json" for lang in (*LANGUAGES, "en"))
+
+    def known() -> Made:
+        """What the file depends on: its sources' pins, and how it is made of them. Nothing of it needs to be here."""
+        pins = {file: pinned_files()[file].sha256 for file in files}
+        return Made(digest_of([what, _GENERATED_VERSION, pins]), files)
+
+    def file() -> Path:
+        lines = (
+            json.dumps({"doc_id": doc_id, "lang": lang, "text": text, "source": "XQuAD"}, ensure_ascii=False) + "\n"
+            for doc_id, lang, text in rows()
+        )
+        path = cache_home() / "generated" / f"{name}.jsonl"
+        write_text(path, "".join(lines))
+        return path
+
+    return GeneratedTexts(file, known)
+
+
+GENERATED = {
+    "xquad-oracle": _made("xquad-oracle", "the questions that are not asked", lambda: _not_asked(LANGUAGES)),
+    "xquad-oracle-questions": _made(
+        "xquad-oracle-questions", "the questions that are not asked, and English ones, in a drawn order", _drawn
+    ),
+    "xquad-oracle-passages": _made("xquad-oracle-passages", "the paragraphs in other languages", _paragraphs),
+    "xquad-oracle-sentences": _made(
+        "xquad-oracle-sentences", "first sentences, as many tokens as the questions that are not asked", _sentences
+    ),
+    "xquad-oracle-written": GeneratedTexts(lambda: WRITTEN, lambda: WRITTEN),
+}
