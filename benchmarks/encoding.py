@@ -26,7 +26,7 @@ from table import Row, print_table
 from timing import shortest
 
 from harness.collections.formats.folder import Folder
-from harness.collections.mini import GENERATED, HOME
+from harness.collections.mini import HOME, QUERIES
 from harness.dense.encoder import Encoder
 from harness.dense.encoding import Limits, encode_texts
 from harness.dense.loading import EncoderSettings
@@ -125,7 +125,7 @@ def texts_of(kind: str) -> list[str]:
     if folder is None:
         if kind == "passages":
             return [doc.text for doc in Folder(HOME).docs]
-        return list(dict.fromkeys(row["text"] for row in map(json.loads, GENERATED.read_text("utf-8").splitlines())))
+        return list(dict.fromkeys(row["text"] for row in map(json.loads, QUERIES.read_text("utf-8").splitlines())))
     if kind == "passages":
         data = json.loads((Path(folder) / "tydiqa-goldp/tydiqa.goldp.en.train.json").read_text("utf-8"))["data"]
         return list(dict.fromkeys(paragraph["context"] for article in data for paragraph in article["paragraphs"]))

@@ -23,6 +23,7 @@ from harness.cli import (
     reproduce,
     run,
     score,
+    study,
     submit,
     train,
     tune,
@@ -62,6 +63,7 @@ app.command("mine")(mine.mine)
 app.command("read")(read.read)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
+app.command("study")(study.study)
 
 
 @app.callback(invoke_without_command=True)

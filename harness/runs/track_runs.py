@@ -11,7 +11,7 @@ from harness.runs.manifest import FILE_NAME as MANIFEST
 from harness.runs.run_folder import Room, RunFolder
 from harness.tracks import NEW_VERSION, Track
 
-COMPARISON, ABLATIONS = "comparison.json", "ablations.json"
+COMPARISON, ABLATIONS, STUDY = "comparison.json", "ablations.json", "study.json"
 
 
 class TrackRuns:
@@ -40,6 +40,10 @@ class TrackRuns:
     @property
     def ablations_file(self) -> Path:
         return self.folder / ABLATIONS
+
+    @property
+    def study_file(self) -> Path:
+        return self.folder / STUDY
 
     @property
     def commands(self) -> Commands:

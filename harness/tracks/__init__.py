@@ -20,6 +20,7 @@ from harness.measures import Measure, identity, parse
 from harness.registry import Plugins
 from harness.tracks import own_measures, perturbed_parts
 from harness.tracks.own_measures import OwnMeasures
+from harness.tracks.study import Study
 
 if TYPE_CHECKING:
     from harness.collections.view import Collection
@@ -121,6 +122,7 @@ class Track(Record):
         default="benchmark", description="how much a result means; pages say it, and show benchmarks first"
     )
     families: Families = Families()
+    study: Study | None = Field(default=None, description="what is declared of generated texts, for `xdr study`")
     tolerance: Tolerance = Tolerance()
     _file: Path | None = PrivateAttr(default=None)
     _own: OwnMeasures | None = PrivateAttr(default=None)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.collections import generated_texts, xquad
+from harness.collections.text_budget import drawn_order, to_budget, tokens_of
 from harness.collections.text_similarity import similar_pairs
 from harness.collections.view import load
 from harness.collections.xquad_oracle import LANGUAGES, WRITTEN
-from harness.collections.xquad_oracle.budget import drawn_order, to_budget, tokens_of
 
 WORDS = st.lists(st.sampled_from(["rain", "fell", "on,", "Rome", "today.", "why?", "и", "снег.", "雨。"]), min_size=1)
 PASSAGES = st.dictionaries(st.sampled_from("abcdefgh"), WORDS.map(" ".join), min_size=1)

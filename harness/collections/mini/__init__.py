@@ -7,11 +7,16 @@ says how they were written and what follows from that.
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
 from harness.collections.formats.folder import Folder
 from harness.collections.handlers import AnswerStrings, Dataset, Docs, Qrels, Queries
+from harness.collections.plugins import GeneratedTexts, Made
+from harness.collections.text_budget import to_budget
+from harness.files.writing import cache_home, sha256_of_file, write_text
+from harness.files.yaml_records import digest_of
 
 LANGUAGES = ("ar", "bn", "fi", "ja", "ko", "ru", "te")
 BIBTEX = """
@@ -24,7 +29,37 @@ BIBTEX = """
 LICENCE = "CC0 1.0"
 PATTERN = rf"^xdr-mini/({'|'.join(LANGUAGES)})(?:/(dev|test))?$"
 HOME = Path(__file__).parent
-GENERATED = HOME / "generated.jsonl"
+QUERIES, PASSAGES = HOME / "generated.jsonl", HOME / "passages.jsonl"
+_SENTENCES_VERSION = 1
+"""Raised when the beginnings of the passages are cut in another way."""
+
+
+def _sentences_known() -> Made:
+    return Made(digest_of([_SENTENCES_VERSION, sha256_of_file(QUERIES), sha256_of_file(PASSAGES)]), ())
+
+
+def _sentences_file() -> Path:
+    """Write beginnings of the generated passages, as many tokens as the generated queries have, into the cache."""
+    queries, passages = (
+        [json.loads(line) for line in path.read_text("utf-8").splitlines()] for path in (QUERIES, PASSAGES)
+    )
+    lines = []
+    for lang in (*LANGUAGES, "en"):
+        texts = {row["doc_id"]: row["text"] for row in passages if row["lang"] == lang}
+        asked = [(row["doc_id"], row["text"]) for row in queries if row["lang"] == lang]
+        for doc_id, text in to_budget(texts, asked):
+            row = {"doc_id": doc_id, "lang": lang, "text": text, "source": "authored"}
+            lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    path = cache_home() / "generated" / "xdr-mini-sentences.jsonl"
+    write_text(path, "".join(lines))
+    return path
+
+
+GENERATED = {
+    "xdr-mini-queries": GeneratedTexts(lambda: QUERIES, lambda: QUERIES),
+    "xdr-mini-passages": GeneratedTexts(lambda: PASSAGES, lambda: PASSAGES),
+    "xdr-mini-sentences": GeneratedTexts(_sentences_file, _sentences_known),
+}
 
 
 def ids() -> list[str]:

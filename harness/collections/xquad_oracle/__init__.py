@@ -20,8 +20,8 @@ from harness.collections.formats.squad import RELEVANCE
 from harness.collections.handlers import AnswerStrings, Dataset, Qrels, Queries
 from harness.collections.plugins import GeneratedTexts, Made
 from harness.collections.storage.pinned import pinned_files
+from harness.collections.text_budget import drawn_order, to_budget
 from harness.collections.text_similarity import similar_pairs
-from harness.collections.xquad_oracle.budget import drawn_order, to_budget
 from harness.files.writing import cache_home, write_text
 from harness.files.yaml_records import digest_of
 

@@ -1,0 +1,224 @@
+"""Ranks of the relevant passage under every kind of generated texts and every weight, from vectors that are encoded once.
+
+The vectors are those that the adapters ``dense`` and ``xqg`` would search, fused by the same function and stored in the same
+precision: a rank is the one that a run of such a card gives. Where a text stands twice it is encoded once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.adapters.card import LoadedCard
+from harness.adapters.contract import Context
+from harness.dense.encoder import ENCODER_VERSION
+from harness.dense.fusion import FusionSettings, fuse
+from harness.errors import InvalidInput
+from harness.files.known_digests import known_sha256
+from harness.files.writing import atomic_write, sha256_of_tree
+from harness.files.yaml_records import digest_of
+from harness.order import keys_of
+from harness.recipes.generate.augmented import AugmentedTexts
+from harness.recipes.generate.texts import Choice, GeneratedText, by_document, generated_file, read_generated
+from harness.records import Doc, Query
+from harness.tracks import Track
+from harness.tracks.study import Kind, Study
+
+Title = Literal["prepend", "ignore"]
+TITLES: tuple[Title, ...] = ("prepend", "ignore")
+Ranks = Mapping[str, NDArray[np.int64]]
+"""By part, the rank of the one relevant passage for each question, shape (questions,), from 1."""
+COPIES = "passages"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A track's questions by part, and for each the place of the one relevant passage among ``docs``, which lie by id."""
+
+    docs: tuple[Doc, ...]
+    queries: Mapping[str, tuple[Query, ...]]
+    relevant: Mapping[str, NDArray[np.int64]]
+    langs: Mapping[str, str]
+
+
+def asked_by(track: Track) -> Asked:
+    """Raises ``InvalidInput`` unless all parts share their passages, and each question has one relevant passage."""
+    collections = {part.name: part.collection for part in track.parts}
+    if len({found.docs.digest for found in collections.values()}) > 1:
+        raise InvalidInput(f"the parts of track {track.name} have different passages; a study needs the same for all")
+    docs = tuple(sorted(next(iter(collections.values())).docs, key=lambda doc: doc.doc_id.encode()))
+    place = {doc.doc_id: number for number, doc in enumerate(docs)}
+    queries, relevant = {}, {}
+    for name, found in collections.items():
+        own = []
+        for query in found.queries:
+            ids = [doc for doc, grade in (found.qrels or {}).get(query.query_id, {}).items() if grade > 0]
+            if len(ids) != 1:
+                raise InvalidInput(
+                    f"{name}, question {query.query_id}: {len(ids)} relevant passages; a study needs one"
+                )
+            own.append(place[ids[0]])
+        queries[name], relevant[name] = tuple(found.queries), np.array(own, np.int64)
+    return Asked(docs, queries, relevant, {part.name: part.lang for part in track.parts})
+
+
+class Ranker:
+    """Ranks that one encoder gives; vectors are kept in the cache, by all that they depend on."""
+
+    def __init__(self, card: LoadedCard, asked: Asked, study: Study, context: Context) -> None:
+        self._asked, self._study, self._context = asked, study, context
+        self.texts = Texts(study, asked, card.folder)
+        self._system: Any = card.system(context.consent)
+        self._store_dtype = np.dtype(card.card.parameters.get("store_dtype", "float16"))
+        self._identity = digest_of([dict(card.card.parameters), ENCODER_VERSION, _model_digests(self._system)])
+        self._memory: dict[str, NDArray[np.float32]] = {}
+        self._passages: dict[Title, NDArray[np.float32]] = {}
+        self.queries = {
+            part: self._encoded("queries", [query.text for query in own]) for part, own in asked.queries.items()
+        }
+
+    def none(self, title: Title) -> Ranks:
+        return {part: self._ranked(part, self._own(title)) for part in self._asked.queries}
+
+    def of(self, kind: Kind, title: Title, weight: float) -> Ranks:
+        """Ranks with the texts of a kind, whose mean has that weight."""
+        settings = FusionSettings(alpha=weight, combine="mean", renormalize=True)
+        if kind.languages in ("all", "english"):
+            fused = self._fused(kind, title, settings, "")
+            return {part: self._ranked(part, fused) for part in self._asked.queries}
+        return {
+            part: self._ranked(part, self._fused(kind, title, settings, lang))
+            for part, lang in self._asked.langs.items()
+        }
+
+    def _fused(self, kind: Kind, title: Title, settings: FusionSettings, lang: str) -> NDArray[np.float32]:
+        if kind.of:
+            means = [self._mean(self._study.kind(name), title, lang) for name in kind.of]
+            # Each of the two means weighs half, whatever the numbers of texts that they are of.
+            vectors = np.stack(means, axis=1).reshape(-1, means[0].shape[1])
+            owners = np.repeat(np.arange(len(self._asked.docs)), 2)
+        else:
+            vectors, owners = self._texts(kind, title, lang)
+        return self._stored(fuse(self._own(title), vectors, owners, settings))
+
+    def _mean(self, kind: Kind, title: Title, lang: str) -> NDArray[np.float32]:
+        vectors, owners = self._texts(kind, title, lang)
+        return fuse(self._own(title), vectors, owners, FusionSettings(alpha=1, combine="mean"))
+
+    def _texts(self, kind: Kind, title: Title, lang: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        texts = self.texts.of(kind, lang)
+        if texts is None:
+            return self._own(title), np.arange(len(self._asked.docs))
+        flat = [text for doc in self._asked.docs for text in texts[doc.doc_id]]
+        owners = np.repeat(np.arange(len(self._asked.docs)), [len(texts[doc.doc_id]) for doc in self._asked.docs])
+        return self._encoded("queries" if kind.text_kind == "query" else "passages", flat), owners
+
+    def _own(self, title: Title) -> NDArray[np.float32]:
+        if title not in self._passages:
+            texts = [doc.default_text() if title == "prepend" else doc.text for doc in self._asked.docs]
+            self._passages[title] = self._encoded("passages", texts)
+        return self._passages[title]
+
+    def _stored(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return vectors.astype(self._store_dtype).astype(np.float32)
+
+    def _ranked(self, part: str, passages: NDArray[np.float32]) -> NDArray[np.int64]:
+        scores = (self.queries[part] @ self._stored(passages).T).astype(np.float32)
+        numbers = np.arange(scores.shape[1])
+        keys = keys_of(scores, numbers)
+        own = keys[np.arange(len(keys)), self._asked.relevant[part]]
+        return np.asarray(1 + (keys > own[:, None]).sum(axis=1))
+
+    def _encoded(self, kind: Literal["queries", "passages"], texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of texts in their order; of those that were encoded before, from memory or the cache."""
+        new = [text for text in dict.fromkeys(texts) if f"{kind}\0{text}" not in self._memory]
+        if new:
+            vectors = self._kept(kind, new)
+            self._memory |= {f"{kind}\0{text}": vector for text, vector in zip(new, vectors, strict=True)}
+        return np.stack([self._memory[f"{kind}\0{text}"] for text in texts])
+
+    def _kept(self, kind: Literal["queries", "passages"], texts: Sequence[str]) -> NDArray[np.float32]:
+        digest = hashlib.blake2b(digest_size=16)
+        for text in texts:
+            data = text.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "little") + data)
+        folder = self._context.cache / "study"
+        path = folder / f"{digest_of([self._identity, kind, digest.hexdigest()])[:32]}.npy"
+        if path.is_file() and (found := _whole(path, len(texts))) is not None:
+            return found
+        vectors = np.asarray(self._system.encode(kind, texts, self._context), np.float32)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            np.save(file, vectors)
+        return vectors
+
+
+def _whole(path: Path, rows: int) -> NDArray[np.float32] | None:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = found.dtype == np.float32 and found.ndim == 2 and len(found) == rows and np.isfinite(found).all()
+    return found if whole else None
+
+
+def _model_digests(system: Any) -> list[str]:
+    found = []
+    for value in system.inputs().values():
+        if isinstance(value, Path):
+            found.append(sha256_of_tree(value) if value.is_dir() else known_sha256(value))
+        else:
+            found.append(str(value))
+    return found
+
+
+class Texts:
+    """The texts of kinds, each file read once."""
+
+    def __init__(self, study: Study, asked: Asked, folder: Path) -> None:
+        self._study, self._folder = study, folder
+        self._ids = [doc.doc_id for doc in asked.docs]
+        self._files: dict[str, Sequence[GeneratedText]] = {}
+        self._found: dict[tuple[str, str], Mapping[str, Sequence[str]] | None] = {}
+
+    def of(self, kind: Kind, lang: str) -> Mapping[str, Sequence[str]] | None:
+        """The texts of every passage for questions in ``lang`` (empty: for all); None where they are copies of the passage.
+
+        A kind in all languages leaves English out, unless it is one of the study's.
+        """
+        key = (kind.name, lang)
+        if key not in self._found:
+            self._found[key] = None if kind.texts == COPIES else self._chosen(kind, lang)
+        return self._found[key]
+
+    def _chosen(self, kind: Kind, lang: str) -> Mapping[str, Sequence[str]]:
+        languages: tuple[str, ...] = self._study.languages
+        if kind.languages == "english":
+            languages = ("en",)
+        elif kind.languages != "all":
+            languages = tuple(own for own in self._study.languages if (own == lang) == (kind.languages == "own"))
+        texts = self._read(kind.texts)
+        if kind.per_language != "all":
+            return by_document(texts, Choice(languages, kind.per_language, kind.shuffled), self._ids)
+        counts = Counter((text.doc_id, text.lang) for text in texts)
+        found: dict[str, list[str]] = {doc_id: [] for doc_id in self._ids}
+        for own in sorted(languages):
+            most = max(count for (_, used), count in counts.items() if used == own)
+            for doc_id, more in by_document(texts, Choice((own,), most, kind.shuffled), self._ids).items():
+                found[doc_id] += more
+        return found
+
+    def _read(self, name: str) -> Sequence[GeneratedText]:
+        if name not in self._files:
+            texts = read_generated(generated_file(name, self._folder))
+            if isinstance(texts, AugmentedTexts):
+                raise InvalidInput(f"{name} has texts as the published data set has them; a study reads JSON lines")
+            self._files[name] = texts
+        return self._files[name]

@@ -1,0 +1,103 @@
+"""What a study found, as records and as a file (``runs/TRACK/study.json``)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.compare.contrasts import Interaction, Tested
+from harness.errors import InvalidInput
+from harness.files.limits import RESULT_BYTES
+from harness.files.reading import parse_json, read_bytes
+from harness.files.toml_records import Record, checked
+from harness.files.writing import write_text
+from harness.tracks.study import Study
+
+
+class Used(Record):
+    """Texts of a kind, over all passages: their number, the passages that have any, and tokens by ``tokens_of``'s rule."""
+
+    texts: int
+    passages: int
+    tokens: int
+
+
+class Tried(Record):
+    """A weight with the macro average of the primary measure over all questions, and in each fold."""
+
+    weight: float
+    macro: float
+    folds: tuple[float, float]
+
+
+class StudyRow(Record):
+    """An encoder with one kind of texts. ``weights``: what is used in each fold, chosen on the other; ``values``: measure, then
+
+    part or "macro", under these weights. ``none`` is a row without texts and weights.
+    """
+
+    encoder: str
+    kind: str
+    title: str
+    used: Used | None
+    weights: tuple[float, ...]
+    curve: tuple[Tried, ...]
+    values: dict[str, dict[str, float]]
+    at_equal_weight: dict[str, float]
+
+
+class Titles(Record):
+    """How an encoder's titles are handled in each fold, chosen on the other without any texts, and what was compared."""
+
+    encoder: str
+    chosen: tuple[str, str]
+    tried: dict[str, tuple[float, float]]
+
+
+class Result(Record):
+    """A declared contrast of one encoder: the primary measure's planned tests, and the other measures' macro averages."""
+
+    name: str
+    question: str
+    encoder: str
+    first: str
+    second: str
+    may_have_seen: bool
+    tests: tuple[Tested, ...]
+    beside: dict[str, Tested]
+    at_equal_weight: Tested
+    interaction: Interaction | None = None
+
+
+class StudyResult(Record):
+    """``articles``: how many each fold has."""
+
+    schema_version: Literal[1]
+    track: dict[str, Any]
+    primary: str
+    declared: Study
+    alpha: float
+    articles: tuple[int, int]
+    questions: int
+    titles: tuple[Titles, ...]
+    rows: tuple[StudyRow, ...]
+    results: tuple[Result, ...]
+
+    def row(self, encoder: str, kind: str) -> StudyRow:
+        return next(row for row in self.rows if (row.encoder, row.kind) == (encoder, kind))
+
+
+def write_study(path: Path, result: StudyResult) -> None:
+    write_text(path, json.dumps(result.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+
+
+def read_study(path: Path) -> StudyResult | None:
+    """The study in a file, or None where none was made. Raises ``InvalidInput`` for a file that is none."""
+    if not path.is_file():
+        return None
+    try:
+        content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(f"{path} is not a study; `xdr study` makes it again") from error
+    return checked(StudyResult, content, str(path))

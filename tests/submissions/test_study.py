@@ -1,0 +1,219 @@
+"""A declared study: its ranks are those of runs, nothing is chosen on what it judges, its tests are the declared ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.adapters.card import load_card
+from harness.adapters.contract import Context
+from harness.cli import app
+from harness.compare import contrasts
+from harness.compare.contrasts import Pair, interaction
+from harness.compare.records import MACRO
+from harness.errors import InvalidInput, WrongUsage
+from harness.runs.variations import scores_of, varied
+from harness.submissions.study.ranks import Ranker, asked_by
+from harness.submissions.study.records import StudyResult, read_study
+from harness.submissions.study.runner import folds_of, run_study
+from harness.tracks import Track, load_track
+from harness.tracks.units import units_of
+
+STUDY = """
+schema_version = 1
+name = "small"
+version = 1
+title = "A small study"
+description = ""
+measures = ["RR@10", "Success@1"]
+primary = "RR@10"
+depth = 10
+baseline = "mini-xdr"
+unit = "relevant passage"
+families = { resamples = 1000, all_pairs_resamples = 1000 }
+
+[[parts]]
+name = "bn"
+dataset = "xdr-mini/bn"
+lang = "bn"
+
+[[parts]]
+name = "fi"
+dataset = "xdr-mini/fi"
+lang = "fi"
+
+[study]
+encoders = ["mini-xdr"]
+languages = ["bn", "fi"]
+weights = [0.3, 0.7]
+equal_weight = 0.3
+low_resource = ["bn"]
+seen_before_declaring = ["Nothing."]
+kinds = [
+    { name = "questions", title = "queries", texts = "xdr-mini-queries" },
+    { name = "own", title = "own", texts = "xdr-mini-passages", text_kind = "passage", languages = "own" },
+    { name = "passages", title = "passages", texts = "xdr-mini-passages", text_kind = "passage" },
+    { name = "cut", title = "cut passages", texts = "xdr-mini-sentences", text_kind = "passage", per_language = "all" },
+    { name = "both", title = "both", of = ["questions", "passages"] },
+    { name = "self-copy", title = "copies", texts = "passages" },
+]
+contrasts = [
+    { name = "number", question = "000", title = "queries less passages", first = "questions", second = "passages" },
+]
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Track:
+    path = tmp_path / "small.toml"
+    path.write_text(STUDY)
+    return load_track(str(path))
+
+
+@pytest.fixture
+def context(xdr_home: Path, tmp_path: Path) -> Context:
+    return Context(xdr_home, tmp_path / "work")
+
+
+@pytest.fixture
+def result(small: Track, context: Context) -> StudyResult:
+    return run_study(small, context)
+
+
+@pytest.mark.parametrize("name", ["questions", "passages"])
+def test_ranks_are_those_of_a_run_of_the_card(small: Track, context: Context, name: str) -> None:
+    assert small.study is not None
+    kind = small.study.kind(name)
+    asked = asked_by(small)
+    ranks = Ranker(load_card("mini-xdr"), asked, small.study, context).of(kind, "ignore", 0.7)
+    fusion = {"alpha": 0.7, "combine": "mean", "renormalize": True}
+    length = 64 if name == "questions" else 256
+    changes = {"generated": kind.texts, "text_kind": kind.text_kind, "generated_max_length": length, "per_language": 1}
+    base = load_card("mini-xdr-xqg")
+    card = varied(base, {**changes, "languages": ["bn", "fi"], "title": "ignore", "fusion": fusion})
+    scores = scores_of(small, card, "test", context)
+    for part in ("bn", "fi"):
+        recorded = scores.values[part, "RR@10"]
+        own = {q.query_id: 1 / r if r <= 10 else 0.0 for q, r in zip(asked.queries[part], ranks[part], strict=True)}
+        assert own == pytest.approx(dict(recorded))
+
+
+def test_what_a_fold_uses_is_best_in_the_other_one(result: StudyResult) -> None:
+    for row in result.rows:
+        for fold, weight in enumerate(row.weights):
+            others = [point.folds[1 - fold] for point in row.curve]
+            assert weight == row.curve[int(np.argmax(others))].weight
+    (titles,) = result.titles
+    for fold, title in enumerate(titles.chosen):
+        assert titles.tried[title][1 - fold] == max(tried[1 - fold] for tried in titles.tried.values())
+
+
+def test_folds_share_no_article(small: Track) -> None:
+    asked = asked_by(small)
+    folds, sizes = folds_of(asked)
+    articles = [
+        {
+            asked.docs[place].doc_id.rpartition("-")[0]
+            for part in folds
+            for place in asked.relevant[part][folds[part] == fold]
+        }
+        for fold in (0, 1)
+    ]
+    assert articles[0].isdisjoint(articles[1])
+    assert (len(articles[0]), len(articles[1])) == sizes == (13, 12)
+
+
+def test_copies_change_nothing_and_the_rows_hold_what_was_declared(result: StudyResult) -> None:
+    assert result.row("mini-xdr", "self-copy").values == result.row("mini-xdr", "none").values
+    used = {row.kind: row.used for row in result.rows}
+    assert used["none"] is None
+    assert used["questions"] is not None
+    assert used["both"] is not None
+    assert (used["questions"].texts, used["both"].texts) == (400, 800)
+
+
+def test_the_difference_is_that_of_the_rows(result: StudyResult) -> None:
+    (found,) = result.results
+    for test in found.tests:
+        one, two = (result.row("mini-xdr", name).values["RR@10"][test.column] for name in ("questions", "passages"))
+        assert test.difference == pytest.approx(one - two)
+        assert test.p_adjusted is not None
+        assert test.p_adjusted >= test.p
+    assert [test.column for test in found.tests] == [MACRO, "bn", "fi"]
+    assert found.tests[0].p_adjusted == found.tests[0].p, "one encoder and one contrast are a family of one"
+    assert not found.may_have_seen
+    assert found.interaction is not None
+    by_column = {test.column: test.difference for test in found.tests}
+    assert found.interaction.points == pytest.approx(by_column["bn"] - by_column["fi"])
+
+
+def test_an_interaction_in_points_alone_is_not_claimed(small: Track) -> None:
+    """One group gains 20 points of 100 that were missed, the other 10 of 50: the shares are the same."""
+    units = units_of(small)
+    keys = {part: sorted(key for key in units if key[0] == part) for part in ("bn", "fi")}
+    none = dict.fromkeys(keys["bn"], 0.0) | dict.fromkeys(keys["fi"], 0.5)
+    rng = np.random.default_rng(1)
+    gain = dict(none)
+    for part, size in (("bn", 0.2), ("fi", 0.1)):
+        for key in keys[part]:
+            gain[key] += size + rng.normal(0, 0.01)
+    found = interaction(small, units, Pair(gain, none), none, ["bn"])
+    assert found.points == pytest.approx(0.1, abs=0.01)
+    assert found.points_interval.lower > 0
+    assert found.share == pytest.approx(0, abs=0.01)
+    assert not found.claimed
+    twice = {key: value + (0.4 if key[0] == "bn" else 0.1) for key, value in none.items()}
+    assert interaction(small, units, Pair(twice, gain), none, ["bn"]).claimed
+    with pytest.raises(InvalidInput, match="outside it"):
+        interaction(small, units, Pair(gain, none), none, ["bn", "fi"])
+
+
+def test_scores_of_different_questions_are_refused(small: Track) -> None:
+    units = units_of(small)
+    with pytest.raises(InvalidInput, match="different questions"):
+        contrasts.tested(small, units, Pair(dict.fromkeys(units, 1.0), {next(iter(units)): 1.0}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("equal_weight = 0.3", "equal_weight = 0.4", "equal_weight is one of them"),
+        ('second = "passages"', 'second = "passage"', "no kind is called passage"),
+        ("weights = [0.3, 0.7]", "weights = [0.7, 0.3]", "weights ascend"),
+        ('of = ["questions", "passages"]', 'of = ["questions"]', "either texts or two other kinds"),
+        ("low_resource", "low_resources", "low_resources"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text(STUDY.replace(old, new, 1))
+    with pytest.raises(InvalidInput) as caught:
+        load_track(str(path))
+    assert said in str(caught.value) + str(getattr(caught.value, "findings", ""))
+
+
+def test_a_track_without_a_declaration_has_no_study(context: Context) -> None:
+    with pytest.raises(WrongUsage, match="declares no study"):
+        run_study(load_track("mini"), context)
+
+
+def test_a_damaged_vector_file_is_made_again(small: Track, context: Context, result: StudyResult) -> None:
+    for path in (context.cache / "study").glob("*.npy"):
+        path.write_bytes(path.read_bytes()[:100])
+    assert run_study(small, context) == result
+
+
+def test_the_command_writes_what_it_says(
+    small: Track, result: StudyResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        app(["study", str(small.file), "--runs", str(tmp_path / "runs")])
+    assert not ended.value.code
+    assert read_study(tmp_path / "runs" / "small" / "study.json") == result
+    assert "number, mini-xdr, macro" in capsys.readouterr().out
+    (tmp_path / "runs" / "small" / "study.json").write_text(json.dumps({"schema_version": 1}))
+    with pytest.raises(InvalidInput):
+        read_study(tmp_path / "runs" / "small" / "study.json")
