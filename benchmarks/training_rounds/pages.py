@@ -165,7 +165,8 @@ QuiCK (Ren et al., 2022) has among its losses one that draws a question and a qu
 language together. That term alone is tried here, as InfoNCE beside the start's own data, on the {questions:,} generated
 questions of xdr-mini ({dropped} that resemble an evaluation question left out). Its control takes the partner from another
 passage, one for each; its ceiling takes as many translations by people. The other half of the system, the generator as a
-teacher of scores, needs a generator that is worth imitating, and none is to be had here.
+teacher of scores, is a key of recipes ([train.md](train.md)), and was not measured: it needs a generator that is worth
+imitating, and none is to be had here.
 
 {budget}
 
@@ -227,7 +228,9 @@ def _mining(figures: Figures) -> Iterator[str]:
     yield MINING.format(
         **{key: figures[key] for key in ("questions", "top", "negatives")},
         languages=len(languages),
-        reader=reads if figures["reader"] else "no reader was at hand, and answer strings are the labeller",
+        reader=reads
+        if figures["reader"]
+        else "answer strings are the labeller; with `--reader` a reader labels as well, which was not done",
         budget=budget(figures),
         each=each,
     )

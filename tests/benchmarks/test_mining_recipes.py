@@ -209,6 +209,70 @@ def test_rows_are_compared_by_each_questions_mean_over_the_seeds_and_marked_from
     assert 0 < marked["p"] <= 1
 
 
+def _figures(plan: Plan, noted: dict[str, dict[str, Any]], seeds: list[int], tmp_path: Path) -> dict[str, Any]:
+    """Of rows whose rankings are all the same, but for the start, which finds nothing."""
+    collection = load("xdr-mini/fi/dev")
+    found = index_of(START, collection.docs).run(collection.queries, 10)
+    nothing: dict[str, dict[str, float]] = {query.query_id: {} for query in collection.queries}
+    outcomes = {
+        name: [
+            Outcome(
+                {"fi": xdr.score(nothing if name == "start" else found, collection, list(plan.measures))}, noted=own
+            )
+        ]
+        for name, own in noted.items()
+    }
+    figures = judged(Study(tmp_path, Budget(0.02, epochs=2), seeds, ["fi"]), plan, outcomes)
+    made = {
+        "steps": 7.0,
+        "rows_per_epoch": 5.0,
+        "tokens": 1234.0,
+        "candidates": 9.0,
+        "seconds": 3.0,
+        "peak_memory": 2e6,
+    }
+    for name, row in figures["rows"].items():
+        row["training"] = None if name == "start" else made
+    return figures
+
+
+def test_the_page_has_every_study_and_the_tests_of_its_family(tmp_path: Path) -> None:
+    labels = {"labels": {"fi": [3, 4]}, "questions": {"fi": 8}, "fallback": {"fi": 0}, "found": {"fi": 6}}
+    mined = _figures(mining.PLAN, {"start": {}, "no-mining": {}, "string-1": labels}, [1, 2, 3], tmp_path)
+    bias = {"entropy": 1.25, "spread": 900.0, "own": 12.0, "others": 345.0}
+    batched = _figures(batches.PLAN, dict.fromkeys(("start", "mixed", "hybrid"), bias), [1], tmp_path)
+    aligned = _figures(alignment.PLAN, {name: {} for name in ("start", "no-term", "generated")}, [1], tmp_path)
+    text = page(
+        {
+            "mining": {**mined, "questions": 8, "top": 20, "negatives": 4, "reader": None},
+            "batches": {**batched, "passages": 1920},
+            "alignment": {**aligned, "questions": 4200, "dropped": 0},
+        }
+    )
+    assert "Not measured for this page: self-training." in text
+    assert "| round 1, labels: passages that hold an answer | 75.0% of 4 |" in text
+    assert "| found, round 1 | 75.0% |" in text
+    assert "| 1.25 | 900 | 12 | 345 |" in text
+    [tested] = [one for one in mined["differences"] if one["other"] == "start"]
+    assert tested["p"] < 0.05
+    assert tested["difference"] > 0
+    by_line = [
+        line
+        for line in text.splitlines()
+        if line.startswith(f"| {mining.TITLES['string-1']} | {mining.TITLES['start']} |")
+    ]
+    assert len(by_line) == 1
+    assert "| gain |" in by_line[0]
+    # Rows with the same rankings are not told apart.
+    [line] = [
+        line
+        for line in text.splitlines()
+        if line.startswith(f"| {mining.TITLES['string-1']} | {mining.TITLES['no-mining']} |")
+    ]
+    assert "| 1.0000 | none shown |" in line
+    assert "Every training has 2 epochs" in text
+
+
 @pytest.mark.parametrize(
     ("p", "signs", "said"),
     [(None, [1] * 7, "exploratory"), (0.2, [1] * 7, "none shown"), (0.01, [1] * 5 + [-1] * 2, "gain"),
