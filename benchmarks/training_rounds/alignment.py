@@ -17,6 +17,8 @@ from training_rounds.training import START, Source, Variant, trained
 
 __all__ = ["LANGUAGES", "measured"]
 ROWS = "questions.jsonl.gz"
+TRANSLATIONS = 600
+"""Of each language, as many as there are generated questions."""
 TITLES = {
     "start": "`mini-xdr`: start, not trained further",
     "no-term": "control: as many steps without the term",
@@ -75,7 +77,7 @@ def _variants(seed: int, questions: Sequence[Unlabelled], languages: Sequence[st
     translations: Source = {
         "kind": "questions-parallel",
         "languages": list(languages),
-        "sample": EACH,
+        "sample": TRANSLATIONS,
     }
 
     def with_term(name: str, of_another: bool) -> Variant:

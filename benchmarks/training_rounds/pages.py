@@ -82,8 +82,8 @@ controls.
 ROUNDS = """
 ### What comes of it
 
-One round: the start is trained anew on the surest half of the labels and its own old questions; the new encoder makes the
-next round's labels.
+One round: the start is trained anew on the surest half of the labels and its own old questions, {old} rows of each language and
+kind, so that old and new rows are as many; the new encoder makes the next round's labels.
 
 {budget}
 
@@ -199,7 +199,7 @@ def _self_training(figures: Figures) -> Iterator[str]:
     if not figures["rows"]:
         yield NOTHING_TRAINED
         return
-    yield ROUNDS.format(budget=budget(figures), measure=figures["measures"][0]) + scores(figures)
+    yield ROUNDS.format(old=figures["old"], budget=budget(figures), measure=figures["measures"][0]) + scores(figures)
     right = ("labels right", lambda noted: _all_labels(noted[0]["labels"]))
     hubs = ("hubs", lambda noted: f"{percent(float(np.mean([one['hub'] for one in noted])))}%")
     yield COSTS + trainings(figures, right, hubs)
