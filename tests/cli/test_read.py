@@ -87,10 +87,44 @@ def test_a_track_is_read_by_one_command_and_scored_without_the_reader(
     assert json.loads(ended.out)["bm25"][em] == {"fi": 0.5, "ru": 0.0}
     board = terminal("leaderboard", "track.toml")
     assert board.status == 0, board.err
+    for form in ("latex", "csv", "markdown", "json", "badges"):
+        assert terminal("export", "runs/rivers", "--format", form, f"table.{form}").status == 0
+        if form in ("csv", "json"):
+            assert em.split("(")[0] in (place / f"table.{form}").read_text()
     page = json.loads((place / "runs/rivers/leaderboard.json").read_text())
     notes = " ".join(page["rows"][0]["warnings"])
     assert f"{em} of the reader with the relevant passages alone" in notes
     assert "ru 0.0" in notes
+
+
+def test_what_was_read_before_a_kill_is_not_read_again(
+    place: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from harness.recipes.reading.reader import Reader
+
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "first"))
+    read(terminal, RUN)
+    whole = {path.name: path.read_bytes() for path in (place / RUN).glob("*read-*")}
+    for name in whole:
+        (place / RUN / name).unlink()
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "second"))
+    monkeypatch.setattr("harness.recipes.reading.kept._AT_ONCE", 1)
+    read_alone, calls = Reader.read_alone, []
+
+    def killed_at_the_third(self: Reader, pairs: list[tuple[str, str]], workers: int = 1) -> object:
+        calls.append(pairs)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return read_alone(self, pairs, workers)
+
+    monkeypatch.setattr(Reader, "read_alone", killed_at_the_third)
+    assert terminal("read", RUN, str(tiny_readers.shared()), "--top", "2", "--track", "track.toml").status != 0
+    assert not list((place / RUN).glob("*read-*"))
+    read(terminal, RUN)
+    # The third is asked again, the first two are not; those of one question and passage are read once.
+    assert calls[3] == calls[2]
+    assert len({tuple(pairs) for pairs in calls}) == len(calls) - 1
+    assert {path.name: path.read_bytes() for path in (place / RUN).glob("*read-*")} == whole
 
 
 def test_english_questions_come_from_a_parallel_collection(place: Path, terminal: Terminal) -> None:

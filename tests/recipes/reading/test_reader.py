@@ -74,6 +74,19 @@ def test_what_is_read_together_does_not_matter(side: str, tmp_path: Path) -> Non
     assert reader.read(QUESTION, []) == []
 
 
+def test_what_is_read_alone_hangs_on_question_and_passage_alone() -> None:
+    reader = Reader(ReaderSettings(tiny_readers.shared()))
+    pairs = [(QUESTION, SHORT), ("niilin pituus", LONG), (QUESTION, LONG), ("mikä", "")]
+    alone = [reader.read_alone([pair])[0] for pair in pairs]
+    assert reader.read_alone(pairs) == alone
+    assert reader.read_alone(pairs[::-1], workers=3) == alone[::-1]
+    for (question, passage), found in zip(pairs, alone, strict=True):
+        (answer,) = reader.read(question, [passage])
+        assert found._replace(score=0) == answer._replace(score=0)
+        assert found.score == pytest.approx(answer.score, abs=1e-4) or found == answer == NO_ANSWER
+    assert reader.read_alone([]) == []
+
+
 def test_a_long_question_leaves_room_for_the_passage() -> None:
     reader = Reader(ReaderSettings(tiny_readers.shared(), question_length=64))
     (answer,) = reader.read("mikä on volga " * 60, [SHORT])
@@ -104,4 +117,6 @@ def test_what_identifies_a_reader_is_its_files_and_lengths(tmp_path: Path) -> No
     assert identity_of(settings) != identity_of(dataclasses.replace(settings, path=other))
     assert identity_of(settings) != identity_of(dataclasses.replace(settings, overlap=9))
     before = identity_of(settings)
+    # The record of its training has seconds, which are other ones each time.
+    (one / "training.json").write_text("{}")
     assert identity_of(ReaderSettings(one.rename(tmp_path / "moved"), device="cuda")) == before
