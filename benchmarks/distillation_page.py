@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.files.writing import write_text
+from harness.numbers import percent
 
 UNTRAINED, STUDENT = "mini-distilled-pieces", "mini-distilled"
 DEVELOPMENT = "mini-dev"
@@ -68,7 +69,7 @@ FEWEST_SEEDS = 3
 GATE = """### Is the teacher better?
 
 A teacher that ranks no better than its student is not worth imitating. On mini's development questions the teacher has
-{teacher:.1f} {measure} (%), the untrained table {untrained:.1f}, the embedded model's recipe {student:.1f}: {verdict}."""
+{teacher} {measure} (%), the untrained table {untrained}, the embedded model's recipe {student}: {verdict}."""
 
 
 def page(figures: dict[str, Any]) -> str:
@@ -116,10 +117,11 @@ def _gate(tracks: dict[str, Any]) -> str | None:
     found = tracks.get(DEVELOPMENT)
     if found is None or STUDENT not in found["rows"]:
         return None
-    teacher = 100 * _macro(found, found["teacher"])
-    student, untrained = (100 * found["rows"][row]["macro"] for row in (STUDENT, UNTRAINED))
+    teacher = _macro(found, found["teacher"])
+    student, untrained = (found["rows"][row]["macro"] for row in (STUDENT, UNTRAINED))
     verdict = "it is" if teacher > max(student, untrained) else "it is NOT, and nothing below is a distillation"
-    return GATE.format(teacher=teacher, student=student, untrained=untrained, measure=found["measure"], verdict=verdict)
+    values = {"teacher": percent(teacher), "student": percent(student), "untrained": percent(untrained)}
+    return GATE.format(**values, measure=found["measure"], verdict=verdict)
 
 
 def _macro(found: dict[str, Any], values: dict[str, float]) -> float:
@@ -135,14 +137,14 @@ def _of_track(track: str, found: dict[str, Any], is_tested: bool) -> Iterator[st
     yield f"|:---|{'---:|' * (len(names) + 1)}:---|{':---|---:|---:|' if is_tested else ''}"
     for name, what in WHAT.items():
         if (row := found["rows"].get(name)) is not None:
-            values = " | ".join(f"{100 * row['parts'][part]:.1f}" for part in names)
-            spread = " ".join(f"{100 * value:.1f}" for value in row["by_seed"])
+            values = " | ".join(percent(row["parts"][part]) for part in names)
+            spread = " ".join(percent(value) for value in row["by_seed"])
             tested = f" {_tested(row.get('against_untrained'), len(found['macro']))} |" if is_tested else ""
-            yield f"| {what} | {values} | {100 * row['macro']:.1f} | {spread} |{tested}"
+            yield f"| {what} | {values} | {percent(row['macro'])} | {spread} |{tested}"
     teacher = found.get("teacher")
     if teacher is not None:
-        values = " | ".join(f"{100 * teacher[part]:.1f}" for part in names)
-        yield f"| the teacher itself | {values} | {100 * _macro(found, teacher):.1f} | |{' | | |' if is_tested else ''}"
+        values = " | ".join(percent(teacher[part]) for part in names)
+        yield f"| the teacher itself | {values} | {percent(_macro(found, teacher))} | |{' | | |' if is_tested else ''}"
         if "en" in teacher and STUDENT in found["rows"]:
             own = found["rows"][STUDENT]["parts"]
             kept = ", ".join(f"{part} {100 * own[part] / teacher['en']:.0f}%" for part in names)
