@@ -121,7 +121,7 @@ def leaderboard(
 
 
 def _measure_ablations(runs: TrackRuns, context: Context) -> None:
-    from harness.runs.ablations import measure_ablations
+    from harness.compare.ablations import measure_ablations
 
     measure_ablations(runs, context)
 

@@ -21,12 +21,17 @@ def means_of(track: Track, score: ScoreFile) -> list[Mean]:
     """Means of the primary measure with intervals: Wilson's for hits, else a bootstrap of units."""
     found = []
     for column in (*(part.name for part in track.clean_parts), MACRO):
-        table, values = table_of(track, score, None, column, track.primary)
-        if table is None:
-            continue
-        interval = _of_hits(table) if _are_hits(values) else bootstrapped(track, table)
-        found.append(Mean(system=score.system, column=column, value=table.macro, interval=bounds_of_interval(interval)))
+        found += [own] if (own := mean_of(track, score, column)) else []
     return found
+
+
+def mean_of(track: Track, score: ScoreFile, column: str) -> Mean | None:
+    """The mean of the primary measure in a column with its interval; None where it has no score."""
+    table, values = table_of(track, score, None, column, track.primary)
+    if table is None:
+        return None
+    interval = _of_hits(table) if _are_hits(values) else bootstrapped(track, table)
+    return Mean(system=score.system, column=column, value=table.macro, interval=bounds_of_interval(interval))
 
 
 def with_estimates(track: Track, test: Difference, score: ScoreFile, baseline: ScoreFile) -> Difference:

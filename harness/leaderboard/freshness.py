@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.compare.ablations import contradictions, read_ablations
 from harness.compare.records import Comparison, comparison_text
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files.limits import RESULT_BYTES
@@ -18,7 +19,6 @@ from harness.leaderboard.exports.json import FILE_NAME as LEADERBOARD
 from harness.leaderboard.pipeline import comparison_of, leaderboard_of, recorded_systems
 from harness.leaderboard.snapshots import damage_of, snapshots_in
 from harness.leaderboard.table import Leaderboard, read_leaderboard
-from harness.runs.ablations import contradictions, read_ablations
 from harness.runs.commands import Commands
 from harness.runs.own_scores import TOLERANCE
 from harness.runs.rows import changed_below

@@ -15,8 +15,8 @@ from small_track import write_track
 from harness.adapters.card import Card, card_names, load_card
 from harness.adapters.consent import NOTHING, Consent, PinnedModel, consent_of
 from harness.adapters.contract import Context
+from harness.compare.ablations import LoadedCard
 from harness.errors import InvalidInput, WrongUsage
-from harness.runs.ablations import LoadedCard
 from harness.runs.execute import run_system
 from harness.runs.track_runs import TrackRuns
 from harness.scaffold.scaffold import PROGRAM, write_scaffold

@@ -69,8 +69,8 @@ def do(track: str, job: dict[str, Any]) -> None:
     place = Path(job["place"])
     context = Context(cache=place / "cache", work=place / "work", consent=Consent(code=True))
     if "ablations" in job:
+        from harness.compare import ablations
         from harness.files.toml_records import checked, read_toml
-        from harness.runs import ablations
 
         plan = checked(ablations.Plan, read_toml(Path(job["ablations"])), "plan")
         from harness.runs.track_runs import TrackRuns

@@ -16,7 +16,7 @@ from site_pages import Pages
 
 from harness.collections.view import Docs
 from harness.compare.records import MACRO
-from harness.leaderboard.site.charts import Point, axis_of, line_chart, scatter_chart, undominated
+from harness.leaderboard.site.charts import Measurement, Point, axis_of, line_chart, scatter_chart, undominated
 from harness.leaderboard.site.evidence import slug
 from harness.leaderboard.site.packing import packed, packed_numbers, packed_scores, to_json, write_data
 from harness.leaderboard.site.pools import FILE_PASSAGES, TEXT_BUDGET, Pool, differences
@@ -204,15 +204,23 @@ def test_labels_do_not_lie_on_one_another(points: list[Point], width: int) -> No
         assert b <= c or d <= a or abs(one.text_y - two.text_y) >= 15 - 1e-9
 
 
-def test_lines_of_a_chart_share_the_places_of_their_labels() -> None:
-    chart = line_chart([("a", [("0", 0.1), ("1", 0.2)]), ("b", [("1", 0.4)])])
-    assert chart.lines[0].marks[1].x == chart.lines[1].marks[0].x
+def test_points_of_a_chart_stand_beside_each_other_at_their_label_with_their_intervals() -> None:
+    chart = line_chart(
+        [("a", [Measurement("0", 0.1, 0.05, 0.15), Measurement("1", 0.2)]), ("b", [Measurement("1", 0.4)])]
+    )
+    first, second = chart.lines[0].marks[1].x, chart.lines[1].marks[0].x
+    assert first < second
+    assert (first + second) / 2 == pytest.approx(chart.x_ticks[1].place)
+    whole = chart.lines[0].marks[0]
+    assert whole.limits == (5, 15)
+    assert whole.low > whole.y > whole.high
+    assert chart.lines[0].marks[1].limits is None
     assert [tick.label for tick in chart.x_ticks] == ["0", "1"]
     assert chart.is_joined
 
 
 def test_categories_are_not_joined_by_lines() -> None:
-    assert not line_chart([("a", [("none", 0.1), ("own", 0.2)])]).is_joined
+    assert not line_chart([("a", [Measurement("none", 0.1), Measurement("own", 0.2)])]).is_joined
 
 
 @pytest.mark.parametrize(

@@ -216,8 +216,8 @@ def test_an_export_of_a_spoilt_snapshot_says_so(xdr: Terminal) -> None:
     assert "not the file that was frozen" in xdr("export", str(snapshot), "--format", "csv").err
 
 
-def ablations_of(values: dict[str, float], macro: float, **parameters: object) -> None:
-    point = {"x": "1", "parameters": parameters, "values": values, "macro": macro}
+def ablations_of(values: dict[str, float], macro: float, interval: object = None, **parameters: object) -> None:
+    point = {"x": "1", "parameters": parameters, "values": values, "macro": macro, "interval": interval}
     figure = {"name": "n", "title": "", "x_label": "", "caption": "", "series": [{"label": "all", "points": [point]}]}
     content = {
         "schema_version": 1, "track": {"name": "rivers", "version": 1}, "measure": "Success@1", "card": "bm25",
@@ -233,6 +233,12 @@ def test_ablations_that_contradict_the_row_or_themselves_are_stale(xdr: Terminal
     check = ("leaderboard", "track.toml", "--check")
     ablations_of(right, macro)
     assert xdr(*check).status == 0
+    board = json.loads(Path("runs/rivers/leaderboard.json").read_text())
+    (own,) = (row["cells"]["Success@1"]["macro"]["interval"] for row in board["rows"] if row["system"] == "bm25")
+    ablations_of(right, macro, own)
+    assert xdr(*check).status == 0
+    ablations_of(right, macro, {**own, "upper": own["upper"] - 0.01})
+    assert "the interval is not that of bm25" in xdr(*check).err
     ablations_of({**right, "fi": right["fi"] + 0.25}, macro + 0.125)
     assert "fi is not the score of bm25" in xdr(*check).err
     ablations_of({**right, "fi": right["fi"] + 0.25}, macro + 0.125, k1=3.0)

@@ -12,13 +12,29 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 16, 14, 44
+_BESIDE = 9
+"""Between the points of two series at one place."""
+
+
+class Measurement(NamedTuple):
+    """A value in [0, 1] at a place of the x axis, with the limits of its interval where there is one."""
+
+    x: str
+    value: float
+    lower: float | None = None
+    upper: float | None = None
 
 
 class Mark(NamedTuple):
+    """``low``, ``high``: where its interval begins and ends; ``limits`` the same times 100."""
+
     x: float
     y: float
     label: str
     value: float
+    low: float | None
+    high: float | None
+    limits: tuple[float, float] | None
 
 
 class Line(NamedTuple):
@@ -49,18 +65,32 @@ class Chart(NamedTuple):
     height: int = HEIGHT
 
 
-def line_chart(series: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> Chart:
-    """Chart of (label, points) with values in [0, 1], shown times 100; the x axis has the points' labels in order."""
-    labels = list(dict.fromkeys(x for _, points in series for x, _ in points))
-    scale = _scale([100 * value for _, points in series for _, value in points])
+def line_chart(series: Sequence[tuple[str, Sequence[Measurement]]]) -> Chart:
+    """Chart of (label, points) with values shown times 100; the x axis has the points' labels in order.
+
+    Points of different series with one label stand beside each other, so that intervals do not cover one another.
+    """
+    measured = [point for _, points in series for point in points]
+    labels = list(dict.fromkeys(point.x for point in measured))
+    limits = [limit for point in measured for limit in (point.value, point.lower, point.upper) if limit is not None]
+    scale = _scale([100 * limit for limit in limits])
 
     def across(label: str) -> float:
         inner = WIDTH - _LEFT - _RIGHT
         return _LEFT + inner * (labels.index(label) + 0.5) / len(labels)
 
+    def mark(place: int, point: Measurement) -> Mark:
+        aside = _BESIDE * (place - (len(series) - 1) / 2)
+        low, high, limits = None, None, None
+        if point.lower is not None and point.upper is not None:
+            limits = (100 * point.lower, 100 * point.upper)
+            low, high = (_up(limit, scale) for limit in limits)
+        return Mark(
+            across(point.x) + aside, _up(100 * point.value, scale), point.x, 100 * point.value, low, high, limits
+        )
+
     lines = tuple(
-        Line(name, tuple(Mark(across(x), _up(100 * value, scale), x, 100 * value) for x, value in points))
-        for name, points in series
+        Line(name, tuple(mark(place, point) for point in points)) for place, (name, points) in enumerate(series)
     )
     x_ticks = tuple(Tick(across(label), label) for label in labels)
     return Chart(lines, x_ticks, _y_ticks(scale), all(map(_is_number, labels)))

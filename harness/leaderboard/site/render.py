@@ -14,13 +14,14 @@ from harness import progress
 from harness.adapters.card import CARD_FILE
 from harness.adapters.loading import brings_code
 from harness.collections.xor_tydi import DENOMINATORS
+from harness.compare.ablations import Measured, MeasuredFigure, read_ablations
 from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput
 from harness.files.writing import atomic_write, folder_lock, write_text
 from harness.leaderboard.exports import BADGES, FORMATS, to_badges
 from harness.leaderboard.exports.bibtex import bibtex_of
 from harness.leaderboard.published import PublishedResult, load_published
-from harness.leaderboard.site.charts import Axis, axis_of, line_chart
+from harness.leaderboard.site.charts import Axis, Measurement, axis_of, line_chart
 from harness.leaderboard.site.checks import TOKEN_SCRIPT, checks_of, first_checks
 from harness.leaderboard.site.copies import are_runs_small, write_evidence
 from harness.leaderboard.site.costs import TITLES, charts_of, costs_of, in_words
@@ -35,7 +36,6 @@ from harness.leaderboard.site.sources import sources_of
 from harness.leaderboard.site.words import explained, is_hit, is_pooled
 from harness.leaderboard.table import Leaderboard, Row, best_of, columns_of, read_leaderboard
 from harness.leaderboard.verdict import first_or_tied, headline, told, two_that_differ
-from harness.runs.ablations import MeasuredFigure, read_ablations
 from harness.runs.commands import line
 from harness.runs.manifest import RUN_FILES
 from harness.runs.score_file import ScoreFile
@@ -254,8 +254,13 @@ def _bounds_rows(board: Leaderboard, measure: str) -> list[tuple[str, dict[str, 
     return rows
 
 
-def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[tuple[str, float]]]]:
-    return [(series.label, [(point.x, point.macro) for point in series.points]) for series in figure.series]
+def _series_of(figure: MeasuredFigure) -> list[tuple[str, list[Measurement]]]:
+    return [(series.label, [_measurement(point) for point in series.points]) for series in figure.series]
+
+
+def _measurement(point: Measured) -> Measurement:
+    limits = (point.interval.lower, point.interval.upper) if point.interval else ()
+    return Measurement(point.x, point.macro, *limits)
 
 
 def _write_index(site: Site, reports: Path, write: Write) -> None:

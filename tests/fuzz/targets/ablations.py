@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.runs.ablations import read_ablations
+from harness.compare.ablations import read_ablations
 
 SUFFIX = "ablations.json"
 

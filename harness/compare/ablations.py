@@ -7,6 +7,7 @@ and for all but that one: such a point is a run for every part.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ from pydantic import Field
 
 from harness.adapters.card import LoadedCard, load_card
 from harness.adapters.contract import Context
+from harness.compare.estimates import mean_of
+from harness.compare.records import MACRO, Bounds
 from harness.dense.remembered import blocks_remembered
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.limits import RESULT_BYTES
@@ -61,12 +64,16 @@ class Plan(Record):
 
 
 class Measured(Record):
-    """A point with its scores by part, and their mean over the parts of the macro average."""
+    """A point with its scores by part, and their mean over the parts of the macro average.
+
+    ``interval``: of that mean, as of a row's; None in files of versions that had none, and where nothing varies.
+    """
 
     x: str
     parameters: dict[str, Any]
     values: dict[str, float]
     macro: float
+    interval: Bounds | None = None
 
 
 class MeasuredSeries(Record):
@@ -167,28 +174,47 @@ def contradictions(track: Track, ablations: Ablations, recorded: Mapping[str, An
                 if not math.isclose(point.values[part], mean or 0, abs_tol=TOLERANCE)
             ]
             found += [f"{where}: {part} is not the score of {ablations.card}" for part in wrong]
+            mean = mean_of(track, scores, MACRO)
+            if point.interval is not None and (mean is None or not _equal(point.interval, mean.interval)):
+                found.append(f"{where}: the interval is not that of {ablations.card}")
     return found
+
+
+def _equal(one: Bounds, two: Bounds | None) -> bool:
+    return two is not None and all(
+        math.isclose(first, second, abs_tol=TOLERANCE)
+        for first, second in ((one.lower, two.lower), (one.upper, two.upper))
+    )
 
 
 def _measured(track: Track, plan: Plan, base: LoadedCard, point: Point, context: Context) -> Measured:
     chosen = point.parameters.get("languages")
-    values: dict[str, float] = {}
     if chosen in ("own", "others"):
+        runs = []
         for part in track.parts:
             languages = [lang for lang in plan.languages if (lang == part.lang) == (chosen == "own")]
-            values |= _scores(track, base, {**point.parameters, "languages": languages}, (part.lang,), context)
+            card = varied(base, {**point.parameters, "languages": languages}, (part.lang,))
+            runs.append(scores_of(track, card, "ablations", context))
+        scores = _together(runs)
     else:
-        values = _scores(track, base, point.parameters, (), context)
+        scores = scores_of(track, varied(base, point.parameters), "ablations", context)
+    means = {part: scores.mean(part, track.primary) for part in scores.parts}
+    values = {part: mean for part, mean in means.items() if mean is not None}
     if missing := [name for name in track.macro_parts if name not in values]:
         raise InvalidInput(f"ablation {point.x!r} has no score for {', '.join(missing)}, which the macro average needs")
     macro = math.fsum(values[name] for name in track.macro_parts) / len(track.macro_parts)
-    return Measured(x=point.x, parameters=point.parameters, values=values, macro=macro)
+    mean = mean_of(track, scores, MACRO)
+    interval = mean.interval if mean else None
+    return Measured(x=point.x, parameters=point.parameters, values=values, macro=macro, interval=interval)
 
 
-def _scores(
-    track: Track, base: LoadedCard, changes: Mapping[str, Any], served: tuple[str, ...], context: Context
-) -> dict[str, float]:
-    """Means of the primary measure by part, for the card with some parameters changed; ``served`` empty means all."""
-    scores = scores_of(track, varied(base, changes, served), "ablations", context)
-    means = {part: scores.mean(part, track.primary) for part in scores.parts}
-    return {part: mean for part, mean in means.items() if mean is not None}
+def _together(runs: list[ScoreFile]) -> ScoreFile:
+    """Runs of one part each, as the scores of one system."""
+    values: dict[tuple[str, str], Mapping[str, float]] = {}
+    units: dict[tuple[str, str], tuple[str, str]] = {}
+    langs: dict[str, str] = {}
+    for run in runs:
+        values |= run.values
+        units |= run.units
+        langs |= run.langs
+    return dataclasses.replace(runs[0], values=values, units=units, langs=langs)
