@@ -49,7 +49,7 @@ XLM-R with a ColBERT teacher.
 {chosen}
 """
 JUDGED = """\
-Each row is a recipe, `systems/recipes/NAME.toml`, and the untrained table of the teacher's pieces is the
+Each row is a recipe, the file of its name in `systems/recipes/`, and the untrained table of the teacher's pieces is the
 control that each of them is held against: what that table has is not the training's. Scores are means over
 seeds, question by question."""
 CHOSEN = """\
