@@ -13,6 +13,7 @@ from harness.cli import (
     data,
     diff,
     export,
+    findings,
     generate,
     leaderboard,
     list_,
@@ -64,6 +65,7 @@ app.command("read")(read.read)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.command("study")(study.study)
+app.command("findings")(findings.findings)
 
 
 @app.callback(invoke_without_command=True)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 def study(
     track: Annotated[str, typer.Argument(help="A track with [study] in its file: a name or a TOML file.")],
     runs: Runs = DEFAULT_RUNS,
+    encoder: Annotated[
+        list[str] | None, typer.Option(help="Only this of the declared encoders; again for another.")
+    ] = None,
     *,
     operator: Operator,
 ) -> None:
@@ -30,7 +33,7 @@ def study(
     from harness.tracks import load_track
 
     loaded = load_track(track, operator.consent())
-    result = run_study(loaded, operator.context(operator.consent()))
+    result = run_study(loaded, operator.context(operator.consent()), encoder or ())
     path = TrackRuns(loaded, runs).study_file
     write_study(path, result)
     _say_rows(result)

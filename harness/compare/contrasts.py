@@ -66,15 +66,18 @@ def tested(track: Track, units: Units, pair: Pair) -> list[Tested]:
     return found
 
 
-def corrected(track: Track, family: str, tests: Sequence[Tested]) -> list[Tested]:
-    """The tests of one family with their decisions, in the same order. Raises as ``check_resamples`` does."""
+def corrected(track: Track, family: str, tests: Sequence[Tested], missing: int = 0) -> list[Tested]:
+    """The tests of one family with their decisions, in the same order. Raises as ``check_resamples`` does.
+
+    ``missing``: tests of the family that were not made; they count with p = 1.
+    """
     families = track.families
-    check_resamples(family, len(tests), families.resamples, families.alpha)
-    decided = correct(np.array([test.p for test in tests]), families.correction, families.alpha)
-    pairs = zip(tests, decided.p_adjusted, decided.significant, strict=True)
+    check_resamples(family, len(tests) + missing, families.resamples, families.alpha)
+    p_values = np.array([test.p for test in tests] + [1.0] * missing)
+    decided = correct(p_values, families.correction, families.alpha)
     return [
         test.model_copy(update={"p_adjusted": float(p), "significant": bool(significant)})
-        for test, p, significant in pairs
+        for test, p, significant in zip(tests, decided.p_adjusted, decided.significant, strict=False)
     ]
 
 

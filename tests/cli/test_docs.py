@@ -18,6 +18,7 @@ from recorded import copy_recorded_runs
 from small_track import Terminal
 
 from harness.submissions.reproductions import read_reproductions
+from harness.submissions.study.records import read_study
 from harness.submissions.tune import read_tuning
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,16 @@ def test_the_guide_to_choosing_parameters_works_as_it_is_written(tmp_path: Path,
     follow("tune.md")
     tuning = read_tuning(tmp_path / "tuning/mini-xdr-xqg.json")
     assert (tuning.rule, len(tuning.points)) == ("best", 4)
+
+
+def test_the_guide_to_studies_works_as_it_is_written(tmp_path: Path, follow: Callable[[str], None]) -> None:
+    follow("study.md")
+    recorded, made = (read_study(folder / "runs/mini-texts/study.json") for folder in (ROOT, tmp_path))
+    assert recorded is not None
+    assert made is not None
+    for kind in ("none", *(kind.name for kind in made.declared.kinds)):
+        one, two = (study.row("mini-xdr", kind).values["RR@10"] for study in (recorded, made))
+        assert two == pytest.approx(one, abs=0.005), kind
 
 
 def test_the_guide_to_training_works_as_it_is_written(

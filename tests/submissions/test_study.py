@@ -206,6 +206,19 @@ def test_a_damaged_vector_file_is_made_again(small: Track, context: Context, res
     assert run_study(small, context) == result
 
 
+def test_what_was_declared_and_not_run_counts_in_the_family(
+    small: Track, context: Context, result: StudyResult
+) -> None:
+    assert small.study is not None
+    wider = small.study.model_copy(update={"encoders": ("mini-xdr", "mini-zero-shot")})
+    partial = run_study(small.model_copy(update={"study": wider}), context, ["mini-xdr"])
+    (alone,), (among,) = result.results, partial.results
+    assert among.tests[0].p == alone.tests[0].p
+    assert among.tests[0].p_adjusted == pytest.approx(2 * alone.tests[0].p)
+    with pytest.raises(WrongUsage, match="mini-xdrr"):
+        run_study(small, context, ["mini-xdrr"])
+
+
 def test_the_command_writes_what_it_says(
     small: Track, result: StudyResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

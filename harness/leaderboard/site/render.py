@@ -20,6 +20,8 @@ from harness.errors import InvalidInput
 from harness.files.writing import atomic_write, folder_lock, write_text
 from harness.leaderboard.exports import BADGES, FORMATS, to_badges
 from harness.leaderboard.exports.bibtex import bibtex_of
+from harness.leaderboard.findings.questions import findings
+from harness.leaderboard.findings.records import Figure, Finding
 from harness.leaderboard.published import PublishedResult, load_published
 from harness.leaderboard.site.charts import Axis, Measurement, axis_of, line_chart
 from harness.leaderboard.site.checks import TOKEN_SCRIPT, checks_of, first_checks
@@ -269,12 +271,28 @@ def _write_index(site: Site, reports: Path, write: Write) -> None:
     names = [str(board.track.name) for board in tracks]
     again = [line("leaderboard", name) for name in names if name != site.track.name and name in track_names()]
     front = {"languages": by_language(tracks), "cards": cards(tracks), "published": best_published()}
+    front["findings"] = _write_findings(site.runs.root, reports, write)
     own_again = {"again": [_all_again(site), *again], "alpha": site.track.families.alpha}
     write("index.html", reports / "index.html", 0, **front, **own_again)
     snapshots = [found for board in in_order(tracks) for found in frozen(site.runs.root, board)]
     about = {"tracks": [board.track for board in in_order(tracks)], "snapshots": snapshots, "begin": _begin(site)}
     write("about.html", reports / "about.html", 0, **about)
     write("published.html", reports / "published.html", 0, ours={}, part_of={}, **_published())
+
+
+def _write_findings(runs: Path, reports: Path, write: Write) -> list[Finding]:
+    """A page for each of the project's questions; none where nothing that answers one is recorded beside these runs."""
+    found = findings(runs)
+    if not any(finding.is_answered for finding in found):
+        return []
+    for finding in found:
+        charts = [(figure, line_chart(_measured(figure))) for figure in finding.figures]
+        write("finding.html", reports / "findings" / f"{finding.number}.html", 1, finding=finding, charts=charts)
+    return found
+
+
+def _measured(figure: Figure) -> list[tuple[str, list[Measurement]]]:
+    return [(label, [Measurement(x, value) for x, value in points]) for label, points in figure.series]
 
 
 def _begin(site: Site) -> list[str]:

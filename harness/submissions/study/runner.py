@@ -20,7 +20,7 @@ from harness.adapters.contract import Context
 from harness.collections.text_budget import tokens_of
 from harness.compare.contrasts import Pair, Tested, Values, corrected, interaction, tested
 from harness.compare.records import MACRO
-from harness.errors import WrongUsage
+from harness.errors import WrongUsage, unknown_name
 from harness.submissions.study.ranks import TITLES, Asked, Ranker, Ranks, Title, asked_by
 from harness.submissions.study.records import Result, StudyResult, StudyRow, Titles, Tried, Used
 from harness.tracks import Track
@@ -88,22 +88,29 @@ def folds_of(asked: Asked) -> tuple[dict[str, NDArray[np.int64]], tuple[int, int
     return {part: of_doc[own] for part, own in asked.relevant.items()}, (-(-len(order) // 2), len(order) // 2)
 
 
-def run_study(track: Track, context: Context) -> StudyResult:
-    """Raises ``WrongUsage`` where the track declares no study or ranks by a measure that a rank alone does not give."""
+def run_study(track: Track, context: Context, only: Sequence[str] = ()) -> StudyResult:
+    """``only``: some of the declared encoders; the tests of the others then count as not passed in their families.
+
+    Raises ``WrongUsage`` where the track declares no study, or not one of these encoders, or ranks by a measure that a rank
+    alone does not give.
+    """
     study = track.study
     if study is None:
         raise WrongUsage(f"track {track.name} declares no study ([study] in its file)")
     if track.primary not in _MEASURES:
         raise WrongUsage(f"a study's primary measure is one of {', '.join(_MEASURES)}, not {track.primary}")
+    if strangers := sorted(set(only) - set(study.encoders)):
+        raise unknown_name("encoder", strangers[0], study.encoders)
+    encoders = [name for name in study.encoders if not only or name in only]
     asked = asked_by(track)
     folds, articles = folds_of(asked)
     world = _World(track, study, asked, units_of(track), folds, articles)
     rows: list[StudyRow] = []
     titles: list[Titles] = []
     results: list[Result] = []
-    steps = len(study.encoders) * (len(study.kinds) + 1)
+    steps = len(encoders) * (len(study.kinds) + 1)
     with context.progress.task("study", total=steps, unit="rows") as advance:
-        for encoder in study.encoders:
+        for encoder in encoders:
             found = _Encoder(world, load_card(encoder), context)
             titles.append(found.titles())
             for kind in (None, *study.kinds):
@@ -120,7 +127,7 @@ def run_study(track: Track, context: Context) -> StudyResult:
         questions=sum(len(own) for own in asked.queries.values()),
         titles=tuple(titles),
         rows=tuple(rows),
-        results=tuple(_decided(track, results)),
+        results=tuple(_decided(track, results, len(encoders))),
     )
 
 
@@ -225,8 +232,12 @@ def _first_best(values: Sequence[float]) -> int:
     return next(place for place, value in enumerate(values) if value >= max(values) - _EQUAL)
 
 
-def _decided(track: Track, results: Sequence[Result]) -> list[Result]:
-    """Decisions in two families for each question: all macro averages, and all parts of all of its contrasts and encoders."""
+def _decided(track: Track, results: Sequence[Result], encoders: int) -> list[Result]:
+    """Decisions in two families for each question: all macro averages, and all parts, of all its contrasts and encoders.
+
+    What was declared and not run counts with p = 1, so that what is significant now stays so.
+    """
+    assert track.study is not None
     decided: dict[tuple[int, int], Tested] = {}
     for question in dict.fromkeys(result.question for result in results):
         for macro in (True, False):
@@ -237,8 +248,9 @@ def _decided(track: Track, results: Sequence[Result]) -> list[Result]:
                 if result.question == question and (test.column == MACRO) == macro
             ]
             tests = [results[row].tests[column] for row, column in places]
+            missing = len(tests) // encoders * (len(track.study.encoders) - encoders)
             name = f"question {question}, {'macro' if macro else 'per language'}"
-            decided |= dict(zip(places, corrected(track, name, tests), strict=True))
+            decided |= dict(zip(places, corrected(track, name, tests, missing), strict=True))
     return [
         result.model_copy(update={"tests": tuple(decided[row, column] for column in range(len(result.tests)))})
         for row, result in enumerate(results)

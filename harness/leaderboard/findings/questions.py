@@ -1,0 +1,172 @@
+"""The three questions, each answered from what is recorded below a folder of runs; nothing is run or computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.compare.records import Comparison, DropDifference, read_comparison
+from harness.leaderboard.findings.of_studies import (
+    answers_of,
+    controls_of,
+    figures_of,
+    interaction_answer,
+    interaction_table,
+    limits,
+    rows_table,
+    tests_table,
+)
+from harness.leaderboard.findings.records import Answer, Figure, Finding, Table
+from harness.numbers import percent, probability
+from harness.submissions.study.records import StudyResult, read_study
+
+ORACLE, MINI = "xquad-oracle", "mini-texts"
+ADVERSARIES = ("paws-x-sample", "paws-x-sample-me5")
+_ABOUT = {ORACLE: "XQuAD, texts by people", MINI: "xdr-mini, texts by language models"}
+_LIMITS = (
+    "Texts are oracles (people's) or recorded once (a language model's), not those of a generator that was trained for it; the "
+    "recorded ones were not reread by a second reader.",
+    "XQuAD's texts are translations of one source, so that a translated passage says exactly what the passage says; questions "
+    "and generated queries of xdr-mini have one kind of writer, which flatters queries. The two answers are not to be pooled.",
+    "A weight of 1 leaves the passage's own vector out: where it is chosen, the texts stand in the place of the passage.",
+    "Pools are small, 240 and 200 passages: absolute values are far above those on millions.",
+    "Few encoders, and these languages alone; nothing here says that other languages of low resources behave alike.",
+)
+
+
+def findings(runs: Path) -> list[Finding]:
+    """All three, in the order of their numbers. Raises ``InvalidInput`` for a recorded file that cannot be read."""
+    studies = {name: read_study(runs / name / "study.json") for name in (ORACLE, MINI)}
+    return [_against_passages(studies), _against_english(studies[ORACLE]), _adversaries(runs)]
+
+
+def _against_passages(studies: dict[str, StudyResult | None]) -> Finding:
+    answers, tables, figures, controls, seen = [], list[Table](), list[Figure](), list[str](), list[str]()
+    for name, study in studies.items():
+        about = _ABOUT[name]
+        if study is None:
+            answers.append(_missing(about, f"no study of the track {name} is recorded"))
+            continue
+        answers += answers_of(study, "000", about)
+        if (interaction := interaction_answer(study, about)) is not None:
+            answers.append(interaction)
+        tables += [_named(about, tests_table(study, "000")), _named(about, rows_table(study))]
+        if (table := interaction_table(study)) is not None:
+            tables.append(_named(about, table))
+        figures += [
+            Figure(f"{about}. {figure.title}", figure.x_label, figure.series)
+            for figure in figures_of(study, ("questions", "passages", "both"))
+        ]
+        controls += [f"{about}: {told}." for told in controls_of(study)]
+        seen += [f"{about}: {' '.join(text.split())}" for text in study.declared.seen_before_declaring]
+    return Finding(
+        number="000",
+        question="Do generated questions help cross-lingual retrieval more than generated passages, above all in languages "
+        "of low resources?",
+        answers=tuple(answers),
+        tables=tuple(tables),
+        figures=tuple(figures),
+        controls=tuple(controls),
+        limits=_LIMITS,
+        seen=tuple(seen),
+        commands=(f"xdr study {ORACLE}", f"xdr study {MINI}", "xdr findings"),
+    )
+
+
+def _against_english(study: StudyResult | None) -> Finding:
+    exact = _missing(
+        "XQuAD, exact match of a reader's answers",
+        "no answers of a reader are recorded for rows with questions in seven languages and in English alone; whether the "
+        "passage is found, below, is another question",
+    )
+    question = "Do generated questions in many languages beat English ones on XQuAD, in exact match?"
+    commands = (f"xdr study {ORACLE}", "xdr findings")
+    if study is None:
+        return Finding("001", question, (exact,), commands=commands)
+    about = "XQuAD, whether the passage is found"
+    return Finding(
+        number="001",
+        question=question,
+        answers=(exact, *answers_of(study, "001", about)),
+        tables=(tests_table(study, "001"), rows_table(study)),
+        figures=tuple(figures_of(study, ("questions", "questions-english", "written"))),
+        controls=tuple(f"{told}." for told in controls_of(study)),
+        limits=(
+            "Seven texts stand against one: the weight of all texts is the same, their number is not, as nobody has seven "
+            "English questions for each paragraph.",
+            *_LIMITS[:1],
+            *_LIMITS[2:],
+        ),
+        seen=tuple(" ".join(text.split()) for text in study.declared.seen_before_declaring),
+        commands=commands,
+    )
+
+
+def _adversaries(runs: Path) -> Finding:
+    answers, tables, limits_said = list[Answer](), list[Table](), list[str]()
+    for name in ADVERSARIES:
+        about = f"PAWS-X, track {name}"
+        path = runs / name / "comparison.json"
+        if not path.is_file():
+            answers.append(_missing(about, f"no comparison of the track {name} is recorded"))
+            continue
+        comparison = read_comparison(path)
+        answers += _drop_answers(comparison, about)
+        tables.append(_drops_table(comparison, about))
+    if tables:
+        limits_said.append(
+            "200 questions a language, generated questions of one writer, a language model; adversaries share nearly all words "
+            "with what is asked for, which an encoder that adds up vectors of words cannot tell apart."
+        )
+    return Finding(
+        number="004",
+        question="Do generated questions make retrieval robust to adversarial pairs (PAWS-X) and to perturbed questions?",
+        answers=tuple(answers),
+        tables=tuple(tables),
+        limits=(*limits_said, "Perturbed questions were asked of encoders without generated questions alone."),
+        commands=(*(f"xdr leaderboard {name}" for name in ADVERSARIES), "xdr findings"),
+    )
+
+
+def _drop_answers(comparison: Comparison, about: str) -> Iterator[Answer]:
+    """Whether a row loses fewer points than the encoder alone: yes where it significantly does."""
+    for found in comparison.drop_differences:
+        told = (
+            f"its drop less that of {comparison.baseline}: {percent(found.difference, 2, signed=True)} points "
+            f"[{limits(found.interval)}], adjusted p {probability(found.p_adjusted)}"
+        )
+        where = f"{about}, does {found.system} lose less than {comparison.baseline}"
+        if found.significant:
+            yield Answer(where, "yes" if found.difference < 0 else "no", f"{told}.")
+        else:
+            yield Answer(where, "not shown", f"{told}; {_excluded(found)}.")
+
+
+def _excluded(found: DropDifference) -> str:
+    if found.interval is None:
+        return "there is nothing to tell how far it could vary"
+    more, less = (percent(value, 2) for value in (found.interval.upper, -found.interval.lower))
+    return f"losing more than {more} points more or {less} points less is excluded"
+
+
+def _drops_table(comparison: Comparison, about: str) -> Table:
+    rows = tuple(
+        (
+            drop.system,
+            percent(drop.clean),
+            percent(drop.perturbed),
+            percent(drop.drop, 2, signed=True),
+            limits(drop.interval),
+        )
+        for drop in comparison.drops
+        if drop.p_adjusted is not None
+    )
+    return Table(f"{about}, macro averages.", ("system", "clean", "with adversaries", "drop", "95%"), rows)
+
+
+def _missing(about: str, why: str) -> Answer:
+    return Answer(about, "not answered", f"Not answered: {why}.")
+
+
+def _named(about: str, table: Table) -> Table:
+    return Table(f"{about}. {table.caption}", table.head, table.rows)

@@ -1,0 +1,52 @@
+"""A question with its answers, as the site and docs/findings.md show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Verdict = Literal["yes", "no", "not shown", "it depends", "not answered"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One world's answer (a collection with one kind of texts): in one sentence, with its interval."""
+
+    about: str
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Table:
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Series of (label, points); values in [0, 1]."""
+
+    title: str
+    x_label: str
+    series: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``number``: what the question is filed under; ``seen``: what was seen before the tests were declared."""
+
+    number: str
+    question: str
+    answers: tuple[Answer, ...]
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    controls: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    commands: tuple[str, ...] = field(default=())
+
+    @property
+    def is_answered(self) -> bool:
+        return any(answer.verdict != "not answered" for answer in self.answers)
