@@ -6,13 +6,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from harness.cli import app
 from harness.compare import contrasts
-from harness.compare.records import MACRO, Bounds
+from harness.compare.records import MACRO, Bounds, Comparison, Drop, DropDifference
 from harness.leaderboard.findings.markdown import findings_page
 from harness.leaderboard.findings.of_studies import answers_of, verdict_of
-from harness.leaderboard.findings.questions import findings
+from harness.leaderboard.findings.questions import drop_answers, findings
+from harness.leaderboard.findings.records import Answer, Finding, Verdict
+from harness.leaderboard.site.environment import templates
+from harness.leaderboard.site.render import finding_charts
 from harness.submissions.study.records import Result, read_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +98,95 @@ def test_nothing_recorded_is_not_answered_and_says_what_is_missing(tmp_path: Pat
     page = findings_page(found)
     assert "no study of the track xquad-oracle is recorded" in page
     assert page.count("\n## ") == 3
+
+
+def adversaries(*, difference: float, significant: bool, perturbed: tuple[float, float]) -> Comparison:
+    """mini-xdr-paws-xqg and a control against mini-xdr; ``perturbed``: with adversaries, of row and encoder."""
+    bounds = Bounds(lower=difference - 0.1, upper=difference + 0.1, method="made up")
+    names = ("mini-xdr-paws-xqg", "mini-xdr")
+    fields = {"perturbation": "adversaries", "interval": bounds, "p": 0.01, "p_error": 0.0, "p_adjusted": 0.02}
+    drops = tuple(
+        Drop(
+            **fields,
+            system=name,
+            measure="Success@1",
+            column=MACRO,
+            draws=1,
+            clean=0.9,
+            perturbed=value,
+            drop=0.9 - value,
+            retention=None,
+            retention_interval=None,
+        )
+        for name, value in zip(names, perturbed, strict=True)
+    )
+    differences = tuple(
+        DropDifference(
+            **fields,
+            system=name,
+            difference=difference,
+            significant=significant,
+            conditioned=None,
+            conditioned_interval=None,
+            conditioned_topics=0,
+        )
+        for name in (names[0], "mini-xdr-paws-shuffled")
+    )
+    return Comparison.model_construct(baseline="mini-xdr", drops=drops, drop_differences=differences)
+
+
+@pytest.mark.parametrize(
+    ("difference", "significant", "perturbed", "verdict", "said"),
+    [
+        (-0.2, True, (0.6, 0.5), "yes", "with adversaries it has 60.0, mini-xdr 50.0"),
+        (-0.2, True, (0.4, 0.5), "it depends", "as it has fewer to lose"),
+        (0.2, True, (0.4, 0.5), "no", "+20.00 points"),
+        (0.02, False, (0.5, 0.5), "not shown", "12.00 points more or 8.00 points less is excluded"),
+        (0.2, False, (0.5, 0.5), "not shown", "adjusted p 0.02000"),
+    ],
+)
+def test_losing_less_by_finding_less_is_no_yes_and_controls_are_no_answers(
+    difference: float, significant: bool, perturbed: tuple[float, float], verdict: str, said: str
+) -> None:
+    comparison = adversaries(difference=difference, significant=significant, perturbed=perturbed)
+    (answer,) = drop_answers(comparison, "PAWS-X")
+    assert answer.verdict == verdict
+    assert said in answer.sentence
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "summary"),
+    [
+        (("not answered", "yes"), "one."),
+        (("no", "no"), "No: one."),
+        (("no", "yes"), "It depends: no (0); yes (1)."),
+        (("it depends",), "It depends: it depends (0)."),
+    ],
+)
+def test_a_summary_is_one_verdict_or_says_on_what_it_depends(verdicts: tuple[Verdict, ...], summary: str) -> None:
+    answers = tuple(Answer(f"{place}", verdict, "one.") for place, verdict in enumerate(verdicts))
+    assert Finding("000", "Why?", answers).summary == summary
+
+
+def test_a_page_of_the_site_holds_every_answer_table_and_figure() -> None:
+    for finding in findings(ROOT / "runs"):
+        charts = finding_charts(finding)
+        page = (
+            templates()
+            .get_template("finding.html")
+            .render(
+                settings={"name": "x", "address": "", "repository": ""},
+                version="1",
+                root="../",
+                path="",
+                finding=finding,
+                charts=charts,
+            )
+        )
+        for answer in finding.answers:
+            assert str(escape(answer.sentence)) in page
+        assert page.count("<table") == len(finding.tables)
+        assert page.count('<figure class="box chart">') == len(finding.figures)
 
 
 def test_the_committed_page_is_what_the_command_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

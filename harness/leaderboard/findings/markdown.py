@@ -25,6 +25,7 @@ def findings_page(found: Sequence[Finding]) -> str:
 
 def _section(finding: Finding) -> Iterator[str]:
     yield f"## {finding.question}\n"
+    yield f"**{finding.summary}**\n"
     for answer in finding.answers:
         yield f"- {answer.about}: **{answer.verdict}**. {answer.sentence}"
     yield ""

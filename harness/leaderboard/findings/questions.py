@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.adapters.card import load_card
 from harness.compare.records import Comparison, DropDifference, read_comparison
 from harness.leaderboard.findings.of_studies import (
     answers_of,
@@ -111,7 +112,7 @@ def _adversaries(runs: Path) -> Finding:
             answers.append(_missing(about, f"no comparison of the track {name} is recorded"))
             continue
         comparison = read_comparison(path)
-        answers += _drop_answers(comparison, about)
+        answers += drop_answers(comparison, about)
         tables.append(_drops_table(comparison, about))
     if tables:
         limits_said.append(
@@ -128,25 +129,38 @@ def _adversaries(runs: Path) -> Finding:
     )
 
 
-def _drop_answers(comparison: Comparison, about: str) -> Iterator[Answer]:
-    """Whether a row loses fewer points than the encoder alone: yes where it significantly does."""
+def drop_answers(comparison: Comparison, about: str) -> Iterator[Answer]:
+    """Whether a row that is no control loses less than the encoder alone, and not by finding less.
+
+    A system with fewer clean hits can lose fewer: fewer points are lost and more questions are answered with adversaries, or it
+    is no yes.
+    """
+    drops = {(drop.system, drop.perturbation): drop for drop in comparison.drops if drop.p_adjusted is not None}
     for found in comparison.drop_differences:
+        if load_card(found.system).card.kind == "control":
+            continue
+        own, base = (drops[system, found.perturbation] for system in (found.system, comparison.baseline))
         told = (
             f"its drop less that of {comparison.baseline}: {percent(found.difference, 2, signed=True)} points "
-            f"[{limits(found.interval)}], adjusted p {probability(found.p_adjusted)}"
+            f"[{limits(found.interval)}], adjusted p {probability(found.p_adjusted)}; with adversaries it has "
+            f"{percent(own.perturbed)}, {comparison.baseline} {percent(base.perturbed)}"
         )
         where = f"{about}, does {found.system} lose less than {comparison.baseline}"
-        if found.significant:
-            yield Answer(where, "yes" if found.difference < 0 else "no", f"{told}.")
+        if not found.significant:
+            yield Answer(where, "not shown", f"{told}{_excluded(found)}.")
+        elif found.difference > 0:
+            yield Answer(where, "no", f"{told}.")
+        elif own.perturbed > base.perturbed:
+            yield Answer(where, "yes", f"{told}.")
         else:
-            yield Answer(where, "not shown", f"{told}; {_excluded(found)}.")
+            yield Answer(where, "it depends", f"{told}: it loses fewer points, as it has fewer to lose.")
 
 
 def _excluded(found: DropDifference) -> str:
-    if found.interval is None:
-        return "there is nothing to tell how far it could vary"
+    if found.interval is None or not found.interval.lower < 0 < found.interval.upper:
+        return ""
     more, less = (percent(value, 2) for value in (found.interval.upper, -found.interval.lower))
-    return f"losing more than {more} points more or {less} points less is excluded"
+    return f"; losing more than {more} points more or {less} points less is excluded"
 
 
 def _drops_table(comparison: Comparison, about: str) -> Table:

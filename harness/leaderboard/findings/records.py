@@ -50,3 +50,17 @@ class Finding:
     @property
     def is_answered(self) -> bool:
         return any(answer.verdict != "not answered" for answer in self.answers)
+
+    @property
+    def summary(self) -> str:
+        """One sentence: the verdict where all answers have one, else what it depends on.
+
+        The first answer is the question's own: without it the question is not answered, whatever else is known.
+        """
+        if self.answers[0].verdict == "not answered":
+            return f"{self.answers[0].sentence}"
+        verdicts = list(dict.fromkeys(answer.verdict for answer in self.answers))
+        if len(verdicts) == 1 and verdicts != ["it depends"]:
+            return f"{verdicts[0].capitalize()}: {self.answers[0].sentence}"
+        told = "; ".join(f"{answer.verdict} ({answer.about})" for answer in self.answers)
+        return f"It depends: {told}."

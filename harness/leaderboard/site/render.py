@@ -23,7 +23,7 @@ from harness.leaderboard.exports.bibtex import bibtex_of
 from harness.leaderboard.findings.questions import findings
 from harness.leaderboard.findings.records import Figure, Finding
 from harness.leaderboard.published import PublishedResult, load_published
-from harness.leaderboard.site.charts import Axis, Measurement, axis_of, line_chart
+from harness.leaderboard.site.charts import Axis, Chart, Measurement, axis_of, line_chart
 from harness.leaderboard.site.checks import TOKEN_SCRIPT, checks_of, first_checks
 from harness.leaderboard.site.copies import are_runs_small, write_evidence
 from harness.leaderboard.site.costs import TITLES, charts_of, costs_of, in_words
@@ -286,13 +286,16 @@ def _write_findings(runs: Path, reports: Path, write: Write) -> list[Finding]:
     if not any(finding.is_answered for finding in found):
         return []
     for finding in found:
-        charts = [(figure, line_chart(_measured(figure))) for figure in finding.figures]
-        write("finding.html", reports / "findings" / f"{finding.number}.html", 1, finding=finding, charts=charts)
+        page = reports / "findings" / f"{finding.number}.html"
+        write("finding.html", page, 1, finding=finding, charts=finding_charts(finding))
     return found
 
 
-def _measured(figure: Figure) -> list[tuple[str, list[Measurement]]]:
-    return [(label, [Measurement(x, value) for x, value in points]) for label, points in figure.series]
+def finding_charts(finding: Finding) -> list[tuple[Figure, Chart]]:
+    return [
+        (figure, line_chart([(label, [Measurement(x, y) for x, y in points]) for label, points in figure.series]))
+        for figure in finding.figures
+    ]
 
 
 def _begin(site: Site) -> list[str]:
