@@ -50,6 +50,12 @@ class Commands:
             return self._of_track("run", self._shown(own), "--again", *consent)
         return self._of_track("run", system, "--again") if system in card_names() else ""
 
+    def read(self, *options: str) -> str:
+        """Reads all runs of the track; READER stands for the folder of a reader."""
+        folder = f"{self._shown(self.runs)}/{self.track.name}"
+        consent = _consent(self.track.brings_code)
+        return line("read", folder, "READER", *options, *self._track_option(), *consent)
+
     def score(self) -> str:
         return self._of_track("score")
 

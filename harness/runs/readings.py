@@ -27,6 +27,7 @@ from harness.files.toml_records import Name, PartName, Record, checked
 from harness.files.writing import gzip_bytes, write_together
 from harness.files.yaml_records import parsed_yaml, yaml_text
 from harness.measures.readings import ENGLISH, Answered
+from harness.runs.commands import Commands
 from harness.runs.provenance import Count, Text
 
 if TYPE_CHECKING:
@@ -156,11 +157,12 @@ def _sha256(content: bytes) -> str:
 def read_record(run: RunFolder, reading: str) -> ReadingRecord:
     """Raises ``InvalidInput`` where there is none, with the command that makes it, or where it is invalid."""
     path = record_file(run.path, reading)
-    given = " --english COLLECTION" if reading.endswith(f"-{ENGLISH}") else ""
     if not path.is_file():
+        given = ("--english", "COLLECTION") if reading.endswith(f"-{ENGLISH}") else ()
+        command = Commands(run.track, run.path.parent.parent).read(*given)
         raise InvalidInput(
-            f"{run.path} was not read by {reading}: `xdr read {run.path.parent} READER{given}`, with that reader's folder, "
-            f"reads all runs of the track; {_others(run, reading)}"
+            f"{run.path} was not read by {reading}: `{command}`, READER being that reader's folder, reads all runs of the "
+            f"track; {_others(run, reading)}"
         )
     record = read_record_file(path)
     if record.reading != reading:

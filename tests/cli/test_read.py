@@ -147,7 +147,7 @@ def test_a_run_that_was_not_read_is_told_the_command(place: Path, terminal: Term
     with_measures(place, ["EM@2(reader-0123abcd)"], terminal)
     ended = terminal("score", "track.toml", "bm25")
     assert ended.status == 1
-    assert "`xdr read runs/rivers READER`" in ended.err
+    assert "`xdr read runs/rivers READER --track track.toml`" in ended.err
     assert "there are no readings by others" in ended.err
     read(terminal, RUN)
     ended = terminal("score", "track.toml", "bm25")
