@@ -19,7 +19,7 @@ from harness.measures import Judged, Measure, judged_shares, score_all
 from harness.runs.commands import Commands
 from harness.runs.gold_readings import gold_in_words, gold_values
 from harness.runs.own_scores import disagreement, is_of_other_inputs, is_own, note_as_own
-from harness.runs.readings import read_record, readings_of
+from harness.runs.readings import first_passages, read_record, readings_of
 from harness.runs.run_folder import RunFolder
 from harness.runs.score_file import SCHEMA_VERSION, ScoreFile, read_scores, write_scores
 from harness.runs.trec import Expected, Ranked, Run, has_ties
@@ -195,8 +195,11 @@ def tie_range(measure: Measure, judged: Judged, run: Run, depth: int) -> dict[st
     for name, sign, extreme in (("worst", 1, min), ("best", -1, max)):
         rankings = {}
         for query_id, ranked in run.rankings.items():
-            keys = [sign * measure.helpfulness(judged, query_id, doc_id) for doc_id in ranked.doc_ids]
-            rankings[query_id] = _rearranged(ranked, keys)[:depth]
+            # What cannot come into the cutoff is left where it is: a reader has not read it.
+            reach = first_passages(ranked, measure.cutoff or len(ranked.doc_ids))
+            keys = [sign * measure.helpfulness(judged, query_id, doc_id) for doc_id in reach]
+            head = _rearranged(Ranked(tuple(reach), ranked.scores[: len(reach)]), keys)
+            rankings[query_id] = (*head, *ranked.doc_ids[len(reach) :])[:depth]
         values = measure.score(judged, rankings)
         # Answers that span passages escape the rearrangement; the fixed order bounds it then.
         bounds[name] = _mean(extreme(value, values[query_id]) for query_id, value in fixed.items())

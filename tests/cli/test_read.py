@@ -155,14 +155,32 @@ def test_a_run_that_was_not_read_is_told_the_command(place: Path, terminal: Term
     assert "there are readings by reader-" in ended.err
 
 
+def test_passages_that_a_measure_does_not_look_at_need_not_be_read(place: Path, terminal: Terminal) -> None:
+    def read_one() -> str:
+        ended = terminal("read", RUN, str(tiny_readers.shared()), "--top", "1", "--track", "track.toml")
+        assert ended.status == 0, ended.err
+        return ended.out.split()[0]
+
+    name = read_one()
+    text = (place / "track.toml").read_text().replace('primary = "Success@1"', f'primary = "{name}"')
+    (place / "track.toml").write_text(text)
+    with_measures(place, [name], terminal, "dummy")
+    run = "runs/rivers/dummy"
+    ended = terminal("read", run, str(tiny_readers.shared()), "--top", "1", "--track", "track.toml")
+    assert ended.status == 0, ended.err
+    scored = terminal("score", "track.toml", "dummy")
+    assert scored.status == 0, scored.err
+
+
 def test_more_passages_than_were_read_are_asked_for(place: Path, terminal: Terminal) -> None:
-    ended = terminal("read", RUN, str(tiny_readers.shared()), "--top", "1", "--track", "track.toml")
-    name = ended.out.split()[0].replace("@1", "@2")
-    with_measures(place, [name], terminal)
-    terminal("read", RUN, str(tiny_readers.shared()), "--top", "1", "--track", "track.toml")
-    ended = terminal("score", "track.toml", "bm25")
-    # Which of the two is second in rank is the relevant one for some questions, which is read in any case.
-    assert ended.status == 0 or "read more of them, `xdr read RUN READER --top K`" in ended.err
+    # Where the relevant passage is first, the other one has not been read.
+    name = terminal("read", RUN, str(tiny_readers.shared()), "--top", "1", "--track", "track.toml").out.split()[0]
+    with_measures(place, [name.replace("@1", "@2")], terminal, "dummy")
+    run = "runs/rivers/dummy"
+    assert terminal("read", run, str(tiny_readers.shared()), "--top", "1", "--track", "track.toml").status == 0
+    scored = terminal("score", "track.toml", "dummy")
+    assert scored.status == 1
+    assert "read more of them, `xdr read RUN READER --top K`" in scored.err
 
 
 def test_all_that_is_wrong_with_the_answers_is_told_at_once(place: Path, terminal: Terminal) -> None:
