@@ -15,6 +15,7 @@ from harness.adapters.card import load_card, speaking_of
 from harness.compare import Comparison, read_comparison
 from harness.compare.records import Bounds, Drop, DropDifference
 from harness.files.writing import write_text
+from harness.leaderboard.exports.table import SEEN
 from harness.numbers import DASH, percent, probability
 from harness.tracks import Track, load_track
 
@@ -120,6 +121,9 @@ def answer_to(track: Track, one: DropDifference, baseline: str) -> str:
         f"**{named(track, one.system)} against {named(track, baseline)}, {one.perturbation}**",
         probability(one.p_adjusted),
     )
+    if has_seen(track, one.system) != has_seen(track, baseline):
+        size = f"{percent(one.difference, 2, signed=True)} points {limits(one.interval)}"
+        return f"{who}: {size}, p {p}; no verdict, since the training of one of the two alone may have held the data."
     if one.significant:
         verb = "more" if one.difference > 0 else "fewer"
         return f"{who}: loses {percent(abs(one.difference), 2)} points {verb} {limits(one.interval)}, p {p}."
@@ -202,11 +206,14 @@ nine. The first sentence is encoded as a question, the second as a passage; colu
     return text + "\n".join(table(("system", *sides), rows)) + "\n"
 
 
+def has_seen(track: Track, system: str) -> bool:
+    entries = load_card(system).card.may_have_seen
+    return any(speaking_of(part.dataset, entries) for part in track.parts)
+
+
 def named(track: Track, system: str) -> str:
     """The system with a † where its card says that it may have seen the track's data."""
-    entries = load_card(system).card.may_have_seen
-    seen = any(speaking_of(part.dataset, entries) for part in track.parts)
-    return f"{system}{' †' * seen}"
+    return f"{system}{f' {SEEN}' * has_seen(track, system)}"
 
 
 def limits(interval: Bounds | None, signed: bool = True) -> str:

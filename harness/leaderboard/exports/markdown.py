@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from harness.compare.records import MACRO
 from harness.leaderboard.exports.table import SEEN, SEEN_MEANS, Entry, Line, table_of
 from harness.leaderboard.table import Leaderboard
 from harness.numbers import DASH, percent, probability
@@ -57,7 +58,7 @@ def _drops(board: Leaderboard) -> list[str]:
         "smallest found",
         "hits kept",
     )
-    titles = {row.system: row.title for row in board.rows}
+    titles = {row.system: row.title + SEEN * row.cells[board.track.primary][MACRO].may_have_seen for row in board.rows}
     rows = [
         (
             escaped(titles.get(drop.system, drop.system)),

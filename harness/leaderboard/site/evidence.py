@@ -251,6 +251,7 @@ def _write_questions(site: Site, part: Part, pool: Pool, relevant: Sequence[Sequ
             "relevant": [pool.numbers_of(doc_ids) for doc_ids in relevant],
             "titles": [_title(collection.docs, doc_ids) for doc_ids in relevant],
             **_in_english(site.track, part),
+            **_perturbed(site.track, part),
         },
     )
 
@@ -268,6 +269,21 @@ def _in_english(track: Track, part: Part) -> dict[str, list[str]]:
     versions = {query.topic: query.text for query in english.collection.queries}
     texts = [versions.get(query.topic, "") for query in part.collection.queries]
     return {"english": texts} if any(texts) else {}
+
+
+def _perturbed(track: Track, part: Part) -> dict[str, list[Any]]:
+    """The questions as the part's perturbed forms ask them, each with what was done; nothing where passages are changed."""
+    found = []
+    for perturbation, draws in track.draws_of(part.name).items():
+        for number, draw in enumerate(draws, 1):
+            texts = {query.query_id: query.text for query in draw.collection.queries}
+            changed = [
+                "" if texts[query.query_id] == query.text else texts[query.query_id]
+                for query in part.collection.queries
+            ]
+            if any(changed):
+                found.append({"what": f"{perturbation}, draw {number}", "texts": changed})
+    return {"perturbed": found} if found else {}
 
 
 def _write_scores(

@@ -15,7 +15,7 @@ from harness.adapters.card import CARD_FILE
 from harness.adapters.loading import brings_code
 from harness.collections.xor_tydi import DENOMINATORS
 from harness.compare.ablations import Measured, MeasuredFigure, read_ablations
-from harness.compare.records import MACRO, Bounds
+from harness.compare.records import MACRO, Bounds, Drop
 from harness.errors import InvalidInput
 from harness.files.writing import atomic_write, folder_lock, write_text
 from harness.leaderboard.exports import BADGES, FORMATS, to_badges
@@ -180,11 +180,24 @@ def _write_track(site: Site, write: Write) -> None:
         part_of = {column.lang: column.part for column in board.columns}
         extra = {**_published(track.published), "ours": ours, "part_of": part_of}
         write("published.html", folder / "published.html", 1, **{**shared, "here": "published"}, **extra)
+    if board.comparison.drops:
+        write("drops.html", folder / "drops.html", 1, **{**shared, "here": "drops"}, **_drops(board))
     if ablations is not None:
         figures = [(figure, line_chart(_series_of(figure))) for figure in ablations.figures]
         again = {"again": [site.commands.leaderboard("--ablations")]}
         extra = {"ablations": ablations, "charts": figures}
         write("ablations.html", folder / "ablations.html", 1, **{**shared, "here": "ablations", **again}, **extra)
+
+
+def _drops(board: Leaderboard) -> dict[str, Any]:
+    """The planned drops, and by perturbation, system and language those of the primary measure."""
+    comparison, places = board.comparison, {row.system: place for place, row in enumerate(board.rows)}
+    kinds: dict[str, dict[str, dict[str, Drop]]] = {}
+    for drop in sorted(comparison.drops, key=lambda drop: places[drop.system]):
+        if drop.measure == board.track.primary and drop.column != MACRO:
+            kinds.setdefault(drop.perturbation, {}).setdefault(drop.system, {})[drop.column] = drop
+    floor = next((found.smallest_adjusted_p for found in comparison.families if found.name == "drops"), None)
+    return {"planned": [d for d in comparison.drops if d.p_adjusted is not None], "kinds": kinds, "floor": floor}
 
 
 def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any], write: Write) -> None:

@@ -139,6 +139,13 @@ xdr.pages.question = function (board) {
     return found;
   }
 
+  /* The same question as the perturbed forms of the language ask it. */
+  function perturbed(part, questions, place) {
+    const items = (questions.perturbed || []).filter((found) => found.texts[place]).map((found) =>
+      element("li", {}, element("bdi", { class: "question", lang: part.code, dir: part.direction }, found.texts[place]), " ", element("span", { class: "values" }, found.what)));
+    return items.length ? [element("details", { class: "perturbed", open: "" }, element("summary", {}, "Asked with perturbations, too"), element("ul", {}, ...items))] : [];
+  }
+
   async function show(isLatest) {
     const current = state();
     const part = board.parts.find((found) => found.name === current.part) || board.parts[0];
@@ -176,6 +183,7 @@ xdr.pages.question = function (board) {
     box.replaceChildren(
       element("blockquote", { class: "asked" }, element("bdi", { class: "question", lang: part.code, dir: part.direction }, questions.texts[place]),
         ...(questions.english && questions.english[place] ? [element("span", { class: "english", lang: "en" }, "In English: " + questions.english[place])] : [])),
+      ...perturbed(part, questions, place),
       element("p", { class: "answers" }, part.language + " question ", element("code", {}, id),
         ...(questions.answers[place].length ? [". Answers: ", ...questions.answers[place].flatMap((answer, i) => [i ? ", " : "", element("strong", {}, answer)])] : [])),
       ...should,
