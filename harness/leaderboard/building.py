@@ -119,7 +119,7 @@ def _row(
         description=card.description,
         cells=cells,
         micro={measure: _micro(track, score, measure) for measure in track.measures},
-        judged={part.name: dict(score.judged[part.name]) for part in track.clean_parts if part.name in score.judged},
+        judged={part: dict(shares) for part, shares in score.judged.items() if not track.part(part).clean},
         lacking=dict(score.lacking),
         warnings=tuple(warnings),
         standings={found.column: found for found in comparison.standings if found.system == score.system},

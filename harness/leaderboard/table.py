@@ -136,6 +136,8 @@ class Leaderboard(Record):
     @field_serializer("track")
     def _without_places(self, track: Track) -> dict[str, Any]:
         content = track.model_dump(mode="json", by_alias=True, exclude={"parts": {"__all__": {"location"}}})
+        if content.get("study") is None:
+            content.pop("study", None)
         for part in content["parts"]:
             for key in ("of", "perturbation"):
                 if not part[key]:
