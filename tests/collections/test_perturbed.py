@@ -435,3 +435,29 @@ def test_a_track_over_perturbed_questions_is_run_and_scored(
     assert str(tmp_path) not in manifest
     ended = xdr("score", str(track), "bm25")
     assert ended.status == 0, ended.err
+
+
+def test_a_slip_to_the_key_beside_is_a_letter_of_the_language_s_own_keyboard() -> None:
+    from harness.collections.perturbed import keyboards
+
+    for lang, word in (("de", "straße"), ("ru", "Волга"), ("tr", "ırmak"), ("ar", "تسمى")):
+        keys = keyboards.neighbours(lang)
+        assert all(letter in keys[other] for letter, others in keys.items() for other in others), (
+            "neighbours of each other"
+        )
+        for seed in range(20):
+            after = typos.typo("keyboard", Clustered(word), keys, Draws(seed, "r", "q"), 1)
+            ((before, now),) = [(a, b) for a, b in zip(word, after, strict=True) if a != b]
+            assert now.lower() in keys[before.lower()]
+            assert now.isupper() == before.isupper()
+
+
+def test_questions_of_a_language_without_a_known_keyboard_are_refused() -> None:
+    found = load("perturbed(keyboard,seed=1):xdr-mini/te")
+    assert "0 changed, 0 unchanged, 80 refused (no keyboard of te is known: 80)" in found.remarks[0].what
+    assert [query.text for query in found.queries] == [query.text for query in load("xdr-mini/te").queries]
+
+
+def test_perturbations_inside_of_one_another_have_a_bound() -> None:
+    with pytest.raises(WrongUsage, match="perturbed 300 times, one inside of another; at most 16 are"):
+        load("perturbed(typo-swap,seed=1):" * 300 + "xdr-mini/fi")

@@ -20,6 +20,7 @@ from harness.errors import WrongUsage
 PATTERN = r"^perturbed\(([^()]*)\):(.+)$"
 BIBTEX = LICENCE = ""  # those of the clean collection
 _ARGUMENTS = re.compile(r"([^,]+),\s*seed=([0-9]{1,9})")
+MOST_TIMES = 16
 _TWIN = "a copy of a relevant passage with two numbers or names exchanged"
 
 
@@ -29,6 +30,10 @@ def ids() -> list[str]:
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     """Raises ``WrongUsage`` for an id of another form, unknown recipe or collection; ``InvalidInput`` for a bad recipe."""
+    if (times := dataset_id.count("perturbed(")) > MOST_TIMES:
+        raise WrongUsage(
+            f"{dataset_id:.80}...: perturbed {times} times, one inside of another; at most {MOST_TIMES} are"
+        )
     arguments = _ARGUMENTS.fullmatch(groups[0].strip())
     if arguments is None:
         raise WrongUsage(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from harness.collections.perturbed import characters, passages, typos, words
+from harness.collections.perturbed import characters, keyboards, passages, typos, words
 from harness.collections.perturbed.draws import Draws
 from harness.collections.perturbed.passages import Pool
 from harness.collections.perturbed.recipe import TYPOS, Recipe
@@ -205,6 +205,13 @@ def _typo(asked: Asked, recipe: Recipe) -> str:
     return typos.typo(recipe.kind.removeprefix("typo-"), asked.text, asked.alphabets, asked.draws, recipe.edits)
 
 
+def _beside(asked: Asked, recipe: Recipe) -> str:
+    keys = keyboards.neighbours(asked.lang)
+    if not keys:
+        raise Refused(f"no keyboard of {asked.lang} is known")
+    return typos.typo("keyboard", asked.text, keys, asked.draws, recipe.edits)
+
+
 def _blanks(asked: Asked, recipe: Recipe) -> str:
     if recipe.form == "doubled":
         return characters.spaced(asked.text)
@@ -213,6 +220,7 @@ def _blanks(asked: Asked, recipe: Recipe) -> str:
 
 _OF_QUESTIONS: dict[str, Callable[[Asked, Recipe], str]] = {
     **dict.fromkeys(TYPOS, _typo),
+    "typo-keyboard": _beside,
     "word-drop": lambda asked, recipe: words.dropped(asked.text, asked.lang, recipe.share, asked.draws),
     "word-swap": lambda asked, recipe: words.swapped(asked.text, asked.lang, asked.draws, recipe.edits),
     "reorder": lambda asked, recipe: words.reordered(asked.text, asked.draws, recipe.edits),

@@ -14,12 +14,13 @@ from harness.files.toml_records import Record, Text, Title, checked, read_toml
 from harness.files.yaml_records import digest_of
 
 QueryKind = Literal[
-    "typo-swap", "typo-delete", "typo-insert", "typo-substitute", "word-drop", "word-swap", "case", "diacritics",
+    "typo-swap", "typo-delete", "typo-insert", "typo-substitute", "typo-keyboard", "word-drop", "word-swap", "case",
+    "diacritics",
     "punctuation", "white-space", "homoglyphs", "zero-width", "romanised", "reorder",
 ]  # fmt: skip
 PassageKind = Literal["distractor", "shuffled-sentences", "no-title", "twin", "answer-removed"]
 _HOME = Path(__file__).parent / "recipes"
-TYPOS = ("typo-swap", "typo-delete", "typo-insert", "typo-substitute")
+TYPOS = ("typo-swap", "typo-delete", "typo-insert", "typo-substitute", "typo-keyboard")
 _OPTIONS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys((*TYPOS, "word-swap", "reorder", "twin"), frozenset({"edits"})),
     "word-drop": frozenset({"share"}),

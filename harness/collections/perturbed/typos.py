@@ -32,7 +32,10 @@ def alphabets_of(texts: Iterable[str]) -> Alphabets:
 
 
 def typo(kind: str, text: Clustered, alphabets: Alphabets, draws: Draws, edits: int) -> str:
-    """``kind``: "swap", "delete", "insert" or "substitute". Raises ``Refused`` where too few words can have one."""
+    """``kind``: "swap", "delete", "insert", "substitute", or "keyboard": ``alphabets`` are then the keys beside letters.
+
+    Raises ``Refused`` where too few words can have one.
+    """
     groups = (
         _in_word(kind, text, text.words[number], alphabets, draws)
         for number in draws.ordered(range(len(text.words)), "word")
@@ -56,7 +59,8 @@ def _in_word(kind: str, text: Clustered, word: Span, alphabets: Alphabets, draws
         elif kind == "delete":
             yield {place: ()}
         else:
-            for letter in draws.ordered(alphabets.get(script_of(here), ()), "which", place):
+            of_what = here.lower() if kind == "keyboard" else script_of(here)
+            for letter in draws.ordered(alphabets.get(of_what, ()), "which", place):
                 if kind == "insert":
                     yield {place: (here, letter)}
                 elif letter != here.lower():
