@@ -70,6 +70,15 @@ def size(count: float) -> str:
     return f"{round(count)} bytes"
 
 
+def millions(count: int) -> str:
+    """A model's weights, as they are spoken of.
+
+    >>> millions(117_505_920), millions(5_120_000), millions(7_000_000_000), millions(1_000)
+    ('117.5 M', '5.1 M', '7,000.0 M', '0.001 M')
+    """
+    return f"{count / 1e6:,.1f} M" if count >= 50_000 else f"{count / 1e6:.1g} M"
+
+
 def duration(seconds: float) -> str:
     """The two largest units.
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 import pytest
 from lxml import html
+from safetensors import safe_open
 from site_pages import Pages
 
+from harness.adapters.card import load_card
 from harness.compare.records import MACRO
 from harness.leaderboard.site.costs import charts_of, costs_of
 from harness.leaderboard.site.evidence import Site
 from harness.numbers import duration, percent, size
 from harness.runs.track_runs import TrackRuns
+
+MODELS = Path(__file__).parents[2] / "systems" / "models"
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +49,21 @@ def test_the_page_says_every_cost_in_its_table(mini: Pages, site: Site) -> None:
         shown = [cell.text_content() for cell in line]
         assert shown[0] == row.title
         assert shown[1] == percent(row.cells["R@500t"][MACRO].value)
-        assert shown[3] == (duration(cost.seconds) if cost.seconds else "–")
-        assert shown[5] == (size(cost.bytes) if cost.bytes else "–")
+        assert shown[4] == str(row.card.dimensions or "–")
+        assert shown[5] == (duration(cost.seconds) if cost.seconds else "–")
+        assert shown[7] == (size(cost.bytes) if cost.bytes else "–")
+    by_title = {line[0].text_content(): line[3].text_content() for line in rows}
+    assert (by_title["mini xDR"], by_title["multilingual-e5-small, 4-bit weights"]) == ("5.1 M", "117.5 M")
+    assert by_title["BM25"] == "–"
+
+
+@pytest.mark.parametrize("name", ["mini-zero-shot", "mini-xdr", "mini-distilled"])
+def test_cards_of_the_models_of_this_package_say_how_large_they_are(name: str) -> None:
+    card = load_card(name).card
+    with safe_open(MODELS / name / "model.safetensors", "np") as file:
+        shapes = [file.get_slice(key).get_shape() for key in file.keys()]  # noqa: SIM118
+    assert sum(math.prod(shape) for shape in shapes) == card.weights
+    assert {shape[-1] for shape in shapes} == {card.dimensions}
 
 
 def test_charts_name_the_systems_that_nothing_beats(site: Site) -> None:

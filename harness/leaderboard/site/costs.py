@@ -10,7 +10,7 @@ from harness.compare.records import MACRO
 from harness.leaderboard.site.charts import Point, Scatter, scatter_chart
 from harness.leaderboard.site.evidence import Site
 from harness.leaderboard.table import Row
-from harness.numbers import DASH, duration, size
+from harness.numbers import DASH, duration, millions, size
 from harness.runs.provenance import Execution
 
 TITLES = {
@@ -89,9 +89,11 @@ def _point(site: Site, row: Row, cost: float) -> Point:
 
 
 def in_words(costs: list[tuple[Row, Cost]]) -> dict[str, tuple[str, ...]]:
-    """By system what a question, a passage and the run take, for columns of a table that a reader can ask for."""
+    """By system its size, and what a question, a passage and the run take: columns of a table that a reader can ask for."""
     return {
         row.system: (
+            millions(row.card.weights) if row.card.weights else DASH,
+            str(row.card.dimensions or DASH),
             duration(cost.question) if cost.question else DASH,
             size(cost.passage) if cost.passage else DASH,
             size(cost.memory) if cost.memory else DASH,

@@ -17,7 +17,7 @@ from harness.leaderboard.seen import what_was_seen
 from harness.leaderboard.site.compiled import CompiledBeside
 from harness.leaderboard.site.words import address_of
 from harness.leaderboard.table import Cell, leads
-from harness.numbers import duration, percent, probability, size
+from harness.numbers import duration, millions, percent, probability, size
 
 
 @functools.cache
@@ -45,6 +45,7 @@ def templates() -> jinja2.Environment:
         SEEN_MEANS=SEEN_MEANS,
         printed=printed,
         size=size,
+        millions=millions,
         duration=duration,
         address_of=address_of,
         MACRO=MACRO,

@@ -22,7 +22,7 @@ xdr.pages.table = async function (board) {
   const sorts = headers.map((header, column) => sortButton(header, column)).filter(Boolean);
   const exploratory = element("th", { scope: "col", class: "exploratory", hidden: true }, "p, exploratory");
   headers[macroColumn].after(exploratory);
-  const COSTS = ["A question", "A passage", "Peak memory"];
+  const COSTS = ["Parameters", "Dimensions", "A question", "A passage", "Peak memory"];
   const costHeads = [];
   const costCells = [];
   const MOST_PINNED = 4;
