@@ -159,12 +159,13 @@ def test_losing_less_by_finding_less_is_no_yes_and_controls_are_no_answers(
     [
         (("not answered", "yes"), "one."),
         (("no", "no"), "No: one."),
-        (("no", "yes"), "It depends: no (0); yes (1)."),
+        (("no", "yes"), "It depends: no (0), yes (1)."),
         (("it depends",), "It depends: it depends (0)."),
+        (("no", "not answered"), "No: one. Not answered: 1."),
     ],
 )
 def test_a_summary_is_one_verdict_or_says_on_what_it_depends(verdicts: tuple[Verdict, ...], summary: str) -> None:
-    answers = tuple(Answer(f"{place}", verdict, "one.") for place, verdict in enumerate(verdicts))
+    answers = tuple(Answer(f"about {place}", f"{place}", verdict, "one.") for place, verdict in enumerate(verdicts))
     assert Finding("000", "Why?", answers).summary == summary
 
 

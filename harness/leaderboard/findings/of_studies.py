@@ -29,7 +29,13 @@ def answers_of(study: StudyResult, question: str, about: str) -> Iterator[Answer
         told = "; ".join(_told(found) for found in [*unseen, *(found for found in results if found not in unseen)])
         missing = [name for name in study.declared.encoders if name not in {found.encoder for found in results}]
         left = f" Not run: {', '.join(missing)}." if missing else ""
-        yield Answer(f"{about}, {contrast.title}", verdict_of(unseen), f"{told}.{left}")
+        short = f"{_collection(about)}, {contrast.name.replace('-', ' ')}"
+        yield Answer(f"{about}, {contrast.title}", short, verdict_of(unseen), f"{told}.{left}")
+
+
+def _collection(about: str) -> str:
+    """Of "XQuAD, texts by people" the first."""
+    return about.partition(",")[0]
 
 
 def verdict_of(results: Sequence[Result]) -> Verdict:
@@ -157,7 +163,8 @@ def interaction_answer(study: StudyResult, about: str) -> Answer | None:
         verdict = "yes" if signs == {True} else "no"
     elif claimed:
         verdict = "it depends"
-    return Answer(f"{about}, is the difference larger in {low} than in the other languages", verdict, f"{told}.")
+    where = f"{about}, is the difference larger in {low} than in the other languages"
+    return Answer(where, f"{_collection(about)}, larger in {low}", verdict, f"{told}.")
 
 
 def figures_of(study: StudyResult, kinds: Sequence[str]) -> Iterator[Figure]:

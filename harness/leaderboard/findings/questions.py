@@ -147,13 +147,13 @@ def drop_answers(comparison: Comparison, about: str) -> Iterator[Answer]:
         )
         where = f"{about}, does {found.system} lose less than {comparison.baseline}"
         if not found.significant:
-            yield Answer(where, "not shown", f"{told}{_excluded(found)}.")
+            yield Answer(where, found.system, "not shown", f"{told}{_excluded(found)}.")
         elif found.difference > 0:
-            yield Answer(where, "no", f"{told}.")
+            yield Answer(where, found.system, "no", f"{told}.")
         elif own.perturbed > base.perturbed:
-            yield Answer(where, "yes", f"{told}.")
+            yield Answer(where, found.system, "yes", f"{told}.")
         else:
-            yield Answer(where, "it depends", f"{told}: it loses fewer points, as it has fewer to lose.")
+            yield Answer(where, found.system, "it depends", f"{told}: it loses fewer points, as it has fewer to lose.")
 
 
 def _excluded(found: DropDifference) -> str:
@@ -179,7 +179,7 @@ def _drops_table(comparison: Comparison, about: str) -> Table:
 
 
 def _missing(about: str, why: str) -> Answer:
-    return Answer(about, "not answered", f"Not answered: {why}.")
+    return Answer(about, about, "not answered", f"Not answered: {why}.")
 
 
 def _named(about: str, table: Table) -> Table:

@@ -10,9 +10,13 @@ Verdict = Literal["yes", "no", "not shown", "it depends", "not answered"]
 
 @dataclass(frozen=True)
 class Answer:
-    """One world's answer (a collection with one kind of texts): in one sentence, with its interval."""
+    """One world's answer (a collection with one kind of texts): in one sentence, with its interval.
+
+    ``short``: what it is about in a few words, for the summary of several answers.
+    """
 
     about: str
+    short: str
     verdict: Verdict
     sentence: str
 
@@ -60,7 +64,12 @@ class Finding:
         if self.answers[0].verdict == "not answered":
             return f"{self.answers[0].sentence}"
         verdicts = list(dict.fromkeys(answer.verdict for answer in self.answers))
-        if len(verdicts) == 1 and verdicts != ["it depends"]:
-            return f"{verdicts[0].capitalize()}: {self.answers[0].sentence}"
-        told = "; ".join(f"{answer.verdict} ({answer.about})" for answer in self.answers)
-        return f"It depends: {told}."
+        given = [verdict for verdict in verdicts if verdict != "not answered"]
+        if len(given) == 1 and given != ["it depends"]:
+            left = "; ".join(answer.short for answer in self.answers if answer.verdict == "not answered")
+            return f"{given[0].capitalize()}: {self.answers[0].sentence}" + f" Not answered: {left}." * bool(left)
+        told = (
+            f"{verdict} ({'; '.join(answer.short for answer in self.answers if answer.verdict == verdict)})"
+            for verdict in verdicts
+        )
+        return f"It depends: {', '.join(told)}."
