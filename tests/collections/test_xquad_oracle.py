@@ -70,7 +70,9 @@ def test_no_text_is_nearly_a_question_that_is_asked_and_all_others_are_there() -
         gone = [query for query in left if own[query.text] == 0]
         assert own.total() + len(gone) == len(left) == 510
         missing.append({query.query_id for query in gone})
-        flagged |= {gone[row].query_id for row, _, _ in similar_pairs([q.text for q in gone], asked, n=3, threshold=0.7)}
+        flagged |= {
+            gone[row].query_id for row, _, _ in similar_pairs([q.text for q in gone], asked, n=3, threshold=0.7)
+        }
     # Its versions in other languages would give an asked question away as well.
     assert all(found == flagged for found in missing)
     assert len(flagged) == 25

@@ -18,6 +18,7 @@ from harness.leaderboard.findings.records import Answer, Finding, Verdict
 from harness.leaderboard.site.environment import templates
 from harness.leaderboard.site.render import finding_charts
 from harness.submissions.study.records import Result, read_study
+from harness.tracks import load_track
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,8 +52,9 @@ def result(
 @pytest.mark.parametrize(
     ("results", "verdict"),
     [
-        ([result("a", 0.1, significant=True, languages=(0.1, 0.1, -0.1))], "yes"),
-        ([result("a", -0.1, significant=True, languages=(-0.1, -0.1, 0.1))], "no"),
+        ([result("a", 0.1, significant=True, languages=(0.1,) * 5 + (-0.1,) * 2)], "yes"),
+        ([result("a", -0.1, significant=True, languages=(-0.1,) * 5 + (0.1,) * 2)], "no"),
+        ([result("a", 0.1, significant=True, languages=(0.1,) * 4 + (-0.1,) * 3)], "not shown"),
         ([result("a", 0.1, significant=True, languages=(0.3, -0.1, -0.1))], "not shown"),
         ([result("a", 0.1, significant=False, languages=(0.1, 0.1, 0.1))], "not shown"),
         (
@@ -87,7 +89,8 @@ def test_who_may_have_seen_the_collection_decides_nothing() -> None:
     assert "b † -10.0 points" in first.sentence
     alone = next(answers_of(recorded.model_copy(update={"results": (seen,)}), "000", "somewhere"))
     assert alone.sentence.endswith("Not run: mini-xdr, mini-zero-shot, me5-small-q4.")
-    assert alone.verdict == "no"
+    assert alone.verdict == "not answered"
+    assert "b † -10.0 points" in alone.sentence
 
 
 def test_nothing_recorded_is_not_answered_and_says_what_is_missing(tmp_path: Path) -> None:
@@ -100,10 +103,11 @@ def test_nothing_recorded_is_not_answered_and_says_what_is_missing(tmp_path: Pat
     assert page.count("\n## ") == 3
 
 
-def adversaries(*, difference: float, significant: bool, perturbed: tuple[float, float]) -> Comparison:
-    """mini-xdr-paws-xqg and a control against mini-xdr; ``perturbed``: with adversaries, of row and encoder."""
+def adversaries(*, difference: float, significant: bool, clean: float, row: str = "mini-xdr-paws-xqg") -> Comparison:
+    """A row and a control against mini-xdr, which has 0.9 without adversaries and 0.5 with them; ``clean``: of the row."""
     bounds = Bounds(lower=difference - 0.1, upper=difference + 0.1, method="made up")
-    names = ("mini-xdr-paws-xqg", "mini-xdr")
+    names = (row, "mini-xdr")
+    own = ((clean, clean - 0.4 - difference), (0.9, 0.5))
     fields = {"perturbation": "adversaries", "interval": bounds, "p": 0.01, "p_error": 0.0, "p_adjusted": 0.02}
     drops = tuple(
         Drop(
@@ -112,13 +116,13 @@ def adversaries(*, difference: float, significant: bool, perturbed: tuple[float,
             measure="Success@1",
             column=MACRO,
             draws=1,
-            clean=0.9,
-            perturbed=value,
-            drop=0.9 - value,
+            clean=whole,
+            perturbed=left,
+            drop=whole - left,
             retention=None,
             retention_interval=None,
         )
-        for name, value in zip(names, perturbed, strict=True)
+        for name, (whole, left) in zip(names, own, strict=True)
     )
     differences = tuple(
         DropDifference(
@@ -136,22 +140,30 @@ def adversaries(*, difference: float, significant: bool, perturbed: tuple[float,
 
 
 @pytest.mark.parametrize(
-    ("difference", "significant", "perturbed", "verdict", "said"),
+    ("difference", "significant", "clean", "verdict", "said"),
     [
-        (-0.2, True, (0.6, 0.5), "yes", "with adversaries it has 60.0, mini-xdr 50.0"),
-        (-0.2, True, (0.4, 0.5), "it depends", "as it has fewer to lose"),
-        (0.2, True, (0.4, 0.5), "no", "+20.00 points"),
-        (0.02, False, (0.5, 0.5), "not shown", "12.00 points more or 8.00 points less is excluded"),
-        (0.2, False, (0.5, 0.5), "not shown", "adjusted p 0.02000"),
+        (-0.2, True, 0.9, "yes", "with adversaries it has 70.0, mini-xdr 50.0"),
+        (-0.2, True, 0.8, "it depends", "has fewer to lose"),
+        (0.2, True, 0.8, "no", "+20.00 points"),
+        (0.02, False, 0.8, "not shown", "12.00 points more or 8.00 points less is excluded"),
+        (0.2, False, 0.8, "not shown", "adjusted p 0.02000"),
     ],
 )
 def test_losing_less_by_finding_less_is_no_yes_and_controls_are_no_answers(
-    difference: float, significant: bool, perturbed: tuple[float, float], verdict: str, said: str
+    difference: float, significant: bool, clean: float, verdict: str, said: str
 ) -> None:
-    comparison = adversaries(difference=difference, significant=significant, perturbed=perturbed)
-    (answer,) = drop_answers(comparison, "PAWS-X")
+    comparison = adversaries(difference=difference, significant=significant, clean=clean)
+    (answer,) = drop_answers(comparison, "PAWS-X", load_track("paws-x-sample"))
     assert answer.verdict == verdict
     assert said in answer.sentence
+
+
+def test_a_row_that_may_have_seen_the_adversaries_decides_nothing() -> None:
+    comparison = adversaries(difference=-0.2, significant=True, clean=0.9, row="me5-small-q4-paws-xqg")
+    (answer,) = drop_answers(comparison, "PAWS-X", load_track("paws-x-sample-me5"))
+    assert answer.verdict == "not answered"
+    assert "me5-small-q4-paws-xqg †" in answer.about
+    assert "-20.00 points" in answer.sentence
 
 
 @pytest.mark.parametrize(

@@ -19,18 +19,19 @@ _CONTROLS = ("self-copy", "questions-shuffled", "passages-shuffled")
 def answers_of(study: StudyResult, question: str, about: str) -> Iterator[Answer]:
     """One for each declared contrast of the question, from the encoders that have certainly not seen the collection.
 
-    The others' results are told in the same sentence, marked. An encoder that was declared and not run is named as missing.
+    The others' results are told in the same sentence, marked, and decide nothing. An encoder that was declared and not run is
+    named as missing.
     """
     for contrast in study.declared.contrasts:
         if contrast.question != question:
             continue
         results = [found for found in study.results if found.name == contrast.name]
-        unseen = [found for found in results if not found.may_have_seen] or results
+        unseen = [found for found in results if not found.may_have_seen]
         told = "; ".join(_told(found) for found in [*unseen, *(found for found in results if found not in unseen)])
         missing = [name for name in study.declared.encoders if name not in {found.encoder for found in results}]
         left = f" Not run: {', '.join(missing)}." if missing else ""
         short = f"{_collection(about)}, {contrast.name.replace('-', ' ')}"
-        yield Answer(f"{about}, {contrast.title}", short, verdict_of(unseen), f"{told}.{left}")
+        yield Answer(f"{about}, {contrast.title}", short, verdict_of(unseen), f"{told}.{left}".removeprefix(". "))
 
 
 def _collection(about: str) -> str:
@@ -39,7 +40,7 @@ def _collection(about: str) -> str:
 
 
 def verdict_of(results: Sequence[Result]) -> Verdict:
-    """Yes (more) or no (less) where every encoder's difference is significant, with its sign in most languages.
+    """Yes (more) or no (less) where every encoder's difference is significant, with its sign in five of seven languages.
 
     "It depends" where some encoder's is and not all agree; "not shown" where none is; "not answered" where there is none.
     """
@@ -57,7 +58,7 @@ def _sign(found: Result) -> int:
     macro, *parts = found.tests
     sign = 1 if macro.difference > 0 else -1
     agreeing = sum(test.difference * sign > 0 for test in parts)
-    return sign if macro.significant and 2 * agreeing > len(parts) else 0
+    return sign if macro.significant and 7 * agreeing >= 5 * len(parts) else 0
 
 
 def _told(found: Result) -> str:
@@ -68,8 +69,10 @@ def _told(found: Result) -> str:
     )
     higher = sum(test.difference > 0 for test in parts)
     said = f"{found.encoder}{mark} {figures}, positive in {higher} of {len(parts)} languages"
-    if macro.significant or macro.interval is None:
-        return said
+    if macro.significant:
+        return said + ", too few for a yes or a no" * (_sign(found) == 0)
+    if macro.interval is None or not macro.interval.lower < 0 < macro.interval.upper:
+        return f"{said}, not shown"
     above, below = (percent(value) for value in (macro.interval.upper, -macro.interval.lower))
     return f"{said}, not shown: more than {above} points more or {below} less is excluded"
 
@@ -130,7 +133,7 @@ def interaction_table(study: StudyResult) -> Table | None:
     rows = tuple(
         (
             f"{result.first} − {result.second}",
-            result.encoder,
+            result.encoder + (SEEN if result.may_have_seen else ""),
             _both(inner.points, inner.points_interval),
             _both(inner.share, inner.share_interval),
             "yes" if inner.claimed else "no",
@@ -139,7 +142,8 @@ def interaction_table(study: StudyResult) -> Table | None:
     )
     caption = (
         f"The difference in {low}, grouped beforehand, less that in the other languages: in points, and as a share of what was "
-        "missed without texts, difference / (1 − none), times 100. Claimed only where both intervals lie on one side of 0."
+        "missed without texts, difference / (1 − none), times 100. Claimed only where both intervals lie on one side of 0; "
+        "they are corrected for nothing."
     )
     return Table(caption, ("difference", "encoder", "points", "share of what was missed", "claimed"), rows)
 
@@ -150,21 +154,22 @@ def interaction_answer(study: StudyResult, about: str) -> Answer | None:
     ]
     if not found:
         return None
-    claimed = [(result, inner) for result, inner in found if inner.claimed]
+    unseen = [inner for result, inner in found if not result.may_have_seen]
+    claimed = [inner for inner in unseen if inner.claimed]
     low = ", ".join(study.declared.low_resource)
     told = "; ".join(
-        f"{result.encoder}, {result.name}: {_both(inner.points, inner.points_interval)} points, "
+        f"{result.encoder}{SEEN * result.may_have_seen}, {result.name}: {_both(inner.points, inner.points_interval)} points, "
         f"{_both(inner.share, inner.share_interval)} of what was missed"
         for result, inner in found
     )
-    signs = {inner.points > 0 for _, inner in claimed}
-    verdict: Verdict = "not shown"
-    if len(claimed) == len(found) and len(signs) == 1:
+    signs = {inner.points > 0 for inner in claimed}
+    verdict: Verdict = "not shown" if unseen else "not answered"
+    if claimed and len(claimed) == len(unseen) and len(signs) == 1:
         verdict = "yes" if signs == {True} else "no"
     elif claimed:
         verdict = "it depends"
     where = f"{about}, is the difference larger in {low} than in the other languages"
-    return Answer(where, f"{_collection(about)}, larger in {low}", verdict, f"{told}.")
+    return Answer(where, f"{_collection(about)}, larger in {low}", verdict, f"{told}; intervals corrected for nothing.")
 
 
 def figures_of(study: StudyResult, kinds: Sequence[str]) -> Iterator[Figure]:

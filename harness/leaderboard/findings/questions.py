@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.adapters.card import load_card
+from harness.adapters.card import load_card, speaking_of
 from harness.compare.records import Comparison, DropDifference, read_comparison
 from harness.leaderboard.findings.of_studies import (
+    SEEN,
     answers_of,
     controls_of,
     figures_of,
@@ -20,6 +21,7 @@ from harness.leaderboard.findings.of_studies import (
 from harness.leaderboard.findings.records import Answer, Figure, Finding, Table
 from harness.numbers import percent, probability
 from harness.submissions.study.records import StudyResult, read_study
+from harness.tracks import Track, load_track
 
 ORACLE, MINI = "xquad-oracle", "mini-texts"
 ADVERSARIES = ("paws-x-sample", "paws-x-sample-me5")
@@ -93,8 +95,7 @@ def _against_english(study: StudyResult | None) -> Finding:
         figures=tuple(figures_of(study, ("questions", "questions-english", "written"))),
         controls=tuple(f"{told}." for told in controls_of(study)),
         limits=(
-            "Seven texts stand against one: the weight of all texts is the same, their number is not, as nobody has seven "
-            "English questions for each paragraph.",
+            "Seven texts stand against one: the weight of all texts is the same, their number is not.",
             *_LIMITS[:1],
             *_LIMITS[2:],
         ),
@@ -112,8 +113,10 @@ def _adversaries(runs: Path) -> Finding:
             answers.append(_missing(about, f"no comparison of the track {name} is recorded"))
             continue
         comparison = read_comparison(path)
-        answers += drop_answers(comparison, about)
-        tables.append(_drops_table(comparison, about))
+        track = load_track(name)
+        answers += drop_answers(comparison, about, track)
+        tables.append(_drops_table(comparison, about, track))
+    answers.append(_missing("perturbed questions", "no rows with generated questions were asked perturbed questions"))
     if tables:
         limits_said.append(
             "200 questions a language, generated questions of one writer, a language model; adversaries share nearly all words "
@@ -124,36 +127,49 @@ def _adversaries(runs: Path) -> Finding:
         question="Do generated questions make retrieval robust to adversarial pairs (PAWS-X) and to perturbed questions?",
         answers=tuple(answers),
         tables=tuple(tables),
-        limits=(*limits_said, "Perturbed questions were asked of encoders without generated questions alone."),
+        limits=tuple(limits_said),
         commands=(*(f"xdr leaderboard {name}" for name in ADVERSARIES), "xdr findings"),
     )
 
 
-def drop_answers(comparison: Comparison, about: str) -> Iterator[Answer]:
+def drop_answers(comparison: Comparison, about: str, track: Track) -> Iterator[Answer]:
     """Whether a row that is no control loses less than the encoder alone, and not by finding less.
 
-    A system with fewer clean hits can lose fewer: fewer points are lost and more questions are answered with adversaries, or it
-    is no yes.
+    A system with fewer clean hits can lose fewer: it is a yes only where it finds no less without adversaries, so that what it
+    loses less it finds more. A row that may have seen the collection decides nothing.
     """
     drops = {(drop.system, drop.perturbation): drop for drop in comparison.drops if drop.p_adjusted is not None}
     for found in comparison.drop_differences:
-        if load_card(found.system).card.kind == "control":
+        if _is_control(found.system):
             continue
+        seen = _has_seen(track, found.system)
         own, base = (drops[system, found.perturbation] for system in (found.system, comparison.baseline))
         told = (
             f"its drop less that of {comparison.baseline}: {percent(found.difference, 2, signed=True)} points "
             f"[{limits(found.interval)}], adjusted p {probability(found.p_adjusted)}; with adversaries it has "
             f"{percent(own.perturbed)}, {comparison.baseline} {percent(base.perturbed)}"
         )
-        where = f"{about}, does {found.system} lose less than {comparison.baseline}"
-        if not found.significant:
+        where = f"{about}, does {found.system}{SEEN * seen} lose less than {comparison.baseline}"
+        if seen:
+            told += "; its training may have held the collection, as its card says: it decides nothing"
+            yield Answer(where, found.system, "not answered", f"{told}.")
+        elif not found.significant:
             yield Answer(where, found.system, "not shown", f"{told}{_excluded(found)}.")
         elif found.difference > 0:
             yield Answer(where, found.system, "no", f"{told}.")
-        elif own.perturbed > base.perturbed:
+        elif own.clean >= base.clean:
             yield Answer(where, found.system, "yes", f"{told}.")
         else:
-            yield Answer(where, found.system, "it depends", f"{told}: it loses fewer points, as it has fewer to lose.")
+            yield Answer(where, found.system, "it depends", f"{told}: it loses fewer points, and has fewer to lose.")
+
+
+def _is_control(system: str) -> bool:
+    return load_card(system).card.kind == "control"
+
+
+def _has_seen(track: Track, system: str) -> bool:
+    entries = load_card(system).card.may_have_seen
+    return any(speaking_of(part.dataset, entries) for part in track.parts)
 
 
 def _excluded(found: DropDifference) -> str:
@@ -163,10 +179,10 @@ def _excluded(found: DropDifference) -> str:
     return f"; losing more than {more} points more or {less} points less is excluded"
 
 
-def _drops_table(comparison: Comparison, about: str) -> Table:
+def _drops_table(comparison: Comparison, about: str, track: Track) -> Table:
     rows = tuple(
         (
-            drop.system,
+            f"{drop.system}{SEEN * _has_seen(track, drop.system)}{' (control)' * _is_control(drop.system)}",
             percent(drop.clean),
             percent(drop.perturbed),
             percent(drop.drop, 2, signed=True),

@@ -61,6 +61,8 @@ class Finding:
 
         The first answer is the question's own: without it the question is not answered, whatever else is known.
         """
+        if not self.answers:
+            return "Not answered."
         if self.answers[0].verdict == "not answered":
             return f"{self.answers[0].sentence}"
         verdicts = list(dict.fromkeys(answer.verdict for answer in self.answers))
