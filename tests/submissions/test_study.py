@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from harness.adapters.card import load_card
 from harness.adapters.contract import Context
@@ -16,6 +18,7 @@ from harness.compare.contrasts import Pair, interaction
 from harness.compare.records import MACRO
 from harness.errors import InvalidInput, WrongUsage
 from harness.runs.variations import scores_of, varied
+from harness.submissions.study import runner
 from harness.submissions.study.ranks import Ranker, asked_by
 from harness.submissions.study.records import StudyResult, read_study
 from harness.submissions.study.runner import folds_of, run_study
@@ -109,6 +112,36 @@ def test_what_a_fold_uses_is_best_in_the_other_one(result: StudyResult) -> None:
     (titles,) = result.titles
     for fold, title in enumerate(titles.chosen):
         assert titles.tried[title][1 - fold] == max(tried[1 - fold] for tried in titles.tried.values())
+
+
+def test_a_fold_s_weight_is_chosen_under_its_own_title_handling(
+    small: Track, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folds choose different titles, and which weight is best depends on the title alone."""
+    asked = asked_by(small)
+    folds, _ = folds_of(asked)
+    best_weight = {"prepend": 0.3, "ignore": 0.7}
+
+    class MadeUp:
+        texts = SimpleNamespace(of=lambda *_: None)
+
+        def __init__(self, *_: object) -> None: ...
+
+        def none(self, title: str) -> dict[str, NDArray[np.int64]]:
+            best = {"prepend": 1, "ignore": 0}[title]
+            return {part: np.where(own == best, 1, 5) for part, own in folds.items()}
+
+        def of(self, _: object, title: str, weight: float) -> dict[str, NDArray[np.int64]]:
+            return {part: np.full(len(own), 1 if best_weight[title] == weight else 5) for part, own in folds.items()}
+
+    monkeypatch.setattr(runner, "Ranker", MadeUp)
+    found = run_study(small, context)
+    assert found.titles[0].chosen == ("prepend", "ignore")
+    row = found.row("mini-xdr", "questions")
+    assert row.weights == (0.3, 0.7)
+    assert row.values["Success@1"][MACRO] == 1
+    for point, expected in zip(row.curve, [(0.2, 1), (1, 0.2)], strict=True):
+        assert point.folds == pytest.approx(expected), "each fold as the other one handles titles"
 
 
 def test_folds_share_no_article(small: Track) -> None:

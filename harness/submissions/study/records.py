@@ -24,7 +24,10 @@ class Used(Record):
 
 
 class Tried(Record):
-    """A weight with the macro average of the primary measure over all questions, and in each fold."""
+    """A weight with the macro average of the primary measure over all questions, and in each fold.
+
+    In a fold, titles are handled as in the other one, for which this chooses the weight.
+    """
 
     weight: float
     macro: float

@@ -151,27 +151,28 @@ class _Encoder:
     def _title(self, fold: int) -> Title:
         return TITLES[self._titles[fold]]
 
-    def _each(self, ranks: Callable[[Title], Ranks]) -> Ranks:
-        """Of each question the rank under the title handling of its fold."""
+    def _each(self, ranks: Callable[[Title], Ranks]) -> tuple[Ranks, Ranks]:
+        """Of each question the rank under the title handling of its fold, and under that of the other fold.
+
+        A weight for a fold is chosen by the second: the other fold's own handling was chosen on the fold that is judged.
+        """
         one, two = self._title(0), self._title(1)
-        found = ranks(one)
-        return found if one == two else self._world.joined([found, ranks(two)])
+        first = ranks(one)
+        second = first if one == two else ranks(two)
+        return self._world.joined([first, second]), self._world.joined([second, first])
 
     def row(self, kind: Kind | None) -> StudyRow:
         world, study = self._world, self._world.study
         primary = world.track.primary
         if kind is None:
-            self._of[NONE] = self._equal[NONE] = self._each(self._ranker.none)
+            self._of[NONE] = self._equal[NONE] = self._each(self._ranker.none)[0]
             return self._row(NONE, None, (), ())
-        by_weight = {
-            weight: self._each(lambda title, weight=weight: self._ranker.of(kind, title, weight))  # type: ignore[misc]
-            for weight in study.weights
-        }
-        curve = []
-        for weight, ranks in by_weight.items():
-            folds = [world.mean(ranks, primary, fold)[MACRO] for fold in (0, 1)]
-            macro = world.mean(ranks, primary)[MACRO]
-            curve.append(Tried(weight=weight, macro=macro, folds=(folds[0], folds[1])))
+        by_weight, curve = {}, []
+        for weight in study.weights:
+            own, crossed = self._each(lambda title, weight=weight: self._ranker.of(kind, title, weight))  # type: ignore[misc]
+            folds = [world.mean(crossed, primary, fold)[MACRO] for fold in (0, 1)]
+            by_weight[weight] = own
+            curve.append(Tried(weight=weight, macro=world.mean(own, primary)[MACRO], folds=(folds[0], folds[1])))
         chosen = [study.weights[_first_best([point.folds[1 - fold] for point in curve])] for fold in (0, 1)]
         self._of[kind.name] = world.joined([by_weight[weight] for weight in chosen])
         self._equal[kind.name] = by_weight[study.equal_weight]
