@@ -452,6 +452,30 @@ def test_a_slip_to_the_key_beside_is_a_letter_of_the_language_s_own_keyboard() -
             assert now.isupper() == before.isupper()
 
 
+def test_a_turkish_i_has_its_own_keys_with_and_without_its_dot_small_and_capital() -> None:
+    from harness.collections.perturbed import keyboards
+
+    keys = keyboards.neighbours("tr")
+    found: dict[str, set[str]] = {}
+    for word in ("ŞIK", "KİR", "ıki", "LİŞ", "KUŞ"):
+        for seed in range(200):
+            after = typos.typo("keyboard", Clustered(word), keys, Draws(seed, "r", "q"), 1, "tr")
+            ((before, now),) = [(a, b) for a, b in zip(word, after, strict=True) if a != b]
+            found.setdefault(before, set()).add(now)
+    assert found["I"] == {"U", "O", "J", "K"}
+    assert found["İ"] == {"Ş", "Ğ", "Ü"}
+    assert found["ı"] == {letter.lower() for letter in found["I"]}
+    assert "İ" in found["Ş"]
+    assert "I" in found["U"]
+    for capital, others in found.items():
+        assert all(other.isupper() == capital.isupper() for other in others)
+
+
+def test_letters_of_turkish_are_those_of_its_own_alphabet() -> None:
+    assert typos.alphabets_of(["Iİ"], "tr") == {"LATIN": ("i", "ı")}
+    assert typos.alphabets_of(["I"], "en") == {"LATIN": ("i",)}
+
+
 def test_questions_of_a_language_without_a_known_keyboard_are_refused() -> None:
     found = load("perturbed(keyboard,seed=1):xdr-mini/te")
     assert "0 changed, 0 unchanged, 80 refused (no keyboard of te is known: 80)" in found.remarks[0].what

@@ -11,13 +11,20 @@ from collections.abc import Callable
 import regex
 
 from harness.collections.perturbed.draws import Draws
-from harness.collections.perturbed.texts import Clustered, Refused, Span, edited, is_blank, script_of
+from harness.collections.perturbed.texts import (
+    Clustered,
+    Refused,
+    Span,
+    edited,
+    is_blank,
+    lowered,
+    raised,
+    script_of,
+)
 from harness.collections.romanize import romanized_text
 
 _LOOK_ALIKE = dict(zip("aceijopsxyABCEHIJKMOPSTX", "асеіјорѕхуАВСЕНІЈКМОРЅТХ", strict=True))
 """Latin letters and the Cyrillic ones that are drawn alike (Unicode's confusables.txt has these pairs)."""
-_DOTTED = frozenset({"tr", "az"})
-"""Languages with an i with and one without a dot, in both cases."""
 _BARED = frozenset({"LATIN", "GREEK", "CYRILLIC"})
 _HARAKAT = regex.compile("[\u064b-\u0652\u0670]")
 _PUNCTUATION = regex.compile(r"\p{P}+")
@@ -35,14 +42,8 @@ def _words_changed(text: Clustered, change: Callable[[str], str]) -> str:
 
 def cased(text: Clustered, lang: str, form: str) -> str:
     """``form``: "lower" or "upper"."""
-    is_dotted = lang.partition("-")[0] in _DOTTED
-
-    def change(word: str) -> str:
-        if form == "lower":
-            return (word.translate({0x130: "i", ord("I"): "\u0131"}) if is_dotted else word).lower()
-        return (word.replace("i", "\u0130") if is_dotted else word).upper()
-
-    return _words_changed(text, change)
+    change = lowered if form == "lower" else raised
+    return _words_changed(text, lambda word: change(word, lang))
 
 
 def bare(text: Clustered) -> str:

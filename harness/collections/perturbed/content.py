@@ -103,7 +103,7 @@ class Content:
         texts: dict[str, list[str]] = {}
         for query in self.clean.queries:
             texts.setdefault(query.lang, []).append(query.text)
-        return {lang: typos.alphabets_of(own) for lang, own in texts.items()}
+        return {lang: typos.alphabets_of(own, lang) for lang, own in texts.items()}
 
     def _draws(self, record: str) -> Draws:
         return Draws(self.seed, self.recipe.digest, record)
@@ -202,14 +202,15 @@ class Content:
 
 
 def _typo(asked: Asked, recipe: Recipe) -> str:
-    return typos.typo(recipe.kind.removeprefix("typo-"), asked.text, asked.alphabets, asked.draws, recipe.edits)
+    kind = recipe.kind.removeprefix("typo-")
+    return typos.typo(kind, asked.text, asked.alphabets, asked.draws, recipe.edits, asked.lang)
 
 
 def _beside(asked: Asked, recipe: Recipe) -> str:
     keys = keyboards.neighbours(asked.lang)
     if not keys:
         raise Refused(f"no keyboard of {asked.lang} is known")
-    return typos.typo("keyboard", asked.text, keys, asked.draws, recipe.edits)
+    return typos.typo("keyboard", asked.text, keys, asked.draws, recipe.edits, asked.lang)
 
 
 def _blanks(asked: Asked, recipe: Recipe) -> str:

@@ -13,6 +13,8 @@ import regex
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
 _NUMBER = regex.compile(r"\p{N}")
 _DIGITS = regex.compile(r"\p{N}+")
+_DOTTED = frozenset({"tr", "az"})
+"""Languages with an i with and one without a dot, in both cases."""
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー]")
 Edit = Mapping[int, Sequence[str]]
 """What stands in place of clusters, by their numbers."""
@@ -40,6 +42,28 @@ def clusters_of(text: str) -> list[str]:
 
 def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
+
+
+def lowered(text: str, lang: str) -> str:
+    """In small letters, as the language has them.
+
+    >>> lowered("IĞDIR İç", "tr"), lowered("I", "de")
+    ('ığdır iç', 'i')
+    """
+    return (text.translate({0x130: "i", ord("I"): "\u0131"}) if _is_dotted(lang) else text).lower()
+
+
+def raised(text: str, lang: str) -> str:
+    """In capitals, as the language has them.
+
+    >>> raised("ılık iç", "tr"), raised("i", "de")
+    ('ILIK İÇ', 'I')
+    """
+    return (text.replace("i", "\u0130") if _is_dotted(lang) else text).upper()
+
+
+def _is_dotted(lang: str) -> bool:
+    return lang.partition("-")[0] in _DOTTED
 
 
 def script_of(cluster: str) -> str:
