@@ -33,6 +33,10 @@ class Counts:
         else:
             self.changed += 1
 
+    @property
+    def nothing_possible(self) -> bool:
+        return bool(self.refused) and not self.changed and not self.unchanged
+
     def in_words(self, records: str) -> str:
         """
         >>> Counts(78, 1, Counter({"too few words": 1})).in_words("questions")
@@ -88,7 +92,7 @@ class Content:
                 text = query.text
                 counts.refused[str(refused)] += 1
             changed.append(query._replace(text=text))
-        return changed, counts
+        return changed, self._checked(counts, "questions")
 
     def _question(self, query: Query) -> str:
         answers = (self.clean.answers or {}).get(query.query_id, ())
@@ -159,7 +163,16 @@ class Content:
                 after = doc
                 counts.refused[str(refused)] += 1
             changed += [doc, after] if after.doc_id != doc.doc_id else [after]
-        return changed, counts
+        return changed, self._checked(counts, self._changed_passages)
+
+    def _checked(self, counts: Counts, records: str) -> Counts:
+        """Raises ``InvalidInput`` where none could be changed: the drop of the clean texts would be a silent zero."""
+        if counts.nothing_possible:
+            raise InvalidInput(
+                f"{self.clean.dataset_id}: {self.recipe.title}: {counts.in_words(records)}; no drop could be measured: take "
+                "another perturbation for this collection, or leave it out (docs/perturbed.md says what each needs)"
+            )
+        return counts
 
     def _passage(self, doc: Doc) -> Doc:
         draws = self._draws(doc.doc_id)
