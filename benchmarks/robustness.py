@@ -28,7 +28,9 @@ Written by a command from recorded comparisons:
     python benchmarks/robustness.py --runs runs --pairs pairs.json
 
 How drops are tested stands in [perturbed.md](perturbed.md), whether that holds in [statistics.md](statistics.md). Values are
-points of {primary}. A † is a system whose training may have held the collection, as its card says: its values are upper bounds.
+points of {primary}. A † is a system whose training may have held the collection, as its card says: absolute values are
+upper bounds; a drop is bounded neither way. A control shows what an effect does not come from. What finds less can lose less:
+read no drop without the values that it comes from.
 Intervals are 95%, each of one number alone. "Could find" is the smallest drop that the test finds in four of five cases.
 """
 SEEN_BEFORE = """
@@ -86,7 +88,7 @@ def section(track: Track, file: Path) -> str:
             f"- Not answered for {', '.join(absent)}: not run. Of the {declared} tests of drops that were declared, "
             f"{len(planned)} are here, and p is corrected for these alone."
         )
-    lines += [*(f"- {answer_to(track, one, found.baseline)}" for one in found.drop_differences), ""]
+    lines += [*(f"- {answer_to(track, one, found)}" for one in found.drop_differences), ""]
     lines += table(
         ("system", "perturbation", "clean", "perturbed", "drop", "95%", "p, corrected", "could find", "hits kept"),
         [
@@ -122,8 +124,9 @@ def answer(track: Track, drop: Drop) -> str:
     return f"**{who}**: no drop is shown ({found}); {excluded}, and {percent(drop.detectable, 2)} could be found."
 
 
-def answer_to(track: Track, one: DropDifference, baseline: str) -> str:
-    """One sentence: whether it loses more or less than the baseline, or what is excluded."""
+def answer_to(track: Track, one: DropDifference, comparison: Comparison) -> str:
+    """One sentence: whether it loses more or less than the baseline, or what is excluded; or that it has fewer to lose."""
+    baseline = comparison.baseline
     who, p = (
         f"**{named(track, one.system)} against {named(track, baseline)}, {one.perturbation}**",
         probability(one.p_adjusted),
@@ -131,15 +134,18 @@ def answer_to(track: Track, one: DropDifference, baseline: str) -> str:
     if has_seen(track, one.system) != has_seen(track, baseline):
         size = f"{percent(one.difference, 2, signed=True)} points {limits(one.interval)}"
         return f"{who}: {size}, p {p}; no verdict, since the training of one of the two alone may have held the data."
+    less = ""
+    if fewer := comparison.fewer_to_lose(one):
+        less = f"; it has fewer to lose (clean {percent(fewer[0])} against {percent(fewer[1])})"
     if one.significant:
         verb = "more" if one.difference > 0 else "fewer"
-        return f"{who}: loses {percent(abs(one.difference), 2)} points {verb} {limits(one.interval)}, p {p}."
+        return f"{who}: loses {percent(abs(one.difference), 2)} points {verb} {limits(one.interval)}, p {p}{less}."
     excluded = (
         f"; losing {percent(one.interval.upper, 2)} points more or {percent(-one.interval.lower, 2)} fewer is excluded"
         if one.interval and one.interval.lower < 0 < one.interval.upper
         else ""
     )
-    return f"{who}: no difference of drops is shown ({percent(one.difference, 2, signed=True)}, p {p}){excluded}."
+    return f"{who}: no difference of drops is shown ({percent(one.difference, 2, signed=True)}, p {p}){excluded}{less}."
 
 
 def by_language(track: Track, found: Comparison) -> list[str]:
@@ -173,7 +179,7 @@ def differences(track: Track, found: Comparison) -> list[str]:
         return (
             named(track, one.system),
             one.perturbation,
-            percent(one.difference, 2, signed=True) + "*" * one.significant,
+            percent(one.difference, 2, signed=True) + "*" * (one.significant and not found.fewer_to_lose(one)),
             limits(one.interval),
             probability(one.p_adjusted),
             both,
@@ -182,7 +188,8 @@ def differences(track: Track, found: Comparison) -> list[str]:
 
     words = (
         f"Drop less that of {named(track, found.baseline)}, {len(found.drop_differences)} planned tests. *Both hit*: on the "
-        "questions that both systems hit cleanly, which is conditioned on a result and tested by nothing."
+        "questions that both systems hit cleanly, which is conditioned on a result and tested by nothing. No * where a system "
+        "has fewer to lose."
     )
     head = ("system", "perturbation", "difference of drops", "95%", "p, corrected", "both hit", "questions")
     return [words, "", *table(head, [cells(one) for one in found.drop_differences])]
@@ -219,8 +226,9 @@ def has_seen(track: Track, system: str) -> bool:
 
 
 def named(track: Track, system: str) -> str:
-    """The system with a † where its card says that it may have seen the track's data."""
-    return f"{system}{f' {SEEN}' * has_seen(track, system)}"
+    """The system with a † where its card says that it may have seen the track's data, and whether it is a control."""
+    is_control = load_card(system).card.kind == "control"
+    return f"{system}{f' {SEEN}' * has_seen(track, system)}{' (control)' * is_control}"
 
 
 def limits(interval: Bounds | None, signed: bool = True) -> str:

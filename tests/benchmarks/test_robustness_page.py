@@ -7,12 +7,29 @@ from pathlib import Path
 
 import robustness
 
+from harness.compare import read_comparison
+from harness.tracks import load_track
+
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_page_is_made_of_the_recorded_comparisons() -> None:
     pairs = json.loads((ROOT / "runs/paws-x-drop/pairs.json").read_text("utf-8"))
     assert robustness.page(ROOT / "runs", pairs) == (ROOT / "docs/robustness.md").read_text("utf-8")
+
+
+def test_a_control_is_called_one_and_no_smaller_drop_of_what_finds_less_stands_alone() -> None:
+    found = read_comparison(ROOT / "runs/paws-x-sample/comparison.json")
+    told = {one.system: robustness.answer_to(load_track("paws-x-sample"), one, found) for one in found.drop_differences}
+    assert told["mini-xdr-paws-shuffled"].startswith("**mini-xdr-paws-shuffled (control) against mini-xdr, ")
+    assert told["mini-xdr-paws-shuffled"].endswith("; it has fewer to lose (clean 1.8 against 80.3).")
+    assert told["mini-xdr-paws-english"].endswith("; it has fewer to lose (clean 65.3 against 80.3).")
+    assert "(control)" not in told["mini-xdr-paws-xqg"]
+    assert "fewer to lose" not in told["mini-xdr-paws-xqg"]
+    (shuffled,) = [one for one in found.drop_differences if one.system == "mini-xdr-paws-shuffled"]
+    as_good = tuple(drop.model_copy(update={"clean": 0.9}) for drop in found.drops)
+    assert found.fewer_to_lose(shuffled) is not None
+    assert found.model_copy(update={"drops": as_good}).fewer_to_lose(shuffled) is None, "it has as much to lose"
 
 
 def test_what_is_not_recorded_is_not_answered(tmp_path: Path) -> None:

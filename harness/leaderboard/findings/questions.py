@@ -157,10 +157,10 @@ def drop_answers(comparison: Comparison, about: str, track: Track) -> Iterator[A
             yield Answer(where, found.system, "not shown", f"{told}{_excluded(found)}.")
         elif found.difference > 0:
             yield Answer(where, found.system, "no", f"{told}.")
-        elif own.clean >= base.clean:
-            yield Answer(where, found.system, "yes", f"{told}.")
-        else:
+        elif comparison.fewer_to_lose(found):
             yield Answer(where, found.system, "it depends", f"{told}: it loses fewer points, and has fewer to lose.")
+        else:
+            yield Answer(where, found.system, "yes", f"{told}.")
 
 
 def _is_control(system: str) -> bool:
