@@ -64,7 +64,8 @@ def _folder_of(name: str) -> str:
 def _published(result: PublishedResult) -> dict[str, Any]:
     average = "" if result.row.average is None else f"average {result.row.average}"
     cells = " ".join(f"{lang} {value}" for lang, value in result.row.values.items())
-    return {"name": result.label, "about": f"{'; '.join(filter(None, (average, cells)))} ({result.row.status})"}
+    about = f"{'; '.join(filter(None, (average, cells)))} ({result.row.status})"
+    return {"name": result.label, "about": "; ".join(filter(None, (about, result.row.notes)))}
 
 
 def _entries(kind: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import pytest
 from site_pages import Pages, go, make, once, opened, pages_in, write_collection
 
 from harness.adapters.card import load_card
+from harness.cli import app
 from harness.compare.records import MACRO
 from harness.leaderboard.published import load_published
 from harness.leaderboard.site.environment import printed
@@ -65,6 +66,26 @@ def test_own_rows_stand_with_the_published_ones_of_the_same_measure(browser: Any
         ]
         assert sorted(cells for own, *cells in rows if not own) == sorted(expected)
     assert not any("test questions" in title or "R@10t" in title for title in sections)
+
+
+def test_notes_of_published_rows_stand_under_their_table_and_in_the_list(
+    browser: Any, beside: Pages, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noted = [result for result in load_published() if result.row.notes]
+    assert any("one number a measure" in result.row.notes for result in noted)
+    with opened(browser, beside.folder / "published.html", java_script_enabled=False) as found:
+        sections = {
+            section.locator("h2").inner_text(): section.locator(".notes li").all_inner_texts()
+            for section in found.page.locator("section:has(tbody)").all()
+        }
+    for result in noted:
+        row = result.row
+        assert f"{row.system}: {row.notes}" in sections[f"{row.measure}, {row.split} questions"]
+    with pytest.raises(SystemExit) as ended:
+        app(["list", "published"])
+    assert not ended.value.code
+    listed = capsys.readouterr().out
+    assert all(f"({result.row.status}); {result.row.notes}" in listed for result in noted)
 
 
 def test_own_rows_lead_to_their_systems_and_the_track_leads_there(browser: Any, beside: Pages) -> None:
