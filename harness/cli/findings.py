@@ -23,6 +23,8 @@ def findings(
 
     if out.is_dir():
         raise WrongUsage(f"{out} is a folder; --out names a file")
+    if not runs.is_dir():
+        raise WrongUsage(f"{runs} is no folder of runs; --runs names one")
     found = found_in(runs)
     write_text(out, findings_page(found))
     for finding in found:

@@ -38,7 +38,7 @@ class Contrast(Record):
     """One difference of the declared family: ``first`` less ``second``, for every encoder. ``question``: what it answers."""
 
     name: PartName
-    question: Literal["000", "001", "004"]
+    question: Literal["passages", "english", "adversaries"]
     title: Line
     first: PartName
     second: PartName

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 from markupsafe import escape
 
 from harness.cli import app
+from harness.cli.findings import findings as write_findings
 from harness.compare import contrasts
 from harness.compare.records import MACRO, Bounds, Comparison, Drop, DropDifference
+from harness.errors import InvalidInput, WrongUsage
 from harness.leaderboard.findings.markdown import findings_page
 from harness.leaderboard.findings.of_studies import answers_of, verdict_of
 from harness.leaderboard.findings.questions import drop_answers, findings
@@ -38,7 +41,7 @@ def result(
     )
     return Result(
         name="equal-number",
-        question="000",
+        question="passages",
         encoder=encoder,
         first="questions",
         second="passages",
@@ -84,10 +87,10 @@ def test_who_may_have_seen_the_collection_decides_nothing() -> None:
     unseen = result("a", 0.1, significant=True, languages=(0.1, 0.1))
     seen = result("b", -0.1, significant=True, languages=(-0.1, -0.1), seen=True)
     study = recorded.model_copy(update={"results": (seen, unseen)})
-    first = next(answers_of(study, "000", "somewhere"))
+    first = next(answers_of(study, "passages", "somewhere"))
     assert first.verdict == "yes"
     assert "b † -10.0 points" in first.sentence
-    alone = next(answers_of(recorded.model_copy(update={"results": (seen,)}), "000", "somewhere"))
+    alone = next(answers_of(recorded.model_copy(update={"results": (seen,)}), "passages", "somewhere"))
     assert alone.sentence.endswith("Not run: mini-xdr, mini-zero-shot, me5-small-q4.")
     assert alone.verdict == "not answered"
     assert "b † -10.0 points" in alone.sentence
@@ -95,7 +98,7 @@ def test_who_may_have_seen_the_collection_decides_nothing() -> None:
 
 def test_nothing_recorded_is_not_answered_and_says_what_is_missing(tmp_path: Path) -> None:
     found = findings(tmp_path)
-    assert [finding.number for finding in found] == ["000", "001", "004"]
+    assert [finding.name for finding in found] == ["passages", "english", "adversaries"]
     assert {answer.verdict for finding in found for answer in finding.answers} == {"not answered"}
     assert not any(finding.is_answered for finding in found)
     page = findings_page(found)
@@ -103,10 +106,10 @@ def test_nothing_recorded_is_not_answered_and_says_what_is_missing(tmp_path: Pat
     assert page.count("\n## ") == 3
 
 
-def adversaries(*, difference: float, significant: bool, clean: float, row: str = "mini-xdr-paws-xqg") -> Comparison:
-    """A row and a control against mini-xdr, which has 0.9 without adversaries and 0.5 with them; ``clean``: of the row."""
+def adversaries(*, difference: float, significant: bool, clean: float, of: str = "mini-xdr") -> Comparison:
+    """A row with questions and a control against the encoder, which has 0.9 clean and 0.5 with adversaries."""
     bounds = Bounds(lower=difference - 0.1, upper=difference + 0.1, method="made up")
-    names = (row, "mini-xdr")
+    names = (f"{of}-paws-xqg", of)
     own = ((clean, clean - 0.4 - difference), (0.9, 0.5))
     fields = {"perturbation": "adversaries", "interval": bounds, "p": 0.01, "p_error": 0.0, "p_adjusted": 0.02}
     drops = tuple(
@@ -134,9 +137,9 @@ def adversaries(*, difference: float, significant: bool, clean: float, row: str 
             conditioned_interval=None,
             conditioned_topics=0,
         )
-        for name in (names[0], "mini-xdr-paws-shuffled")
+        for name in (names[0], f"{of}-paws-shuffled")
     )
-    return Comparison.model_construct(baseline="mini-xdr", drops=drops, drop_differences=differences)
+    return Comparison.model_construct(baseline=of, drops=drops, drop_differences=differences)
 
 
 @pytest.mark.parametrize(
@@ -158,8 +161,30 @@ def test_losing_less_by_finding_less_is_no_yes_and_controls_are_no_answers(
     assert said in answer.sentence
 
 
+def test_a_file_of_another_track_answers_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mini-texts").mkdir()
+    shutil.copy(ROOT / "runs/xquad-oracle/study.json", tmp_path / "mini-texts")
+    with pytest.raises(InvalidInput, match="`xdr study mini-texts` makes it again"):
+        findings(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [{"rows": []}, {"primary": "R@1"}])
+def test_a_study_that_lacks_rows_is_refused(tmp_path: Path, damage: dict[str, object]) -> None:
+    path = tmp_path / "xquad-oracle" / "study.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(json.loads((ROOT / "runs/xquad-oracle/study.json").read_text("utf-8")) | damage))
+    with pytest.raises(InvalidInput, match="xquad-oracle"):
+        findings(tmp_path)
+
+
+def test_runs_that_are_not_there_write_no_page(tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="no folder of runs"):
+        write_findings(tmp_path / "nowhere", tmp_path / "page.md")
+    assert not (tmp_path / "page.md").exists()
+
+
 def test_a_row_that_may_have_seen_the_adversaries_decides_nothing() -> None:
-    comparison = adversaries(difference=-0.2, significant=True, clean=0.9, row="me5-small-q4-paws-xqg")
+    comparison = adversaries(difference=-0.2, significant=True, clean=0.9, of="me5-small-q4")
     (answer,) = drop_answers(comparison, "PAWS-X", load_track("paws-x-sample-me5"))
     assert answer.verdict == "not answered"
     assert "me5-small-q4-paws-xqg †" in answer.about
@@ -178,7 +203,7 @@ def test_a_row_that_may_have_seen_the_adversaries_decides_nothing() -> None:
 )
 def test_a_summary_is_one_verdict_or_says_on_what_it_depends(verdicts: tuple[Verdict, ...], summary: str) -> None:
     answers = tuple(Answer(f"about {place}", f"{place}", verdict, "one.") for place, verdict in enumerate(verdicts))
-    assert Finding("000", "Why?", answers).summary == summary
+    assert Finding("passages", "Why?", answers).summary == summary
 
 
 def test_a_page_of_the_site_holds_every_answer_table_and_figure() -> None:

@@ -64,7 +64,7 @@ kinds = [
     { name = "self-copy", title = "copies", texts = "passages" },
 ]
 contrasts = [
-    { name = "number", question = "000", title = "queries less passages", first = "questions", second = "passages" },
+    { name = "number", question = "passages", title = "queries less passages", first = "questions", second = "passages" },
 ]
 """
 

@@ -38,10 +38,10 @@ def _section(finding: Finding) -> Iterator[str]:
         ("Seen before declaring", finding.seen),
     ):
         if texts:
-            yield f"### {title}: question {finding.number}\n"
+            yield f"### {title}: {finding.name}\n"
             yield from (f"- {text}" for text in texts)
             yield ""
-    yield f"### Make it again: question {finding.number}\n"
+    yield f"### Make it again: {finding.name}\n"
     yield from (f"    {command}" for command in finding.commands)
     yield ""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from harness.adapters.card import load_card, speaking_of
 from harness.compare.records import Comparison, DropDifference, read_comparison
+from harness.errors import InvalidInput
 from harness.leaderboard.findings.of_studies import (
     SEEN,
     answers_of,
@@ -38,9 +40,23 @@ _LIMITS = (
 
 
 def findings(runs: Path) -> list[Finding]:
-    """All three, in the order of their numbers. Raises ``InvalidInput`` for a recorded file that cannot be read."""
-    studies = {name: read_study(runs / name / "study.json") for name in (ORACLE, MINI)}
+    """All three. Raises ``InvalidInput`` for a recorded file that cannot be read, or that is of another track or version."""
+    studies = {name: _study(runs, name) for name in (ORACLE, MINI)}
     return [_against_passages(studies), _against_english(studies[ORACLE]), _adversaries(runs)]
+
+
+def _study(runs: Path, name: str) -> StudyResult | None:
+    path = runs / name / "study.json"
+    found = read_study(path)
+    if found is not None:
+        _check_track(path, found.track, load_track(name), f"xdr study {name}")
+    return found
+
+
+def _check_track(path: Path, recorded: Mapping[str, Any], track: Track, command: str) -> None:
+    expected = {"name": track.name, "version": track.version}
+    if recorded != expected:
+        raise InvalidInput(f"{path} is of track {dict(recorded)}, not of {expected}; `{command}` makes it again")
 
 
 def _against_passages(studies: dict[str, StudyResult | None]) -> Finding:
@@ -50,10 +66,10 @@ def _against_passages(studies: dict[str, StudyResult | None]) -> Finding:
         if study is None:
             answers.append(_missing(about, f"no study of the track {name} is recorded"))
             continue
-        answers += answers_of(study, "000", about)
+        answers += answers_of(study, "passages", about)
         if (interaction := interaction_answer(study, about)) is not None:
             answers.append(interaction)
-        tables += [_named(about, tests_table(study, "000")), _named(about, rows_table(study))]
+        tables += [_named(about, tests_table(study, "passages")), _named(about, rows_table(study))]
         if (table := interaction_table(study)) is not None:
             tables.append(_named(about, table))
         figures += [
@@ -63,7 +79,7 @@ def _against_passages(studies: dict[str, StudyResult | None]) -> Finding:
         controls += [f"{about}: {told}." for told in controls_of(study)]
         seen += [f"{about}: {' '.join(text.split())}" for text in study.declared.seen_before_declaring]
     return Finding(
-        number="000",
+        name="passages",
         question="Do generated questions help cross-lingual retrieval more than generated passages, above all in languages "
         "of low resources?",
         answers=tuple(answers),
@@ -85,13 +101,13 @@ def _against_english(study: StudyResult | None) -> Finding:
     question = "Do generated questions in many languages beat English ones on XQuAD, in exact match?"
     commands = (f"xdr study {ORACLE}", "xdr findings")
     if study is None:
-        return Finding("001", question, (exact,), commands=commands)
+        return Finding("english", question, (exact,), commands=commands)
     about = "XQuAD, whether the passage is found"
     return Finding(
-        number="001",
+        name="english",
         question=question,
-        answers=(exact, *answers_of(study, "001", about)),
-        tables=(tests_table(study, "001"), rows_table(study)),
+        answers=(exact, *answers_of(study, "english", about)),
+        tables=(tests_table(study, "english"), rows_table(study)),
         figures=tuple(figures_of(study, ("questions", "questions-english", "written"))),
         controls=tuple(f"{told}." for told in controls_of(study)),
         limits=(
@@ -114,6 +130,7 @@ def _adversaries(runs: Path) -> Finding:
             continue
         comparison = read_comparison(path)
         track = load_track(name)
+        _check_track(path, comparison.track, track, f"xdr leaderboard {name}")
         answers += drop_answers(comparison, about, track)
         tables.append(_drops_table(comparison, about, track))
     answers.append(_missing("perturbed questions", "no rows with generated questions were asked perturbed questions"))
@@ -123,7 +140,7 @@ def _adversaries(runs: Path) -> Finding:
             "with what is asked for, which an encoder that adds up vectors of words cannot tell apart."
         )
     return Finding(
-        number="004",
+        name="adversaries",
         question="Do generated questions make retrieval robust to adversarial pairs (PAWS-X) and to perturbed questions?",
         answers=tuple(answers),
         tables=tuple(tables),
@@ -138,10 +155,15 @@ def drop_answers(comparison: Comparison, about: str, track: Track) -> Iterator[A
     A system with fewer clean hits can lose fewer: it is a yes only where it finds no less without adversaries, so that what it
     loses less it finds more. A row that may have seen the collection decides nothing.
     """
+    if comparison.baseline != track.baseline:
+        raise InvalidInput(f"the comparison of {track.name} is against {comparison.baseline}, not {track.baseline}")
     drops = {(drop.system, drop.perturbation): drop for drop in comparison.drops if drop.p_adjusted is not None}
     for found in comparison.drop_differences:
-        if _is_control(found.system):
+        # A reader's own row is nothing that the question was asked of.
+        if found.system not in track.systems or _is_control(found.system):
             continue
+        if missing := {(name, found.perturbation) for name in (found.system, comparison.baseline)} - set(drops):
+            raise InvalidInput(f"the comparison of {track.name} has no drop of {' under '.join(min(missing))}")
         seen = _has_seen(track, found.system)
         own, base = (drops[system, found.perturbation] for system in (found.system, comparison.baseline))
         told = (
@@ -189,7 +211,7 @@ def _drops_table(comparison: Comparison, about: str, track: Track) -> Table:
             limits(drop.interval),
         )
         for drop in comparison.drops
-        if drop.p_adjusted is not None
+        if drop.p_adjusted is not None and drop.system in track.systems
     )
     return Table(f"{about}, macro averages.", ("system", "clean", "with adversaries", "drop", "95%"), rows)
 

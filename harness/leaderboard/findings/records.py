@@ -39,9 +39,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Finding:
-    """``number``: what the question is filed under; ``seen``: what was seen before the tests were declared."""
+    """``name``: of its page, and what a track's contrasts call it; ``seen``: what was seen before the tests were declared."""
 
-    number: str
+    name: str
     question: str
     answers: tuple[Answer, ...]
     tables: tuple[Table, ...] = ()

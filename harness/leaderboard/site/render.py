@@ -299,7 +299,7 @@ def _write_findings(runs: Path, reports: Path, write: Write) -> list[Finding]:
     if not any(finding.is_answered for finding in found):
         return []
     for finding in found:
-        page = reports / "findings" / f"{finding.number}.html"
+        page = reports / "findings" / f"{finding.name}.html"
         write("finding.html", page, 1, finding=finding, charts=finding_charts(finding))
     return found
 

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import model_validator
+
 from harness.compare.contrasts import Interaction, Tested
+from harness.compare.records import MACRO
 from harness.errors import InvalidInput
 from harness.files.limits import RESULT_BYTES
 from harness.files.reading import parse_json, read_bytes
@@ -86,6 +89,20 @@ class StudyResult(Record):
     titles: tuple[Titles, ...]
     rows: tuple[StudyRow, ...]
     results: tuple[Result, ...]
+
+    @model_validator(mode="after")
+    def _whole(self) -> StudyResult:
+        kinds = {"none", *(kind.name for kind in self.declared.kinds)}
+        for encoder in {row.encoder for row in self.rows} | {found.encoder for found in self.results}:
+            own = [row for row in self.rows if row.encoder == encoder]
+            if {row.kind for row in own} != kinds or len(own) != len(kinds):
+                raise ValueError(f"{encoder} has not one row for every declared kind of texts, and one without texts")
+            if not all(MACRO in row.values.get(self.primary, {}) for row in own):
+                raise ValueError(f"a row of {encoder} has no macro average of {self.primary}")
+        columns = {tuple(test.column for test in found.tests) for found in self.results}
+        if len(columns) > 1 or any(found[:1] != (MACRO,) for found in columns):
+            raise ValueError("results are not all of the macro average and of the same languages")
+        return self
 
     def row(self, encoder: str, kind: str) -> StudyRow:
         return next(row for row in self.rows if (row.encoder, row.kind) == (encoder, kind))
