@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
     from harness.submissions.study.records import StudyResult
 
 
-@with_operator_options
+# A study writes no stores of vectors, and its encoders, all of the adapter dense, ask no server.
+_UNUSED = (
+    "shard_size",
+    "server",
+    "api_key_variable",
+    "timeout",
+    "requests_per_minute",
+    "price_per_million_tokens",
+)
+
+
+@functools.partial(with_operator_options, without=_UNUSED)
 def study(
     track: Annotated[str, typer.Argument(help="A track with [study] in its file: a name or a TOML file.")],
     runs: Runs = DEFAULT_RUNS,
@@ -28,13 +40,19 @@ def study(
 ) -> None:
     """Fuse every declared kind of texts at every weight, choose by cross-fitting, test what the track has declared."""
     from harness.runs.track_runs import TrackRuns
-    from harness.submissions.study.records import write_study
+    from harness.submissions.study.continued import check_continues, continued
+    from harness.submissions.study.records import read_study, write_study
     from harness.submissions.study.runner import run_study
     from harness.tracks import load_track
 
     loaded = load_track(track, operator.consent())
-    result = run_study(loaded, operator.context(operator.consent()), encoder or ())
     path = TrackRuns(loaded, runs).study_file
+    recorded = read_study(path)
+    if recorded is not None:
+        check_continues(recorded, loaded, path)
+    result = run_study(loaded, operator.context(operator.consent()), encoder or ())
+    if recorded is not None:
+        result = continued(recorded, result, loaded, path)
     write_study(path, result)
     _say_rows(result)
     for line in _tests(result):

@@ -130,7 +130,9 @@ def _finding(model: type[BaseModel], problem: Any, where: str) -> Finding:
         return _tag_finding(problem, f"{where}: {place}")
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    shown = f"{problem['input']!r:.80}: " if problem["loc"] else ""
+    # What a record's own check says names the keys at fault; the beginning of the whole table tells nobody anything.
+    is_whole_table = problem["type"] == "value_error" and isinstance(problem["input"], Mapping)
+    shown = f"{problem['input']!r:.80}: " if problem["loc"] and not is_whole_table else ""
     return Finding("error", f"{where}: {place}", shown + message)
 
 

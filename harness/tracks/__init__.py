@@ -125,6 +125,7 @@ class Track(Record):
     study: Study | None = Field(default=None, description="what is declared of generated texts, for `xdr study`")
     tolerance: Tolerance = Tolerance()
     _file: Path | None = PrivateAttr(default=None)
+    _folder: Path = PrivateAttr(default=Path())
     _own: OwnMeasures | None = PrivateAttr(default=None)
     _is_checked: bool = PrivateAttr(default=False)
     _loaded: dict[str, own_measures.Loaded] = PrivateAttr(default_factory=dict)
@@ -159,6 +160,11 @@ class Track(Record):
         """Where it was read from, as its user named it; None for a track of this package."""
         return self._file
 
+    @property
+    def folder(self) -> Path:
+        """What relative paths of a study's texts are relative to: the folder of its own file."""
+        return self._folder
+
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> Track:
         if self._is_checked:  # it is put into another record, as it is
@@ -177,6 +183,10 @@ class Track(Record):
         for key, values in (("macro", self.macro), ("measures", self.measures), ("systems", self.systems)):
             if len(set(values)) < len(values):
                 raise ValueError(f"{key} names one twice")
+        if self.study and (strangers := set(self.study.low_resource) - {part.lang for part in self.parts}):
+            raise ValueError(
+                f"study.low_resource: no part is in {', '.join(sorted(strangers))}; remove it, or add a part"
+            )
         if self.primary not in self.measures:
             raise ValueError(f"primary {self.primary!r} is not among the measures")
         context = info.context or {}
@@ -304,7 +314,9 @@ def _read(path: Path, where: str, consent: Consent) -> Track:
     data = perturbed_parts.with_perturbed_parts(migrated("track", read_toml(path), where), where)
     data = _resolve_paths(data, path)
     own = _own_measures(data, path, consent)
-    return checked(Track, data, where, {"own measures": own})
+    track = checked(Track, data, where, {"own measures": own})
+    track._folder = path.parent.resolve()
+    return track
 
 
 def _own_measures(data: dict[str, Any], path: Path, consent: Consent) -> OwnMeasures | None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
 from harness.adapters.card import load_card
 from harness.adapters.contract import Context
@@ -17,6 +18,7 @@ from harness.compare import contrasts
 from harness.compare.contrasts import Pair, interaction
 from harness.compare.records import MACRO
 from harness.errors import InvalidInput, WrongUsage
+from harness.recipes.generate.texts import generated_file
 from harness.runs.variations import scores_of, varied
 from harness.submissions.study import runner
 from harness.submissions.study.ranks import Ranker, asked_by
@@ -218,6 +220,7 @@ def test_scores_of_different_questions_are_refused(small: Track) -> None:
         ("weights = [0.3, 0.7]", "weights = [0.7, 0.3]", "weights ascend"),
         ('of = ["questions", "passages"]', 'of = ["questions"]', "either texts or two other kinds"),
         ("low_resource", "low_resources", "low_resources"),
+        ('low_resource = ["bn"]', 'low_resource = ["bn", "te"]', "study.low_resource: no part is in te"),
     ],
 )
 def test_a_declaration_that_contradicts_itself_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -250,6 +253,91 @@ def test_what_was_declared_and_not_run_counts_in_the_family(
     assert among.tests[0].p_adjusted == pytest.approx(2 * alone.tests[0].p)
     with pytest.raises(WrongUsage, match="mini-xdrr"):
         run_study(small, context, ["mini-xdrr"])
+
+
+TWO = STUDY.replace('encoders = ["mini-xdr"]', 'encoders = ["mini-xdr", "mini-zero-shot"]')
+
+
+def _study(file: Path, runs: Path, *options: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        app(["study", str(file), "--runs", str(runs), *options])
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    path = tmp_path / "two.toml"
+    path.write_text(TWO)
+    return path
+
+
+def test_encoders_run_one_after_the_other_are_the_study_of_all(two: Path, context: Context, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for encoder in ("mini-zero-shot", "mini-xdr", "mini-xdr"):
+        assert _study(two, runs, "--encoder", encoder) == 0
+    assert read_study(runs / "small" / "study.json") == run_study(load_track(str(two)), context)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("equal_weight = 0.3", "equal_weight = 0.7"), "study.equal_weight: 0.3 -> 0.7"),
+        (('texts = "xdr-mini-sentences"', 'texts = "xdr-mini-queries"'), "study.kinds.cut.texts"),
+        (("families = { ", "families = { alpha = 0.1, "), "alpha: 0.05 -> 0.1"),
+    ],
+)
+def test_another_declaration_never_replaces_a_record_of_the_same_version(
+    change: tuple[str, str], said: str, two: Path, xdr_home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "runs" / "small" / "study.json"
+    assert _study(two, tmp_path / "runs", "--encoder", "mini-xdr") == 0
+    recorded = path.read_bytes()
+    two.write_text(TWO.replace(*change, 1))
+    for options in ((), ("--encoder", "mini-zero-shot")):
+        with pytest.raises(InvalidInput, match="higher version") as caught:
+            app(["study", str(two), "--runs", str(tmp_path / "runs"), *options])
+        assert said in str(caught.value)
+        assert path.read_bytes() == recorded
+    two.write_text(two.read_text().replace("\nversion = 1", "\nversion = 2"))
+    assert _study(two, tmp_path / "runs", "--encoder", "mini-zero-shot") == 0
+    anew = read_study(path)
+    assert anew is not None
+    assert {row.encoder for row in anew.rows} == {"mini-zero-shot"}
+
+
+def test_relative_texts_lie_beside_the_track(tmp_path: Path, result: StudyResult, context: Context) -> None:
+    source = generated_file("xdr-mini-passages", tmp_path)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "own.jsonl").write_bytes(source.read_bytes())
+    (folder / "small.toml").write_text(STUDY.replace('"xdr-mini-passages"', '"own.jsonl"'))
+    assert run_study(load_track(str(folder / "small.toml")), context).rows == result.rows
+
+
+def test_encoders_of_other_adapters_are_refused_before_any_is_run(
+    two: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.write_text(TWO.replace('"mini-zero-shot"', '"bm25", "mini-xdr-xqg"', 1))
+    monkeypatch.setattr(Ranker, "__init__", lambda *_: pytest.fail("an encoder was run"))
+    with pytest.raises(WrongUsage, match=r"not bm25 \(.*\), mini-xdr-xqg \(xqg\)"):
+        run_study(load_track(str(two)), context)
+
+
+def test_a_contradiction_is_reported_without_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text(STUDY.replace("equal_weight = 0.3", "equal_weight = 0.4"))
+    with pytest.raises(InvalidInput) as caught:
+        load_track(str(path))
+    (finding,) = caught.value.findings
+    assert finding.what == "weights ascend, and equal_weight is one of them"
+
+
+def test_the_command_offers_what_it_uses() -> None:
+    shown = CliRunner().invoke(app, ["study", "--help"], env={"COLUMNS": "200"}).output
+    assert "--device" in shown
+    assert "--allow-code" in shown
+    for option in ("--shard-size", "--price-per-million-tokens", "--server", "--timeout"):
+        assert option not in shown
 
 
 def test_the_command_writes_what_it_says(

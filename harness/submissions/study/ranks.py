@@ -40,12 +40,16 @@ COPIES = "passages"
 
 @dataclass(frozen=True)
 class Asked:
-    """A track's questions by part, and for each the place of the one relevant passage among ``docs``, which lie by id."""
+    """A track's questions by part, and for each the place of the one relevant passage among ``docs``, which lie by id.
+
+    ``folder``: what relative paths of texts are relative to.
+    """
 
     docs: tuple[Doc, ...]
     queries: Mapping[str, tuple[Query, ...]]
     relevant: Mapping[str, NDArray[np.int64]]
     langs: Mapping[str, str]
+    folder: Path
 
 
 def asked_by(track: Track) -> Asked:
@@ -66,7 +70,7 @@ def asked_by(track: Track) -> Asked:
                 )
             own.append(place[ids[0]])
         queries[name], relevant[name] = tuple(found.queries), np.array(own, np.int64)
-    return Asked(docs, queries, relevant, {part.name: part.lang for part in track.parts})
+    return Asked(docs, queries, relevant, {part.name: part.lang for part in track.parts}, track.folder)
 
 
 class Ranker:
@@ -74,7 +78,7 @@ class Ranker:
 
     def __init__(self, card: LoadedCard, asked: Asked, study: Study, context: Context) -> None:
         self._asked, self._study, self._context = asked, study, context
-        self.texts = Texts(study, asked, card.folder)
+        self.texts = Texts(study, asked)
         self._system: Any = card.system(context.consent)
         self._store_dtype = np.dtype(card.card.parameters.get("store_dtype", "float16"))
         self._identity = digest_of([dict(card.card.parameters), ENCODER_VERSION, _model_digests(self._system)])
@@ -182,8 +186,8 @@ def _model_digests(system: Any) -> list[str]:
 class Texts:
     """The texts of kinds, each file read once."""
 
-    def __init__(self, study: Study, asked: Asked, folder: Path) -> None:
-        self._study, self._folder = study, folder
+    def __init__(self, study: Study, asked: Asked) -> None:
+        self._study, self._folder = study, asked.folder
         self._ids = [doc.doc_id for doc in asked.docs]
         self._files: dict[str, Sequence[GeneratedText]] = {}
         self._found: dict[tuple[str, str], Mapping[str, Sequence[str]] | None] = {}

@@ -119,5 +119,5 @@ def read_study(path: Path) -> StudyResult | None:
     try:
         content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
     except (ValueError, TypeError) as error:
-        raise InvalidInput(f"{path} is not a study; `xdr study` makes it again") from error
+        raise InvalidInput(f"{path} is not a study; remove it, and `xdr study` makes it again") from error
     return checked(StudyResult, content, str(path))

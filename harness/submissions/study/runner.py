@@ -28,6 +28,7 @@ from harness.tracks.study import Contrast, Kind, Study
 from harness.tracks.units import Units, units_of
 
 NONE = "none"
+DENSE = "dense"
 _MEASURES: Mapping[str, Callable[[NDArray[np.int64]], NDArray[np.float64]]] = {
     "RR@10": lambda ranks: np.where(ranks <= 10, 1 / ranks, 0.0),
     "Success@10": lambda ranks: (ranks <= 10).astype(np.float64),
@@ -92,7 +93,7 @@ def run_study(track: Track, context: Context, only: Sequence[str] = ()) -> Study
     """``only``: some of the declared encoders; the tests of the others then count as not passed in their families.
 
     Raises ``WrongUsage`` where the track declares no study, or not one of these encoders, or ranks by a measure that a rank
-    alone does not give.
+    alone does not give, or where one of these encoders is no card of the adapter ``dense``.
     """
     study = track.study
     if study is None:
@@ -102,6 +103,7 @@ def run_study(track: Track, context: Context, only: Sequence[str] = ()) -> Study
     if strangers := sorted(set(only) - set(study.encoders)):
         raise unknown_name("encoder", strangers[0], study.encoders)
     encoders = [name for name in study.encoders if not only or name in only]
+    cards = _cards(track, encoders)
     asked = asked_by(track)
     folds, articles = folds_of(asked)
     world = _World(track, study, asked, units_of(track), folds, articles)
@@ -110,8 +112,8 @@ def run_study(track: Track, context: Context, only: Sequence[str] = ()) -> Study
     results: list[Result] = []
     steps = len(encoders) * (len(study.kinds) + 1)
     with context.progress.task("study", total=steps, unit="rows") as advance:
-        for encoder in encoders:
-            found = _Encoder(world, load_card(encoder), context)
+        for card in cards:
+            found = _Encoder(world, card, context)
             titles.append(found.titles())
             for kind in (None, *study.kinds):
                 rows.append(found.row(kind))
@@ -127,8 +129,19 @@ def run_study(track: Track, context: Context, only: Sequence[str] = ()) -> Study
         questions=sum(len(own) for own in asked.queries.values()),
         titles=tuple(titles),
         rows=tuple(rows),
-        results=tuple(_decided(track, results, len(encoders))),
+        results=tuple(decided(track, results, len(encoders))),
     )
+
+
+def _cards(track: Track, encoders: Sequence[str]) -> list[LoadedCard]:
+    """All that are to run, each held against what a study needs before the first one runs."""
+    cards = [load_card(name) for name in encoders]
+    if others := [f"{card.card.name} ({card.card.adapter})" for card in cards if card.card.adapter != DENSE]:
+        raise WrongUsage(
+            f"track {track.name}: a study's encoders are cards of the adapter {DENSE}, not {', '.join(others)}; "
+            "leave them out of `encoders` in [study]"
+        )
+    return cards
 
 
 class _Encoder:
@@ -233,13 +246,13 @@ def _first_best(values: Sequence[float]) -> int:
     return next(place for place, value in enumerate(values) if value >= max(values) - _EQUAL)
 
 
-def _decided(track: Track, results: Sequence[Result], encoders: int) -> list[Result]:
+def decided(track: Track, results: Sequence[Result], encoders: int) -> list[Result]:
     """Decisions in two families for each question: all macro averages, and all parts, of all its contrasts and encoders.
 
     What was declared and not run counts with p = 1, so that what is significant now stays so.
     """
     assert track.study is not None
-    decided: dict[tuple[int, int], Tested] = {}
+    tests_by_place: dict[tuple[int, int], Tested] = {}
     for question in dict.fromkeys(result.question for result in results):
         for macro in (True, False):
             places = [
@@ -251,8 +264,8 @@ def _decided(track: Track, results: Sequence[Result], encoders: int) -> list[Res
             tests = [results[row].tests[column] for row, column in places]
             missing = len(tests) // encoders * (len(track.study.encoders) - encoders)
             name = f"question {question}, {'macro' if macro else 'per language'}"
-            decided |= dict(zip(places, corrected(track, name, tests, missing), strict=True))
+            tests_by_place |= dict(zip(places, corrected(track, name, tests, missing), strict=True))
     return [
-        result.model_copy(update={"tests": tuple(decided[row, column] for column in range(len(result.tests)))})
+        result.model_copy(update={"tests": tuple(tests_by_place[row, column] for column in range(len(result.tests)))})
         for row, result in enumerate(results)
     ]
