@@ -46,8 +46,8 @@ class Card(Record):
         description="collections of which the system's training may have held questions, passages or answers, each with the "
         "reason and its source: `collection: source`; a collection is the beginning of a data set's id",
     )
-    weights: int | None = Field(default=None, ge=1, description="how many trained numbers the model has")
-    dimensions: int | None = Field(default=None, ge=1, description="of the vector of a passage")
+    weights: int | None = Field(default=None, strict=True, ge=1, description="how many trained numbers the model has")
+    dimensions: int | None = Field(default=None, strict=True, ge=1, description="of the vector of a passage")
     requires: tuple[str, ...] = Field(default=(), description="PEP 508: what must be installed beside this package")
     bibtex: str = Field(default="", max_length=10_000, description="one entry: the work that the row is of")
 

@@ -15,6 +15,7 @@ from harness.api.comparing import Unit, language_of
 from harness.api.runs import ANY_DEPTH, run_of
 from harness.collections.view import Collection
 from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
+from harness.files.limits import RANKING_DEPTH
 from harness.files.toml_records import checked
 from harness.leaderboard.exports import csv, latex, markdown
 from harness.leaderboard.pipeline import compare_all, leaderboard_of, score_all
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame  # type: ignore[import-untyped]
 
 _NAME = "leaderboard"
-_DEEPEST = 10_000  # passages of a ranking, as in a track's file
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -129,7 +129,7 @@ def make_leaderboard(
     deepest = max(
         (len(r.doc_ids) for own in runs.values() for run in own.values() for r in run.rankings.values()), default=1
     )
-    fields = {"unit": unit, "title": title, "depth": max(1, min(_DEEPEST, deepest))}
+    fields = {"unit": unit, "title": title, "depth": max(1, min(RANKING_DEPTH, deepest))}
     first = cards[baseline or next(iter(systems))].name
     track = Track.of(_NAME, list(parts.values()), names, baseline=first, **fields)
     folder = tempfile.TemporaryDirectory(prefix="xdr-")

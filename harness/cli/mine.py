@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.console import AllowCode, Json, note, print_findings, print_json, progress, say
+from harness.cli.operator_options import check_device
 from harness.cli.tables import say_table
 from harness.recipes.mine.settings import LABELLERS, NEGATIVES, TOP
 
@@ -78,6 +79,7 @@ def mine(
     from harness.recipes.mine.settings import MineSettings
     from harness.recipes.reading import ReaderSettings
 
+    check_device(device)
     settings = MineSettings(
         labeller=labeller,
         top=top,

@@ -112,7 +112,7 @@ class Operator:
         from harness.progress import shown
 
         check_engine(self.engine)
-        _check_device(self.device)
+        check_device(self.device)
         return Context(
             cache=cache_home(),
             work=cache_home() / "work",
@@ -130,7 +130,7 @@ class Operator:
 _DEVICES = re.compile(r"auto|cpu|cuda(?::([0-9]{1,3}))?")
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
     """Before anything is read: not at the first model, nor never where all is recorded."""
     known = _DEVICES.fullmatch(device)
     if known is None:

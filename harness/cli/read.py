@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import AllowCode, Json, note, print_json, progress, say
+from harness.cli.operator_options import check_device
 from harness.errors import WrongUsage
+from harness.files.limits import RANKING_DEPTH
 
 
 def read(
@@ -17,7 +19,9 @@ def read(
         Path, typer.Argument(help="A run's folder, runs/TRACK/SYSTEM, or that of a track, for all runs in it.")
     ],
     reader: Annotated[Path, typer.Argument(help="Folder of an extractive reader, as `xdr train` makes one.")],
-    top: Annotated[int, typer.Option("--top", min=1, help="Passages of each ranking that are read.")] = 5,
+    top: Annotated[
+        int, typer.Option("--top", min=1, max=RANKING_DEPTH, help="Passages of each ranking that are read.")
+    ] = 5,
     english: Annotated[
         str,
         typer.Option(
@@ -40,11 +44,13 @@ def read(
     """
     from harness.adapters.consent import Consent
     from harness.dense.encoder import resolved_device
+    from harness.measures.read_answers import FAMILIES, name_of
     from harness.recipes.reading import ReaderSettings
     from harness.recipes.reading.kept import KeptReader
     from harness.runs.read import Reading, read_run
     from harness.runs.run_folder import recorded_run
 
+    check_device(device)
     folders = _folders(run)
     reading = Reading(KeptReader(ReaderSettings(reader, resolved_device(device)), workers), top, english)
     shown = {}
@@ -57,16 +63,8 @@ def read(
     if as_json:
         print_json(shown)
         return
-    say(f"EM@{top}({_parameters(reading)})")
-    say(f"F1@{top}({_parameters(reading)})")
-
-
-def _parameters(reading: object) -> str:
-    from harness.measures.readings import ENGLISH
-    from harness.runs.read import Reading
-
-    assert isinstance(reading, Reading)
-    return f"{reading.reader.name},{ENGLISH}" if reading.english else reading.reader.name
+    for family in FAMILIES:
+        say(name_of(family, top, reading.reader.name, bool(english)))
 
 
 def _folders(run: Path) -> list[Path]:

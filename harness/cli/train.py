@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import note, progress, say
+from harness.cli.operator_options import check_device
 
 
 def train(
@@ -37,6 +38,7 @@ def train(
     from harness.recipes.train import Operator, assemble, planned
     from harness.recipes.train import train as train_recipe
 
+    check_device(device)
     if delta is not None and dry_run:
         raise WrongUsage("--dry-run is about training, and --delta trains nothing: leave one of them out")
     if delta is not None:

@@ -16,6 +16,9 @@ RUN_LINES = 10_000_000
 RUN_LINE_BYTES = 4096
 """A line of a run: two ids, two numbers and a tag; the longest ids in use (web addresses) are below 2,048 bytes."""
 
+RANKING_DEPTH = 10_000
+"""Passages of a ranking that a track can ask for, and that a measure or a reader can look at."""
+
 FAULTS = 10_000
 """Faults after which a file is read no further: it is another kind of file, and more of the same helps nobody."""
 

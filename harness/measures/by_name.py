@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import InvalidInput, WrongUsage, XdrError, closest
+from harness.files.limits import RANKING_DEPTH
 from harness.files.writing import sha256_of_file
 from harness.measures.answer_recall import AnswerRecall
 from harness.measures.base import Measure
 from harness.measures.from_grades import FromGrades
 from harness.measures.from_qrels import FromQrels
+from harness.measures.mlqa_answers import ARTICLES
 from harness.measures.names import refusal
-from harness.measures.read_answers import ReadAnswers
+from harness.measures.read_answers import FAMILIES, ReadAnswers
 from harness.measures.token_recall import TokenRecall
 from harness.registry import Plugins
 
@@ -122,6 +124,12 @@ def _is_own(kind: type[Measure]) -> bool:
 def _unknown(name: str) -> WrongUsage:
     if reason := refusal(name):
         return WrongUsage(f"the measure {name!r} cannot be used: {reason}")
+    if family_of(name) in FAMILIES:
+        return WrongUsage(
+            f"{name!r:.200} is no name of a reader's measure; expected EM@<k>(READER), READER being the name with its digest "
+            f"that `xdr read` prints and k at most {RANKING_DEPTH:,}, or EM@<k>(READER,english), EM@<k>(READER,mlqa-xx), "
+            f"EM@<k>(READER,english,mlqa-xx), in this order, xx being one of {', '.join(ARTICLES)}; F1 likewise"
+        )
     import ir_measures
 
     others = sorted(PLUGINS.outside())

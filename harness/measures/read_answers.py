@@ -17,6 +17,7 @@ from functools import partial
 from typing import ClassVar
 
 from harness.collections.view import Collection
+from harness.files.limits import RANKING_DEPTH
 from harness.measures.answer_recall import has_answer, padded_tokens
 from harness.measures.base import Judged, Rankings
 from harness.measures.mlqa_answers import ARTICLES, normalized_in
@@ -24,10 +25,22 @@ from harness.measures.of_answers import OfAnswers
 from harness.measures.readings import ENGLISH, READER, Answered, reading_name
 from harness.measures.squad_answers import exact_match, normalized_answer, token_f1
 
+FAMILIES = ("EM", "F1")
 _NAME = re.compile(
-    rf"(EM|F1)@([1-9][0-9]*)\(({READER.pattern})(,{ENGLISH})?(?:,mlqa-({'|'.join(ARTICLES)}))?\)", re.ASCII
+    rf"({'|'.join(FAMILIES)})@([1-9][0-9]{{0,4}})\(({READER.pattern})(,{ENGLISH})?(?:,mlqa-({'|'.join(ARTICLES)}))?\)",
+    re.ASCII,
 )
 _VERSION = 1
+
+
+def name_of(family: str, cutoff: int, reader: str, is_english: bool = False, answers_in: str = "") -> str:
+    """The measure's name, as ``ReadAnswers.parse`` takes it apart.
+
+    >>> name_of("EM", 5, "tydi-reader-0123abcd", is_english=True, answers_in="de")
+    'EM@5(tydi-reader-0123abcd,english,mlqa-de)'
+    """
+    parameters = (reader, ENGLISH if is_english else "", f"mlqa-{answers_in}" if answers_in else "")
+    return f"{family}@{cutoff}({','.join(filter(None, parameters))})"
 
 
 @dataclass(frozen=True)
@@ -50,7 +63,7 @@ class ReadAnswers(OfAnswers):
     @classmethod
     def parse(cls, name: str) -> ReadAnswers | None:
         match = _NAME.fullmatch(name)
-        if match is None:
+        if match is None or int(match[2]) > RANKING_DEPTH:
             return None
         family, cutoff, reader, english, answers_in = match.groups()
         return ReadAnswers(name, family, reader, int(cutoff), bool(english), answers_in or "")

@@ -204,6 +204,23 @@ def readings_of(run: RunFolder, names: Sequence[str]) -> dict[str, RecordedReadi
     return {part: RecordedReadings(own) for part, own in by_part.items()}
 
 
+def changed_answers(run: RunFolder, names: Sequence[str]) -> list[Path]:
+    """Files of answers that are missing, or are not those that the readings' records describe, or of another run."""
+    parts = [part.name for part in run.scored_parts if part.name in run.manifest.data]
+    records = [read_record(run, name) for name in names]
+    return [
+        answers_file(run.path, part, record.reading)
+        for record in records
+        for part in parts
+        if _of_another_run(run, record, part) or not _is_as_described(run, record, part)
+    ]
+
+
+def _is_as_described(run: RunFolder, record: ReadingRecord, part: str) -> bool:
+    path = answers_file(run.path, part, record.reading)
+    return path.is_file() and _sha256(read_bytes(path, TEXT_BYTES)) == record.parts[part].answers
+
+
 def _of_another_run(run: RunFolder, record: ReadingRecord, part: str) -> str:
     """Why the answers are not those to this run; empty where they are."""
     own, described = record.parts.get(part), run.manifest.data[part]

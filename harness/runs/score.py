@@ -19,7 +19,7 @@ from harness.measures import Judged, Measure, judged_shares, score_all
 from harness.runs.commands import Commands
 from harness.runs.gold_readings import gold_in_words, gold_values
 from harness.runs.own_scores import disagreement, is_of_other_inputs, is_own, note_as_own
-from harness.runs.readings import first_passages, read_record, readings_of
+from harness.runs.readings import changed_answers, first_passages, read_record, readings_of
 from harness.runs.run_folder import RunFolder
 from harness.runs.score_file import SCHEMA_VERSION, ScoreFile, read_scores, write_scores
 from harness.runs.trec import Expected, Ranked, Run, has_ties
@@ -46,8 +46,11 @@ def _scored(run: RunFolder, context: Mapping[str, Any]) -> ScoreFile:
 
 
 def _own_scores(run: RunFolder, context: Mapping[str, Any]) -> ScoreFile | None:
-    """The scores beside the run, where this machine made them there, from that very run."""
-    if is_own(run.scores_file, str(context["key"])):
+    """The scores beside the run, where this machine made them there, from that very run and what was read of it.
+
+    Where recorded answers are other ones, nothing is at hand, and scoring tells all that is wrong with them.
+    """
+    if is_own(run.scores_file, str(context["key"])) and not changed_answers(run, reading_names(run.track)):
         with contextlib.suppress(InvalidInput):
             return read_scores(run.scores_file)
     return None

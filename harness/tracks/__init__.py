@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, ValidationInfo, model_valid
 from harness.adapters.consent import NOTHING, Consent
 from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
 from harness.files.dataset_paths import map_paths, paths_in
+from harness.files.limits import RANKING_DEPTH
 from harness.files.migrations import migrated
 from harness.files.toml_records import PartName, Record, Reference, Text, Title, checked, read_toml
 from harness.files.two_values import in_words
@@ -106,7 +108,7 @@ class Track(Record):
     )
     measures: tuple[str, ...] = Field(min_length=1)
     primary: str
-    depth: int = Field(ge=1, le=10_000, description="stored depth: passages per query in a run")
+    depth: int = Field(ge=1, le=RANKING_DEPTH, description="stored depth: passages per query in a run")
     exclude_own_document: bool = Field(
         default=False, description="leave the passage that has the query's own id out of rankings"
     )
@@ -170,8 +172,8 @@ class Track(Record):
         if self._is_checked:  # it is put into another record, as it is
             return self
         names = [part.name for part in self.parts]
-        if len(set(names)) < len(names):
-            raise ValueError("two parts have the same name")
+        if twins := sorted(name for name, times in Counter(names).items() if times > 1):
+            raise ValueError(f"two parts have the same name: {', '.join(twins[:5])}{', ...' if len(twins) > 5 else ''}")
         if strangers := set(self.macro) - set(names):
             raise ValueError(f"macro names unknown parts: {', '.join(sorted(strangers))}")
         if faults := list(perturbed_parts.faults_of(self.parts, self.macro)):
@@ -374,7 +376,8 @@ def load_track_of(source: Path, name: str, given: str = "", consent: Consent = N
 def _resolve_paths(data: dict[str, Any], file: Path) -> dict[str, Any]:
     """Datasets that are relative paths are meant relative to the track's own file."""
     folder = file.parent
-    for part in data.get("parts", []):
+    parts = data.get("parts")
+    for part in parts if isinstance(parts, list) else []:
         if isinstance(part, dict) and "location" in part:
             raise InvalidInput(f"{file}: parts have a dataset, and no key 'location'")
         dataset = str(part.get("dataset", "")) if isinstance(part, dict) else ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness.errors import Finding
 from harness.files.dataset_paths import recipes_between
@@ -19,10 +20,24 @@ if TYPE_CHECKING:
 _MOST_DRAWS = 100
 
 
+def _alone(recipe: str) -> str:
+    if not _RECIPE.fullmatch(recipe):
+        raise ValueError(
+            "expected a recipe's name, or the path of its TOML file, without commas, brackets and arguments; seeds are drawn: "
+            "draws = N"
+        )
+    return recipe
+
+
+# What can stand in ``perturbed(RECIPE,seed=N):``.
+_RECIPE = re.compile(r"[^,()]+")
+_Recipe = Annotated[Reference, AfterValidator(_alone)]
+
+
 class Perturbations(Record):
     """A recipe by which every part of a track is perturbed, with the seeds 1 to ``draws``."""
 
-    recipe: Reference
+    recipe: _Recipe
     draws: int = Field(default=1, ge=1, le=_MOST_DRAWS)
 
 
@@ -39,10 +54,13 @@ def with_perturbed_parts(data: dict[str, Any], where: str) -> dict[str, Any]:
     if "perturbations" not in data:
         return data
     wanted = checked(_Entries, {"perturbations": data["perturbations"]}, where).perturbations
-    parts = data.get("parts") if isinstance(data.get("parts"), list) else []
-    clean = [part for part in parts or [] if isinstance(part, dict) and "dataset" in part and "of" not in part]
+    rest = {key: value for key, value in data.items() if key != "perturbations"}
+    parts = data.get("parts")
+    if not isinstance(parts, list):
+        return rest
+    clean = [part for part in parts if isinstance(part, dict) and "dataset" in part and "of" not in part]
     made = [_made(part, entry.recipe, seed) for entry in wanted for part in clean for seed in range(1, entry.draws + 1)]
-    return {**{key: value for key, value in data.items() if key != "perturbations"}, "parts": [*(parts or []), *made]}
+    return {**rest, "parts": [*parts, *made]}
 
 
 def _made(part: Mapping[str, Any], recipe: str, seed: int) -> dict[str, Any]:

@@ -161,6 +161,13 @@ def test_all_faults_of_a_card_are_in_one_report(tmp_path: Path) -> None:
     assert "titel: unknown key; did you mean 'title'?" in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["weights", "dimensions"])
+@pytest.mark.parametrize("value", ["true", "1.0", '"1"', "0"])
+def test_sizes_are_whole_numbers_and_nothing_that_passes_for_one(tmp_path: Path, key: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=f": {key}: "):
+        load_card(card(tmp_path, f'adapter = "dummy"\n{key} = {value}'))
+
+
 @pytest.mark.parametrize("name", ["../up", ".hidden", "a/b", "a b", "", "x" * 65, "é"])
 def test_a_name_that_would_be_no_good_folder_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "card.toml"

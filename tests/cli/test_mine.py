@@ -125,6 +125,8 @@ def test_a_file_of_rankings_is_mined_with_its_collection(place: Path, terminal: 
         ((RUN, "gold", "--out", "rows.json"), 2, "NAME.jsonl or NAME.jsonl.gz"),
         ((RUN, "reader"), 2, "needs a reader's folder, --reader DIR"),
         ((RUN, "reader", "--reader", "nowhere"), 2, "no reader's folder nowhere"),
+        ((RUN, "reader", "--reader", "runs", "--device", "tpu"), 2, "--device tpu: expected auto, cpu, cuda"),
+        ((RUN, "gold", "--device", "cuda:977"), 2, "--device cuda:977: there is no such GPU here"),
         ((RUN, "reader", "--reader", "runs"), 1, "the model in runs"),
         ((RUN, "gold", "--dataset", "xdr-mini/fi"), 2, "--dataset goes with a TREC file"),
         ((f"{RUN}/fi.trec.gz", "gold"), 2, "a TREC file needs --dataset"),

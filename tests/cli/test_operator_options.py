@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.cli.operator_options import Operator, with_operator_options
+from harness.errors import WrongUsage
 
 NAMES = ["--" + field.name.replace("_", "-") for field in dataclasses.fields(Operator)]
 
@@ -42,3 +43,15 @@ def test_an_option_out_of_its_bounds_is_wrong_usage() -> None:
     done = CliRunner().invoke(app, ["run", "mini", "bm25", "--workers", "0"])
     assert done.exit_code == 2
     assert "--workers" in done.output
+
+
+@pytest.mark.parametrize(
+    "command", ["read runs reader", "mine runs gold --out rows.jsonl", "train r.toml --output model"]
+)
+@pytest.mark.parametrize(("device", "said"), [("tpu", "expected auto, cpu, cuda"), ("cuda:977", "no such GPU here")])
+def test_commands_with_a_device_alone_refuse_what_is_none_as_all_others_do(
+    command: str, device: str, said: str
+) -> None:
+    done = CliRunner().invoke(app, [*command.split(), "--device", device])
+    assert isinstance(done.exception, WrongUsage)
+    assert said in str(done.exception)

@@ -246,3 +246,53 @@ def test_folders_that_hold_no_run_or_no_reader_are_named(place: Path, terminal: 
     assert (ended.status, "holds no run" in ended.err) == (2, True)
     ended = terminal("read", RUN, "nothing", "--track", "track.toml")
     assert (ended.status, "no reader's folder nothing" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--device", "tpu"), "--device tpu: expected auto, cpu, cuda"),
+        (("--device", "cuda:977"), "--device cuda:977: there is no such GPU here"),
+        (("--top", "9" * 20), "--top"),
+    ],
+)
+def test_options_out_of_their_bounds_are_wrong_usage(
+    place: Path, terminal: Terminal, option: tuple[str], said: str
+) -> None:
+    before = bytes_in(place)
+    ended = terminal("read", RUN, str(tiny_readers.shared()), "--track", "track.toml", *option)
+    assert (ended.status, said in ended.err) == (2, True), ended.err
+    assert bytes_in(place) == before
+
+
+def test_answers_that_change_after_scoring_are_noticed_as_run_files_are(place: Path, terminal: Terminal) -> None:
+    with_measures(place, read(terminal, "runs/rivers"), terminal, "bm25", "dummy")
+    read(terminal, "runs/rivers")
+    commands = (
+        ("score", "track.toml"),
+        ("compare", "track.toml"),
+        ("report", RUN, "--track", "track.toml"),
+    )
+
+    def statuses() -> list[int]:
+        return [terminal(*command).status for command in commands]
+
+    assert statuses() == [0, 0, 0]
+    rows, whole = lines_of(answers_file(place)), answers_file(place).read_bytes()
+    (record,) = (place / RUN).glob("read-*.yaml")
+    told = record.read_bytes()
+    path = answers_file(place)
+    for file, content, said in (
+        (path, gzip.compress("".join(json.dumps(row) + "\n" for row in reversed(rows)).encode()), "its digest is"),
+        (path, whole[:40], path.name),
+        (path, None, "the answers of this part"),
+        (record, told.replace(b"ranking: ", b"ranking: 0"), "of another run"),
+        (record, told[: len(told) // 2], record.name),
+        (record, None, "was not read by"),
+    ):
+        file.unlink() if content is None else file.write_bytes(content)
+        assert statuses() == [1, 1, 1], said
+        assert said in terminal("score", "track.toml").err
+        path.write_bytes(whole)
+        record.write_bytes(told)
+        assert statuses() == [0, 0, 0]

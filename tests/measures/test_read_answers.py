@@ -12,7 +12,8 @@ from harness.collections.in_memory import collection_of
 from harness.errors import InvalidInput, WrongUsage
 from harness.measures import Judged, parse
 from harness.measures.conformance import conformance_tests, toy_judged
-from harness.measures.read_answers import PerfectReader, ReadAnswers
+from harness.measures.mlqa_answers import ARTICLES
+from harness.measures.read_answers import FAMILIES, PerfectReader, ReadAnswers, name_of
 from harness.measures.readings import Answered
 from harness.measures.squad_answers import exact_match, token_f1
 from harness.records import Doc, Query
@@ -112,6 +113,28 @@ def test_names_say_the_reader_the_questions_and_the_normaliser() -> None:
     for name in ("EM@5", "EM@0(tiny-0123abcd)", "EM@5(tiny)", "EM@5(tiny-0123ABCD)", "EM@5(tiny-0123abcd,mlqa-fi)"):
         with pytest.raises(WrongUsage):
             parse(name)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("is_english", [False, True])
+@pytest.mark.parametrize("answers_in", ["", *ARTICLES])
+def test_a_name_is_taken_apart_as_it_was_put_together(family: str, is_english: bool, answers_in: str) -> None:
+    name = name_of(family, 10_000, READER, is_english, answers_in)
+    assert parse(name) == ReadAnswers(name, family, READER, 10_000, is_english, answers_in)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"EM@2({READER},mlqa-fi)", f"F1@2({READER},mlqa-de,english)", f"EM@10001({READER})", f"EM@{'9' * 5000}({READER})"],
+)
+def test_a_wrong_name_is_told_the_right_ones(name: str) -> None:
+    with pytest.raises(WrongUsage) as refusal:
+        parse(name)
+    assert "EM@<k>(READER,english,mlqa-xx), in this order, xx being one of en, es, hi, vi, de, ar, zh" in str(
+        refusal.value
+    )
+    assert "k at most 10,000" in str(refusal.value)
+    assert len(str(refusal.value)) < 700
 
 
 def test_collections_without_answers_and_with_blank_ones_are_refused() -> None:

@@ -121,6 +121,30 @@ def test_a_bad_entry_of_perturbations_is_refused(tmp_path: Path, entry: str) -> 
         track(tmp_path, f"perturbations = [{entry}]\n{FI}")
 
 
+@pytest.mark.parametrize("recipe", ["typo-swap,seed=3", "perturbed(typo-swap)", "typo-swap)"])
+def test_a_recipe_with_arguments_is_the_recipes_fault_not_that_of_a_part(tmp_path: Path, recipe: str) -> None:
+    with pytest.raises(InvalidInput, match="draws = N") as refusal:
+        track(tmp_path, f'perturbations = [{{ recipe = "{recipe}" }}]\n{FI}')
+    assert [finding.where.rpartition(": ")[2] for finding in refusal.value.findings] == ["perturbations.0.recipe"]
+
+
+@pytest.mark.parametrize("parts", ["5", '"fi"', "{ name = 3 }"])
+def test_parts_that_are_no_list_are_reported_as_they_were_written(tmp_path: Path, parts: str) -> None:
+    said = []
+    for perturbations in ("", 'perturbations = [{ recipe = "typo-swap" }]\n'):
+        with pytest.raises(InvalidInput) as refusal:
+            track(tmp_path, f"parts = {parts}\n{perturbations}")
+        said.append(str(refusal.value))
+    assert said[0] == said[1]
+    assert ": parts: " in said[0]
+
+
+def test_two_entries_of_one_recipe_make_twins_that_are_named(tmp_path: Path) -> None:
+    entries = '[{ recipe = "typo-swap" }, { recipe = "no-title" }, { recipe = "typo-swap", draws = 2 }]'
+    with pytest.raises(InvalidInput, match=r"two parts have the same name: fi-typo-swap-1$"):
+        track(tmp_path, f"perturbations = {entries}\n{FI}")
+
+
 def test_an_unknown_recipe_is_named_before_anything_runs(tmp_path: Path) -> None:
     found = track(tmp_path, f'perturbations = [{{ recipe = "typo-swop" }}]\n{FI}')
     with pytest.raises(WrongUsage, match="typo-swop"):
