@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from harness.numbers import percent
+from harness.numbers import percent, probability
 
 Figures = dict[str, Any]
 
@@ -80,7 +80,7 @@ def interval(one: Figures) -> str:
 
 
 def p_of(one: Figures) -> str:
-    return "-" if one["p"] is None else f"{one['p']:.4f}"
+    return "-" if one["p"] is None else probability(one["p"])
 
 
 def verdict(one: Figures) -> str:

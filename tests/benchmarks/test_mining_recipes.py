@@ -269,7 +269,7 @@ def test_the_page_has_every_study_and_the_tests_of_its_family(tmp_path: Path) ->
         for line in text.splitlines()
         if line.startswith(f"| {mining.TITLES['string-1']} | {mining.TITLES['no-mining']} |")
     ]
-    assert "| 1.0000 | none shown |" in line
+    assert "| 1.00000 | none shown |" in line
     assert "Every training has 2 epochs" in text
 
 
