@@ -378,7 +378,7 @@ def test_costs_are_columns_that_a_reader_asks_for(browser: Any, mini: Pages) -> 
         settled(page)
         assert "costs=yes" in address(page)
         for row in mini.board.rows:
-            assert tuple(row_of(page, row.system)[-3:]) == expected[row.system]
+            assert tuple(row_of(page, row.system)[-5:]) == expected[row.system]
         page.locator("#costs").uncheck()
         settled(page)
         assert page.locator("td.cost").first.is_hidden()
