@@ -1,7 +1,7 @@
 /* The results table: sort, filter, choose languages and a reference. All of it is in the address, so that it can be linked. */
 xdr.pages.table = async function (board) {
   const { element, option, state, setState, percent, probability } = xdr.dom;
-  const FIRST = Math.ceil(innerHeight / 28) + 4; /* Rows that are set in order before the first frame: more than a screen shows. */
+  const FIRST = Math.ceil(innerHeight / 40) + 2; /* Rows that are set in order before the first frame: more than a screen shows, of two lines each. */
   const DECLARED = "declared";
   const measure = xdr.measure(board, document.body.dataset.measure);
   const table = document.getElementById("table");
