@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.adapters.card import load_card, speaking_of
+from harness.adapters.card import load_card
 from harness.compare import Comparison, read_comparison
 from harness.compare.records import Bounds, Drop, DropDifference
 from harness.files.writing import write_text
 from harness.leaderboard.exports.table import SEEN
+from harness.leaderboard.seen import seen_columns
 from harness.numbers import DASH, percent, probability
 from harness.tracks import Track, load_track
 
@@ -221,8 +222,7 @@ nine. The first sentence is encoded as a question, the second as a passage; colu
 
 
 def has_seen(track: Track, system: str) -> bool:
-    entries = load_card(system).card.may_have_seen
-    return any(speaking_of(part.dataset, entries) for part in track.parts)
+    return bool(seen_columns(track, load_card(system).card.may_have_seen))
 
 
 def named(track: Track, system: str) -> str:

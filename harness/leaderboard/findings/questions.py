@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.adapters.card import load_card, speaking_of
+from harness.adapters.card import load_card
 from harness.compare.records import Comparison, DropDifference, read_comparison
 from harness.errors import InvalidInput
 from harness.leaderboard.findings.of_studies import (
@@ -21,6 +21,7 @@ from harness.leaderboard.findings.of_studies import (
     tests_table,
 )
 from harness.leaderboard.findings.records import Answer, Figure, Finding, Table
+from harness.leaderboard.seen import seen_columns
 from harness.numbers import percent, probability
 from harness.submissions.study.records import StudyResult, read_study
 from harness.tracks import Track, load_track
@@ -190,8 +191,7 @@ def _is_control(system: str) -> bool:
 
 
 def _has_seen(track: Track, system: str) -> bool:
-    entries = load_card(system).card.may_have_seen
-    return any(speaking_of(part.dataset, entries) for part in track.parts)
+    return bool(seen_columns(track, load_card(system).card.may_have_seen))
 
 
 def _excluded(found: DropDifference) -> str:
