@@ -206,7 +206,10 @@ def test_labels_do_not_lie_on_one_another(points: list[Point], width: int) -> No
 
 def test_points_of_a_chart_stand_beside_each_other_at_their_label_with_their_intervals() -> None:
     chart = line_chart(
-        [("a", [Measurement("0", 0.1, 0.05, 0.15), Measurement("1", 0.2)]), ("b", [Measurement("1", 0.4)])]
+        [
+            ("a", [Measurement("0", 0.1, 0.05, 0.15), Measurement("1", 0.2, 0.1, 0.3)]),
+            ("b", [Measurement("1", 0.4, 0.3, 0.5)]),
+        ]
     )
     first, second = chart.lines[0].marks[1].x, chart.lines[1].marks[0].x
     assert first < second
@@ -214,9 +217,14 @@ def test_points_of_a_chart_stand_beside_each_other_at_their_label_with_their_int
     whole = chart.lines[0].marks[0]
     assert whole.limits == (5, 15)
     assert whole.low > whole.y > whole.high
-    assert chart.lines[0].marks[1].limits is None
     assert [tick.label for tick in chart.x_ticks] == ["0", "1"]
     assert chart.is_joined
+
+
+def test_points_without_intervals_stand_at_their_label() -> None:
+    chart = line_chart([("a", [Measurement("0", 0.1)]), ("b", [Measurement("0", 0.4)])])
+    assert {line.marks[0].x for line in chart.lines} == {chart.x_ticks[0].place}
+    assert chart.lines[0].marks[0].limits is None
 
 
 def test_categories_are_not_joined_by_lines() -> None:

@@ -68,7 +68,7 @@ class Chart(NamedTuple):
 def line_chart(series: Sequence[tuple[str, Sequence[Measurement]]]) -> Chart:
     """Chart of (label, points) with values shown times 100; the x axis has the points' labels in order.
 
-    Points of different series with one label stand beside each other, so that intervals do not cover one another.
+    Points with intervals stand beside those of other series at their label, so that none covers another.
     """
     measured = [point for _, points in series for point in points]
     labels = list(dict.fromkeys(point.x for point in measured))
@@ -80,7 +80,7 @@ def line_chart(series: Sequence[tuple[str, Sequence[Measurement]]]) -> Chart:
         return _LEFT + inner * (labels.index(label) + 0.5) / len(labels)
 
     def mark(place: int, point: Measurement) -> Mark:
-        aside = _BESIDE * (place - (len(series) - 1) / 2)
+        aside = _BESIDE * (place - (len(series) - 1) / 2) if point.lower is not None else 0.0
         low, high, limits = None, None, None
         if point.lower is not None and point.upper is not None:
             limits = (100 * point.lower, 100 * point.upper)
