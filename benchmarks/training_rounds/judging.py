@@ -18,6 +18,7 @@ ENCODER: dict[str, Any] = {"similarity": "cosine", "query_max_length": 64, "pass
 """How the embedded track reads with the start."""
 MARKED_SEEDS = 3
 """From so many seeds on a difference is tested; with fewer its interval alone is shown."""
+LEVEL = 0.05
 
 Scores = Mapping[str, xdr.Scores]
 """By language."""
@@ -143,6 +144,7 @@ def _differences(means: Mapping[str, Scores], plan: Plan, seeds: int) -> list[di
             "difference": one.difference,
             "interval": one.interval,
             "p": float(p) if seeds >= MARKED_SEEDS else None,
+            "detectable": one.detectable(LEVEL / len(pairs)),
             "by_part": {lang: part.difference for lang, part in one.by_part.items()}
             or {next(iter(means[row])): one.difference},
         }

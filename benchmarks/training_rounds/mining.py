@@ -11,12 +11,14 @@ import xdr_bench as xdr
 from harness.collections.in_memory import collection_of
 from harness.files.yaml_records import digest_of
 from harness.measures.answer_recall import has_answer
+from harness.measures.squad_answers import exact_match
 from harness.progress import Progress
 from harness.recipes.mine.english import english_of
 from harness.recipes.mine.questions import AskedPart, MinedRun
 from harness.recipes.mine.runner import Job, mine
 from harness.recipes.mine.settings import READERS, MineSettings
 from harness.recipes.reading import ReaderSettings
+from harness.recipes.reading.kept import KeptReader
 from harness.recipes.rows import Passage, Row, read_rows
 from harness.recipes.train.data import read_pairs
 from harness.recipes.train.sources import SourceRecipe
@@ -29,6 +31,8 @@ DEPTH = 10
 TOP = 20
 """Passages that are labelled. CORA looks at 50 of 18 million; 20 of 240 are one in twelve."""
 NEGATIVES = 4
+WORKERS = 2
+"""Passages that are read at once, which changes nothing."""
 OLD = 400
 """Of each language sentences of NTREX and as many of TyDi QA's English questions: together about as many rows as are mined."""
 ROWS = "rows.jsonl.gz"
@@ -107,7 +111,22 @@ def measured(study: Study, progress: Progress) -> dict[str, Any]:
         "top": TOP,
         "negatives": NEGATIVES,
         "reader": study.reader.name if study.reader else None,
+        "reader_right": _right_on_gold(study.reader, world) if study.reader else None,
     }
+
+
+def _right_on_gold(reader: Path, world: _World) -> tuple[int, int]:
+    """To how many of the English questions the reader answers right in their own paragraph, and how many there are."""
+    english, own = english_of("xquad/en", world.study.languages), next(iter(world.unasked.values()))
+    pairs, answers = [], []
+    for query in own.queries:
+        for doc_id in (own.qrels or {})[query.query_id]:
+            pairs.append((english.of(query), own.docs.get(doc_id).text))
+            answers.append((own.answers or {})[query.query_id])
+    kept = KeptReader(ReaderSettings(reader), WORKERS)
+    with kept.opened():
+        found = list(kept.answers(pairs))
+    return sum(exact_match(one.text, own) for one, own in zip(found, answers, strict=True)), len(pairs)
 
 
 def _of_seed(world: _World, seed: int, start: xdr.Index, progress: Progress) -> dict[str, Outcome]:
@@ -162,7 +181,7 @@ def _mined(
         reader=ReaderSettings(world.study.reader) if reads and world.study.reader else None,
         english=english_of("xquad/en", world.study.languages) if reads else None,
     )
-    counts = mine(job, progress).manifest.counts
+    counts = mine(job, progress, WORKERS).manifest.counts
     gold = {lang: own.qrels or {} for lang, own in world.unasked.items()}
     # Rows that share a passage never meet in a batch: with several positives each, chains of them would hold nearly all.
     rows = [replace(row, positives=row.positives[:1]) for row in read_rows(job.out).rows]

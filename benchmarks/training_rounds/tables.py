@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from harness.numbers import percent, probability
+from training_rounds.judging import LEVEL
 
 Figures = dict[str, Any]
 
 WIDTH = 132
-LEVEL = 0.05
 SIGNS = 5 / 7
 """A difference is called one if it is significant in its family and has one sign in so many of the languages."""
 
@@ -69,9 +69,11 @@ def differences(figures: Figures) -> str:
             ordered = sorted(one["by_part"].items(), key=lambda part: part[1])
             ends = [f"{lang} {percent(value, signed=True)}" for lang, value in (ordered[-1], ordered[0])]
             names = titles[one["row"]], titles[one["other"]]
-            yield *names, percent(one["difference"], signed=True), interval(one), p_of(one), verdict(one), *ends
+            found = percent(one["difference"], signed=True), interval(one), p_of(one), verdict(one)
+            yield *names, *found, percent(one["detectable"]), *ends
 
-    header = ("row", "less", "difference", "95% interval", "p (Holm)", "verdict", "best language", "worst language")
+    header = ("row", "less", "difference", "95% interval", "p (Holm)", "verdict", "could find", "best language")
+    header = (*header, "worst language")
     return table(header, rows())
 
 

@@ -10,9 +10,12 @@ import numpy as np
 
 from harness.api.scores import Scores
 from harness.collections.view import Collection
+from harness.compare.choices import rechosen
+from harness.compare.drops import smallest_detectable
 from harness.compare.estimates import difference_interval, effect_of, table_of
 from harness.compare.pair_report import own_p
 from harness.compare.records import MACRO
+from harness.compare.signed_sums import Draws
 from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
 from harness.files.toml_records import checked
 from harness.numbers import percent, probability
@@ -70,6 +73,20 @@ class PairedDifference:
     unit: str
     by_part: Mapping[str, PairedDifference] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = field(default=(), repr=False)
+    _shares: Mapping[str, float] = field(default_factory=dict, repr=False)
+
+    def detectable(self, level: float = 0.05, resamples: int = 10_000, seed: int = 20230723) -> float:
+        """The smallest true difference that the test at ``level`` would find in four of five cases, of the units as they vary here.
+
+        What to say beside a difference that was not found. In a family of n tests ``level`` is the family's, divided by n.
+        Simulated as that of drops is (``xdr compare``): see ``harness.compare.drops.smallest_detectable``.
+        """
+        shares = np.array(list(self._shares.values()))
+        # Flipping a sign is choosing which of two versions, the difference and nothing, is the first.
+        versions = np.stack([shares, np.zeros_like(shares)], axis=1)[:, :, None]
+        return smallest_detectable(
+            rechosen(versions, list(self._shares), Draws(resamples, seed), [0]).resampled[0], level
+        )
 
     def __repr__(self) -> str:
         return f"<{self}>"
@@ -166,6 +183,7 @@ def _difference(track: Track, files: Sequence[ScoreFile], column: str, names: tu
         losses=int(np.count_nonzero(deltas < 0)),
         units=len(table.units),
         unit=track.unit,
+        _shares=dict(zip(table.units, table.contributions().tolist(), strict=True)),
     )
 
 

@@ -109,7 +109,7 @@ def mine(
     if mined.reused:
         note(f"{out} holds these very rows already")
     elif mined.kept:
-        note(f"what was read for {mined.kept} questions was kept from before")
+        note(f"{mined.read} passages were read; what was read in {mined.kept} others was kept from before")
     _note_evaluation(mined.manifest)
     if as_json:
         print_json(mined.manifest.counts)

@@ -33,6 +33,23 @@ def exact_match(prediction: str, answers: Iterable[str], normalized: Callable[[s
     return any(found == normalized(answer) for answer in answers)
 
 
+def may_hold_match(answers: Iterable[str], passage: str) -> bool:
+    """Whether any span of a passage could be one of the answers: every token of a normalised answer stands in the passage.
+
+    Never wrong where it says no, so that nobody need read such a passage to know that no answer in it is right.
+
+    >>> may_hold_match(["the U.S. Army"], "Armyworms, says the US."), may_hold_match(["the U.S. Army"], "An army.")
+    (True, False)
+    """
+    text = _one_sigma(passage.lower().translate(_PUNCTUATION))
+    return any(all(token in text for token in _one_sigma(normalized_answer(answer)).split()) for answer in answers)
+
+
+def _one_sigma(text: str) -> str:
+    """Which of two small letters a capital sigma becomes hangs on what stands around it, and so on where a span ends."""
+    return text.replace("ς", "σ")
+
+
 def token_f1(prediction: str, answers: Iterable[str], normalized: Callable[[str], str] = normalized_answer) -> float:
     """The best F1, in [0, 1], of the tokens of prediction and answer, both normalised, as multisets; 0 where none is shared."""
     return max((_f1(normalized(prediction), normalized(answer)) for answer in answers), default=0.0)

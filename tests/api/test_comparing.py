@@ -46,6 +46,30 @@ def test_languages_and_macro_average_are_those_of_the_command_line(xdr_command: 
         assert list(own.interval) == [line["interval"]["lower"], line["interval"]["upper"]]
 
 
+def test_what_could_have_been_found_is_found_in_four_of_five_cases() -> None:
+    one, two = (scored(name, "R@500t", ("fi", "te")) for name in ("mini-xdr", "mini-zero-shot"))
+    found = xdr.compare(one, two, unit="relevant passage")
+    smallest, strict = found.detectable(), found.detectable(0.05 / 20)
+    assert 0 < smallest < strict
+    assert smallest == found.detectable()
+    # Two normal quantiles of the spread under random signs, for level and power.
+    shares = np.array(list(found._shares.values()))
+    assert shares.sum() == pytest.approx(found.difference)
+    spread = np.sqrt((shares**2).sum())
+    assert smallest == pytest.approx((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * spread, rel=0.1)
+    # Experiments of the same units, whose mean is moved by what could be found: by scipy's own test of signs.
+    generator = np.random.default_rng(5)
+    noise = shares - shares.mean()
+    hits = [
+        stats.permutation_test(
+            (generator.choice(noise, len(noise)) + smallest / len(noise),),
+            np.sum, permutation_type="samples", n_resamples=400, rng=generator,
+        ).pvalue <= 0.05
+        for _ in range(200)
+    ]  # fmt: skip
+    assert 0.7 < np.mean(hits) < 0.95
+
+
 def test_one_language_of_independent_topics_has_mcnemars_exact_p_and_cohens_d() -> None:
     one, two = (scored(name, "Success@1", ("fi",))[0] for name in ("mini-xdr", "bm25"))
     found = xdr.compare(one, two)

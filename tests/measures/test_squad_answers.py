@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.measures.squad_answers import exact_match, normalized_answer, token_f1
+from harness.measures.squad_answers import exact_match, may_hold_match, normalized_answer, token_f1
 
 PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
@@ -73,6 +73,23 @@ def test_exact_match_and_f1_are_those_of_the_rules(prediction: str, answers: lis
 def test_values_worked_out_by_hand(prediction: str, answers: tuple[str, ...], equal: bool, f1: float) -> None:
     assert exact_match(prediction, answers) is equal
     assert token_f1(prediction, answers) == pytest.approx(f1, abs=1e-12)
+
+
+@given(texts, st.integers(0, 40), st.integers(0, 40), texts)
+def test_no_span_of_a_passage_that_may_hold_none_is_an_answer(passage: str, start: int, end: int, other: str) -> None:
+    span = passage[start:end].strip()
+    assert may_hold_match([other, span], passage)
+    assert may_hold_match([other, span.upper()], passage) or span.upper().lower() != span.lower()
+    if exact_match(span, [other]):
+        assert may_hold_match([other], passage)
+
+
+def test_a_span_that_ends_in_a_word_has_another_small_sigma() -> None:
+    passage = "ὉΔΟΣΑ"
+    assert exact_match(passage[:4], ["ὁδος"])
+    assert may_hold_match(["ὁδος"], passage)
+    assert not may_hold_match(["Volga", "the Nile delta"], "The Nile and its delt.")
+    assert not may_hold_match([], passage)
 
 
 def test_accents_are_kept_as_they_are() -> None:

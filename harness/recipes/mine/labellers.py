@@ -13,11 +13,11 @@ from typing import Protocol
 
 from harness.measures.answer_recall import has_answer
 from harness.measures.of_answers import span_answers
-from harness.measures.squad_answers import exact_match
+from harness.measures.squad_answers import exact_match, may_hold_match
 from harness.recipes.mine.questions import Question
 
-Read = Callable[[Question], Sequence[str]]
-"""What a reader answers to a question from each of its candidates; an empty text for no answer."""
+Read = Callable[[Question, Sequence[str]], Sequence[str]]
+"""What a reader answers to a question from each of these texts; an empty text for no answer."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def by_reader(read: Read) -> Labeller:
     def label(question: Question) -> Labels:
         if reason := _unanswerable(question):
             return Labels(skipped=reason)
-        return _split(question, _is_right(question, read(question)))
+        return _split(question, _is_right(question, read))
 
     return label
 
@@ -79,7 +79,7 @@ def by_rule(read: Read) -> Labeller:
         if reason := _unanswerable(question):
             return Labels(skipped=reason)
         kinds: dict[str, list[str]] = {"positive": [], "negative": [], "matched": []}
-        for one, right in zip(question.candidates, _is_right(question, read(question)), strict=True):
+        for one, right in zip(question.candidates, _is_right(question, read), strict=True):
             kind = "positive" if right else "matched" if has_answer(question.answers, one.doc.text) else "negative"
             kinds[kind].append(one.doc.doc_id)
         positives, matched = kinds["positive"], kinds["matched"]
@@ -125,8 +125,12 @@ def _unanswerable(question: Question) -> str:
     return "" if span_answers(question.answers) else "answers are yes or no"
 
 
-def _is_right(question: Question, predictions: Sequence[str]) -> list[bool]:
+def _is_right(question: Question, read: Read) -> list[bool]:
+    """Whether the reader's answer is right, of every candidate. Where no span could be, the reader is not asked."""
     answers = span_answers(question.answers)
+    texts = [one.doc.text for one in question.candidates if may_hold_match(answers, one.doc.text)]
+    found = dict(zip(texts, read(question, texts), strict=True))
+    predictions = [found.get(one.doc.text, "") for one in question.candidates]
     return [bool(prediction.strip()) and exact_match(prediction, answers) for prediction in predictions]
 
 

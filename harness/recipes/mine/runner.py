@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,19 +21,17 @@ from harness.recipes.mine.english import English
 from harness.recipes.mine.labellers import Labels, labeller_of
 from harness.recipes.mine.negatives import chosen_negatives
 from harness.recipes.mine.questions import MinedRun, Question, questions_of
-from harness.recipes.mine.readings import Readings
 from harness.recipes.mine.settings import MineSettings
 from harness.recipes.reading import ReaderSettings
+from harness.recipes.reading.kept import LIBRARIES as READER_LIBRARIES
+from harness.recipes.reading.kept import KeptReader
 from harness.recipes.reading.reader import identity_of
 from harness.recipes.rows import Passage, Row, write_rows, write_rows_by_id
 from harness.recipes.rows.manifest import RowsManifest, manifest_beside, read_manifest, write_manifest
 from harness.recipes.rows.writing import check_name
 
-VERSION = 1
+VERSION = 2
 """Raised when the same run, data and settings make other rows than before."""
-
-_READINGS = "readings"
-_READER_LIBRARIES = ("tokenizers", "torch", "transformers")
 
 
 @dataclass(frozen=True)
@@ -74,15 +73,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Mined:
-    """``reused``: the finished file was there already; ``kept``: questions whose reader's answers a killed command had kept."""
+    """``reused``: the finished file was there already; ``read`` and ``kept``: passages that the reader read, and had read."""
 
     manifest: RowsManifest
     reused: bool
+    read: int = 0
     kept: int = 0
 
 
 def mine(job: Job, progress: Progress, workers: int = 1) -> Mined:
-    """Write the rows of a job and their manifest, unless they are there; a killed command's readings are kept.
+    """Write the rows of a job and their manifest, unless they are there; what a reader has read is kept in the cache.
 
     Raises ``WrongUsage`` where something else is in the place of the output, ``InvalidInput`` for a faulty reader, or where no
     question makes a row.
@@ -93,19 +93,16 @@ def mine(job: Job, progress: Progress, workers: int = 1) -> Mined:
     if job.corpus is not None and job.corpus.exists():
         raise WrongUsage(f"{job.corpus} is there already; remove it or choose another file for the passages")
     unfinished = job.out.with_name(f"{job.out.name}.partial")
-    with exclusive(unfinished / "lock"):
-        try:
-            # Another process may have finished it meanwhile.
-            if job.out.exists():
-                return Mined(_checked_output(job, description), reused=True)
-            mining = _Mining(job, digest_of(description), unfinished, workers)
-            manifest = _finished(job, mining, unfinished, description, progress)
-            (unfinished / _READINGS).unlink(missing_ok=True)
-        finally:
-            # What was read is kept for the next try, and nothing else.
-            if not (unfinished / _READINGS).exists():
-                shutil.rmtree(unfinished, ignore_errors=True)
-    return Mined(manifest, reused=False, kept=mining.kept)
+    with exclusive(unfinished / "lock"), contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, unfinished, ignore_errors=True)
+        # Another process may have finished it meanwhile.
+        if job.out.exists():
+            return Mined(_checked_output(job, description), reused=True)
+        reader = KeptReader(job.reader, workers) if job.reader is not None else None
+        if reader is not None:
+            stack.enter_context(reader.opened())
+        manifest = _finished(job, _Mining(job, digest_of(description), reader), unfinished, description, progress)
+    return Mined(manifest, reused=False, read=reader.read if reader else 0, kept=reader.kept if reader else 0)
 
 
 def _finished(
@@ -143,20 +140,11 @@ def _finished(
 class _Mining:
     """One pass over the questions: rows as they come, and what is counted on the way."""
 
-    def __init__(self, job: Job, key: str, unfinished: Path, workers: int) -> None:
-        self.key, self._job = key, job
+    def __init__(self, job: Job, key: str, reader: KeptReader | None) -> None:
+        self.key, self._job, self._reader = key, job, reader
         self._source = f"{job.run.name}/{job.settings.labeller}@{key[:16]}"
-        self._readings = (
-            Readings(job.reader, identity_of(job.reader), unfinished / _READINGS, workers)
-            if job.reader is not None
-            else None
-        )
         self._label = labeller_of(job.settings.labeller, job.settings.seed, self._read)
         self._tallies: dict[str, Tally] = {}
-
-    @property
-    def kept(self) -> int:
-        return 0 if self._readings is None else self._readings.kept
 
     def rows(self, advance: Any) -> Iterator[Row]:
         job = self._job
@@ -188,9 +176,10 @@ class _Mining:
             return Labels(skipped="no English question")
         return self._label(question)
 
-    def _read(self, question: Question) -> tuple[str, ...]:
-        assert self._readings is not None  # a job that needs one has one
-        return self._readings(question, question.english if self._job.english is not None else question.text)
+    def _read(self, question: Question, texts: Sequence[str]) -> list[str]:
+        assert self._reader is not None  # a job that needs one has one
+        asked = question.english if self._job.english is not None else question.text
+        return [answer.text for answer in self._reader.answers([(asked, text) for text in texts])]
 
     def _row(self, question: Question, labels: Labels, negatives: tuple[str, ...]) -> Row:
         settings = self._job.settings
@@ -218,7 +207,7 @@ class _Mining:
 def _description(job: Job) -> dict[str, Any]:
     """All that the rows depend on."""
     settings = job.settings
-    libraries = ("xdr-bench", *(_READER_LIBRARIES if settings.reads else ()))
+    libraries = ("xdr-bench", *(READER_LIBRARIES if settings.reads else ()))
     return {
         "version": VERSION,
         "run": {"name": job.run.name, "track": job.run.track},

@@ -23,6 +23,7 @@ TEXTS = {
     "holds": "The Nile and the Volga.",
     "wrong": "Fuji is high.",
     "other": "Tea is green.",
+    "within": "Two Niles are one.",
 }
 
 
@@ -35,7 +36,14 @@ def question(ids: Sequence[str], **own: Any) -> Question:
 
 
 def says(predictions: dict[str, str]) -> Any:
-    return lambda asked: [predictions.get(one.doc.doc_id, "") for one in asked.candidates]
+    """A reader whose answers are known by the passage; every text that it is given is one of the question's."""
+    by_text = {TEXTS.get(doc_id, doc_id): answer for doc_id, answer in predictions.items()}
+
+    def read(asked: Question, texts: Sequence[str]) -> list[str]:
+        assert {*texts} <= {one.doc.text for one in asked.candidates}
+        return [by_text.get(text, "") for text in texts]
+
+    return read
 
 
 @pytest.mark.parametrize(
@@ -49,8 +57,8 @@ def says(predictions: dict[str, str]) -> Any:
         ),
         # None is right: the first that holds the answer, and the others that do are neither.
         (("wrong", "holds", "right"), {"holds": "Volga"}, Labels(("holds",), ("wrong",), ("right",), is_fallback=True)),
-        # Right by luck, without the answer in the passage.
-        (("wrong", "right"), {"wrong": "Nile"}, Labels(("wrong",), (), ("right",))),
+        # Right within a word, where the passage does not hold the answer.
+        (("within", "right"), {"within": "Nile"}, Labels(("within",), (), ("right",))),
         (("wrong", "other"), {"wrong": "Volga"}, Labels(skipped="no positive")),
         # No answer is no answer, though SQuAD's rules make "the" one.
         (("wrong", "other"), {"wrong": " "}, Labels(skipped="no positive")),
@@ -58,6 +66,14 @@ def says(predictions: dict[str, str]) -> Any:
 )
 def test_coras_rule(ids: tuple[str, ...], predictions: dict[str, str], expected: Labels) -> None:
     assert by_rule(says(predictions))(question(ids)) == expected
+
+
+@pytest.mark.parametrize("name", ["reader", "answer-string+reader"])
+def test_only_passages_that_could_be_right_are_read(name: str) -> None:
+    asked: list[str] = []
+    label = labeller_of(name, 0, lambda _, texts: [asked.extend(texts), "the NILE"][1:] * len(texts))
+    assert label(question(("wrong", "holds", "other", "within"))).positives == ("holds", "within")
+    assert asked == [TEXTS["holds"], TEXTS["within"]]
 
 
 def test_an_answer_of_an_article_alone_is_not_met_by_silence() -> None:

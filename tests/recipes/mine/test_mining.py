@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,51 +184,56 @@ class Killed(BaseException):
     pass
 
 
-def test_what_a_reader_has_read_outlives_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tiny_readers.shared()
-    run = small_run(answers=ANSWERS | {"q3": ("Tea",)})
-    part = run.parts[0]
+def test_what_a_reader_has_read_outlives_a_kill(
+    tmp_path: Path, xdr_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
+    part = small_run(answers=ANSWERS | {"q3": ("Tea",)}).parts[0]
     rankings: Mapping[str, Ranking] = {
         query.query_id: Ranking(query.query_id, tuple(doc.doc_id for doc in DOCS), np.arange(4, 0, -1.0))
         for query in QUERIES
     }
     run = MinedRun("it", "", (AskedPart("a", part.collection, "fi", rankings, "abc"),))
-    whole = Job(run, MineSettings("answer-string+reader"), tmp_path / "whole.jsonl", reader=ReaderSettings(folder))
-    mine(whole, SilentProgress(), workers=2)
     reads: list[str] = []
-    real = Reader.read
+    real = Reader.read_alone
 
-    def read(self: Reader, question: str, passages: Any, workers: int = 1) -> list[Answer]:
-        reads.append(question)
-        if len(reads) == 3:
+    def read_alone(self: Reader, pairs: Any, workers: int = 1) -> list[Answer]:
+        reads.extend(question for question, _ in pairs)
+        if pairs[0][0] == "mikä?" and len(reads) == 4:
             raise Killed
-        return real(self, question, passages, workers)
+        return real(self, pairs, workers)
 
-    monkeypatch.setattr(Reader, "read", read)
-    job = Job(run, MineSettings("answer-string+reader"), tmp_path / "rows.jsonl", reader=ReaderSettings(folder))
+    monkeypatch.setattr(Reader, "read_alone", read_alone)
+    settings = MineSettings("answer-string+reader")
+    job = Job(run, settings, tmp_path / "rows.jsonl", reader=ReaderSettings(tiny_readers.shared()))
     with pytest.raises(Killed):
         mine(job, SilentProgress())
     assert not job.out.exists()
-    journal = tmp_path / "rows.jsonl.partial/readings"
+    [kept] = (tmp_path / "home/readings").glob("reader-*[!k]")
     # A kill in the middle of a line leaves half of it.
-    journal.write_bytes(journal.read_bytes()[:-5])
+    kept.write_bytes(kept.read_bytes()[:-5])
     found = mine(job, SilentProgress())
-    assert found.kept == 1
-    assert reads == ["mikä on pitkä?", "что?", "mikä?", "что?", "mikä?"]
-    assert job.out.read_bytes() == whole.out.read_bytes()
+    # Two passages hold "Nile", one each the other answers; what lay in the half line is read once more.
+    assert reads == ["mikä on pitkä?", "mikä on pitkä?", "что?", "mikä?", "что?", "mikä?"]
+    assert (found.read, found.kept) == (2, 2)
     assert not (tmp_path / "rows.jsonl.partial").exists()
+    whole = replace(job, out=tmp_path / "whole.jsonl")
+    again = mine(whole, SilentProgress(), workers=2)
+    assert (again.read, again.kept) == (0, 4)
+    assert job.out.read_bytes() == whole.out.read_bytes()
 
 
 def test_a_reader_reads_the_question_in_english_where_there_is_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, xdr_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
+    asked: list[tuple[str, str]] = []
 
-    def read(self: Reader, question: str, passages: Any, workers: int = 1) -> list[Answer]:
-        asked.append(question)
-        return [Answer("Nile" if "Nile" in passage else "", 1.0, 0, 0) for passage in passages]
+    def read_alone(self: Reader, pairs: Any, workers: int = 1) -> list[Answer]:
+        asked.extend(pairs)
+        return [Answer("Nile" if text.startswith("The Nile") else "", 1.0, 0, 0) for _, text in pairs]
 
-    monkeypatch.setattr(Reader, "read", read)
+    monkeypatch.setattr(Reader, "read_alone", read_alone)
     english = English("texts", {"t1": "which is long?"}, by_topic=True)
     job = Job(
         small_run(),
@@ -237,9 +243,9 @@ def test_a_reader_reads_the_question_in_english_where_there_is_one(
         english=english,
     )
     manifest = mine(job, SilentProgress()).manifest
-    assert asked == ["which is long?"]
+    assert asked == [("which is long?", DOCS[1].text), ("which is long?", DOCS[0].text)]
     (row,) = read_rows(job.out).rows
-    assert (row.query_en, ids(row)) == ("which is long?", (["volga", "nile"], ["tea"]))
+    assert (row.query_en, ids(row)) == ("which is long?", (["nile"], ["volga", "tea"]))
     assert manifest.counts["ru"]["skipped"] == {"no English question": 1}
 
 
