@@ -128,7 +128,8 @@ language; first seed. *Found*: share of the questions whose paragraph is among t
 labeller.
 
 """
-CORA = "CORA (Asai et al., NeurIPS 2021) labels with a generator, 50 passages of 18 million, and adds answers in other languages; here"
+CORA = """\
+CORA (Asai et al., NeurIPS 2021) labels with a generator, 50 passages of 18 million, and adds answers in other languages;"""
 MINED = """
 ### What comes of it
 
@@ -229,7 +230,7 @@ def _mining(figures: Figures) -> Iterator[str]:
     yield MINING.format(
         **{key: figures[key] for key in ("questions", "top", "negatives")},
         languages=len(languages),
-        reader=textwrap.fill(f"{CORA} {_reader(figures)}", WIDTH, break_long_words=False, break_on_hyphens=False),
+        reader=textwrap.fill(f"{CORA} here {_reader(figures)}", WIDTH, break_long_words=False, break_on_hyphens=False),
         budget=budget(figures),
         each=each,
     )

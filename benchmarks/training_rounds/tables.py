@@ -72,9 +72,8 @@ def differences(figures: Figures) -> str:
             found = percent(one["difference"], signed=True), interval(one), p_of(one), verdict(one)
             yield *names, *found, percent(one["detectable"]), *ends
 
-    header = ("row", "less", "difference", "95% interval", "p (Holm)", "verdict", "could find", "best language")
-    header = (*header, "worst language")
-    return table(header, rows())
+    header = ("row", "less", "difference", "95% interval", "p (Holm)", "verdict", "could find")
+    return table((*header, "best language", "worst language"), rows())
 
 
 def interval(one: Figures) -> str:

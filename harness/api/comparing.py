@@ -76,10 +76,10 @@ class PairedDifference:
     _shares: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def detectable(self, level: float = 0.05, resamples: int = 10_000, seed: int = 20230723) -> float:
-        """The smallest true difference that the test at ``level`` would find in four of five cases, of the units as they vary here.
+        """The smallest true difference that the test at ``level`` would find in four of five cases.
 
-        What to say beside a difference that was not found. In a family of n tests ``level`` is the family's, divided by n.
-        Simulated as that of drops is (``xdr compare``): see ``harness.compare.drops.smallest_detectable``.
+        What to say beside a difference that was not found; units vary as they do here. In a family of n tests ``level`` is
+        the family's, divided by n. Simulated as for drops: ``harness.compare.drops.smallest_detectable``.
         """
         shares = np.array(list(self._shares.values()))
         # Flipping a sign is choosing which of two versions, the difference and nothing, is the first.
