@@ -14,6 +14,9 @@ from importlib import metadata
 
 import regex
 
+from harness import segmenters
+from harness.segmenters import LIBRARIES, spoken
+
 SEGMENTATION_VERSION = 1
 """Raised when the same text, with the same libraries, gives other terms than before."""
 
@@ -24,8 +27,7 @@ _WORD = regex.compile(r"[\p{Latin}\p{N}][\p{Latin}\p{N}\p{M}]*|[[\p{L}\p{M}]--\p
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\ufeff"))
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f]+")
 BIGRAMS = "character bigrams"
-_LIBRARIES = {"ja": ("fugashi", "unidic-lite"), "ko": ("kiwipiepy",), "th": ("pythainlp",), "zh": ("jieba",)}
-UNSPACED = frozenset(_LIBRARIES)
+UNSPACED = frozenset(LIBRARIES)
 """Languages that are written without blanks between words, or whose words are cut further."""
 _STEMMERS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "hi": "hindi",
              "id": "indonesian", "ru": "russian", "ta": "tamil", "tr": "turkish"}  # fmt: skip
@@ -35,7 +37,7 @@ class Segmenter:
     """Cuts texts into terms. ``stemmer_language`` is the passages' language: a query term can match only there."""
 
     def __init__(self, stemmer_language: str | None) -> None:
-        stemmer_language = _spoken(stemmer_language) if stemmer_language else None
+        stemmer_language = spoken(stemmer_language) if stemmer_language else None
         self._stem = _stemmer(_STEMMERS[stemmer_language]) if stemmer_language in _STEMMERS else None
         self._stemmer_language = stemmer_language if self._stem else None
         self._used: dict[str, str] = {}
@@ -56,24 +58,19 @@ class Segmenter:
         return {**dict(sorted(self._used.items())), "stemmer": self._stemmer_language or "none"}
 
     def _unspaced(self, text: str, lang: str) -> list[str]:
-        lang = _spoken(lang)
+        lang = spoken(lang)
         segment = _library_segmenter(lang)
         if segment is None:
             self._used[lang or "other"] = BIGRAMS
             return bigrams(text)
-        self._used[lang] = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES[lang])
+        self._used[lang] = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES[lang])
         return [word for word in segment(text) if word.strip()]
 
 
 def without_segmenter(langs: Iterable[str]) -> list[str]:
     """Which of the languages are written without blanks and cannot be segmented here, as the extra is not installed."""
-    spoken = dict.fromkeys(_spoken(lang) for lang in langs)
-    return [lang for lang in spoken if lang in _LIBRARIES and _library_segmenter(lang) is None]
-
-
-def _spoken(lang: str) -> str:
-    """The language of a tag, without script and region: words of zh-Hant are found as those of zh."""
-    return lang.partition("-")[0]
+    different = dict.fromkeys(spoken(lang) for lang in langs)
+    return [lang for lang in different if lang in LIBRARIES and _library_segmenter(lang) is None]
 
 
 def bigrams(text: str) -> list[str]:
@@ -100,41 +97,11 @@ def _split_scripts(word: str) -> list[str]:
 
 
 @functools.cache
-def _library_segmenter(lang: str) -> Callable[[str], list[str]] | None:
+def _library_segmenter(lang: str) -> segmenters.Cut | None:
     try:
-        return {"ja": _japanese, "ko": _korean, "th": _thai, "zh": _chinese}[lang]()
+        return segmenters.terms_of(lang)
     except (KeyError, ImportError):
         return None
-
-
-def _japanese() -> Callable[[str], list[str]]:
-    import fugashi
-
-    tagger = fugashi.Tagger()
-    return lambda text: [word.surface for word in tagger(text)]
-
-
-def _korean() -> Callable[[str], list[str]]:
-    import kiwipiepy
-
-    kiwi = kiwipiepy.Kiwi(num_workers=1)
-    # Particles and endings (tags J*, E*) are to Korean what stop words are to English.
-    return lambda text: [token.form for token in kiwi.tokenize(text) if token.tag[0] not in "JE"]
-
-
-def _thai() -> Callable[[str], list[str]]:
-    from pythainlp.tokenize import word_tokenize
-
-    return lambda text: list(word_tokenize(text, engine="newmm", keep_whitespace=False))
-
-
-def _chinese() -> Callable[[str], list[str]]:
-    import logging
-
-    import jieba
-
-    jieba.setLogLevel(logging.ERROR)
-    return lambda text: list(jieba.cut_for_search(text))
 
 
 def _stemmer(name: str) -> Callable[[list[str]], list[str]]:

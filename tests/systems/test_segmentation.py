@@ -7,6 +7,7 @@ from importlib import metadata
 
 import pytest
 
+from harness import segmenters
 from systems import segmentation
 from systems.segmentation import Segmenter, bigrams
 
@@ -20,6 +21,11 @@ def _no_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def terms(text: str, lang: str, stemmer: str | None = None) -> list[str]:
     return Segmenter(stemmer).terms(text, lang)
+
+
+def forget_libraries() -> None:
+    segmentation._library_segmenter.cache_clear()
+    segmenters.terms_of.cache_clear()
 
 
 def needs(lang: str) -> None:
@@ -139,7 +145,7 @@ def test_the_description_names_the_library_and_its_version(lang: str) -> None:
 
 @pytest.mark.parametrize("lang", sorted(NEEDED))
 def test_a_library_that_is_not_installed_is_replaced_by_bigrams(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    segmentation._library_segmenter.cache_clear()
+    forget_libraries()
     monkeypatch.setitem(sys.modules, NEEDED[lang], None)
     monkeypatch.setitem(sys.modules, f"{NEEDED[lang]}.tokenize", None)
     try:
@@ -147,7 +153,7 @@ def test_a_library_that_is_not_installed_is_replaced_by_bigrams(lang: str, monke
         assert segmenter.terms("東京都", lang) == ["東京", "京都"]
         assert segmenter.description()[lang] == "character bigrams"
     finally:
-        segmentation._library_segmenter.cache_clear()
+        forget_libraries()
 
 
 def test_terms_are_stemmed_in_the_language_of_the_passages() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from harness import segmenters
 from harness.collections.perturbed.draws import Draws
 from harness.collections.perturbed.texts import (
     Clustered,
@@ -20,8 +21,8 @@ from harness.collections.perturbed.texts import (
     removed,
 )
 from harness.errors import InvalidInput
+from harness.segmenters import Cut
 
-Cut = Callable[[str], list[str]]
 _SEPARATORS = frozenset(".,:\u066b\u066c")
 _SENTENCE_ENDS = frozenset(".!?।؟。！？")
 
@@ -31,8 +32,7 @@ def words_of(text: Clustered, lang: str) -> list[Span]:
 
     Raises ``InvalidInput`` where the segmenter of the language is not installed: other words would be another collection.
     """
-    spoken = lang.partition("-")[0]
-    spans = _segmented(text, _segmenter(spoken)) if spoken in _SEGMENTERS else _between_blanks(text)
+    spans = _segmented(text, _segmenter(lang)) if segmenters.has_own_words(lang) else _between_blanks(text)
     return [span for span in map(functools.partial(_core, text), spans) if span.start < span.end]
 
 
@@ -169,36 +169,11 @@ def _segmented(text: Clustered, cut: Cut) -> Iterator[Span]:
             start = end
 
 
-@functools.cache
 def _segmenter(lang: str) -> Cut:
     try:
-        return _SEGMENTERS[lang]()
+        return segmenters.words_of(lang)
     except ImportError as error:
         raise InvalidInput(
-            f"words in {lang} cannot be told apart: {error.name} is not installed; pip install 'xdr-bench[segment]'"
+            f"words in {segmenters.spoken(lang)} cannot be told apart: {error.name} is not installed; pip install "
+            "'xdr-bench[segment]'"
         ) from error
-
-
-def _japanese() -> Cut:
-    import fugashi
-
-    tagger = fugashi.Tagger()
-    return lambda text: [word.surface for word in tagger(text)]
-
-
-def _thai() -> Cut:
-    from pythainlp.tokenize import word_tokenize
-
-    return lambda text: list(word_tokenize(text, engine="newmm"))
-
-
-def _chinese() -> Cut:
-    import logging
-
-    import jieba
-
-    jieba.setLogLevel(logging.ERROR)
-    return lambda text: list(jieba.cut(text))
-
-
-_SEGMENTERS: dict[str, Callable[[], Cut]] = {"ja": _japanese, "th": _thai, "zh": _chinese}
