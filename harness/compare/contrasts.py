@@ -73,11 +73,10 @@ def corrected(track: Track, family: str, tests: Sequence[Tested], missing: int =
     """
     families = track.families
     check_resamples(family, len(tests) + missing, families.resamples, families.alpha)
-    p_values = np.array([test.p for test in tests] + [1.0] * missing)
-    decided = correct(p_values, families.correction, families.alpha)
+    decided = correct(np.array([test.p for test in tests]), families.correction, families.alpha, missing)
     return [
         test.model_copy(update={"p_adjusted": float(p), "significant": bool(significant)})
-        for test, p, significant in zip(tests, decided.p_adjusted, decided.significant, strict=False)
+        for test, p, significant in zip(tests, decided.p_adjusted, decided.significant, strict=True)
     ]
 
 

@@ -29,8 +29,8 @@ class Corrected:
     significant: NDArray[np.bool_]
 
 
-def correct(p_values: NDArray[np.float64], correction: Correction, alpha: float = 0.05) -> Corrected:
-    """Adjust all p-values of a family.
+def correct(p_values: NDArray[np.float64], correction: Correction, alpha: float = 0.05, missing: int = 0) -> Corrected:
+    """Adjust all p-values of a family, of which ``missing`` tests were declared and not made: they count with p = 1.
 
     Holm (1979) and Bonferroni hold the probability of any false decision at ``alpha`` whatever the dependence; Benjamini
     and Hochberg (1995) hold the expected share of false ones among the decisions, for independent or positively
@@ -41,25 +41,30 @@ def correct(p_values: NDArray[np.float64], correction: Correction, alpha: float 
     if not ((p_values >= 0) & (p_values <= 1)).all():
         raise InvalidInput("p-values lie between 0 and 1")
     order = np.argsort(p_values, kind="stable")
-    ascending, size = p_values[order].astype(np.float64), p_values.size
+    ascending, size = p_values[order].astype(np.float64), p_values.size + missing
     if correction == "bonferroni":
         ascending *= size
     elif correction == "holm":
-        ascending = np.maximum.accumulate(ascending * np.arange(size, 0, -1))
+        ascending = np.maximum.accumulate(ascending * np.arange(size, missing, -1))
     else:
-        ascending = np.minimum.accumulate((ascending * size / np.arange(1, size + 1))[::-1])[::-1]
-    adjusted = np.empty(size, np.float64)
+        ascending = np.minimum.accumulate((ascending * size / np.arange(1, p_values.size + 1))[::-1])[::-1]
+    adjusted = np.empty(p_values.size, np.float64)
     adjusted[order] = np.minimum(ascending, 1.0)
     return Corrected(adjusted, adjusted <= alpha)
 
 
-def levels(p_values: NDArray[np.float64], correction: Correction, alpha: float = 0.05) -> NDArray[np.float64]:
-    """What each p-value is held against, shape (tests,): alpha over the correction's factor at the p-value's place."""
-    size = p_values.size
-    places = np.empty(size, np.int64)
-    places[np.argsort(p_values, kind="stable")] = np.arange(size)
+def levels(
+    p_values: NDArray[np.float64], correction: Correction, alpha: float = 0.05, missing: int = 0
+) -> NDArray[np.float64]:
+    """What each p-value is held against, shape (tests,): alpha over the correction's factor at the p-value's place.
+
+    ``missing``: as for ``correct``.
+    """
+    size = p_values.size + missing
+    places = np.empty(p_values.size, np.int64)
+    places[np.argsort(p_values, kind="stable")] = np.arange(p_values.size)
     factors = {
-        "bonferroni": np.full(size, size, np.float64),
+        "bonferroni": np.full(p_values.size, size, np.float64),
         "holm": (size - places).astype(np.float64),
         "benjamini-hochberg": size / (places + 1),
     }

@@ -7,9 +7,7 @@ conditioned on a result and tested nowhere.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,8 +19,7 @@ from harness.compare.estimates import bootstrapped, bounds_of_interval
 from harness.compare.monte_carlo import drawn_p_values, standard_error
 from harness.compare.records import MACRO, Drop, DropDifference, Family
 from harness.compare.signed_sums import Draws
-from harness.compare.units import UnitTable, tabulate
-from harness.errors import InvalidInput
+from harness.compare.versions import Versions, versions_of
 from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
@@ -37,69 +34,23 @@ class Dropped(NamedTuple):
     families: tuple[Family, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Versions:
-    """One system's scores on the topics of a column: float64, shape (topics, 1 + R), the clean part's first."""
-
-    system: str
-    perturbation: str
-    measure: str
-    column: str
-    scores: NDArray[np.float64]
-    topics: tuple[tuple[str, str], ...]  # part and query id
-    units: tuple[str, ...]
-
-    @property
-    def perturbed(self) -> NDArray[np.float64]:
-        """Mean over the draws, shape (topics,)."""
-        return np.asarray(self.scores[:, 1:].mean(axis=1))
-
-    @property
-    def drops(self) -> NDArray[np.float64]:
-        return np.asarray(self.scores[:, 0] - self.perturbed)
-
-    @property
-    def are_hits(self) -> bool:
-        return bool(np.isin(self.scores, (0.0, 1.0)).all())
-
-    @property
-    def hit(self) -> NDArray[np.bool_]:
-        return np.asarray(self.scores[:, 0] > 0)
-
-    def table(self, values: NDArray[np.float64]) -> UnitTable:
-        return tabulate(values, [part for part, _ in self.topics], self.units)
-
-    def table_of(self, kept: NDArray[np.bool_], values: NDArray[np.float64]) -> UnitTable | None:
-        """Values of some topics alone; None where a part has none of them."""
-        own = [(topic[0], unit) for topic, unit, keep in zip(self.topics, self.units, kept, strict=True) if keep]
-        if len({part for part, _ in own}) < len({part for part, _ in self.topics}):
-            return None
-        return tabulate(values[kept], [part for part, _ in own], [unit for _, unit in own])
-
-    def shares(self, places: Mapping[str, int]) -> NDArray[np.float64]:
-        """What each unit adds to the column's mean in each version, shape (units, 1 + R)."""
-        sizes = Counter(part for part, _ in self.topics)
-        weights = np.array([1 / (len(sizes) * sizes[part]) for part, _ in self.topics])
-        found = np.zeros((len(places), self.scores.shape[1]))
-        np.add.at(found, [places[unit] for unit in self.units], self.scores * weights[:, None])
-        return found
-
-
 def drops_of(track: Track, scores: Sequence[ScoreFile]) -> Dropped:
     """Drops of all systems on every measure, column and perturbation; on macro averages of the primary measure as families.
 
     One family holds every system's drop under every perturbation against none, the other every system's drop against the
-    baseline's. Raises ``InvalidInput`` where the resamples are too few for them.
+    baseline's. Both count whole: what the track declares, its own systems under all perturbations, and was not run has p = 1,
+    so that what is significant now stays so. Raises ``InvalidInput`` where the resamples are too few for them.
     """
-    found = [own for measure in track.measures for score in scores for own in _versions(track, score, measure)]
+    found = [own for measure in track.measures for score in scores for own in versions_of(track, score, measure)]
     planned = [place for place, own in enumerate(found) if _is_planned(track, own)]
     families = track.families
-    check_resamples("drops", len(planned), families.resamples, families.alpha)
-    p, detectable = _tested(track, found, families.alpha / max(1, len(planned)))
+    size = len(_declared(track) | {(found[place].system, found[place].perturbation) for place in planned})
+    check_resamples("drops", size, families.resamples, families.alpha)
+    p, detectable = _tested(track, found, families.alpha / max(1, size))
     drops = [_drop(track, own, value) for own, value in zip(found, p, strict=True)]
     if not planned:
         return Dropped(tuple(drops))
-    decided = correct(p[planned], families.correction, families.alpha)
+    decided = correct(p[planned], families.correction, families.alpha, size - len(planned))
     for order, place in enumerate(planned):
         decision = {
             "p_adjusted": float(decided.p_adjusted[order]),
@@ -108,49 +59,20 @@ def drops_of(track: Track, scores: Sequence[ScoreFile]) -> Dropped:
         }
         drops[place] = drops[place].model_copy(update=decision)
     differences, family = _differences(track, [found[place] for place in planned])
-    return Dropped(tuple(drops), differences, (_family(track, "drops", len(planned)), *family))
+    return Dropped(tuple(drops), differences, (_family(track, "drops", size), *family))
 
 
-def _is_planned(track: Track, own: _Versions) -> bool:
+def _declared(track: Track) -> set[tuple[str, str]]:
+    """The systems of the track's file, each under every perturbation that all parts of the macro average have."""
+    by_part = [track.draws_of(name).keys() for name in track.macro_parts]
+    return {(system, kind) for system in track.systems for kind in set.intersection(*map(set, by_part))}
+
+
+def _is_planned(track: Track, own: Versions) -> bool:
     return own.measure == track.primary and own.column == MACRO
 
 
-def _versions(track: Track, score: ScoreFile, measure: str) -> Iterator[_Versions]:
-    """Of every perturbation and column on which the system has the clean part and all draws."""
-    by_perturbation: dict[str, dict[str, _Versions]] = {}
-    for part in track.clean_parts:
-        for perturbation, draws in track.draws_of(part.name).items():
-            values = [score.values.get((name, measure), {}) for name in (part.name, *(draw.name for draw in draws))]
-            if not all(values):
-                continue
-            ids = sorted(values[0])
-            if strangers := [draw.name for draw, own in zip(draws, values[1:], strict=True) if sorted(own) != ids]:
-                raise InvalidInput(f"part {strangers[0]} is scored on other questions than {part.name}; score it again")
-            by_perturbation.setdefault(perturbation, {})[part.name] = _Versions(
-                score.system,
-                perturbation,
-                measure,
-                part.name,
-                np.array([[own[query_id] for own in values] for query_id in ids]),
-                tuple((part.name, query_id) for query_id in ids),
-                tuple(score.units[part.name, query_id][1] for query_id in ids),
-            )
-    for perturbation, parts in by_perturbation.items():
-        if all(name in parts for name in track.macro_parts):
-            inside = [parts[name] for name in track.macro_parts]
-            yield _Versions(
-                score.system,
-                perturbation,
-                measure,
-                MACRO,
-                np.concatenate([own.scores for own in inside]),
-                tuple(topic for own in inside for topic in own.topics),
-                tuple(unit for own in inside for unit in own.units),
-            )
-        yield from parts.values()
-
-
-def _tested(track: Track, found: Sequence[_Versions], level: float) -> tuple[NDArray[np.float64], dict[int, float]]:
+def _tested(track: Track, found: Sequence[Versions], level: float) -> tuple[NDArray[np.float64], dict[int, float]]:
     """p of every drop, shape (drops,), and of the planned ones, by their places, what could be found at ``level``."""
     p, detectable = np.ones(len(found)), {}
     units = sorted({unit for own in found for unit in own.units})
@@ -178,7 +100,7 @@ def smallest_detectable(resampled: NDArray[np.float64], level: float) -> float:
     return critical - float(np.quantile(resampled, 1 - _POWER))
 
 
-def _drop(track: Track, own: _Versions, p: float) -> Drop:
+def _drop(track: Track, own: Versions, p: float) -> Drop:
     table, is_primary = own.table(own.drops), own.measure == track.primary
     kept = own.table_of(own.hit, own.perturbed) if own.are_hits else None
     return Drop(
@@ -198,7 +120,7 @@ def _drop(track: Track, own: _Versions, p: float) -> Drop:
     )
 
 
-def _differences(track: Track, planned: Sequence[_Versions]) -> tuple[tuple[DropDifference, ...], tuple[Family, ...]]:
+def _differences(track: Track, planned: Sequence[Versions]) -> tuple[tuple[DropDifference, ...], tuple[Family, ...]]:
     """Every system's drop less the baseline's, by the signs of units."""
     baseline = {own.perturbation: own for own in planned if own.system == track.baseline}
     pairs = [
@@ -208,14 +130,17 @@ def _differences(track: Track, planned: Sequence[_Versions]) -> tuple[tuple[Drop
     ]
     if not pairs:
         return (), ()
-    # All systems have the same topics in the same order: `check_comparable` and `_versions` see to it.
+    # All systems have the same topics in the same order: `check_comparable` and `versions_of` see to it.
     tables = [own.table(own.drops - base.drops) for own, base in pairs]
     families = track.families
-    check_resamples("differences of drops", len(pairs), families.resamples, families.alpha)
+    declared = {(system, kind) for system, kind in _declared(track) if system != track.baseline}
+    size = len(declared | {(own.system, own.perturbation) for own, _ in pairs})
+    missing = size - len(pairs)
+    check_resamples("differences of drops", size, families.resamples, families.alpha)
     columns = np.stack([table.contributions() for table in tables], axis=1)
     draws = Draws(families.resamples, families.seed)
-    drawn = drawn_p_values(columns, tables[0].units, draws, families.correction, families.alpha)
-    decided = correct(drawn.p, families.correction, families.alpha)
+    drawn = drawn_p_values(columns, tables[0].units, draws, families.correction, families.alpha, missing)
+    decided = correct(drawn.p, families.correction, families.alpha, missing)
     found = []
     for place, ((own, base), table) in enumerate(zip(pairs, tables, strict=True)):
         hits = own.are_hits and base.are_hits
@@ -236,7 +161,7 @@ def _differences(track: Track, planned: Sequence[_Versions]) -> tuple[tuple[Drop
                 conditioned_topics=int(both.counts.sum()) if both else 0,
             )
         )
-    return tuple(found), (_family(track, "differences of drops", len(pairs), drawn.undecided),)
+    return tuple(found), (_family(track, "differences of drops", size, drawn.undecided),)
 
 
 def _family(track: Track, name: Literal["drops", "differences of drops"], size: int, undecided: int = 0) -> Family:

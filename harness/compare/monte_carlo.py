@@ -59,13 +59,18 @@ class Drawn(NamedTuple):
 
 
 def drawn_p_values(
-    contributions: NDArray[np.float64], units: Sequence[str], draws: Draws, correction: Correction, alpha: float
+    contributions: NDArray[np.float64],
+    units: Sequence[str],
+    draws: Draws,
+    correction: Correction,
+    alpha: float,
+    missing: int = 0,
 ) -> Drawn:
     """Two-sided p-values of a family's sums; those that lie too near to what decides them are made exact, or have more draws.
 
-    ``contributions``: float64, shape (units, tests), as ``projections.project`` takes them. What decides a test is the level
-    that the correction holds its p-value against. With the declared draws, p depends on its own column alone; how many more
-    are drawn depends on the family.
+    ``contributions``: float64, shape (units, tests), as ``projections.project`` takes them; ``missing``: tests of the family
+    that were not made. What decides a test is the level that the correction holds its p-value against. With the declared
+    draws, p depends on its own column alone; how many more are drawn depends on the family.
     """
     tests = contributions.shape[1]
     counts, resamples = np.zeros(tests, np.int64), np.zeros(tests, np.int64)
@@ -78,10 +83,10 @@ def drawn_p_values(
         resamples[open_tests] += span[1] - span[0]
         p = (counts + 1) / (resamples + 1)
         p[list(exact)] = list(exact.values())
-        for test in np.flatnonzero(is_open(p, levels(p, correction, alpha), resamples)).tolist():
+        for test in np.flatnonzero(is_open(p, levels(p, correction, alpha, missing), resamples)).tolist():
             if test not in exact and (found := exact_p(contributions[:, test])) is not None:
                 exact[test] = p[test] = found
-        still = is_open(p, levels(p, correction, alpha), resamples)
+        still = is_open(p, levels(p, correction, alpha, missing), resamples)
         still[list(exact)] = False
         open_tests = np.flatnonzero(still)
         if not open_tests.size:

@@ -110,8 +110,11 @@ class DropDifference(Record):
 
 
 class Family(Record):
-    """A declared family. ``resamples``: draws of each test; of the planned families, before any were raised. ``undecided``:
-    tests whose p lies within three Monte-Carlo errors of what decides, even after raising: another seed might decide otherwise.
+    """A declared family.
+
+    ``size``: its tests; of drops those included that were declared and not run. ``resamples``: draws of each test; of the
+    planned families, before any were raised. ``undecided``: tests whose p lies within three Monte-Carlo errors of what decides,
+    even after raising: another seed might decide otherwise.
     """
 
     name: Literal["macro", "per language", "all pairs", "drops", "differences of drops"]

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.compare.corrections import Correction, check_resamples, correct, resamples_needed, smallest_adjusted_p
+from harness.compare.corrections import (
+    Correction,
+    check_resamples,
+    correct,
+    levels,
+    resamples_needed,
+    smallest_adjusted_p,
+)
 from harness.errors import InvalidInput
 
 
@@ -31,6 +38,17 @@ def test_corrections_are_their_definitions(correction: Correction, p: list[float
     found = correct(np.array(p), correction)
     np.testing.assert_allclose(found.p_adjusted, naive(p, correction), rtol=1e-9, atol=1e-300)
     assert (found.significant == (found.p_adjusted <= 0.05)).all() or np.isclose(found.p_adjusted, 0.05).any()
+
+
+@pytest.mark.parametrize("correction", ["holm", "bonferroni", "benjamini-hochberg"])
+@given(p=st.lists(st.floats(0, 1), min_size=1, max_size=12), missing=st.integers(0, 9))
+def test_a_test_that_was_not_made_counts_as_p_of_one(correction: Correction, p: list[float], missing: int) -> None:
+    whole = [*p, *[1.0] * missing]
+    found = correct(np.array(p), correction, missing=missing)
+    np.testing.assert_allclose(found.p_adjusted, naive(whole, correction)[: len(p)], rtol=1e-9, atol=1e-300)
+    np.testing.assert_allclose(
+        levels(np.array(p), correction, missing=missing), levels(np.array(whole), correction)[: len(p)], rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,25 @@ def test_drops_are_one_family_and_differences_of_drops_another() -> None:
     assert difference.significant
 
 
+def test_what_is_declared_and_not_run_counts_in_both_families_and_changes_no_p() -> None:
+    rng, sizes = random.Random(3), {"fi": 30, "ja": 20}
+    scores = [scores_of("base", hits_of(rng, 0.8, 0.3, sizes)), scores_of("other", hits_of(rng, 0.7, 0.7, sizes))]
+    alone = compare_systems(track_with(measures=("RR",), systems=("base", "other")), scores)
+    track = track_with(measures=("RR",), systems=("base", "other", "absent", "another"))
+    whole = compare_systems(track, scores)
+    sizes_of = {family.name: family.size for family in whole.families}
+    assert (sizes_of["drops"], sizes_of["differences of drops"]) == (4, 3)
+    own = [drop for drop in whole.drops if drop.p_adjusted is not None]
+    assert [drop.p for drop in own] == [drop.p for drop in alone.drops if drop.p_adjusted is not None]
+    first, last = sorted(own, key=lambda drop: drop.p)
+    assert first.p_adjusted == pytest.approx(min(1, 4 * first.p))
+    assert last.p_adjusted == pytest.approx(min(1, max(4 * first.p, 3 * last.p)))
+    assert whole.drop_differences[0].p_adjusted == pytest.approx(min(1, 3 * whole.drop_differences[0].p))
+    # One that is not declared and was run is tested, too, and makes the family larger.
+    more = compare_systems(track_with(measures=("RR",), systems=("base", "absent")), scores)
+    assert next(family.size for family in more.families if family.name == "drops") == 3
+
+
 def test_the_conditioned_difference_is_over_the_questions_that_both_hit_cleanly() -> None:
     comparison, hits = compared()
     (difference,) = comparison.drop_differences

@@ -18,11 +18,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 FILES = sorted(path for folder in ("harness", "systems", "xdr_bench") for path in (ROOT / folder).rglob("*.py"))
 # Each of these looks for the libraries of its extra itself, and says which extra is missing.
 ROOMS = {
-    "harness/collections/perturbed/words.py": "segment",
     "harness/collections/romanize.py": "train",
     "harness/compute/": "ray",
     "harness/recipes/train/": "train",
-    "systems/segmentation.py": "segment",
+    "harness/segmenters.py": "segment",
 }
 # Imported by a dependency that does not say so, or only where it is installed.
 NEEDED_BY_OTHERS = {"pandas": "repro-eval", "language-data": "langcodes"}

@@ -75,10 +75,13 @@ def _drops(board: Leaderboard) -> list[str]:
         )
         for drop in planned
     ]
+    family = next(found for found in tests.families if found.name == "drops")
+    absent = f" Of {family.size} declared tests {family.size - len(planned)} were not run and count as p = 1."
     return [
         "",
-        f"Drop({board.track.primary}), macro average; * a drop that is more than chance. A drop ranks nothing: who hits less "
-        "can lose less. *Smallest found*: what this many questions would show in four of five cases.",
+        f"Drop({board.track.primary}), macro average; * a drop that is more than chance."
+        f"{absent if family.size > len(planned) else ''} A drop ranks nothing: who hits less can lose less. "
+        "*Smallest found*: what this many questions would show in four of five cases.",
         "",
         f"| {' | '.join(head)} |",
         "|:---|:---|" + "---:|" * (len(head) - 2),

@@ -196,8 +196,9 @@ def _drops(board: Leaderboard) -> dict[str, Any]:
     for drop in sorted(comparison.drops, key=lambda drop: places[drop.system]):
         if drop.measure == board.track.primary and drop.column != MACRO:
             kinds.setdefault(drop.perturbation, {}).setdefault(drop.system, {})[drop.column] = drop
-    floor = next((found.smallest_adjusted_p for found in comparison.families if found.name == "drops"), None)
-    return {"planned": [d for d in comparison.drops if d.p_adjusted is not None], "kinds": kinds, "floor": floor}
+    families = {family.name: family for family in comparison.families}
+    planned = [drop for drop in comparison.drops if drop.p_adjusted is not None]
+    return {"planned": planned, "kinds": kinds, "families": families}
 
 
 def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any], write: Write) -> None:
