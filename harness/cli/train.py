@@ -59,6 +59,11 @@ def train(
         )
     if record.interruptions:
         note(f"gone on with from a checkpoint, {record.interruptions} times")
+    for collection, count in record.overlap.not_dropped.items():
+        note(
+            f"{count} rows are questions of {collection}, with which the recipe is not compared: the model has seen them, and "
+            "its card is to say so (may_have_seen)"
+        )
     if record.overlap.transductive:
         note(f"transductive: for tracks over {', '.join(record.overlap.transductive)} only")
     say(output)

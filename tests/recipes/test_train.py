@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,7 +80,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("\n".join(lines) + "\n", "utf-8")
     questions = Questions([f"  {FINNISH[0].upper()} ", "In which country is Turku, and when was Turku founded"])
-    monkeypatch.setattr(overlap, "evaluation_questions", lambda _: questions)
+    monkeypatch.setattr(overlap, "evaluation_questions", lambda *_: questions)
     return home
 
 
@@ -166,6 +168,56 @@ def test_evaluation_questions_leave_out_training_splits_and_name_what_is_absent(
     assert questions.texts == [query.text for query in harness.collections.load("xdr-mini/te/dev").queries]
 
 
+MINI = ["xdr-mini/te", "xdr-mini/te/dev", "xdr-mini/fi/dev"]
+
+
+def test_rows_are_dropped_for_the_declared_collections_and_counted_for_the_others(
+    monkeypatch: pytest.MonkeyPatch, xdr_home: Path
+) -> None:
+    asked = {one: [query.text for query in harness.collections.load(one).queries] for one in MINI}
+    monkeypatch.setattr(harness.collections, "dataset_ids", lambda: [*MINI, "mr-tydi-v1.1/sw/dev"])
+    questions = overlap.evaluation_questions((), ["xdr-mini/te"])
+    assert questions.collections == MINI[:2]
+    assert questions.texts == [*asked[MINI[0]], *asked[MINI[1]]]
+    assert questions.others == {MINI[2]: asked[MINI[2]]}
+    assert questions.absent == ["mr-tydi-v1.1/sw/dev"]
+    rows = [pair(asked[MINI[0]][0], "a"), *(pair(text, text) for text in asked[MINI[2]][:3]), pair("vapaa?", "free")]
+    good, dropped = overlap.kept(rows, questions)
+    assert (good, dropped) == (rows[1:], rows[:1])
+    assert overlap.asked_by_others(good, questions) == {MINI[2]: 3}
+    assert overlap.asked_by_others(good[-1:], questions) == {}
+    assert overlap.asked_by_others(rows, overlap.evaluation_questions()) == {}
+    for declared in ({"transductive": ["xdr-min"]}, {"compared_with": ["xdr-min"]}):
+        [key] = declared
+        with pytest.raises(InvalidInput, match=f"{key}: no collection xdr-min; known: mr-tydi-v1.1, xdr-mini"):
+            overlap.evaluation_questions(**declared)
+    with pytest.raises(InvalidInput):
+        overlap.evaluation_questions((), ["xdr-mini/te", "mr-tydi-v1.1"])
+
+
+def test_a_recipe_that_says_what_it_is_compared_with_comes_out_the_same_whatever_else_is_here(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    known = Questions([FINNISH[0]])
+    added = {"new/fi": [FINNISH[1], ENGLISH[2], "Kuka?"], "old/fi": ["Mikä?"]}
+    recipe = RECIPE.replace("seed = 7", 'seed = 7\ncompared_with = ["xdr-mini"]')
+    assert recipe != RECIPE
+    files = []
+    for others in ({}, added):
+        own = replace(known, others=others)
+        monkeypatch.setattr(overlap, "evaluation_questions", lambda *args, own=own: [asked.append(args), own][1])
+        record = train(recipe_file(tmp_path, recipe), tmp_path / str(len(files)), SilentProgress())
+        assert [row.dropped for row in record.rows] == [1]
+        assert record.overlap.not_dropped == ({"new/fi": 2} if others else {})
+        files.append(record.model_files)
+    assert asked == [((), ("xdr-mini",))] * 2
+    assert files[0] == files[1]
+    both = recipe.replace("seed = 7", 'seed = 7\ntransductive = ["xdr-mini"]')
+    with pytest.raises(InvalidInput, match="leave one out"):
+        load_recipe(recipe_file(tmp_path, both))
+
+
 def test_pairs_of_one_group_never_share_a_batch() -> None:
     groups = [str(i % 7) for i in range(60)]
     batches = GroupedBatches([groups, ["a", "b", "c"]], [1, 2], batch_size=5, seed=1)
@@ -228,6 +280,6 @@ def test_too_small_a_vocabulary_is_explained(data: Path, tmp_path: Path) -> None
 def test_a_stage_whose_rows_were_all_dropped_is_refused(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlap, "evaluation_questions", lambda _: Questions(FINNISH[:-1]))
+    monkeypatch.setattr(overlap, "evaluation_questions", lambda *_: Questions(FINNISH[:-1]))
     with pytest.raises(InvalidInput, match="no pairs"):
         train(recipe_file(tmp_path), tmp_path / "out", SilentProgress())

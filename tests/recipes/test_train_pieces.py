@@ -62,7 +62,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("pieces")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDR_HOME", str(home / "home"))
-        patch.setattr(overlap, "evaluation_questions", lambda _: Questions())
+        patch.setattr(overlap, "evaluation_questions", lambda *_: Questions())
         recipe = tiny_training.recipe(home, UNIGRAM, tiny_training.CONTRASTIVE, name="teacher-recipe", steps=1)
         train(recipe, home / "teacher", SilentProgress())
     (home / "teacher.toml").write_text(TEACHER.format(folder="teacher"), "utf-8")
@@ -72,7 +72,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDR_HOME", str(prepared / "home"))
-    monkeypatch.setattr(overlap, "evaluation_questions", lambda _: Questions())
+    monkeypatch.setattr(overlap, "evaluation_questions", lambda *_: Questions())
     for name in ("teacher", "teacher.toml", "rows.jsonl"):
         (tmp_path / name).symlink_to(prepared / name)
     return tmp_path

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from harness.collections.text_similarity import near_duplicates
@@ -12,19 +13,23 @@ from harness.recipes.train.pairs import Pair
 
 @dataclass
 class Questions:
-    """Evaluation questions, and of which collections they are; ``absent`` ones are not in the cache."""
+    """Evaluation questions, and of which collections they are; ``absent`` ones are not in the cache.
+
+    ``others``: by collection the questions that rows may be, where a recipe says which collections it is compared with.
+    """
 
     texts: list[str] = field(default_factory=list)
     collections: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    others: dict[str, list[str]] = field(default_factory=dict)
 
 
-def evaluation_questions(transductive: Collection[str] = ()) -> Questions:
+def evaluation_questions(transductive: Collection[str] = (), compared_with: Collection[str] = ()) -> Questions:
     """Questions of every registered collection, other than training splits, whose files are on this machine.
 
-    ``transductive``: ids, or what ids begin with, of the only collections whose questions count. Raises ``InvalidInput``
-    where one of these is unknown or not on this machine: what is declared is to be compared. Perturbed collections count as
-    the clean ones that they are of.
+    ``transductive``: ids, or what ids begin with, of the only collections whose questions count; ``compared_with``: of those
+    for which rows are dropped, the rest being ``others``. Raises ``InvalidInput`` where one of these is unknown or not on
+    this machine: what is declared is to be compared. Perturbed collections count as the clean ones that they are of.
     """
     from harness.collections import dataset_ids, load
     from harness.collections.storage.pinned import nothing_fetched
@@ -32,23 +37,25 @@ def evaluation_questions(transductive: Collection[str] = ()) -> Questions:
 
     questions = Questions()
     known = [dataset_id for dataset_id in dataset_ids() if "train" not in dataset_id.split("/")]
-    transductive = [clean_id(name) for name in transductive]
-    strangers = [name for name in transductive if not any(is_of(one, [name]) for one in known)]
-    if strangers:
-        raise InvalidInput(
-            f"transductive: no collection {', '.join(strangers)}; known: {', '.join(sorted({i.split('/')[0] for i in known}))}"
-        )
+    declared = [clean_id(name) for name in (*transductive, *compared_with)]
+    if strangers := [name for name in declared if not any(is_of(one, [name]) for one in known)]:
+        key, there = "transductive" if transductive else "compared_with", sorted({i.split("/")[0] for i in known})
+        raise InvalidInput(f"{key}: no collection {', '.join(strangers)}; known: {', '.join(there)}")
     for dataset_id in known:
-        if transductive and not is_of(dataset_id, transductive):
+        is_declared = is_of(dataset_id, declared)
+        if transductive and not is_declared:
             continue
         try:
             with nothing_fetched():
                 found = load(dataset_id).queries
         except InvalidInput:
-            if transductive:
+            if is_declared:
                 raise
             # What is not here cannot be compared: it is named in the record.
             questions.absent.append(dataset_id)
+            continue
+        if declared and not is_declared:
+            questions.others[dataset_id] = [query.text for query in found]
             continue
         questions.collections.append(dataset_id)
         questions.texts += [query.text for query in found]
@@ -85,3 +92,20 @@ def kept(pairs: Iterable[Pair], questions: Questions) -> tuple[list[Pair], list[
     for pair in pairs:
         (good if bad.isdisjoint(pair.compared) else dropped).append(pair)
     return good, dropped
+
+
+def asked_by_others(pairs: Iterable[Pair], questions: Questions) -> Mapping[str, int]:
+    """How many of the pairs are questions of the collections that rows are not dropped for, by collection."""
+    owners: dict[str, set[str]] = {}
+    for dataset_id, texts in questions.others.items():
+        for text in texts:
+            owners.setdefault(text, set()).add(dataset_id)
+    if not owners:
+        return {}
+    pairs, asked = list(pairs), list(owners)
+    different = list(dict.fromkeys(text for pair in pairs for text in pair.compared))
+    found: dict[str, set[str]] = {}
+    for i, j, _ in near_duplicates(different, asked):
+        found.setdefault(different[i], set()).update(owners[asked[j]])
+    counts = Counter(one for pair in pairs for one in set().union(*(found.get(text, ()) for text in pair.compared)))
+    return dict(sorted(counts.items()))

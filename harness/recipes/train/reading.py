@@ -26,7 +26,7 @@ class Read:
         self.dropped: list[Pair] = []
         sources = list(dict.fromkeys(_without_weight(source) for source in recipe.sources()))
         with progress.task("read and compare with evaluation questions", total=len(sources), unit="sources") as advance:
-            questions = overlap.evaluation_questions(recipe.transductive)
+            questions = overlap.evaluation_questions(recipe.transductive, recipe.compared_with)
             for source in sources:
                 good, bad = overlap.kept(read_pairs(source, recipe.seed, folder), questions)
                 self._pairs[source] = good
@@ -44,6 +44,7 @@ class Read:
             not_on_this_machine=tuple(questions.absent),
             questions=len(questions.texts),
             transductive=recipe.transductive,
+            not_dropped=dict(overlap.asked_by_others(dict.fromkeys(self.used), questions)),
         )
 
     def pairs(self, source: SourceRecipe) -> list[Pair]:

@@ -31,6 +31,8 @@ class Recipe(Record):
 
     ``transductive``: datasets whose asked questions alone the training rows are compared with. What is trained so may have
     seen other questions about the same passages, and is for tracks over these datasets only.
+    ``compared_with``: datasets for whose questions rows are dropped, instead of all that are on this machine, so that the same
+    recipe drops the same rows whatever collections are added; rows that are questions of others are counted in the record.
     """
 
     schema_version: Literal[2]
@@ -41,6 +43,7 @@ class Recipe(Record):
         default="float32", description="what is computed in; weights are kept and saved in float32"
     )
     transductive: tuple[Reference, ...] = ()
+    compared_with: tuple[Reference, ...] = ()
     tokenizer: TokenizerRecipe | None = None
     model: Annotated[ModelRecipe, Field(discriminator="kind")]
     stages: tuple[Annotated[StageRecipe, Field(discriminator="objective")], ...] = ()
@@ -145,6 +148,11 @@ def _contradictions(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Places and faults of what is in order by itself."""
     model = recipe.model
     names = [stage.name for stage in recipe.stages]
+    if recipe.transductive and recipe.compared_with:
+        yield (
+            "compared_with",
+            "rows of a transductive recipe are compared with the collections that it names: leave one out",
+        )
     if len(set(names)) < len(names):
         yield "stages", "two stages have the same name"
     pieces = getattr(model, "pieces", None)

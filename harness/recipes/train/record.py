@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from harness.files.toml_records import Record
 from harness.files.writing import write_text
 from harness.recipes.train.pairs import Pair
@@ -56,13 +58,15 @@ class Overlap(Record):
     """What training rows were compared with.
 
     ``transductive``: the collections whose asked questions alone these are, where the recipe says so; the model is then for
-    tracks over them only.
+    tracks over them only. ``not_dropped``: where a recipe says what it is compared with, how many rows are questions of other
+    collections that were on this machine, by collection.
     """
 
     collections: tuple[str, ...]
     not_on_this_machine: tuple[str, ...]
     questions: int
     transductive: tuple[str, ...] = ()
+    not_dropped: dict[str, int] = Field(default_factory=dict)
 
 
 class TrainingRecord(Record):
