@@ -34,8 +34,9 @@ from numpy.typing import NDArray
 from harness.compare.corrections import resamples_needed
 from harness.compare.fixed_point import to_fixed_point
 from harness.compare.monte_carlo import MOST_TIMES, is_open, spans
-from harness.compare.projections import LARGEST_INTEGER_BITS, check_units, project_integers
-from harness.compare.signed_sums import Draws
+from harness.compare.projections import LARGEST_INTEGER_BITS, check_units, project_sums
+from harness.compare.signed_sums import Draws, SignedSums
+from harness.compare.signs import FIRST_MULTIPLE
 from harness.errors import InvalidInput
 
 _GRID_BITS = LARGEST_INTEGER_BITS - 1  # one is left for the difference of two
@@ -219,13 +220,14 @@ def _all_signs(units: int) -> NDArray[np.int64]:
 def _groups(prepared: Sequence[_Prepared], places: Sequence[int], resamples: int) -> Iterator[list[int]]:
     """Columns that are projected together, so that signs are drawn once, within a bound on memory."""
     group: list[int] = []
-    columns = 0
+    columns = units = 0
     for place, own in zip(places, prepared, strict=True):
-        if group and 8 * resamples * (columns + own.shares.shape[1]) > _PROJECTED_BYTES:
+        more, further = own.shares.shape[1], len(own.units)
+        if group and 8 * max(resamples, units + further) * (columns + more) > _PROJECTED_BYTES:
             yield group
-            group, columns = [], 0
+            group, columns, units = [], 0, 0
         group.append(place)
-        columns += own.shares.shape[1]
+        columns, units = columns + more, units + further
     if group:
         yield group
 
@@ -239,5 +241,12 @@ def _largest(prepared: Sequence[_Prepared], span: tuple[int, int], seed: int) ->
     shares = np.zeros((len(units), int(ends[-1])), dtype=np.int64)
     for own, end, width in zip(prepared, ends, widths, strict=True):
         shares[[place[unit] for unit in own.units], end - width : end] = own.shares
-    resampled = project_integers(shares, units, Draws(span[1] - span[0], seed, span[0])).resampled
-    return [own.largest(resampled[end - width : end].T) for own, end, width in zip(prepared, ends, widths, strict=True)]
+    sums = SignedSums(shares, units)
+    found: list[list[NDArray[np.float64]]] = [[] for _ in prepared]
+    step = max(1, _PROJECTED_BYTES // (8 * shares.shape[1]) // FIRST_MULTIPLE) * FIRST_MULTIPLE
+    for start in range(*span, step):
+        draws = Draws(min(step, span[1] - start), seed, start)
+        resampled = project_sums(shares, sums, draws).resampled
+        for largest, own, end, width in zip(found, prepared, ends, widths, strict=True):
+            largest.append(own.largest(resampled[end - width : end].T))
+    return [np.concatenate(largest) for largest in found]

@@ -12,11 +12,12 @@ from harness.compare.corrections import check_resamples, correct, smallest_adjus
 from harness.compare.drops import drops_of
 from harness.compare.estimates import means_of, with_estimates
 from harness.compare.monte_carlo import Drawn, drawn_p_values, standard_error
-from harness.compare.projections import p_values
+from harness.compare.projections import Block, p_values_on
 from harness.compare.records import MACRO, SCHEMA_VERSION, Comparison, Difference, Family
 from harness.compare.signed_sums import Draws
 from harness.compare.standings import standings_of
 from harness.errors import Finding, InvalidInput
+from harness.runs.per_query import PerQuery
 from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
@@ -104,7 +105,10 @@ def _mismatch(field: str, one: ScoreFile, two: ScoreFile, expected: object, foun
 
 
 class _Test(NamedTuple):
-    """A system against the baseline on one column; ``shares``: float64, shape (units,), what units add to the difference."""
+    """A system against the baseline on one column; ``shares``: float64, shape (units,), what units add to the difference.
+
+    ``units`` are those of the column, so that a language does not hold zeros for the units of all others.
+    """
 
     system: str
     column: str
@@ -132,48 +136,78 @@ class _Test(NamedTuple):
         )
 
 
+class _Part(NamedTuple):
+    """Of a part's queries: the names of their units, sorted, the row of each query's unit, and the units' rows among all."""
+
+    units: Sequence[str]
+    rows: NDArray[np.int64]
+    among_all: NDArray[np.int64]
+
+
 def _tests(track: Track, baseline: ScoreFile, tested: Sequence[ScoreFile], measure: str) -> list[_Test]:
     """All tests of one measure: of each system on every part that it has, and on the macro average where it has all."""
-    units = sorted({unit for key, (_, unit) in baseline.units.items()})
+    units = sorted({unit for _, unit in baseline.units.values()})
     place = {unit: row for row, unit in enumerate(units)}
+    parts = {
+        part.name: _part(baseline.named(part.name, scored.queries).units, place)
+        for part in track.clean_parts
+        if (scored := baseline.scored(part.name, measure)) is not None
+    }
     found: list[_Test] = []
     for system in tested:
-        shares: dict[str, NDArray[np.float64]] = {}
-        all_deltas: list[NDArray[np.float64]] = []
+        macro = np.zeros(len(units))
+        all_deltas: dict[str, NDArray[np.float64]] = {}
         for part in track.clean_parts:
-            pair = (baseline.values.get((part.name, measure)), system.values.get((part.name, measure)))
-            if not pair[0] or not pair[1]:
+            one, two = (score.scored(part.name, measure) for score in (baseline, system))
+            if one is None or two is None:
                 continue
-            deltas, rows = _paired(baseline, part.name, pair[0], pair[1], place)
-            sums = np.bincount(rows, weights=deltas, minlength=len(units)).astype(np.float64)
+            deltas, own = _paired(part.name, one, two), parts[part.name]
+            sums = np.bincount(own.rows, weights=deltas, minlength=len(own.units)).astype(np.float64)
             mean, counts = float(deltas.mean()), _counts(deltas)
-            found.append(_Test(system.system, part.name, measure, mean, counts, units, sums))
-            shares[part.name] = sums / len(deltas)
+            found.append(_Test(system.system, part.name, measure, mean, counts, own.units, sums))
             if part.name in track.macro_parts:
-                all_deltas.append(deltas)
-        if all(name in shares for name in track.macro_parts):
-            macro = sum((shares[name] for name in track.macro_parts), np.zeros(len(units))) / len(track.macro_parts)
-            counts = _counts(np.concatenate(all_deltas))
+                all_deltas[part.name] = deltas
+        if all(name in all_deltas for name in track.macro_parts):
+            for name in track.macro_parts:
+                own, deltas = parts[name], all_deltas[name]
+                macro[own.among_all] += np.bincount(own.rows, weights=deltas, minlength=len(own.units)) / len(deltas)
+            macro /= len(track.macro_parts)
+            counts = _counts(np.concatenate(list(all_deltas.values())))
             found.append(_Test(system.system, MACRO, measure, float(macro.sum()), counts, units, macro))
     return found
 
 
+def _part(unit_of: Sequence[str], place: Mapping[str, int]) -> _Part:
+    names = sorted(set(unit_of))
+    row = {unit: number for number, unit in enumerate(names)}
+    return _Part(names, np.array([row[unit] for unit in unit_of]), np.array([place[unit] for unit in names]))
+
+
+def _blocks(tests: Sequence[_Test]) -> tuple[list[Block], NDArray[np.int64]]:
+    """The tests by column, and their numbers in this order."""
+    by_column: dict[str, list[int]] = {}
+    for number, test in enumerate(tests):
+        by_column.setdefault(test.column, []).append(number)
+    blocks = [
+        Block(np.stack([tests[number].shares for number in own], axis=1), tests[own[0]].units)
+        for own in by_column.values()
+    ]
+    return blocks, np.array([number for own in by_column.values() for number in own], dtype=np.int64)
+
+
 def _exploratory(track: Track, tests: Sequence[_Test]) -> list[Difference]:
-    if not tests:
-        return []
-    columns, families = np.stack([test.shares for test in tests], axis=1), track.families
-    p = p_values(columns, tests[0].units, families.resamples, families.seed)
+    families = track.families
+    blocks, order = _blocks(tests)
+    p = np.empty(len(tests))
+    p[order] = p_values_on(blocks, families.resamples, families.seed)
     return [test.with_p(float(value), families.resamples) for test, value in zip(tests, p, strict=True)]
 
 
-def _paired(
-    baseline: ScoreFile, part: str, one: Mapping[str, float], two: Mapping[str, float], place: Mapping[str, int]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    if one.keys() != two.keys():
+def _paired(part: str, one: PerQuery, two: PerQuery) -> NDArray[np.float64]:
+    """The second's values less the first's, in the order of the first's queries."""
+    if one.queries is not two.queries and one.keys() != two.keys():
         raise InvalidInput(f"part {part}: two systems are scored on different queries; score them again")
-    deltas = np.array([two[query_id] - one[query_id] for query_id in one])
-    rows = np.array([place[baseline.units[part, query_id][1]] for query_id in one])
-    return deltas, rows
+    return two.of(one.queries) - one.array
 
 
 def _counts(deltas: NDArray[np.float64]) -> tuple[int, int, int]:
@@ -186,10 +220,13 @@ def _family(
     families = track.families
     size = len(tests)
     check_resamples(name, size, families.resamples, families.alpha)
+    blocks, order = _blocks(tests)
     drawn = Drawn(np.empty(0), np.empty(0, np.int64), 0)
     if tests:
-        columns, draws = np.stack([test.shares for test in tests], axis=1), Draws(families.resamples, families.seed)
-        drawn = drawn_p_values(columns, tests[0].units, draws, families.correction, families.alpha)
+        draws = Draws(families.resamples, families.seed)
+        drawn = drawn_p_values(blocks, draws, families.correction, families.alpha)
+    p, resamples = np.empty(size), np.empty(size, np.int64)
+    p[order], resamples[order] = drawn.p, drawn.resamples
     family = Family(
         name=name,
         measure=track.primary,
@@ -199,11 +236,11 @@ def _family(
         resamples=families.resamples,
         undecided=drawn.undecided,
     )
-    decided = correct(drawn.p, families.correction, families.alpha)
-    columns_of_tests = zip(tests, drawn.p, drawn.resamples, decided.p_adjusted, decided.significant, strict=True)
+    decided = correct(p, families.correction, families.alpha)
+    columns_of_tests = zip(tests, p, resamples, decided.p_adjusted, decided.significant, strict=True)
     return family, [
-        test.with_p(float(p), int(resamples)).model_copy(
+        test.with_p(float(own), int(drawn_for_it)).model_copy(
             update={"p_adjusted": float(adjusted), "significant": bool(significant)}
         )
-        for test, p, resamples, adjusted, significant in columns_of_tests
+        for test, own, drawn_for_it, adjusted, significant in columns_of_tests
     ]

@@ -17,6 +17,7 @@ from harness.compare.choices import rechosen
 from harness.compare.corrections import check_resamples, correct, smallest_adjusted_p
 from harness.compare.estimates import bootstrapped, bounds_of_interval
 from harness.compare.monte_carlo import drawn_p_values, standard_error
+from harness.compare.projections import Block
 from harness.compare.records import MACRO, Drop, DropDifference, Family
 from harness.compare.signed_sums import Draws
 from harness.compare.versions import Versions, versions_of
@@ -139,7 +140,9 @@ def _differences(track: Track, planned: Sequence[Versions]) -> tuple[tuple[DropD
     check_resamples("differences of drops", size, families.resamples, families.alpha)
     columns = np.stack([table.contributions() for table in tables], axis=1)
     draws = Draws(families.resamples, families.seed)
-    drawn = drawn_p_values(columns, tables[0].units, draws, families.correction, families.alpha, missing)
+    drawn = drawn_p_values(
+        [Block(columns, tables[0].units)], draws, families.correction, families.alpha, missing
+    )
     decided = correct(drawn.p, families.correction, families.alpha, missing)
     found = []
     for place, ((own, base), table) in enumerate(zip(pairs, tables, strict=True)):

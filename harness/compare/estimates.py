@@ -68,19 +68,18 @@ def table_of(
 ) -> tuple[UnitTable | None, NDArray[np.float64]]:
     """Values (or differences from the baseline) of a measure by unit and part; None where they are missing."""
     names = track.macro_parts if column == MACRO else (column,)
-    values: list[float] = []
+    values: list[NDArray[np.float64]] = []
     parts: list[str] = []
     units: list[str] = []
     for part in names:
-        own = score.values.get((part, measure))
-        theirs = baseline.values.get((part, measure)) if baseline is not None else own
-        if not own or not theirs:
+        own = score.scored(part, measure)
+        theirs = baseline.scored(part, measure) if baseline is not None else own
+        if own is None or theirs is None:
             return None, np.empty(0)
-        for query_id, value in own.items():
-            values.append(value - theirs[query_id] if baseline is not None else value)
-            parts.append(part)
-            units.append(score.units[part, query_id][1])
-    array = np.array(values, dtype=np.float64)
+        values.append(own.array - theirs.of(own.queries) if baseline is not None else own.array)
+        parts += [part] * len(own)
+        units += score.named(part, own.queries).units
+    array = np.concatenate(values)
     return tabulate(array, parts, units), array
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,39 @@ class FixedPoint:
     scale_bits: int
 
 
+@dataclass(frozen=True)
+class Grid:
+    """A value is its integer times 2 ** -``scale_bits``; values that are ``whole`` are themselves integers."""
+
+    scale_bits: int
+    whole: bool
+
+    def integers(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        scaled = values if self.whole else np.rint(np.ldexp(values, self.scale_bits))
+        return np.asarray(scaled.astype(np.int64))
+
+
+def grid_of(columns: Iterable[NDArray[np.float64]], value_bits: int = _SUM_BITS) -> Grid:
+    """The finest grid for several arrays, each of shape (units, columns), on which no sum over rows can overflow.
+
+    Raises ``InvalidInput`` when a value is not finite. See ``to_fixed_point``.
+    """
+    largest = column_sum = 0.0
+    are_whole = True
+    for values in columns:
+        if not np.isfinite(values).all():
+            raise InvalidInput("scores to compare must be finite numbers")
+        magnitudes = np.abs(values)
+        largest = max(largest, float(magnitudes.max(initial=0.0)))
+        column_sum = max(column_sum, float(magnitudes.sum(axis=0).max(initial=0.0)))
+        are_whole = are_whole and np.array_equal(values, np.rint(values))
+    if largest == 0:
+        return Grid(0, whole=True)
+    # frexp: x < 2 ** exponent. One bit is kept free for what rounding adds.
+    fitting = min(value_bits - math.frexp(largest)[1], _SUM_BITS - math.frexp(column_sum)[1]) - 1
+    return Grid(0, whole=True) if fitting >= 0 and are_whole else Grid(fitting, whole=False)
+
+
 def to_fixed_point(values: NDArray[np.float64], value_bits: int = _SUM_BITS) -> FixedPoint:
     """The finest grid of a power of two on which no sum over rows (units) can overflow.
 
@@ -29,15 +63,5 @@ def to_fixed_point(values: NDArray[np.float64], value_bits: int = _SUM_BITS) -> 
     stay equal, so the differences of two columns that agree on a unit are exactly 0 there. Raises ``InvalidInput`` when
     a value is not finite.
     """
-    if not np.isfinite(values).all():
-        raise InvalidInput("scores to compare must be finite numbers")
-    magnitudes = np.abs(values)
-    largest = float(magnitudes.max(initial=0.0))
-    column_sum = float(magnitudes.sum(axis=0).max(initial=0.0))
-    if largest == 0:
-        return FixedPoint(np.zeros(values.shape, dtype=np.int64), 0)
-    # frexp: x < 2 ** exponent. One bit is kept free for what rounding adds.
-    fitting = min(value_bits - math.frexp(largest)[1], _SUM_BITS - math.frexp(column_sum)[1]) - 1
-    if fitting >= 0 and np.array_equal(values, np.rint(values)):
-        return FixedPoint(values.astype(np.int64), 0)
-    return FixedPoint(np.rint(np.ldexp(values, fitting)).astype(np.int64), fitting)
+    grid = grid_of([values], value_bits)
+    return FixedPoint(grid.integers(values), grid.scale_bits)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.compare.corrections import Correction, levels
 from harness.compare.exact import exact_p
-from harness.compare.projections import reached
+from harness.compare.projections import Block, reached_on
 from harness.compare.signed_sums import Draws
 from harness.compare.signs import FIRST_MULTIPLE
 
@@ -59,32 +59,29 @@ class Drawn(NamedTuple):
 
 
 def drawn_p_values(
-    contributions: NDArray[np.float64],
-    units: Sequence[str],
-    draws: Draws,
-    correction: Correction,
-    alpha: float,
-    missing: int = 0,
+    blocks: Sequence[Block], draws: Draws, correction: Correction, alpha: float, missing: int = 0
 ) -> Drawn:
     """Two-sided p-values of a family's sums; those that lie too near to what decides them are made exact, or have more draws.
 
-    ``contributions``: float64, shape (units, tests), as ``projections.project`` takes them; ``missing``: tests of the family
-    that were not made. What decides a test is the level that the correction holds its p-value against. With the declared
-    draws, p depends on its own column alone; how many more are drawn depends on the family.
+    ``blocks``: a column for each test, in the order of the results; ``missing``: tests of the family that were not made. What
+    decides a test is the level that the correction holds its p-value against. With the declared draws, p depends on its own
+    column alone; how many more are drawn depends on the family.
     """
-    tests = contributions.shape[1]
+    columns = [(block, column) for block in blocks for column in range(block.contributions.shape[1])]
+    tests = len(columns)
     counts, resamples = np.zeros(tests, np.int64), np.zeros(tests, np.int64)
     p = np.ones(tests)
     open_tests = np.arange(tests)
     exact: dict[int, float] = {}
     for span in spans(draws.resamples):
         more = Draws(span[1] - span[0], draws.seed, span[0])
-        counts[open_tests] += reached(contributions[:, open_tests], units, more)
+        counts[open_tests] += reached_on(_chosen(blocks, open_tests), more)
         resamples[open_tests] += span[1] - span[0]
         p = (counts + 1) / (resamples + 1)
         p[list(exact)] = list(exact.values())
         for test in np.flatnonzero(is_open(p, levels(p, correction, alpha, missing), resamples)).tolist():
-            if test not in exact and (found := exact_p(contributions[:, test])) is not None:
+            block, column = columns[test]
+            if test not in exact and (found := exact_p(block.contributions[:, column])) is not None:
                 exact[test] = p[test] = found
         still = is_open(p, levels(p, correction, alpha, missing), resamples)
         still[list(exact)] = False
@@ -93,3 +90,17 @@ def drawn_p_values(
             break
     resamples[list(exact)] = 0
     return Drawn(p, resamples, len(open_tests))
+
+
+def _chosen(blocks: Sequence[Block], tests: NDArray[np.int64]) -> list[Block]:
+    """The blocks with these of their columns alone; ``tests``: ascending numbers, over all blocks."""
+    found, first = [], 0
+    for block in blocks:
+        stop = first + block.contributions.shape[1]
+        own = tests[(tests >= first) & (tests < stop)] - first
+        if own.size == stop - first:
+            found.append(block)
+        elif own.size:
+            found.append(Block(block.contributions[:, own], block.units))
+        first = stop
+    return found

@@ -12,18 +12,28 @@ or systems.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.fixed_point import to_fixed_point
+from harness.compare.fixed_point import grid_of, to_fixed_point
 from harness.compare.signed_sums import CHUNK_DRAWS, Draws, SignedSums
 from harness.errors import InvalidInput
 
 LARGEST_INTEGER_BITS = 47  # three digits
 _RELATIVE_TOLERANCE = 1e-12
+_MOST_SHARES_BYTES = 256 << 20
+"""Of the shares that are multiplied together; what is made of them takes several times as much."""
+
+
+class Block(NamedTuple):
+    """Columns of units' shares, float64, shape (units, K), that are 0 on all units but these."""
+
+    contributions: NDArray[np.float64]
+    units: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -64,14 +74,15 @@ def project(
     InvalidInput
         When a unit occurs twice, the shapes disagree, or a score is not finite.
     """
-    return project_integers(_on_grid(contributions, units), units, draws, threads)
+    shares = _on_grid(contributions, units)
+    return project_sums(shares, SignedSums(shares, units), draws, threads)
 
 
-def project_integers(
-    shares: NDArray[np.int64], units: Sequence[str], draws: Draws, threads: int | None = None
-) -> Projections:
-    """``project`` for what is on a grid already: int64, shape (units, K), of at most ``LARGEST_INTEGER_BITS`` bits."""
-    sums = SignedSums(shares, units)
+def project_sums(shares: NDArray[np.int64], sums: SignedSums, draws: Draws, threads: int | None = None) -> Projections:
+    """``project`` for what is on a grid already, int64, shape (units, K), of at most ``LARGEST_INTEGER_BITS`` bits.
+
+    ``sums``: the shares' signed sums, made once for several ranges of draws.
+    """
     reduced = np.empty((shares.shape[1], draws.resamples), dtype=np.int32 if sums.narrow.all() else np.int64)
 
     def keep(start: int, columns: NDArray[np.int64], found: NDArray[np.float32] | NDArray[np.int64]) -> None:
@@ -88,7 +99,33 @@ def reached(
 
     Equality is decided with relative tolerance 1e-12, for integers exactly. Parameters and errors are those of ``project``.
     """
-    shares = _on_grid(contributions, units)
+    return reached_on([Block(contributions, units)], draws, threads)
+
+
+def reached_on(blocks: Sequence[Block], draws: Draws, threads: int | None = None) -> NDArray[np.int64]:
+    """``reached`` for the columns of several blocks, one after the other, all on one grid: as if they were one with many zeros.
+
+    The columns of a language know its own units alone, and the sum of languages would grow with their square.
+    """
+    for block in blocks:
+        check_units(*block)
+    grid = grid_of((block.contributions for block in blocks), LARGEST_INTEGER_BITS)
+    found = [
+        _counted(grid.integers(some.contributions), some.units, draws, threads)
+        for block in blocks
+        for some in _parts_of(block)
+    ]
+    return np.concatenate([np.empty(0, np.int64), *found])
+
+
+def _parts_of(block: Block) -> Iterator[Block]:
+    """Some columns at a time, as many as fit into memory."""
+    step = max(1, _MOST_SHARES_BYTES // (8 * max(1, len(block.units))))
+    for start in range(0, block.contributions.shape[1], step):
+        yield Block(block.contributions[:, start : start + step], block.units)
+
+
+def _counted(shares: NDArray[np.int64], units: Sequence[str], draws: Draws, threads: int | None) -> NDArray[np.int64]:
     sums = SignedSums(shares, units)
     least = observed_less_noise(shares.sum(axis=0), np.abs(shares).sum(axis=0), sums.divisors)
     counts = np.zeros((-(-draws.resamples // CHUNK_DRAWS), shares.shape[1]), dtype=np.int64)
@@ -120,7 +157,12 @@ def p_values(
 
     b is the number of the B resamples that ``reached`` counts; parameters and errors are those of ``project``.
     """
-    return np.asarray((reached(contributions, units, Draws(resamples, seed)) + 1) / (resamples + 1))
+    return p_values_on([Block(contributions, units)], resamples, seed)
+
+
+def p_values_on(blocks: Sequence[Block], resamples: int, seed: int) -> NDArray[np.float64]:
+    """``p_values`` for the columns of several blocks, one after the other."""
+    return np.asarray((reached_on(blocks, Draws(resamples, seed)) + 1) / (resamples + 1))
 
 
 def check_units(contributions: NDArray[np.float64], units: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import InvalidInput, WrongUsage
-from harness.files.limits import RESULT_BYTES
+from harness.files.limits import TABLE_BYTES
 from harness.files.migrations import CURRENT, migrated
 from harness.files.reading import parse_json, read_bytes
 from harness.files.toml_records import Record, checked
@@ -230,7 +230,7 @@ def write_comparison(path: Path, comparison: Comparison) -> None:
 
 def read_comparison(path: Path) -> Comparison:
     try:
-        content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
+        content = dict(parse_json(read_bytes(path, TABLE_BYTES)))
     except (WrongUsage, ValueError, TypeError) as error:
         raise InvalidInput(f"{path} is not a comparison; `xdr compare` makes it") from error
     return checked(Comparison, migrated("comparison", content, str(path)), str(path))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.compare.all_pairs import AllPairs, Column, all_pairs_of
 from harness.compare.estimates import table_of
 from harness.compare.letters import letters, rank_intervals
 from harness.compare.monte_carlo import MOST_TIMES
 from harness.compare.records import MACRO, Family, Pairs, Standing
-from harness.compare.units import UnitTable
 from harness.runs.score_file import ScoreFile
 from harness.tracks import Track
 
@@ -36,37 +36,39 @@ def standings_of(track: Track, scores: Sequence[ScoreFile]) -> Standings:
     pairs: list[Pairs] = []
     ranked, declared = 0, None
     for measure in track.measures:
-        tables = _tables(track, scores, measure)
-        compared = [column for column in tables if len(tables[column]) > 1]
+        columns = {
+            name: _column(track, scores, name, measure) for name in (MACRO, *(p.name for p in track.clean_parts))
+        }
+        compared = [name for name, (systems, _) in columns.items() if len(systems) > 1]
         primary = measure == track.primary
         decisions = all_pairs_of(
-            [_column(tables[column]) for column in compared],
+            [columns[name][1] for name in compared],
             track.families.all_pairs_resamples,
             track.families.seed,
             track.families.alpha,
             MOST_TIMES if primary else 1,
         )
         decided = dict(zip(compared, decisions, strict=True))
-        pairs += [_pairs(measure, column, list(tables[column]), decided[column]) for column in compared]
+        pairs += [_pairs(measure, name, columns[name][0], decided[name]) for name in compared]
         if primary:
-            for column, own in tables.items():
-                standings += _standings(column, list(own), decided.get(column))
-            ranked, declared = len(tables[MACRO]), decided.get(MACRO)
+            for name, (systems, _) in columns.items():
+                standings += _standings(name, systems, decided.get(name))
+            ranked, declared = len(columns[MACRO][0]), decided.get(MACRO)
     return Standings(tuple(standings), tuple(pairs), _family(track, ranked, declared))
 
 
-def _tables(track: Track, scores: Sequence[ScoreFile], measure: str) -> dict[str, dict[str, UnitTable]]:
-    """By column the systems that have one."""
-    found: dict[str, dict[str, UnitTable]] = {}
-    for column in (MACRO, *(part.name for part in track.clean_parts)):
-        tables = {score.system: table_of(track, score, None, column, measure)[0] for score in scores}
-        found[column] = {system: table for system, table in tables.items() if table is not None}
-    return found
-
-
-def _column(tables: Mapping[str, UnitTable]) -> Column:
-    contributions = np.stack([table.contributions() for table in tables.values()], axis=1)
-    return Column(contributions, next(iter(tables.values())).units)
+def _column(track: Track, scores: Sequence[ScoreFile], name: str, measure: str) -> tuple[list[str], Column]:
+    """The systems that have a column, and what units add to each; of their tables nothing else is kept."""
+    systems: list[str] = []
+    contributions: list[NDArray[np.float64]] = []
+    units: Sequence[str] = ()
+    for score in scores:
+        table, _ = table_of(track, score, None, name, measure)
+        if table is not None:
+            systems.append(score.system)
+            contributions.append(table.contributions())
+            units = units or table.units
+    return systems, Column(np.stack(contributions, axis=1) if systems else np.empty((0, 0)), units)
 
 
 def _pairs(measure: str, column: str, systems: Sequence[str], decided: AllPairs) -> Pairs:

@@ -17,7 +17,7 @@ one reference system against all others and test any subset without the scores o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +25,13 @@ from numpy.typing import NDArray
 
 from harness.compare.projections import observed_less_noise, project
 from harness.compare.signed_sums import Draws
+from harness.runs.per_query import QueryIds, query_ids
 from harness.runs.score_file import ScoreFile
 
 MOST_LANGUAGES_FOR_ALL_SUBSETS = 8
 _NO_DIFFERENCE = 1e-13  # of the terms whose difference a form is: what rounding leaves of equal systems
 _MOST_RESAMPLED_BYTES = 256 << 20
+_MOST_PRODUCTS_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class SubsetStatistics:
     """Sufficient statistics of K systems on L parts and one measure.
 
     ``means``: float64, shape (K, L), nan where a system has no scores. ``topics``: int64, shape (L,), the denominators.
-    ``units``: names of the G units. ``shares``: float64, shape (L, G, K), what a unit adds to a system's mean on a part
-    (0 where the system has no scores). ``members``: bool, shape (L, G), whether a unit has topics in a part. ``hits``: all
-    scores are 0 or 1.
+    ``units``: names of the G units. ``rows``: of each part the places of the units that have topics in it, ascending.
+    ``shares``: of each part, float64, shape (its units, K), what a unit adds to a system's mean (0 where the system has no
+    scores); ``sizes``: shape (its units,), the units' shares of its topics. ``hits``: all scores are 0 or 1.
     """
 
     systems: tuple[str, ...]
@@ -47,15 +49,16 @@ class SubsetStatistics:
     means: NDArray[np.float64]
     topics: NDArray[np.int64]
     units: tuple[str, ...]
-    shares: NDArray[np.float64]
-    sizes: NDArray[np.float64]
-    members: NDArray[np.bool_]
+    rows: tuple[NDArray[np.int64], ...]
+    shares: tuple[NDArray[np.float64], ...]
+    sizes: tuple[NDArray[np.float64], ...]
     hits: bool
 
     @property
     def nested(self) -> bool:
         """Whether no unit stands in two parts."""
-        return bool((self.members.sum(axis=0) <= 1).all())
+        parts_of_units = np.bincount(np.concatenate(self.rows), minlength=len(self.units))
+        return bool((parts_of_units <= 1).all())
 
     @property
     def pairs_of_parts(self) -> list[tuple[int, int]]:
@@ -66,69 +69,125 @@ class SubsetStatistics:
 
     def patterns(self) -> dict[int, int]:
         """Number of units by the set of parts in which they have topics; bit l of the key stands for part l."""
-        rows, counts = np.unique(self.members.T, axis=0, return_counts=True)
-        keys = (sum(1 << int(part) for part in np.flatnonzero(row)) for row in rows)
+        members = np.zeros((len(self.units), len(self.parts)), dtype=np.bool_)
+        for part, rows in enumerate(self.rows):
+            members[rows, part] = True
+        found, counts = np.unique(members, axis=0, return_counts=True)
+        keys = (sum(1 << int(part) for part in np.flatnonzero(row)) for row in found)
         return {key: int(count) for key, count in zip(keys, counts, strict=True)}
 
     def cross_products(self) -> NDArray[np.float64]:
         """C_lm, float64, shape (pairs of parts, K, K)."""
-        means = np.nan_to_num(self.means.T)
+        return CrossProducts(self).over(slice(None), slice(None))
 
-        def residuals(part: int, units: NDArray[np.bool_]) -> NDArray[np.float64]:
-            return np.asarray(self.shares[part, units] - self.sizes[part, units, None] * means[part])
+    def of_all_units(self, system: int) -> NDArray[np.float64]:
+        """A system's shares by part, shape (L, G), 0 where a unit has no topics in a part."""
+        found = np.zeros((len(self.parts), len(self.units)))
+        for part, rows in enumerate(self.rows):
+            found[part, rows] = self.shares[part][:, system]
+        return found
 
-        products = []
-        for one, two in self.pairs_of_parts:
+
+class CrossProducts:
+    """C_lm of some systems with some others, as large as is asked for."""
+
+    def __init__(self, statistics: SubsetStatistics) -> None:
+        self._statistics = statistics
+        self._means = np.nan_to_num(statistics.means.T)
+
+    def over(self, ones: slice, others: slice) -> NDArray[np.float64]:
+        """Float64, shape (pairs of parts, systems of ``ones``, systems of ``others``)."""
+        systems = range(len(self._statistics.systems))
+        pairs = self._statistics.pairs_of_parts
+        products = np.empty((len(pairs), len(systems[ones]), len(systems[others])))
+        for place, (one, two) in enumerate(pairs):
             # Units that are not in both parts add nothing.
-            both = self.members[one] & self.members[two]
-            products.append(residuals(one, both).T @ residuals(two, both))
-        return np.stack(products)
+            _, first, second = np.intersect1d(
+                self._statistics.rows[one], self._statistics.rows[two], assume_unique=True, return_indices=True
+            )
+            products[place] = self._residuals(one, first, ones).T @ self._residuals(two, second, others)
+        return products
+
+    def _residuals(self, part: int, units: NDArray[np.int64], systems: slice) -> NDArray[np.float64]:
+        shares, sizes = self._statistics.shares[part], self._statistics.sizes[part]
+        if len(units) < len(shares):
+            shares, sizes = shares[units], sizes[units]
+        return np.asarray(shares[:, systems] - sizes[:, None] * self._means[part, systems])
 
 
 def subset_statistics(scores: Sequence[ScoreFile], parts: Sequence[str], measure: str) -> SubsetStatistics:
     """Gather the scores of one measure. All systems must be scored on the same queries (``check_comparable``)."""
-    queries: dict[str, list[str]] = {}
-    unit_of: dict[tuple[str, str], str] = {}
+    queries: dict[str, QueryIds] = {}
+    unit_of: dict[str, Sequence[str]] = {}
     for part in parts:
-        owner = next((score for score in scores if score.values.get((part, measure))), None)
-        queries[part] = list(owner.values[part, measure]) if owner else []
-        if owner:
-            unit_of.update({(part, query_id): owner.units[part, query_id][1] for query_id in queries[part]})
-    units = sorted(set(unit_of.values()))
+        owner = next((score for score in scores if score.scored(part, measure) is not None), None)
+        scored = owner.scored(part, measure) if owner is not None else None
+        queries[part] = scored.queries if scored is not None else query_ids(())
+        unit_of[part] = owner.named(part, queries[part]).units if owner is not None else ()
+    units = sorted({unit for names in unit_of.values() for unit in names})
     place = {unit: row for row, unit in enumerate(units)}
     means = np.full((len(scores), len(parts)), np.nan)
-    shares = np.zeros((len(parts), len(units), len(scores)))
-    sizes = np.zeros((len(parts), len(units)))
-    hits = True
-    for place_of_part, part in enumerate(parts):
-        rows = np.array([place[unit_of[part, query_id]] for query_id in queries[part]], dtype=np.int64)
-        count = max(1, len(rows))
-        sizes[place_of_part] = np.bincount(rows, minlength=len(units)) / count
+    rows, shares, sizes, hits = [], [], [], True
+    for number, part in enumerate(parts):
+        places = np.array([place[unit] for unit in unit_of[part]], dtype=np.int64)
+        own, among_own = np.unique(places, return_inverse=True)
+        count = max(1, len(places))
+        rows.append(own)
+        sizes.append(np.bincount(among_own, minlength=len(own)) / count)
+        shares.append(np.zeros((len(own), len(scores))))
         for k, score in enumerate(scores):
-            own = score.values.get((part, measure))
-            if own:
-                values = np.array([own[query_id] for query_id in queries[part]])
-                means[k, place_of_part] = values.mean()
+            found = score.scored(part, measure)
+            if found is not None:
+                values = found.of(queries[part])
+                means[k, number] = values.mean()
                 hits &= bool(np.isin(values, (0.0, 1.0)).all())
-                shares[place_of_part, :, k] = np.bincount(rows, weights=values, minlength=len(units)) / count
+                shares[-1][:, k] = np.bincount(among_own, weights=values, minlength=len(own)) / count
     return SubsetStatistics(
         systems=tuple(score.system for score in scores),
         parts=tuple(parts),
         means=means,
-        topics=np.array([len(queries[part]) for part in parts], dtype=np.int64),
+        topics=np.array([len(queries[part].ids) for part in parts], dtype=np.int64),
         units=tuple(units),
-        shares=shares,
-        sizes=sizes,
-        members=sizes > 0,
+        rows=tuple(rows),
+        shares=tuple(shares),
+        sizes=tuple(sizes),
         hits=hits,
     )
+
+
+def forms_of_all(statistics: SubsetStatistics) -> Iterator[NDArray[np.float64]]:
+    """``forms`` of every system as the reference, in their order; products of some references at a time, as fit into memory."""
+    products, count = CrossProducts(statistics), len(statistics.systems)
+    step = max(1, _MOST_PRODUCTS_BYTES // (8 * len(statistics.pairs_of_parts) * count))
+    if step >= count:
+        whole = statistics.cross_products()
+        yield from (forms(whole, place) for place in range(count))
+        return
+    own = np.concatenate(
+        [
+            np.diagonal(products.over(slice(start, start + step), slice(start, start + step)), axis1=1, axis2=2)
+            for start in range(0, count, step)
+        ],
+        axis=1,
+    )
+    for start in range(0, count, step):
+        some = slice(start, start + step)
+        columns, rows = products.over(slice(None), some), products.over(some, slice(None))
+        for place in range(columns.shape[2]):
+            yield _form(own, columns[:, :, place], rows[:, place, :], start + place)
 
 
 def forms(cross_products: NDArray[np.float64], reference: int) -> NDArray[np.float64]:
     """Forms Q_lm of every system against the reference system, float64, shape (pairs of parts, K)."""
     own = np.diagonal(cross_products, axis1=1, axis2=2)
+    return _form(own, cross_products[:, :, reference], cross_products[:, reference, :], reference)
+
+
+def _form(
+    own: NDArray[np.float64], column: NDArray[np.float64], row: NDArray[np.float64], reference: int
+) -> NDArray[np.float64]:
     theirs = own[:, reference][:, None]
-    found = own - cross_products[:, :, reference] - cross_products[:, reference, :] + theirs
+    found = own - column - row + theirs
     found[np.abs(found) <= _NO_DIFFERENCE * (np.abs(own) + np.abs(theirs))] = 0.0
     found[:, reference] = 0.0
     return np.asarray(found)
@@ -144,11 +203,12 @@ def randomization_counts(statistics: SubsetStatistics, reference: int, resamples
     parts, systems = len(statistics.parts), len(statistics.systems)
     counts = np.full((2**parts - 1, systems), resamples, dtype=np.uint32)
     choices = _choices(parts)
-    step = max(1, _MOST_RESAMPLED_BYTES // (8 * resamples * parts))
+    step = max(1, _MOST_RESAMPLED_BYTES // (8 * max(resamples, len(statistics.units)) * parts))
+    of_reference = statistics.of_all_units(reference)
     others = [k for k in range(systems) if k != reference]  # against itself, every resample is as extreme
     for start in range(0, len(others), step):
         block = others[start : start + step]
-        columns = [statistics.shares[:, :, k] - statistics.shares[:, :, reference] for k in block]
+        columns = [statistics.of_all_units(k) - of_reference for k in block]
         projected = project(np.concatenate(columns).T, statistics.units, Draws(resamples, seed))
         for place, k in enumerate(block):
             own = slice(place * parts, (place + 1) * parts)

@@ -19,8 +19,12 @@ from harness.files.reading import decoded, parse_yaml, read_bytes
 
 def digest_of(value: Any) -> str:
     """SHA-256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """JSON without blanks, keys in their order."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 _ABSOLUTE = re.compile(r"^/(?:.*/)?([^/]+)/?$")

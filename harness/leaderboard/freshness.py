@@ -11,7 +11,7 @@ from typing import Any
 from harness.compare.ablations import contradictions, read_ablations
 from harness.compare.records import Comparison, comparison_text
 from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.files.limits import RESULT_BYTES
+from harness.files.limits import TABLE_BYTES
 from harness.files.reading import parse_json, read_bytes
 from harness.files.yaml_records import digest_of
 from harness.leaderboard.exports import FORMATS, WRITTEN
@@ -115,7 +115,7 @@ def stale_tables(
 
 def _json_fault(path: Path, today: str) -> str:
     try:
-        return _difference(parse_json(read_bytes(path, RESULT_BYTES)), json.loads(today))
+        return _difference(parse_json(read_bytes(path, TABLE_BYTES)), json.loads(today))
     except WrongUsage:
         return "missing"
     except (InvalidInput, ValueError) as error:

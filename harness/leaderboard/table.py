@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, field_serializer, field_validator
 from harness.adapters.card import Card
 from harness.compare.records import MACRO, Bounds, Comparison, Standing, dumped
 from harness.errors import InvalidInput, WrongUsage
-from harness.files.limits import RESULT_BYTES
+from harness.files.limits import TABLE_BYTES
 from harness.files.migrations import CURRENT, migrated
 from harness.files.reading import parse_json, read_bytes
 from harness.files.toml_records import Record, checked
@@ -184,7 +184,7 @@ def without_noise(value: float) -> float:
 def read_leaderboard(folder: Path) -> Leaderboard:
     path = folder / FILE_NAME
     try:
-        content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
+        content = dict(parse_json(read_bytes(path, TABLE_BYTES)))
     except (WrongUsage, ValueError, TypeError) as error:
         raise InvalidInput(f"{path} is not a leaderboard; `xdr leaderboard` makes it") from error
     return checked(Leaderboard, migrated("leaderboard", content, str(path)), str(path))

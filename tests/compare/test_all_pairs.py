@@ -9,6 +9,7 @@ import statistics_reference as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import harness.compare.all_pairs as pairs_module
 from harness.compare.all_pairs import AllPairs, Column, all_pairs, all_pairs_of
 from harness.compare.letters import groups, letter, letters, rank_intervals
 from harness.errors import InvalidInput
@@ -225,3 +226,13 @@ def test_letters_do_not_run_out() -> None:
 def test_decisions_must_be_symmetric() -> None:
     with pytest.raises(InvalidInput, match="symmetric"):
         groups(np.array([[False, True], [False, False]]), [0, 1])
+
+
+@pytest.mark.parametrize("most_bytes", [1, 60_000])
+def test_fewer_draws_at_a_time_change_nothing(most_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [Column(scores(40, 5, 0.1), names(40)), Column(scores(30, 3, 0.2, seed=1), names(50)[20:])]
+    expected = all_pairs_of(columns, 2000, 3)
+    monkeypatch.setattr(pairs_module, "_PROJECTED_BYTES", most_bytes)
+    for one, two in zip(all_pairs_of(columns, 2000, 3), expected, strict=True):
+        np.testing.assert_array_equal(one.at_least, two.at_least)
+        assert one.resamples == two.resamples

@@ -15,6 +15,7 @@ from scipy import stats
 from harness.compare.corrections import correct, levels
 from harness.compare.exact import exact_p
 from harness.compare.monte_carlo import Draws, drawn_p_values, is_open, spans, standard_error
+from harness.compare.projections import Block
 
 FRACTIONS = st.builds(Fraction, st.integers(-6, 6), st.sampled_from([1, 3, 7, 21]))
 
@@ -55,12 +56,12 @@ def test_a_p_near_its_level_is_made_exact_or_has_more_draws() -> None:
     hits[:40, 1], hits[40:60, 1] = 1, -1  # binomial p 0.013
     graded = generator.normal(size=(60, 1))
     units = [f"u{i}" for i in range(60)]
-    found = drawn_p_values(np.concatenate([hits, graded], axis=1), units, Draws(1000, 5), "holm", 0.05)
+    found = drawn_p_values([Block(np.concatenate([hits, graded], axis=1), units)], Draws(1000, 5), "holm", 0.05)
     assert found.resamples.tolist() == [0, 0, 1000]
     assert found.p[:2] == pytest.approx([stats.binomtest(22, 31).pvalue, stats.binomtest(40, 60).pvalue])
     assert found.undecided == 0
-    level = float(drawn_p_values(graded, units, Draws(1000, 5), "bonferroni", 0.9).p[0])
-    raised = drawn_p_values(graded, units, Draws(1000, 5), "bonferroni", level)
+    level = float(drawn_p_values([Block(graded, units)], Draws(1000, 5), "bonferroni", 0.9).p[0])
+    raised = drawn_p_values([Block(graded, units)], Draws(1000, 5), "bonferroni", level)
     assert raised.resamples[0] in (4000, 16_000)
     assert raised.undecided == int(is_open(raised.p, level, raised.resamples)[0])
     count = sum(

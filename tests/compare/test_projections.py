@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.compare import projections, signed_sums
 from harness.compare.fixed_point import to_fixed_point
-from harness.compare.projections import project, reached
+from harness.compare.projections import Block, project, reached, reached_on
 from harness.compare.signed_sums import Draws
 from harness.compare.signs import PAGE_DRAWS, signs
 from harness.errors import InvalidInput
@@ -154,3 +154,17 @@ def test_integers_stay_what_they_are(values: list[int]) -> None:
 def test_no_resamples_are_no_error_and_decide_nothing() -> None:
     assert project(scores("normal", 30, 3), names(30), Draws(0, 1)).resampled.shape == (3, 0)
     assert (projections.p_values(scores("normal", 30, 3), names(30), 0, 1) == 1).all()
+
+
+@pytest.mark.parametrize("bytes_at_once", [1, 1 << 30])
+def test_blocks_of_units_of_their_own_are_counted_as_columns_with_zeros(
+    bytes_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projections, "_MOST_SHARES_BYTES", bytes_at_once)
+    wide, narrow = scores("normal", 40, 3), scores("macro of hits", 25, 2)
+    units, draws = names(60), Draws(700, 3)
+    whole = np.zeros((60, 5))
+    whole[:40, :3], whole[35:, 3:] = wide, narrow
+    found = reached_on([Block(wide, units[:40]), Block(narrow, units[35:])], draws)
+    np.testing.assert_array_equal(found, reached(whole, units, draws))
+    assert reached_on([], draws).tolist() == []

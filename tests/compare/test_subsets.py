@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from score_files import scores_of
 
+from harness.compare import subsets
 from harness.compare.projections import p_values
-from harness.compare.subsets import forms, randomization_counts, subset_statistics
+from harness.compare.subsets import forms, forms_of_all, randomization_counts, subset_statistics
 from harness.runs.score_file import ScoreFile
 
 PARTS = ("p0", "p1", "p2")
@@ -106,3 +107,15 @@ def test_equal_systems_have_forms_of_exactly_0(scores: list[ScoreFile]) -> None:
     statistics = subset_statistics([*scores, twin], PARTS, "RR")
     found = forms(statistics.cross_products(), 0)
     assert (found[:, [0, 3]] == 0).all()
+
+
+@given(systems(missing=False), st.integers(1, 2))
+def test_forms_of_some_references_at_a_time_are_those_of_all(scores: list[ScoreFile], at_a_time: int) -> None:
+    statistics = subset_statistics(scores, PARTS, "RR")
+    whole = [forms(statistics.cross_products(), reference) for reference in range(3)]
+    size = 8 * len(statistics.pairs_of_parts) * 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subsets, "_MOST_PRODUCTS_BYTES", at_a_time * size)
+        found = list(forms_of_all(statistics))
+    np.testing.assert_allclose(found, whole, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(list(forms_of_all(statistics)), whole)

@@ -17,7 +17,7 @@ from harness.compare.records import MACRO, Comparison, Standing
 from harness.compare.subsets import (
     MOST_LANGUAGES_FOR_ALL_SUBSETS,
     SubsetStatistics,
-    forms,
+    forms_of_all,
     randomization_counts,
     subset_statistics,
 )
@@ -326,11 +326,14 @@ def relevant_of(part: Part) -> list[list[str]]:
 
 def _scores_of(score: ScoreFile, part: str, measure: str, query_ids: Sequence[str]) -> dict[str, Any]:
     """Scores in the order of the questions; questions outside the denominator are listed, and have 0 here."""
-    own = score.values.get((part, measure), {})
-    found = packed_scores(np.array([own.get(query_id, 0.0) for query_id in query_ids]))
-    if len(own) == len(query_ids):
+    own = score.scored(part, measure)
+    if own is not None and own.queries.ids == tuple(query_ids):
+        return packed_scores(own.array)
+    by_id = dict(own or {})
+    found = packed_scores(np.array([by_id.get(query_id, 0.0) for query_id in query_ids]))
+    if len(by_id) == len(query_ids):
         return found
-    return {**found, "unscored": [place for place, query_id in enumerate(query_ids) if query_id not in own]}
+    return {**found, "unscored": [place for place, query_id in enumerate(query_ids) if query_id not in by_id]}
 
 
 def _heads(rankings: Mapping[str, Sequence[str]], query_ids: Sequence[str], pool: Pool) -> dict[str, Any]:
@@ -343,10 +346,9 @@ def _heads(rankings: Mapping[str, Sequence[str]], query_ids: Sequence[str], pool
 
 def _write_forms(site: Site, measure: str, statistics: SubsetStatistics, advance: Advance) -> None:
     """For every system as the reference the forms of all others; for the baseline the randomization test of all subsets."""
-    cross_products = statistics.cross_products()
     families = site.track.families
-    for place, system in enumerate(statistics.systems):
-        value: dict[str, Any] = {"forms": packed(forms(cross_products, place))}
+    for place, (system, own) in enumerate(zip(statistics.systems, forms_of_all(statistics), strict=True)):
+        value: dict[str, Any] = {"forms": packed(own)}
         if system == site.track.baseline and len(statistics.parts) <= MOST_LANGUAGES_FOR_ALL_SUBSETS:
             counts = randomization_counts(statistics, place, families.resamples, families.seed)
             value["counts"] = packed(counts)

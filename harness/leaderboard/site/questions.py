@@ -43,11 +43,12 @@ def most_different(site: Site, system: str) -> Extremes:
     lost: list[tuple[float, int, Part, str]] = []
     gains = losses = 0
     for part in map(site.track.part, site.track.macro_parts):
-        one, two = own.values.get((part.name, primary)), theirs.values.get((part.name, primary))
-        if not one or not two:
+        one, two = own.scored(part.name, primary), theirs.scored(part.name, primary)
+        if one is None or two is None:
             continue
-        better = [(value - two[query_id], query_id) for query_id, value in one.items() if value > two[query_id]]
-        worse = [(two[query_id] - value, query_id) for query_id, value in one.items() if value < two[query_id]]
+        differences = list(zip((one.array - two.of(one.queries)).tolist(), one.queries.ids, strict=True))
+        better = [(difference, query_id) for difference, query_id in differences if difference > 0]
+        worse = [(-difference, query_id) for difference, query_id in differences if difference < 0]
         gains, losses = gains + len(better), losses + len(worse)
         gained += _with_turns(better, part)
         lost += _with_turns(worse, part)
