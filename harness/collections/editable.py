@@ -21,7 +21,7 @@ def is_editable(dataset_id: str) -> bool:
 
 def current(dataset_id: str, make: Callable[[str], Any]) -> Any:
     """The dataset of what its files hold now; the same object as long as none of them has changed."""
-    look = look_at(file for path in paths_in(dataset_id) for file in _files_of(Path(path)))
+    look = look_at(file for path in paths_in(dataset_id) for file in files_of(Path(path)))
     known = _kept.get(dataset_id)
     if known is None or not known[0].holds(look):
         known = _kept[dataset_id] = look, make(dataset_id)
@@ -45,7 +45,7 @@ class Current:
         return getattr(self._handed_out, name)
 
 
-def _files_of(path: Path) -> Iterator[Path]:
+def files_of(path: Path) -> Iterator[Path]:
     """A file, or the files of a folder and of the folders in it."""
     try:
         yield from filter(Path.is_file, [path] if path.is_file() else [*path.glob("*"), *path.glob("*/*")])

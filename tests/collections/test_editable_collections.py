@@ -76,3 +76,28 @@ def test_a_folder_that_gains_a_file_has_it(tmp_path: Path, settled: None) -> Non
     assert load(dataset_id).answers is None
     (tmp_path / "data" / "answers.jsonl").write_text('{"query_id": "q1", "answers": ["one"]}\n')
     assert load(dataset_id).answers == {"q1": ("one",)}
+
+
+def test_languages_of_one_folder_share_what_is_read_of_it(tmp_path: Path, settled: None) -> None:
+    """Passages are in memory once, however many languages ask them, until a file changes."""
+    folder(tmp_path / "data", "one")
+    rows = [("q1", "fi"), ("q2", "ja"), ("q3", "fi")]
+    lines = [json.dumps({"query_id": name, "text": name, "lang": lang}) for name, lang in rows]
+    (tmp_path / "data/queries.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "data/qrels.txt").write_text("q3 0 d1 1\nq2 0 d1 1\nq1 0 d1 1\n")
+    answers = [json.dumps({"query_id": name, "answers": [name]}) for name in ("q2", "q3", "nobody", "q1")]
+    (tmp_path / "data/answers.jsonl").write_text("\n".join(answers) + "\n")
+    fi, ja = (load(f"folder({lang}):{tmp_path / 'data'}") for lang in ("fi", "ja"))
+    assert fi.docs is ja.docs
+    assert list(fi.qrels or {}) == ["q3", "q1"]
+    assert list(ja.qrels or {}) == ["q2"]
+    assert [row.query_id for row in fi.dataset.answers_iter()] == ["q3", "nobody", "q1"]
+    assert [row.query_id for row in ja.dataset.answers_iter()] == ["q2", "nobody"]
+    assert [row.query_id for row in load(f"folder:{tmp_path / 'data'}").dataset.answers_iter()] == [
+        "q2",
+        "q3",
+        "nobody",
+        "q1",
+    ]
+    (tmp_path / "data/docs.jsonl").write_text(json.dumps({"doc_id": "d1", "text": "another"}) + "\n")
+    assert [doc.text for doc in load(f"folder(fi):{tmp_path / 'data'}").docs] == ["another"]

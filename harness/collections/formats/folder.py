@@ -13,17 +13,21 @@ split is "test", the only one, or that of ``folder/dev:PATH``, and, as in BEIR, 
 from __future__ import annotations
 
 import functools
+import heapq
+import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
+from harness.collections.editable import files_of
 from harness.collections.formats.json_rows import id_of, object_of, text_of, texts_of
 from harness.collections.formats.qrels import Judgement, read_qrels
 from harness.collections.handlers import AnswerStrings, Dataset, Docs, Qrels, Queries
 from harness.errors import Finding, InvalidInput, WrongUsage, reported
 from harness.files.limits import COLLECTION_BYTES, FAULTS, LINE_BYTES
 from harness.files.reading import decoded_lines, parse_json, read_lines
+from harness.files.stamps import Look, look_at
 from harness.languages import canonical_language
 from harness.records import Answers, Doc, Query
 
@@ -46,13 +50,15 @@ def ids() -> list[str]:
 class Folder:
     """The records of one folder, each file read and checked once, when it is first asked for.
 
-    ``split``: which of the files in ``qrels/`` is meant; the empty text for the only one, or "test".
+    ``split``: which of the files in ``qrels/`` is meant; the empty text for the only one, or "test". ``look``: the files when
+    it was made.
     """
 
     def __init__(self, path: Path, split: str = "") -> None:
         if not path.is_dir():
             raise WrongUsage(f"{path} is not a folder")
         self.path = path
+        self.look = Look((), 0)
         self._split = split
 
     def file(self, kind: str) -> Path | None:
@@ -91,6 +97,11 @@ class Folder:
         return read_records(self._required("docs"), doc_of, lambda doc: doc.doc_id)
 
     @functools.cached_property
+    def docs_handler(self) -> Docs:
+        """The same for all languages: passages are shared by whoever has one handler of them."""
+        return Docs(lambda: self.docs, None)
+
+    @functools.cached_property
     def queries(self) -> list[Query]:
         """The questions that are asked: all; in a folder with splits those that the split judges, as far as any is."""
         if not self.has_splits:
@@ -112,7 +123,7 @@ class Folder:
 
     def queries_in(self, lang: str) -> list[Query]:
         """The questions in one language. Raises ``InvalidInput`` where there are none."""
-        found = [query for query in self.queries if query.lang == lang]
+        found = self._queries_by_lang.get(lang)
         if not found:
             counts = Counter(query.lang or "no language that is said" for query in self.queries)
             have = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items())) or "none at all"
@@ -121,6 +132,52 @@ class Folder:
                 'say their "lang" are asked by folder:PATH, in the language of the part'
             )
         return found
+
+    @functools.cached_property
+    def _queries_by_lang(self) -> dict[str, list[Query]]:
+        found: dict[str, list[Query]] = {}
+        for query in self.queries:
+            found.setdefault(query.lang, []).append(query)
+        return found
+
+    def qrels_of(self, lang: str) -> Iterator[Judgement]:
+        """The judgements of the questions in one language, or of all that are asked where it is empty. See ``_said_of``."""
+        return _said_of(self._qrels_by_lang, lang)
+
+    def answers_of(self, lang: str) -> Iterator[Answers]:
+        return _said_of(self._answers_by_lang, lang)
+
+    @functools.cached_property
+    def _qrels_by_lang(self) -> _ByLang[Judgement]:
+        return self._by_lang(self.qrels, lambda row: row[0])
+
+    @functools.cached_property
+    def _answers_by_lang(self) -> _ByLang[Answers]:
+        return self._by_lang(self.answers, lambda row: row.query_id)
+
+    def _by_lang(self, rows: Sequence[Said], query_of: Callable[[Said], str]) -> _ByLang[Said]:
+        """Rows with their places by the language of their questions, looked through once for all languages.
+
+        Those of questions that the folder does not have stand under None, those of questions that its split does not ask
+        nowhere.
+        """
+        asked = {query.query_id: query.lang for query in self.queries}
+        others = {query.query_id for query in self.all_queries} - asked.keys()
+        found: _ByLang[Said] = {}
+        for place, row in enumerate(rows):
+            if (query_id := query_of(row)) not in others:
+                found.setdefault(asked.get(query_id), []).append((place, row))
+        return found
+
+
+Said = TypeVar("Said")
+_ByLang: TypeAlias = "dict[str | None, list[tuple[int, Said]]]"
+
+
+def _said_of(rows: _ByLang[Said], lang: str) -> Iterator[Said]:
+    """In the order of the file; with what is said of questions that there are not: whoever loads the dataset counts it."""
+    chosen = [rows.get(lang, []), rows.get(None, [])] if lang else list(rows.values())
+    return (row for _, row in heapq.merge(*chosen, key=lambda placed: placed[0]))
 
 
 def read_records(path: Path, parse: Callable[[dict[str, Any]], Any], key: Callable[[Any], str]) -> list[Any]:
@@ -167,30 +224,12 @@ def answers_of(row: Mapping[str, Any]) -> Answers:
 
 
 def dataset_of(folder: Folder, lang: str = "") -> Any:
-    """An ir_datasets dataset of a folder, of the queries in one language or of all.
-
-    What is said of queries that the folder does not have is handed on: whoever loads the dataset counts it.
-    """
-
-    def queries() -> list[Query]:
-        return folder.queries_in(lang) if lang else folder.queries
-
-    def not_asked() -> set[str]:
-        return {query.query_id for query in folder.all_queries} - {query.query_id for query in queries()}
-
-    def qrels() -> Iterator[Judgement]:
-        others = not_asked()
-        return (row for row in folder.qrels if row[0] not in others)
-
-    def answers() -> Iterator[Answers]:
-        others = not_asked()
-        return (row for row in folder.answers if row.query_id not in others)
-
+    """An ir_datasets dataset of a folder, of the queries in one language or of all."""
     return Dataset(
-        Docs(lambda: folder.docs, None) if folder.file("docs") else None,
-        Queries(queries, lang or None),
-        Qrels(qrels, _RELEVANCE) if folder.file("qrels") else None,
-        AnswerStrings(answers) if folder.file("answers") else None,
+        folder.docs_handler if folder.file("docs") else None,
+        Queries(lambda: folder.queries_in(lang) if lang else folder.queries, lang or None),
+        Qrels(lambda: folder.qrels_of(lang), _RELEVANCE) if folder.file("qrels") else None,
+        AnswerStrings(lambda: folder.answers_of(lang)) if folder.file("answers") else None,
     )
 
 
@@ -204,4 +243,17 @@ def language_in(dataset_id: str, tag: str | None) -> str:
 
 def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
     split, tag, path = groups
-    return dataset_of(Folder(Path(path), split or ""), language_in(dataset_id, tag))
+    return dataset_of(_shared(Path(path), split or ""), language_in(dataset_id, tag))
+
+
+def _shared(path: Path, split: str) -> Folder:
+    """The folder of all languages that are asked of it: as long as its files are the same, they are read once."""
+    look = look_at(files_of(path))
+    known = _known.get((path, split))
+    if known is None or not known.look.holds(look):
+        known = _known[path, split] = Folder(path, split)
+        known.look = look
+    return known
+
+
+_known: weakref.WeakValueDictionary[tuple[Path, str], Folder] = weakref.WeakValueDictionary()
