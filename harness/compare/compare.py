@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.corrections import check_resamples, correct, smallest_adjusted_p
+from harness.compare.corrections import correct, resamples_needed, smallest_adjusted_p
 from harness.compare.drops import drops_of
 from harness.compare.estimates import means_of, with_estimates
-from harness.compare.monte_carlo import Drawn, drawn_p_values, standard_error
+from harness.compare.monte_carlo import Drawn, drawn_p_values, most_times, standard_error
 from harness.compare.projections import Block, p_values_on
 from harness.compare.records import MACRO, SCHEMA_VERSION, Comparison, Difference, Family
 from harness.compare.signed_sums import Draws
@@ -219,7 +219,6 @@ def _family(
 ) -> tuple[Family, list[Difference]]:
     families = track.families
     size = len(tests)
-    check_resamples(name, size, families.resamples, families.alpha)
     blocks, order = _blocks(tests)
     drawn = Drawn(np.empty(0), np.empty(0, np.int64), 0)
     if tests:
@@ -232,7 +231,7 @@ def _family(
         measure=track.primary,
         size=size,
         correction=families.correction,
-        smallest_adjusted_p=smallest_adjusted_p(size, families.resamples),
+        smallest_adjusted_p=smallest_adjusted_p(size, _most_draws(size, families.resamples, families.alpha)),
         resamples=families.resamples,
         undecided=drawn.undecided,
     )
@@ -244,3 +243,9 @@ def _family(
         )
         for test, own, drawn_for_it, adjusted, significant in columns_of_tests
     ]
+
+
+def _most_draws(size: int, resamples: int, alpha: float) -> int:
+    """The declared draws of a test, or, in a family that is too large for them, what its open tests may have."""
+    is_enough = resamples >= resamples_needed(size, alpha)
+    return resamples if is_enough else resamples * most_times(size, resamples, alpha)

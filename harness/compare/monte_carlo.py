@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.corrections import Correction, levels
+from harness.compare.corrections import Correction, levels, resamples_needed
 from harness.compare.exact import exact_p
 from harness.compare.projections import Block, reached_on
 from harness.compare.signed_sums import Draws
 from harness.compare.signs import FIRST_MULTIPLE
 
 MOST_TIMES = 16
-"""Draws are raised to this many times the declared number at most; what is still open then is reported as such."""
+"""Draws are raised to this many times the declared number at most, but in large families; what is open then is reported."""
 
 _FACTOR = 4
 _ERRORS = 3
@@ -47,6 +47,18 @@ def spans(resamples: int, most_times: int = MOST_TIMES) -> Iterator[tuple[int, i
         yield start, end
 
 
+def most_times(family_size: int, resamples: int, alpha: float) -> int:
+    """How many times the declared draws a family's open tests may have: ``MOST_TIMES``, or so many more as its size needs.
+
+    The strictest of the levels that p-values are held against is alpha / size. Most tests of a large family are decided by
+    the declared draws all the same.
+    """
+    times = MOST_TIMES
+    while resamples * times < resamples_needed(family_size, alpha):
+        times *= _FACTOR
+    return times
+
+
 class Drawn(NamedTuple):
     """p-values of a family with the draws of each, shape (tests,), and how many tests stay open (see ``is_open``).
 
@@ -73,7 +85,7 @@ def drawn_p_values(
     p = np.ones(tests)
     open_tests = np.arange(tests)
     exact: dict[int, float] = {}
-    for span in spans(draws.resamples):
+    for span in spans(draws.resamples, most_times(tests, draws.resamples, alpha)):
         more = Draws(span[1] - span[0], draws.seed, span[0])
         counts[open_tests] += reached_on(_chosen(blocks, open_tests), more)
         resamples[open_tests] += span[1] - span[0]

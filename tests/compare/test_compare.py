@@ -14,6 +14,7 @@ import statistics_reference as reference
 from score_files import scores_of, track_of
 
 from harness.compare import Comparison, compare_systems, read_comparison, write_comparison
+from harness.compare.monte_carlo import most_times
 from harness.compare.records import MACRO, Difference
 from harness.errors import InvalidInput
 from harness.runs.score_file import ScoreFile
@@ -161,17 +162,30 @@ def test_the_hand_written_holm_is_that_of_the_library() -> None:
         assert reference.holm(p) == pytest.approx(list(multipletests(p, method="holm")[1]), abs=1e-12)
 
 
-@pytest.mark.parametrize(("systems", "refused"), [(10, False), (11, True)])
-def test_too_few_resamples_for_the_family_are_refused(systems: int, refused: bool) -> None:
-    # Two parts and alpha 0.05: 1,000 resamples serve 10 tests, so 10 systems and one part each.
-    base = {"fi": {"q": 1.0}}
-    files = [scores_of("base", base), *(scores_of(f"s{i}", base) for i in range(systems))]
-    track = track_of("fi", families={"resamples": 1000})
-    if refused:
-        with pytest.raises(InvalidInput, match="at least 1100 are needed"):
-            compare_systems(track, files)
-    else:
-        assert len(compare_systems(track, files).differences) == 20
+@pytest.mark.parametrize("systems", [10, 11])
+def test_a_family_too_large_for_its_resamples_draws_more_where_they_decide(systems: int) -> None:
+    # Alpha 0.05: 1,000 resamples serve 10 tests, so 10 systems, with five draws beyond the strictest level.
+    rng = random.Random(5)
+    sizes = {"fi": 60}
+    base = scores_of("base", {part: {f"{part}-{i}": rng.random() for i in range(n)} for part, n in sizes.items()})
+    files = [base]
+    for number in range(systems):
+        shift = 1.0 if number == 0 else 0.0
+        own = {part: {q: rng.random() + shift for q in base.values[part, "RR"]} for part in sizes}
+        files.append(scores_of(f"s{number}", own))
+    comparison = compare_systems(track_of(*sizes, families={"resamples": 1000}), files)
+    family = comparison.families[0]
+    assert family.size == systems
+    assert family.smallest_adjusted_p == pytest.approx(systems / (1001 if systems == 10 else 16_001))
+    tests = {test.system: test for test in comparison.differences if test.column == MACRO}
+    assert tests["s0"].significant
+    assert tests["s0"].p_adjusted == pytest.approx(systems / (tests["s0"].resamples + 1))
+    assert not any(test.significant for name, test in tests.items() if name != "s0")
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1, 16), (1000, 16), (16_000, 16), (16_001, 64), (64_001, 256)])
+def test_draws_are_raised_as_far_as_the_strictest_level_of_a_family_needs(size: int, expected: int) -> None:
+    assert most_times(size, 100_000, 0.05) == expected
 
 
 def test_a_system_without_one_of_the_languages_has_no_macro_test() -> None:
