@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from harness.compare.records import MACRO, Bounds, Comparison, Difference
+from harness.compare.records import MACRO, Bounds, Comparison, Difference, Mean, Standing
 from harness.leaderboard.bounds import Reach, bounds_of
 from harness.leaderboard.seen import seen_by, seen_columns
 from harness.leaderboard.table import (
@@ -39,10 +40,11 @@ def build(
     compared; ``reproductions`` are those that the run folders hold.
     """
     rows = []
+    said = _by_system(comparison)
     for score in scores:
         manifest = manifests[score.system]
         reproduced = standing_of(manifest, (reproductions or {}).get(score.system, ()))
-        row = _row(track, score, manifest, comparison, (withdrawals or {}).get(score.system), reproduced)
+        row = _row(track, score, manifest, said[score.system], (withdrawals or {}).get(score.system), reproduced)
         rows.append(_with_what_was_seen(track, row, manifests))
     rows.sort(
         key=lambda row: (
@@ -87,16 +89,35 @@ def _ranked_by(track: Track, row: Row) -> float | None:
     return None if value is None else without_noise(value)
 
 
+class _Said(NamedTuple):
+    """What a comparison says of one system."""
+
+    differences: list[Difference]
+    means: list[Mean]
+    standings: list[Standing]
+
+
+def _by_system(comparison: Comparison) -> Mapping[str, _Said]:
+    found: dict[str, _Said] = defaultdict(lambda: _Said([], [], []))
+    for test in comparison.differences:
+        found[test.system].differences.append(test)
+    for mean in comparison.means:
+        found[mean.system].means.append(mean)
+    for standing in comparison.standings:
+        found[standing.system].standings.append(standing)
+    return found
+
+
 def _row(
     track: Track,
     score: ScoreFile,
     manifest: Manifest,
-    comparison: Comparison,
+    said: _Said,
     withdrawn: Withdrawal | None,
     reproduced: Reproduced | None,
 ) -> Row:
-    tests = {(t.measure, t.column): t for t in comparison.differences if t.system == score.system}
-    intervals = {mean.column: mean.interval for mean in comparison.means if mean.system == score.system}
+    tests = {(test.measure, test.column): test for test in said.differences}
+    intervals = {mean.column: mean.interval for mean in said.means}
     card = manifest.card
     cells: dict[str, dict[str, Cell]] = {}
     for measure in track.measures:
@@ -122,7 +143,7 @@ def _row(
         judged={part: dict(shares) for part, shares in score.judged.items() if not track.part(part).clean},
         lacking=dict(score.lacking),
         warnings=tuple(warnings),
-        standings={found.column: found for found in comparison.standings if found.system == score.system},
+        standings={found.column: found for found in said.standings},
         isolation=manifest.execution.isolation,
         status="submitted" if reproduced is None else "reproduced",
         reproduced=reproduced,

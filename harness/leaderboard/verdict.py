@@ -73,13 +73,15 @@ def verdict_on(board: Leaderboard, column: str = MACRO) -> Verdict:
         return Verdict(column, None, seen=tuple(rows))
     first, *others = clean
     highest = value_of(first, primary, column)
-    seen = [row for row in rows if row not in clean and value_of(row, primary, column) > highest]
+    seen = [
+        row for row in rows if row.cells[primary][column].may_have_seen and value_of(row, primary, column) > highest
+    ]
     if column not in first.standings:
         return Verdict(column, first, seen=tuple(seen), untested=len(clean) > 1)
     letters = set(first.standings[column].letters)
     tied = [row for row in others if column in row.standings and letters & set(row.standings[column].letters)]
-    lower = [row for row in others if row not in tied]
-    behind = lower[0] if lower else None
+    names = {row.system for row in tied}
+    behind = next((row for row in others if row.system not in names), None)
     lead = highest - value_of(behind, primary, column) if behind is not None else None
     return Verdict(column, first, tuple(tied), behind, tuple(seen), lead=lead)
 
