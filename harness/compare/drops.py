@@ -140,9 +140,7 @@ def _differences(track: Track, planned: Sequence[Versions]) -> tuple[tuple[DropD
     check_resamples("differences of drops", size, families.resamples, families.alpha)
     columns = np.stack([table.contributions() for table in tables], axis=1)
     draws = Draws(families.resamples, families.seed)
-    drawn = drawn_p_values(
-        [Block(columns, tables[0].units)], draws, families.correction, families.alpha, missing
-    )
+    drawn = drawn_p_values([Block(columns, tables[0].units)], draws, families.correction, families.alpha, missing)
     decided = correct(drawn.p, families.correction, families.alpha, missing)
     found = []
     for place, ((own, base), table) in enumerate(zip(pairs, tables, strict=True)):

@@ -85,7 +85,7 @@ def drawn_p_values(
     p = np.ones(tests)
     open_tests = np.arange(tests)
     exact: dict[int, float] = {}
-    for span in spans(draws.resamples, most_times(tests, draws.resamples, alpha)):
+    for span in spans(draws.resamples, most_times(tests + missing, draws.resamples, alpha)):
         more = Draws(span[1] - span[0], draws.seed, span[0])
         counts[open_tests] += reached_on(_chosen(blocks, open_tests), more)
         resamples[open_tests] += span[1] - span[0]
