@@ -79,6 +79,7 @@ def times_and_memory(planned: Planned, encoder: Encoder, job: EncodingJob, threa
         "memory", "vectors of a block", block_bytes, "bytes", f"float32, {texts / in_sample:.3g} texts a passage"
     )
     scores = threads * QUERY_TILE * BLOCK_ROWS * 4 + (threads + 1) * rows * encoder.dimensions * 4
+    scores += threads * 2 * rows * encoder.dimensions  # in short numbers
     best = 2 * planned.unanswered * planned.depth * 8
     yield Figure(
         "memory", "search", scores + best, "bytes", f"scores and vectors of {threads} tiles, best {planned.depth}"

@@ -15,7 +15,7 @@ from harness.dense.store import VectorStore
 from harness.errors import InvalidInput
 from harness.records import Ranking
 
-QUERIES_PER_PASS = 4 * QUERY_TILE
+QUERIES_PER_PASS = 8 * QUERY_TILE
 _NAMED = 5
 """Texts that a message names; of the others it says how many they are."""
 

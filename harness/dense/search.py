@@ -1,13 +1,15 @@
 """Exact maximum inner product search, with ties resolved by the one rule before the cut.
 
 A score is the float32 inner product of one pair of vectors, summed alike for every pair. Matrix products, which are many
-times faster, only choose the pairs: all that can be among the best, however the product was rounded. (The same vector can get
-two scores from one product: kernels add up in an order that depends on the place in the matrix, OpenBLAS's for AVX2 in every
-other column. Where scores that should be equal are a bit apart, no rule for ties can help.)
+times faster, only choose the pairs: all that can be among the best, however the product was rounded, or the vectors before
+it (``harness.dense.short_numbers``). (The same vector can get two scores from one product: kernels add up in an order that
+depends on the place in the matrix, OpenBLAS's for AVX2 in every other column. Where scores that should be equal are a bit
+apart, no rule for ties can help.)
 
 Documents are numbered in the order of their ids, and a score and a number make one key (``harness.order``). Keys are all
 different, so that the best ``depth`` of them are well defined however they were collected: any tile size, any number of
-threads, any order of tiles, any BLAS gives the same bytes. (faiss keeps arbitrary members of a group of equal scores.)
+threads, any order of tiles, any BLAS, short numbers or none give the same bytes. (faiss keeps arbitrary members of a group
+of equal scores.)
 """
 
 from __future__ import annotations
@@ -18,28 +20,32 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness import progress
+from harness.compute.integer_products import are_exact, are_faster
 from harness.compute.linear import check_precision, linear
 from harness.compute.pair_scores import pair_scores
-from harness.errors import InvalidInput
+from harness.dense.rounding import largest_difference, longest
+from harness.dense.short_numbers import ShortDocuments, estimates, short_documents, short_queries
 from harness.order import Keys, keys_of, numbers_of, scores_of
 
 SEARCH_VERSION = 1
 """Raised when the same vectors give other rankings or scores than before."""
 
-QUERY_TILE = 2048
-"""The most queries that are multiplied at once."""
+QUERY_TILE = 1024
+"""The most queries that are multiplied at once: a longer product leaves the processor's cache before it is looked through."""
 
-_MERGED_AT_ONCE = 512
-"""Queries whose best documents are kept together: threads that bring theirs at the same time wait for each other."""
+_FEWEST_QUERIES = 512
+_FEWEST_TILES = 16
+"""For less, making short numbers is not worth while: of few documents, too many may be among the best."""
 
-_UNIT = 2.0**-24
-"""The largest relative error of rounding to float32."""
+_MOST_LEFT = 1 / 32
+"""Of all pairs, those that short numbers may leave to be scored, which takes as long as multiplying several times as many."""
 
 Tile = TypeVar("Tile")
 Candidates = tuple[NDArray[np.int64], Keys]
@@ -106,6 +112,60 @@ class Tiles(Generic[Tile]):
     read: Callable[[int], Tile]
 
 
+class _Tile:
+    """Documents that are searched at once, with what all queries need of them."""
+
+    def __init__(self, documents: NDArray[np.float32], first_number: int, queries_at_once: int) -> None:
+        self.documents, self.first_number, self._queries_at_once = documents, first_number, queries_at_once
+        self.length = longest(documents)
+
+    @cached_property
+    def short(self) -> ShortDocuments:
+        return short_documents(self.documents, self._queries_at_once)
+
+
+class _Group:
+    """Queries that are multiplied at once, and the best documents of each."""
+
+    def __init__(self, queries: NDArray[np.float32], depth: int, by_short_numbers: bool) -> None:
+        self.best = BestDocuments(len(queries), depth)
+        self._queries, self._depth = queries, depth
+        self._lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
+        self._short = short_queries(queries) if by_short_numbers else None
+        # Tiles to be searched without short numbers: twice as many after each one where these left too many pairs.
+        self._wait = self._next_wait = 0
+
+    def search(self, tile: _Tile) -> None:
+        rows, columns = self._chosen(tile)
+        scores = pair_scores(self._queries, tile.documents, rows, columns)
+        kept = scores >= self.best.thresholds[rows]  # other threads may have raised them since
+        self.best.offer((rows[kept], keys_of(scores[kept], columns[kept] + tile.first_number)))
+
+    def _chosen(self, tile: _Tile) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        errors = largest_difference(self._queries.shape[1], self._lengths * tile.length)
+        found = self._chosen_by_short_numbers(tile, errors)
+        if found is None:
+            found = chosen(_products(self._queries, tile.documents), errors, self.best.thresholds.copy(), self._depth)
+        return found
+
+    def _chosen_by_short_numbers(
+        self, tile: _Tile, errors: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """None where they are not asked, or leave too many pairs."""
+        if self._short is None or not np.isfinite(thresholds := self.best.thresholds.copy()).all():
+            return None
+        if self._wait:
+            self._wait -= 1
+            return None
+        may_reach = estimates(self._short, tile.short, thresholds - errors).reach()
+        if np.count_nonzero(may_reach) > _MOST_LEFT * may_reach.size:
+            self._wait = self._next_wait = max(1, 2 * self._next_wait)
+            return None
+        self._next_wait = 0
+        rows, columns = np.divmod(np.flatnonzero(may_reach), len(tile.documents))
+        return rows, columns
+
+
 def exact_search(
     queries: NDArray[np.float32], tiles: Tiles[NDArray[np.float32]], depth: int, workers: int = 1
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
@@ -115,40 +175,30 @@ def exact_search(
     ``InvalidInput`` when vectors are too long for their products to be float32.
     """
     check_precision()
-    best = [
-        BestDocuments(len(queries[i : i + _MERGED_AT_ONCE]), depth) for i in range(0, len(queries), _MERGED_AT_ONCE)
+    by_short_numbers = (
+        len(queries) >= _FEWEST_QUERIES and len(tiles.starts) >= _FEWEST_TILES and _integers_pay(queries.shape[1])
+    )
+    # As few products as the cache allows, of equal size: small ones are slow.
+    at_once = math.ceil(len(queries) / max(1, math.ceil(len(queries) / QUERY_TILE)))
+    groups = [
+        _Group(queries[start : start + at_once], depth, by_short_numbers)
+        for start in range(0, len(queries), max(1, at_once))
     ]
-    # As few products as memory allows, of equal size: small ones are slow.
-    products = max(1, math.ceil(len(best) / (QUERY_TILE // _MERGED_AT_ONCE)))
-    at_once = max(1, math.ceil(len(best) / products)) * _MERGED_AT_ONCE
-    lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
 
     def search_tile(documents: NDArray[np.float32], first_number: int) -> None:
-        length = longest(documents)
-        for start in range(0, len(queries), at_once):
-            # Handed on without a name, so that it is gone before the next product is made.
-            offer(start, _products(queries[start : start + at_once], documents), documents, length, first_number)
-
-    def offer(
-        start: int,
-        estimates: NDArray[np.float32],
-        documents: NDArray[np.float32],
-        length: float,
-        first_number: int,
-    ) -> None:
-        for first in range(0, len(estimates), _MERGED_AT_ONCE):
-            own = best[(start + first) // _MERGED_AT_ONCE]
-            part = slice(start + first, start + first + len(own.thresholds))
-            errors = largest_difference(queries.shape[1], lengths[part] * length)
-            found = estimates[first : first + len(errors)]
-            rows, columns = chosen(found, errors, own.thresholds.copy(), depth)
-            scores = pair_scores(queries[part], documents, rows, columns)
-            kept = scores >= own.thresholds[rows]  # other threads may have raised them since
-            own.offer((rows[kept], keys_of(scores[kept], columns[kept] + first_number)))
+        tile = _Tile(documents, first_number, at_once)
+        for group in groups:
+            group.search(tile)
 
     search_in_threads(len(queries), tiles, search_tile, workers)
-    for own in best:
-        yield from own.results()
+    for group in groups:
+        yield from group.best.results()
+
+
+def _integers_pay(dimensions: int) -> bool:
+    """In one thread, as products of a search are."""
+    with ThreadPoolExecutor(1, initializer=_use_one_thread) as pool:
+        return pool.submit(lambda: are_exact(dimensions) and are_faster(dimensions)).result()
 
 
 def search_in_threads(queries: int, tiles: Tiles[Tile], search_tile: Callable[[Tile, int], None], workers: int) -> None:
@@ -184,25 +234,6 @@ def _products(queries: NDArray[np.float32], documents: NDArray[np.float32]) -> N
     with torch.inference_mode():
         found: NDArray[np.float32] = linear(torch.from_numpy(queries), torch.from_numpy(documents), None).numpy()
     return found
-
-
-def longest(documents: NDArray[np.float32]) -> float:
-    """At least the length of the longest vector. ``documents``: shape (documents, dimensions)."""
-    squares: NDArray[np.float32] = np.einsum("ij,ij->i", documents, documents)
-    if not np.isfinite(squares).all():
-        raise InvalidInput("vectors are too long (or not finite), so that their inner products are no float32 numbers")
-    # What float32 lost: by rounding less than a thousandth, and squares of numbers below 2**-63.
-    return 1.001 * float(np.sqrt(squares.max(initial=0))) + float(np.sqrt(documents.shape[1])) * 2.0**-63
-
-
-def largest_difference(dimensions: int, products_of_lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far two float32 inner products of the same vectors may be from each other, whatever the order of their sums.
-
-    Each is as far from the true one as Higham, Accuracy and Stability of Numerical Algorithms (2nd ed., 2002), equation 3.5,
-    says with the inequality of Cauchy and Schwarz; and products can be too small for float32.
-    """
-    share = dimensions * _UNIT
-    return 2 * (share / (1 - share) * products_of_lengths + dimensions * float(np.finfo(np.float32).tiny))
 
 
 def chosen(

@@ -22,15 +22,8 @@ from numpy.typing import NDArray
 from harness.compute.linear import check_precision, linear
 from harness.compute.pair_scores import pair_scores
 from harness.dense.jobs import Found, StoredTiles, candidates_of
-from harness.dense.search import (
-    BestDocuments,
-    Candidates,
-    Tiles,
-    chosen,
-    largest_difference,
-    longest,
-    search_in_threads,
-)
+from harness.dense.rounding import largest_difference, longest
+from harness.dense.search import BestDocuments, Candidates, Tiles, chosen, search_in_threads
 from harness.dense.store import as_float32
 from harness.order import keys_of
 from harness.ragged.rows import Ragged
