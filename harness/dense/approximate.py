@@ -42,24 +42,29 @@ RECALL_QUERIES = 100
 
 _QUERIES_AT_ONCE = 512
 
+_NAMES_IN_FAISS = {"nprobe": "nprobe", "ef_search": "efSearch", "k_factor": "k_factor_rf"}
+
 Found = Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]
 
 
 class ApproximateIndex(Record):
     """``factory``: a faiss factory string, as "IVF4096,PQ64"; ``training_passages``: how many the index is trained on.
 
-    ``nprobe`` (inverted lists visited) and ``ef_search`` (candidates in a graph) are faiss's own where they are left out.
+    ``nprobe`` (inverted lists visited), ``ef_search`` (candidates in a graph) and ``k_factor`` (candidates for each document
+    wanted, scored again by an index that ends in "RFlat" or "Refine(...)") are faiss's own where they are left out.
     """
 
     factory: str = Field(min_length=1, max_length=200)
     training_passages: int = Field(default=200_000, ge=1)
     nprobe: int | None = Field(default=None, ge=1)
     ef_search: int | None = Field(default=None, ge=1)
+    k_factor: int | None = Field(default=None, ge=1)
 
     @property
     def search_parameters(self) -> dict[str, int]:
-        values = {"nprobe": self.nprobe, "efSearch": self.ef_search}
-        return {name: value for name, value in values.items() if value is not None}
+        """By their names here."""
+        found: dict[str, int] = self.model_dump(include=set(_NAMES_IN_FAISS), exclude_none=True)
+        return found
 
 
 class IndexShard(NamedTuple):
@@ -200,11 +205,10 @@ def _set_search_parameters(index: Any, settings: ApproximateIndex) -> None:
 
     for name, value in settings.search_parameters.items():
         try:
-            faiss.ParameterSpace().set_index_parameter(index, name, value)
+            faiss.ParameterSpace().set_index_parameter(index, _NAMES_IN_FAISS[name], value)
         except RuntimeError as error:
-            key = {"nprobe": "nprobe", "efSearch": "ef_search"}[name]
             raise InvalidInput(
-                f"an index {settings.factory!r} has no search parameter {key}; leave it out of the card"
+                f"an index {settings.factory!r} has no search parameter {name}; leave it out of the card"
             ) from error
 
 

@@ -98,6 +98,22 @@ def test_training_takes_evenly_spaced_passages_and_no_more(store: VectorStore) -
     assert approximate._sample(store, 10 * ROWS).tolist() == whole.tolist()
 
 
+def test_candidates_of_short_codes_are_scored_again_by_their_own_vectors(store: VectorStore, tmp_path: Path) -> None:
+    """Of all of them the best are found, of more no fewer than of few, and each score is the inner product."""
+    recalls = []
+    for k_factor in (1, 4, ROWS // 20):
+        chosen = ApproximateIndex(factory="IVF4,PQ8x4fs,RFlat", nprobe=4, k_factor=k_factor)
+        shards = built_index(chosen, store, tmp_path)
+        recalls.append(recall_against_exact(chosen, shards, store, QUERIES, 20, 1))
+        everything = [dict(zip(numbers, scores, strict=True)) for numbers, scores in exact(store, ROWS)]
+        for (numbers, scores), own in zip(searched(chosen, store, tmp_path), everything, strict=True):
+            assert scores == [own[number] for number in numbers]
+    assert recalls == sorted(recalls)
+    assert recalls[0] < recalls[-1]
+    # Of equal scores at the cut faiss keeps others.
+    assert [scores for _, scores in searched(chosen, store, tmp_path)] == [scores for _, scores in exact(store, 20)]
+
+
 def test_only_one_shard_is_in_memory_and_a_damaged_one_is_built_again(
     store: VectorStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +139,15 @@ def test_a_string_that_faiss_does_not_know_is_refused_by_name(factory: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("factory", "key"), [("Flat", "nprobe"), ("HNSW8", "nprobe"), ("Flat", "ef_search"), ("IVF4,Flat", "ef_search")]
+    ("factory", "key"),
+    [
+        ("Flat", "nprobe"),
+        ("HNSW8", "nprobe"),
+        ("Flat", "ef_search"),
+        ("IVF4,Flat", "ef_search"),
+        ("IVF4,Flat", "k_factor"),
+        ("PQ8x4fs", "k_factor"),
+    ],
 )
 def test_a_search_parameter_that_the_index_lacks_is_refused(factory: str, key: str) -> None:
     with pytest.raises(InvalidInput, match=f"no search parameter {key}"):
