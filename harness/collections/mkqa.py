@@ -47,6 +47,11 @@ def ids() -> list[str]:
     return [f"{name}/{lang}" for name in ("mkqa", "mkqa-dpr-2018") for lang in LANGUAGES]
 
 
+def in_language(_: str, lang: str) -> str:
+    """The same questions in another language, without passages."""
+    return f"mkqa/{lang.lower()}" if lang.lower() in LANGUAGES else ""
+
+
 class _Row(NamedTuple):
     """A question in every language, as the file names them, and its English answers."""
 

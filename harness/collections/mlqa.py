@@ -35,6 +35,12 @@ def ids() -> list[str]:
     return [f"mlqa/{lang}" for lang in LANGUAGES] + [f"mlqa/{lang}/dev" for lang in LANGUAGES]
 
 
+def in_language(dataset_id: str, lang: str) -> str:
+    """The questions of the same split in another language, as far as that has them."""
+    split = "/dev" if dataset_id.endswith("/dev") else ""
+    return f"mlqa/{lang}{split}" if lang in LANGUAGES else ""
+
+
 @functools.cache
 def _file(split: str, passages: str, asked: str) -> SquadFile:
     name = f"{split}/{split}-context-{passages}-question-{asked}.json"

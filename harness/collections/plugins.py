@@ -7,7 +7,9 @@ A collection is one module, whole. It has
   library, of an id and of what the pattern's groups matched;
 - ``ids()``, those that can be listed;
 - ``BIBTEX``, the works to cite, and ``LICENCE``, in a few words;
-- optionally ``GENERATED``, texts generated for its passages, by names that begin with the collection's.
+- optionally ``GENERATED``, texts generated for its passages, by names that begin with the collection's;
+- optionally ``in_language(dataset_id, lang)``, the id that has the same questions, by their topics, in another language, and ""
+  where none has.
 
 One of another distribution is an entry point of the group ``xdr.collections``, whose name is that of the collection.
 """
@@ -151,6 +153,16 @@ def about(dataset_id: str) -> About:
     if collection is None:
         return About(_cited_by_ir_datasets(dataset_id))
     return About(str(collection.BIBTEX), str(collection.LICENCE))
+
+
+def in_language(dataset_id: str, lang: str) -> str:
+    """The id of the same questions in another language; empty where their collection has none, or does not say.
+
+    >>> in_language("xquad/ar/de", "en"), in_language("xquad/ar", "fi"), in_language("xdr-mini/fi", "en")
+    ('xquad/en', '', '')
+    """
+    asked = getattr(find(name_of(dataset_id)), "in_language", None)
+    return str(asked(dataset_id, lang)) if asked is not None else ""
 
 
 def generated_texts(name: str) -> GeneratedTexts | None:

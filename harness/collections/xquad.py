@@ -40,6 +40,11 @@ def ids() -> list[str]:
     return [*(f"xquad/{lang}" for lang in LANGUAGES), *(f"xquad/{lang}/{_POOL}" for lang in MULTILINGUAL)]
 
 
+def in_language(_: str, lang: str) -> str:
+    """The same questions in another language, of the English paragraphs."""
+    return f"xquad/{lang}" if lang in LANGUAGES else ""
+
+
 @functools.cache
 def read(lang: str) -> SquadFile:
     return read_squad(verified_path(f"xquad/xquad.{lang}.json"), lang)

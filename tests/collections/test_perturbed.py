@@ -70,8 +70,11 @@ NOT_POSSIBLE = {
     *((lang, "keyboard") for lang in ("bn", "ja", "ko", "te")),
     *((lang, "reorder") for lang in ("bn", "ko", "te")),
     ("te", "homoglyphs"),
+    ("te", "stop-words"),
+    *((lang, "code-switch") for lang in mini.LANGUAGES),
 }
-"""Languages of mini of which no question can be changed in such a way: no keyboard, no capitals, no Latin letters."""
+"""Languages of mini of which no question can be changed in such a way: no keyboard, no capitals, no Latin letters, no list of
+stop words, no translations."""
 
 
 @pytest.mark.parametrize("name", OF_QUERIES)
@@ -165,6 +168,10 @@ def test_what_no_collection_is_called_is_wrong_usage(dataset_id: str, message: s
         ('side = "queries"\nkind = "typo-swop"', "typo-swap"),
         ('side = "queries"\nkind = "typo-swap"\nedits = 0', "edits"),
         ('side = "queries"\nkind = "typo-swap"\nedit = 2', "edits"),
+        ('side = "queries"\nkind = "code-switch"', 'language: kind "code-switch" needs it'),
+        ('side = "queries"\nkind = "code-switch"\nlanguage = "no language"', "language"),
+        ('side = "queries"\nkind = "recorded"\ntexts = "a.jsonl"', 'sha256: kind "recorded" needs it'),
+        ('side = "queries"\nkind = "word-drop"\nlanguage = "en"', 'language: kind "word-drop" has no such key'),
     ],
 )
 def test_a_recipe_that_means_nothing_is_refused(tmp_path: Path, lines: str, message: str) -> None:
@@ -183,6 +190,27 @@ def test_an_edited_recipe_is_read_again_and_a_new_title_makes_no_new_texts(tmp_p
         made.append(load(dataset_id).queries)
     assert made[0] == made[1] == load("perturbed(typo-swap,seed=1):xdr-mini/fi").queries
     assert made[2] != made[1]
+
+
+def test_texts_of_recipes_are_those_of_earlier_versions() -> None:
+    """What identifies the recorded runs over them; a key that comes to recipes changes no draw of those without it."""
+    known = {
+        "typo-swap": "cbceb6ae571e",
+        "word-drop": "448857249be9",
+        "distractor": "9d400804cd3d",
+        "twin": "02aa128224b9",
+    }
+    assert {name: load_recipe(name).digest[:12] for name in known} == known
+    texts = {
+        ("typo-swap", "fi"): "fb8444a31b1b70ad",
+        ("typo-swap", "te"): "99861c5f3c223484",
+        ("typo-swap", "ja"): "81ef08c7afda846b",
+        ("word-drop", "fi"): "b1c635903b19bdd5",
+        ("word-drop", "te"): "fc2046020a31597e",
+        ("word-drop", "ja"): "c9deb926d5cb936f",
+    }
+    for (name, lang), digest in texts.items():
+        assert load(f"perturbed({name},seed=1):xdr-mini/{lang}").digests.queries[:16] == digest
 
 
 def test_what_the_clean_collection_is_cited_as_the_perturbed_one_is() -> None:

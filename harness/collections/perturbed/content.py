@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from harness.collections.perturbed import characters, keyboards, passages, typos, words
+from harness.collections import plugins
+from harness.collections.perturbed import characters, code_switch, keyboards, passages, typos, words
 from harness.collections.perturbed.draws import Draws
 from harness.collections.perturbed.passages import Pool
 from harness.collections.perturbed.recipe import TYPOS, Recipe
+from harness.collections.perturbed.recorded import Key, recorded_texts
 from harness.collections.perturbed.texts import Clustered, Refused
-from harness.collections.view import Collection
+from harness.collections.view import Collection, load
 from harness.errors import Finding, InvalidInput
+from harness.files.dataset_paths import clean_id
 from harness.records import Doc, Query
 
 PASSAGES = 1_000_000
@@ -95,11 +98,49 @@ class Content:
         return changed, self._checked(counts, "questions")
 
     def _question(self, query: Query) -> str:
+        if self.recipe.kind == "recorded":
+            return self._recorded(query)
         answers = (self.clean.answers or {}).get(query.query_id, ())
+        if self.recipe.kind == "code-switch":
+            return self._code_switched(query, answers)
         asked = Asked(
             Clustered(query.text, answers), query.lang, self._alphabets[query.lang], self._draws(query.query_id)
         )
         return _OF_QUESTIONS[self.recipe.kind](asked, self.recipe)
+
+    def _recorded(self, query: Query) -> str:
+        assert self.recipe.sha256 is not None  # the recipe's own check
+        known = recorded_texts(self.recipe.texts_file, self.recipe.sha256)
+        if (text := known.get(Key(query.lang, query.query_id, self.seed))) is None:
+            raise Refused(f"no text of seed {self.seed} is recorded")
+        return text
+
+    def _code_switched(self, query: Query, answers: tuple[str, ...]) -> str:
+        lang = self.recipe.language
+        assert lang is not None  # the recipe's own check
+        if query.lang == lang:
+            raise Refused(f"asked in {lang} already")
+        if (translation := self._translations.get(query.topic)) is None:
+            raise Refused(f"no translation into {lang} is recorded")
+        text, other = Clustered(query.text, answers), Clustered(translation, answers)
+        question = code_switch.Translated(text, query.lang, other, lang, self._likely[query.lang])
+        return code_switch.switched(question, self.recipe.share, self._draws(query.query_id))
+
+    @functools.cached_property
+    def _translations(self) -> dict[str, str]:
+        """The questions in the recipe's language, by topic; empty where the collection has no translations."""
+        dataset_id = plugins.in_language(clean_id(self.clean.dataset_id), self.recipe.language or "")
+        return {query.topic: query.text for query in load(dataset_id).queries} if dataset_id else {}
+
+    @functools.cached_property
+    def _likely(self) -> dict[str, code_switch.Likely]:
+        """By language of the questions what their words are in the translations."""
+        pairs: dict[str, list[tuple[Clustered, Clustered]]] = {}
+        for query in self.clean.queries:
+            if (translation := self._translations.get(query.topic)) is not None:
+                pairs.setdefault(query.lang, []).append((Clustered(query.text), Clustered(translation)))
+        other = self.recipe.language or ""
+        return {lang: code_switch.likely_words(own, lang, other) for lang, own in pairs.items()}
 
     @functools.cached_property
     def _alphabets(self) -> dict[str, typos.Alphabets]:
@@ -237,6 +278,7 @@ _OF_QUESTIONS: dict[str, Callable[[Asked, Recipe], str]] = {
     "typo-keyboard": _beside,
     "word-drop": lambda asked, recipe: words.dropped(asked.text, asked.lang, recipe.share, asked.draws),
     "word-swap": lambda asked, recipe: words.swapped(asked.text, asked.lang, asked.draws, recipe.edits),
+    "stop-words": lambda asked, _: words.without_stop_words(asked.text, asked.lang),
     "reorder": lambda asked, recipe: words.reordered(asked.text, asked.draws, recipe.edits),
     "case": lambda asked, recipe: characters.cased(asked.text, asked.lang, recipe.form or ""),
     "white-space": _blanks,

@@ -178,11 +178,11 @@ def whole(clusters: Sequence[str]) -> str | None:
     return text if clusters_of(text) == list(clusters) else None
 
 
-def edited(text: Clustered, groups: Iterable[Iterable[Edit]], edits: int, what: str) -> str:
-    """The text after one edit of each of the first groups that have any that is possible.
+def applied(text: Clustered, groups: Iterable[Iterable[Edit]], most: int) -> tuple[str, int]:
+    """The text after one edit of each of the first ``most`` groups that have any that is possible, and how many that were.
 
     An edit is possible where it changes what the others leave, lets no clusters and no digits run together and leaves some
-    text. Raises ``Refused`` where fewer than ``edits`` groups have one; ``what``: what such groups are, in words.
+    text.
     """
     numbers = _numbers_of(text.text)
     done: dict[int, Sequence[str]] = {}
@@ -196,9 +196,20 @@ def edited(text: Clustered, groups: Iterable[Iterable[Edit]], edits: int, what: 
             if after is not None and after.strip() and after not in (now, text.text) and _numbers_of(after) == numbers:
                 done, now, made = together, after, made + 1
                 break
-        if made == edits:
-            return now
-    raise Refused(f"no {what}" if edits == 1 else f"fewer than {edits} {what}")
+        if made == most:
+            break
+    return now, made
+
+
+def edited(text: Clustered, groups: Iterable[Iterable[Edit]], edits: int, what: str) -> str:
+    """The text after so many edits, see ``applied``.
+
+    Raises ``Refused`` where fewer than ``edits`` groups have one; ``what``: what such groups are, in words.
+    """
+    now, made = applied(text, groups, edits)
+    if made < edits:
+        raise Refused(f"no {what}" if edits == 1 else f"fewer than {edits} {what}")
+    return now
 
 
 def exchanged(text: Clustered, one: Span, two: Span) -> Edit:

@@ -7,16 +7,19 @@ from collections.abc import Iterator
 
 from harness import segmenters
 from harness.collections.perturbed.draws import Draws
+from harness.collections.perturbed.stop_words import stop_words
 from harness.collections.perturbed.texts import (
     Clustered,
     Edit,
     Refused,
     Span,
+    applied,
     edited,
     exchanged,
     folded,
     has_number,
     is_blank,
+    lowered,
     pairs,
     removed,
 )
@@ -48,6 +51,17 @@ def dropped(text: Clustered, lang: str, share: float, draws: Draws) -> str:
         if text.may_change(words[number])
     )
     return edited(text, groups, count, "words that may be left out")
+
+
+def without_stop_words(text: Clustered, lang: str) -> str:
+    """Without its stop words; a word of an answer, or with a digit, stays."""
+    if not (known := stop_words(lang)):
+        raise Refused(f"no stop words of {lang} are known")
+    words = words_of(text, lang)
+    found = [word for word in words if folded(lowered(text.of(word), lang)) in known and text.may_change(word)]
+    if len(found) == len(words):
+        raise Refused("nothing but stop words")
+    return applied(text, (_without(text, word, alone=True) for word in found), len(found))[0]
 
 
 def swapped(text: Clustered, lang: str, draws: Draws, edits: int) -> str:
@@ -130,13 +144,13 @@ def names_of(text: Clustered) -> list[Span]:
     return found
 
 
-def _without(text: Clustered, word: Span) -> Iterator[Edit]:
-    """The word left out with the blank before it, else with the one after it, else alone."""
+def _without(text: Clustered, word: Span, *, alone: bool = False) -> Iterator[Edit]:
+    """The word left out with the blank before it, else with that after it; with neither where there is none, or ``alone``."""
     before, after = word.start - 1, word.end
     blanks = [place for place in (before, after) if 0 <= place < len(text.clusters) and is_blank(text.clusters[place])]
     for blank in blanks:
         yield removed([*range(*word), blank])
-    if not blanks:
+    if alone or not blanks:
         yield removed(range(*word))
 
 
