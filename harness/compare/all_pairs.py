@@ -24,7 +24,9 @@ read off these decisions, see letters.py.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -35,7 +37,7 @@ from harness.compare.corrections import resamples_needed
 from harness.compare.fixed_point import to_fixed_point
 from harness.compare.monte_carlo import MOST_TIMES, is_open, spans
 from harness.compare.projections import LARGEST_INTEGER_BITS, check_units, project_sums
-from harness.compare.signed_sums import Draws, SignedSums
+from harness.compare.signed_sums import MOST_THREADS, Draws, SignedSums
 from harness.compare.signs import FIRST_MULTIPLE
 from harness.errors import InvalidInput
 
@@ -175,12 +177,16 @@ class _Prepared:
         """Largest statistic of any pair, shape (resamples,), from the systems' signed sums, shape (resamples, K)."""
         systems = sums.shape[1]
         found = np.zeros(len(sums))
-        for start in range(0, len(sums), _BLOCK_RESAMPLES):
+
+        def look(start: int) -> None:
             block = np.ascontiguousarray(sums[start : start + _BLOCK_RESAMPLES].T)
             best = found[start : start + _BLOCK_RESAMPLES]
             for one in range(systems - 1):
                 statistics = np.abs(block[one + 1 :] - block[one]) / self.scales[one, one + 1 :, None]
                 np.maximum(best, statistics.max(axis=0), out=best)
+
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+            list(pool.map(look, range(0, len(sums), _BLOCK_RESAMPLES)))
         return found
 
     def reached(self, largest: NDArray[np.float64]) -> NDArray[np.int64]:

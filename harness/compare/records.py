@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.limits import TABLE_BYTES
@@ -149,6 +152,17 @@ class Pairs(Record):
         drawn = 0 if self.exact else 1
         return (self.at_least[place] + drawn) / (self.resamples + drawn)
 
+    def counts_among(self, systems: Sequence[str]) -> NDArray[np.int64]:
+        """``at_least`` of every two of ``systems``, shape (K, K); -1 of one with itself, or that is not in this column."""
+        count = len(self.systems)
+        own = np.full((count + 1, count + 1), -1)
+        upper = np.triu_indices(count, 1)
+        own[upper] = self.at_least
+        own[upper[1], upper[0]] = self.at_least
+        known = {name: place for place, name in enumerate(self.systems)}
+        places = [known.get(name, count) for name in systems]  # the last row is that of those who are not there
+        return own[np.ix_(places, places)]
+
 
 class Standing(Record):
     """A system among all: it shares a letter with exactly those from which it does not differ significantly.
@@ -214,14 +228,33 @@ def dumped(comparison: Comparison, but: frozenset[str] = frozenset()) -> dict[st
     return comparison.model_dump(mode="json", exclude={*but, *idle})
 
 
-_COUNTS = re.compile(r"\[\s+(\d+(?:,\s+\d+)*)\s+\]")
+_PLACE = re.compile(r'"\\u0000(\d+)\\u0000"')
 
 
 def json_text(content: Any) -> str:
-    """JSON with one value on a line, but lists of counts on one: those of all pairs would fill thousands."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    # No string can match: line breaks are escaped there, and a list of one value of an older form is as good on one line.
-    return _COUNTS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text) + "\n"
+    """JSON with one value on a line, but lists of counts on one: those of all pairs would fill thousands.
+
+    Counts are written apart, by the encoder that does not indent: the other one takes ten times the memory of its text.
+    """
+    counts: list[Sequence[int]] = []
+    text = json.dumps(_without_counts(content, counts), indent=1, ensure_ascii=False, allow_nan=False)
+    found = _PLACE.split(text)
+    if found[1::2] != [str(place) for place in range(len(counts))]:
+        raise InvalidInput("a text of this result holds the character U+0000; take it out")
+    found[1::2] = [json.dumps(own) for own in counts]
+    return "".join(found) + "\n"
+
+
+def _without_counts(content: Any, counts: list[Sequence[int]]) -> Any:
+    """The content with a mark in the place of each list of counts, which are put into ``counts``."""
+    if isinstance(content, Mapping):
+        return {key: _without_counts(value, counts) for key, value in content.items()}
+    if not isinstance(content, list | tuple):
+        return content
+    if content and all(type(value) is int and value >= 0 for value in content):
+        counts.append(content)
+        return f"\0{len(counts) - 1}\0"
+    return [_without_counts(value, counts) for value in content]
 
 
 def write_comparison(path: Path, comparison: Comparison) -> None:

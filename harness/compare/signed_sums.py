@@ -28,7 +28,7 @@ CHUNK_DRAWS = 16 * FIRST_MULTIPLE
 _BLOCK_UNITS = 512
 _EXACT = 1 << 24
 _DIGIT_BITS = 16
-_MOST_THREADS = 8
+MOST_THREADS = 8
 _MOST_DRAWN_BYTES = 256 << 20
 # What a group costs for each unit, and for itself, in products of one unit and one column.
 _COST_OF_UNIT, _COST_OF_GROUP = 8, 100
@@ -76,7 +76,7 @@ class SignedSums:
 
     def over(self, draws: Draws, see: See, threads: int | None = None) -> None:
         """Show ``see`` all sums, in any order. ``threads``: the machine's cores by default, at most 8."""
-        most = min(threads or os.cpu_count() or 1, _MOST_THREADS)
+        most = min(threads or os.cpu_count() or 1, MOST_THREADS)
         stop = draws.first + draws.resamples
         pages = max(1, _MOST_DRAWN_BYTES // max(1, len(self._units)) * 8 // PAGE_DRAWS)
         counting = progress.task("randomize", draws.resamples, "draws")

@@ -73,13 +73,15 @@ def _column(track: Track, scores: Sequence[ScoreFile], name: str, measure: str) 
 
 def _pairs(measure: str, column: str, systems: Sequence[str], decided: AllPairs) -> Pairs:
     upper = decided.at_least[np.triu_indices(len(systems), 1)]
+    counts, places = np.unique(upper, return_inverse=True)
+    shared = counts.tolist()  # so many numbers, however many pairs have them
     return Pairs(
         measure=measure,
         column=column,
         systems=tuple(systems),
         resamples=decided.resamples,
         exact=decided.exact,
-        at_least=tuple(upper.tolist()),
+        at_least=tuple(shared[place] for place in places.tolist()),
     )
 
 

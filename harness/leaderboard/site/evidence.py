@@ -194,23 +194,33 @@ def _possible_ranks(standing: Standing | None) -> list[int] | None:
 
 
 def _write_planned(site: Site) -> None:
-    """What the declared tests say of any pair: by column, adjusted for all pairs, and against the baseline as planned."""
+    """What the declared tests say of any pair: by column, adjusted for all pairs, and against the baseline as planned.
+
+    A file for each system: a page shows two of them, and all pairs together would be more than it can load.
+    """
     comparison, primary = site.board.comparison, site.track.primary
-    write_data(
-        site.folder,
-        "planned",
-        {
-            "pairs": {found.column: found.model_dump(mode="json") for found in comparison.pairs},
-            "against": {
-                row.system: {
+    systems = [row.system for row in site.board.rows]
+    counts = {found.column: found.counts_among(systems) for found in comparison.pairs}
+    for place, row in enumerate(site.board.rows):
+        write_data(
+            site.folder,
+            f"planned/{row.system}",
+            {
+                "pairs": {
+                    found.column: {
+                        "resamples": found.resamples,
+                        "exact": found.exact,
+                        "atLeast": counts[found.column][place].tolist(),
+                    }
+                    for found in comparison.pairs
+                },
+                "against": {
                     column: {"p": cell.p_adjusted, "floor": _floor_of(comparison, column)}
                     for column, cell in row.cells[primary].items()
                     if cell.p_adjusted is not None
-                }
-                for row in site.board.rows
+                },
             },
-        },
-    )
+        )
 
 
 def _floor_of(comparison: Comparison, column: str) -> float:

@@ -47,8 +47,9 @@ xdr.pages.compare = function (board) {
     const [a, b] = chosen(current);
     const measure = await xdr.withMeans(xdr.measure(board, current.measure));
     const wantedParts = board.parts.filter((one) => (current.part ? one.name === current.part : one.inMacro));
-    const [planned, packed, one, two, ...questions] = await Promise.all([
-      xdr.load("planned"),
+    const [planned, plannedOther, packed, one, two, ...questions] = await Promise.all([
+      xdr.load("planned/" + board.systems[a].name),
+      xdr.load("planned/" + board.systems[b].name),
       xdr.load("forms/" + measure.slug + "/" + board.systems[b].name),
       ofParts("scores/" + board.systems[a].name + "/", wantedParts),
       ofParts("scores/" + board.systems[b].name + "/", wantedParts),
@@ -60,7 +61,7 @@ xdr.pages.compare = function (board) {
     measures.value = measure.name;
     part.value = current.part || "";
     search.value = current.find || "";
-    result.replaceChildren(...chart(measure, xdr.unpacked(packed, "forms", xdr.floats64), a, b, measure.name === board.primary ? planned : null));
+    result.replaceChildren(...chart(measure, xdr.unpacked(packed, "forms", xdr.floats64), a, b, measure.name === board.primary ? [planned, plannedOther] : null));
     const rows = differing(measure, wantedParts, questions, one, two);
     const upTo = (limit) => {
       showQuestions(current, measure, a, b, rows, limit);
@@ -69,12 +70,12 @@ xdr.pages.compare = function (board) {
     upTo(STEP);
   }
 
-  /* planned: what the declared tests say, of the primary measure alone. */
+  /* planned: what the declared tests say of each of the two, of the primary measure alone. */
   function chart(measure, forms, a, b, planned) {
     const macroParts = board.parts.flatMap((found, place) => (found.inMacro ? [place] : []));
     const lines = [["Average", macroParts, "macro"], ...board.parts.map((found, place) => [found.language, [place], found.name])].map(([label, parts, column]) => ({
       label,
-      together: a === b || !planned ? { p: null, floor: null } : xdr.statistics.pairP(planned.pairs[column], board.systems[a].name, board.systems[b].name),
+      together: a === b || !planned ? { p: null, floor: null } : xdr.statistics.pairP(planned[0].pairs[column], b),
       declared: a === b || !planned ? { p: null, floor: null } : against(planned, a, b, column),
       one: xdr.statistics.macro(measure, a, parts),
       two: xdr.statistics.macro(measure, b, parts),
@@ -104,8 +105,8 @@ xdr.pages.compare = function (board) {
   /* The p of a planned test, which there is against the baseline alone. */
   function against(planned, a, b, column) {
     const [one, two] = [a, b].map((place) => board.systems[place].name);
-    const other = one === board.baseline ? two : two === board.baseline ? one : null;
-    return (other && planned.against[other] && planned.against[other][column]) || { p: null, floor: null };
+    const other = one === board.baseline ? planned[1] : two === board.baseline ? planned[0] : null;
+    return (other && other.against[column]) || { p: null, floor: null };
   }
 
   function verdict({ test, together, declared }) {

@@ -180,13 +180,11 @@ xdr.statistics = (function () {
   }
 
   /* The p of two systems adjusted for all pairs; null where one has no scores in that column. */
-  function pairP(found, one, two) {
-    const names = found ? found.systems : [];
-    const [i, j] = [names.indexOf(one), names.indexOf(two)].sort((x, y) => x - y);
-    if (i < 0 || i === j) return { p: null, floor: null };
-    const place = (i * (2 * names.length - i - 1)) / 2 + j - i - 1;
+  function pairP(found, other) {
+    const count = found ? found.atLeast[other] : -1;
+    if (count < 0) return { p: null, floor: null };
     const drawn = found.exact ? 0 : 1;
-    return { p: (found.at_least[place] + drawn) / (found.resamples + drawn), floor: found.exact ? null : 1 / (found.resamples + 1) };
+    return { p: (count + drawn) / (found.resamples + drawn), floor: found.exact ? null : 1 / (found.resamples + 1) };
   }
 
   return { tProbability, tQuantile, mcNemar, newcombe, macro, macroT, chosenPair, pairP };
