@@ -96,15 +96,17 @@ def rows_first(rows: Mapping[str, Sequence[str]]) -> list[str]:
             f"rows stand on each other in a circle, and none of them can be made first: {' on '.join(circle)}"
         ) from error
     found: dict[str, None] = {}
-
-    def take(name: str) -> None:
-        if name not in found:
-            for below in rows.get(name, ()):
-                take(below)
-            found[name] = None
-
-    for name in rows:
-        take(name)
+    for first in rows:
+        # A stack of its own: rows may stand on each other deeper than Python calls functions.
+        waiting = [(first, iter(rows.get(first, ())))]
+        while waiting:
+            name, below = waiting[-1]
+            further = next((row for row in below if row not in found), None)
+            if further is None:
+                found[name] = None
+                waiting.pop()
+            else:
+                waiting.append((further, iter(rows.get(further, ()))))
     return list(found)
 
 
@@ -122,11 +124,17 @@ def recorded_rows(runs: TrackRuns) -> dict[str, tuple[str, ...]]:
 def standing_on(runs: TrackRuns, name: str) -> list[str]:
     """Names of recorded runs that stand on this one, directly or through others."""
     rows = recorded_rows(runs)
+    order = {row: place for place, row in enumerate(rows)}
+    directly: dict[str, list[str]] = {}
+    for row, own in rows.items():
+        for below in own:
+            directly.setdefault(below, []).append(row)
     above: dict[str, None] = {}
-    below = {name}
-    while new := [row for row, own in rows.items() if row not in above and below & set(own)]:
+    new = [name]
+    while new := sorted(
+        {row for below in new for row in directly.get(below, ())} - above.keys(), key=order.__getitem__
+    ):
         above |= dict.fromkeys(new)
-        below |= set(new)
     return list(above)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from small_track import TRACK, Ended, Terminal, write_track
 from harness.errors import InvalidInput
 from harness.files.yaml_records import parsed_yaml
 from harness.runs.manifest import read_manifest
-from harness.runs.rows import rows_first
+from harness.runs.rows import rows_first, standing_on
+from harness.runs.track_runs import TrackRuns
 from harness.submissions.reproductions import read_reproductions
 from harness.submissions.tune import read_tuning
 from harness.tracks import load_track
@@ -286,3 +288,17 @@ def test_rows_come_first_and_else_in_their_order() -> None:
     assert rows_first(rows) == ["a", "b", "elsewhere", "c"]
     with pytest.raises(InvalidInput, match="in a circle"):
         rows_first({"a": ("b",), "b": ("a",)})
+
+
+def test_rows_may_stand_on_each_other_deeper_than_functions_are_called() -> None:
+    deep = [f"row{number:05}" for number in range(5000)]
+    rows = {above: (below,) for below, above in itertools.pairwise(deep)} | {deep[0]: ()}
+    assert rows_first(dict(reversed(rows.items()))) == deep
+
+
+def test_what_stands_on_a_row_is_told_level_by_level(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rows = {"a": (), "b": ("d",), "c": ("a",), "d": ("a", "c"), "e": ("b", "d"), "f": ()}
+    monkeypatch.setattr("harness.runs.rows.recorded_rows", lambda runs: rows)
+    runs = TrackRuns(load_track("mini"), tmp_path)
+    assert standing_on(runs, "a") == ["c", "d", "b", "e"]
+    assert standing_on(runs, "e") == []
