@@ -111,7 +111,7 @@ class Rerank:
             "used": {"prompt": scorer.prompt, "max_length": scorer.max_length},
             "truncated": {"pairs": self._cut, "of": {"pairs": self._pairs}},
         }
-        self._model.note_revision(context)
+        self._model.note_origin(context)
         if self._cut > _MATTERS * self._pairs:
             context.record.note(f"cut at {scorer.max_length} tokens, {self._cut:,} of {self._pairs:,} pairs")
         if self._unread:

@@ -85,12 +85,14 @@ class Pin:
     """An input that is fixed wherever it lies, and known where it does not: by the SHA-256 of a published file, or by the
     commit of a model. What is made from it, such as a cache, is never hashed. Empty where no digest was published or seen yet.
 
-    How it comes to a machine: ``files``, the names of the pinned files that it is made of, or ``repository``, of a model hub.
+    How it comes to a machine: ``files``, the names of the pinned files that it is made of, ``repository``, of a model hub, or
+    ``place``, a folder of this machine that nothing else has.
     """
 
     digest: str
     files: tuple[str, ...] = field(default=(), compare=False)
     repository: str = field(default="", compare=False)
+    place: Path | None = field(default=None, compare=False)
 
 
 @runtime_checkable

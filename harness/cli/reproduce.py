@@ -117,9 +117,13 @@ def _print_one(record: Reproduction, primary: str, counts: Mapping[str, int]) ->
 
 
 def _print_all(found: dict[Path, Reproduction | XdrError]) -> None:
+    from harness.submissions.reproduce import WeightsNotKept
+
     width = max(len(folder.name) for folder in found)
     for folder, record in found.items():
-        if isinstance(record, XdrError):
+        if isinstance(record, WeightsNotKept):
+            say(f"{folder.name:<{width}}  {record.how}")
+        elif isinstance(record, XdrError):
             say(f"{folder.name:<{width}}  not made: {record.message.splitlines()[0]}")
         else:
             ranks = [part.rankings for part in record.parts.values()]

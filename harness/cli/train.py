@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.console import note, progress, say
 from harness.cli.operator_options import check_device
 
+if TYPE_CHECKING:
+    from harness.recipes.train import TrainingRecord
+
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe's TOML file, such as systems/recipes/mini-xdr.toml.")],
     output: Annotated[
-        Path, typer.Option("--output", help="Folder of the model and its training record.", metavar="DIR")
-    ],
+        Path | None,
+        typer.Option(
+            "--output",
+            help="Folder of the model and its training record; default: the cache, for cards that name the recipe.",
+            metavar="DIR",
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option("--device", help="auto, cpu, cuda; auto is the CPU for static models.", metavar="NAME")
     ] = "auto",
@@ -32,24 +40,36 @@ def train(
 ) -> None:
     """Train a model. Rows that overlap with evaluation questions are dropped and counted; the record says on what.
 
-    A training that was killed goes on from its last checkpoint when the same command is given again.
+    A training that was killed goes on from its last checkpoint when the same command is given again. Without --output, what a
+    recipe with saved = "delta" makes is kept in the cache as the difference, too.
     """
     from harness.errors import WrongUsage
-    from harness.recipes.train import Operator, assemble, planned
+    from harness.recipes.train import Operator, assemble, planned, train_into_cache
     from harness.recipes.train import train as train_recipe
 
     check_device(device)
     if delta is not None and dry_run:
         raise WrongUsage("--dry-run is about training, and --delta trains nothing: leave one of them out")
-    if delta is not None:
-        assemble(recipe, delta, output, progress())
-        say(output)
-        return
     if dry_run:
         for line in planned(recipe, output, progress(), Operator(device)).in_words():
             say(line)
         return
-    record = train_recipe(recipe, output, progress(), Operator(device, checkpoint_minutes * 60))
+    operator = Operator(device, checkpoint_minutes * 60)
+    record = None
+    if output is None:
+        output, record = train_into_cache(recipe, progress(), operator, delta)
+    elif delta is not None:
+        assemble(recipe, delta, output, progress())
+    else:
+        record = train_recipe(recipe, output, progress(), operator)
+    if record is not None:
+        _note(record)
+    elif delta is None:
+        note("this recipe's model is in the cache already")
+    say(output)
+
+
+def _note(record: TrainingRecord) -> None:
     pairs = sum(stage.pairs for stage in record.stages)
     dropped = sum(row.dropped for row in record.rows)
     note(f"trained in {record.seconds:.0f} s on {pairs} pairs; {dropped} rows dropped as evaluation questions")
@@ -66,4 +86,3 @@ def train(
         )
     if record.overlap.transductive:
         note(f"transductive: for tracks over {', '.join(record.overlap.transductive)} only")
-    say(output)

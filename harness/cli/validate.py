@@ -95,13 +95,17 @@ def _held(run: Run) -> str:
 
 def _is_valid(track: Track, row: Path) -> bool:
     """Whether a recorded row is in order; what is not, and what is worth knowing, is printed."""
+    from harness.runs.retraining import retraining_of
     from harness.runs.run_folder import Room, RunFolder
     from harness.submissions.row_check import row_findings
 
-    findings = row_findings(RunFolder(track, row, Room()))
+    folder = RunFolder(track, row, Room())
+    findings = row_findings(folder)
     print_findings(findings, f"{row.name}: ")
     errors = len(errors_of(findings))
     note(f"{row}: {'valid' if not errors else f'{errors} errors'}, {len(findings) - errors} warnings")
+    if not errors and (retraining := retraining_of(folder.manifest.card, folder.manifest.execution)) is not None:
+        note(f"{row}: {retraining.in_words()}")
     return not errors
 
 

@@ -14,13 +14,14 @@ from harness.adapters.contract import Context, Pin
 from harness.dense.model_files import code_needed, model_name
 from harness.dense.model_places import local_folder, model_folder, model_input, resolved_revision
 from harness.dense.pinned_models import conversion_of
+from harness.dense.trained_models import recipe_of, training_of
 from harness.errors import InvalidInput
 from harness.files.toml_records import Record
 from harness.files.writing import sha256_of_tree
 
 
 class ModelParameters(Record):
-    """``model``: a folder relative to the card, a hub id with the full commit in ``revision``, or "pinned:NAME".
+    """``model``: a folder relative to the card, a hub id with the full commit in ``revision``, "pinned:NAME" or "recipe:PATH".
 
     A hub id without ``revision`` is resolved when it is first run, recorded, and asked to be written down.
     """
@@ -32,13 +33,15 @@ class ModelParameters(Record):
 
     @model_validator(mode="after")
     def _place_of_the_model(self, info: ValidationInfo) -> Self:
+        folder = (info.context or {}).get("folder", Path())
         try:
-            pinned = conversion_of(self.model)
+            pinned, recipe = conversion_of(self.model), recipe_of(self.model, folder)
         except InvalidInput as error:
             raise ValueError(str(error)) from error
-        if pinned and self.revision is not None:
-            raise ValueError(f"{self.model} is pinned by its hash and has no revision")
-        self._folder = (info.context or {}).get("folder", Path())
+        if (pinned or recipe) and self.revision is not None:
+            made = "pinned by its hash" if pinned else "trained by a recipe"
+            raise ValueError(f"{self.model} is {made} and has no revision")
+        self._folder = folder
         return self
 
     @property
@@ -89,8 +92,12 @@ class CardModel:
         context.record.facts["remote code"] = str(model)
         return True
 
-    def note_revision(self, context: Context) -> None:
-        """Where the card names none: the one that was run, and that it is to be written down."""
+    def note_origin(self, context: Context) -> None:
+        """Of a model of a recipe, how it was trained. Of one of the hub whose card names no revision: the one that was run,
+        and that it is to be written down.
+        """
+        if (recipe := recipe_of(self._parameters.model, self._parameters.folder)) is not None:
+            context.record.facts["training"] = training_of(recipe)
         if self.revision and not self._parameters.revision:
             context.record.facts["revision"] = self.revision
             context.record.note(

@@ -1,4 +1,4 @@
-"""Where a model's files come from: a folder, a repository of the Hugging Face hub at one commit, or a pinned file."""
+"""Where a model's files come from: a folder, a repository of the Hugging Face hub at one commit, a pinned file, or a recipe."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from harness.adapters.contract import Pin
 from harness.dense.pinned_models import SCHEME, conversion_of, converted_folder, digest_of_pin
+from harness.dense.trained_models import SCHEME as OF_A_RECIPE
+from harness.dense.trained_models import recipe_of, trained_folder, trained_input
 from harness.errors import InvalidInput
 from harness.files.writing import cache_home, write_text
 
@@ -22,7 +24,7 @@ _FILES = [
 
 def local_folder(model: str, folder: Path) -> Path | None:
     """A model's folder, where a relative path starts from ``folder``; None where there is none."""
-    if model.startswith(SCHEME):
+    if model.startswith((SCHEME, OF_A_RECIPE)):
         return None
     local = Path(model) if Path(model).is_absolute() else folder / model
     # Path.is_dir would raise for a name of 5,000 characters.
@@ -30,11 +32,14 @@ def local_folder(model: str, folder: Path) -> Path | None:
 
 
 def model_folder(model: str, revision: str | None, folder: Path) -> Path:
-    """Where a model's files lie: a pinned model, converted; a folder (relative to the card's); a hub repository at one commit.
+    """Where a model's files lie: a pinned model, converted; what a recipe has made here; a folder (relative to the card's); a
+    hub repository at one commit.
 
     Raises ``InvalidInput`` when it is no folder and has no full commit as its revision, or when it is not here and the hub or
-    the package index cannot be reached.
+    the package index cannot be reached, or when its recipe was not trained here.
     """
+    if (recipe := recipe_of(model, folder)) is not None:
+        return trained_folder(recipe)
     if conversion := conversion_of(model):
         return converted_folder(model, conversion)
     if (local := local_folder(model, folder)) is not None:
@@ -137,7 +142,9 @@ def resolved_revision(model: str, folder: Path) -> str | None:
 
 
 def _is_of_hub(model: str, folder: Path) -> bool:
-    return conversion_of(model) is None and local_folder(model, folder) is None and not model.startswith((".", "/"))
+    if conversion_of(model) is not None or model.startswith((OF_A_RECIPE, ".", "/")):
+        return False
+    return local_folder(model, folder) is None
 
 
 def _revisions_file() -> Path:
@@ -155,10 +162,13 @@ def _revisions() -> dict[str, str]:
 
 
 def model_input(model: str, revision: str | None, folder: Path) -> Path | Pin:
-    """What identifies the model, whether or not it is here: its folder, or the commit or hash that it is pinned to.
+    """What identifies the model, whether or not it is here: its folder, or the commit or hash that it is pinned to; of a model
+    of a recipe, the digest of what was trained here.
 
     The commit of a hub model whose card names none is known once it was resolved on this machine.
     """
+    if (recipe := recipe_of(model, folder)) is not None:
+        return trained_input(recipe)
     if conversion := conversion_of(model):
         return Pin(digest_of_pin(conversion), files=(conversion.file,))
     if (local := local_folder(model, folder)) is not None:

@@ -124,7 +124,7 @@ class EncodingSystem:
                 "notes": list(dict.fromkeys(notes)),
             }
         )
-        self._model.note_revision(context)
+        self._model.note_origin(context)
         if self._zeros:
             context.record.note(
                 f"{named('question', self._zeros)} without any word that the model knows, so that every passage is as "

@@ -16,6 +16,7 @@ from harness.files.migrations import CURRENT, migrated
 from harness.files.reading import parse_json, read_bytes
 from harness.files.toml_records import Record, checked
 from harness.runs.provenance import Execution, Git, Hardware, Software
+from harness.runs.retraining import Retraining, retraining_of
 from harness.runs.withdrawal import Withdrawal
 from harness.submissions.reproductions import Reproduced
 from harness.tracks import Track
@@ -98,6 +99,11 @@ class Row(Figures):
     provenance: Provenance
     withdrawn: Withdrawal | None = None
     may_have_seen: tuple[str, ...] = ()
+
+    @property
+    def retraining(self) -> Retraining | None:
+        """How its weights are made, where they are kept nowhere."""
+        return retraining_of(self.card, self.provenance.execution)
 
 
 class Column(Figures):

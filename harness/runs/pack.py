@@ -54,6 +54,7 @@ def pack(track: Track, cards: Iterable[LoadedCard], folder: Path, consent: Conse
             if isinstance(place, Pin):
                 names.update(place.files)
                 snapshots |= {(place.repository, place.digest)} if place.repository else set()
+                beside |= {place.place} if place.place else set()
             elif not _is_ours(place):
                 beside.add(place)
     paths = list(_had(names, snapshots, troubles))

@@ -14,6 +14,7 @@ from harness.adapters.card import CARD_FILE, LoadedCard, card_names, load_card
 from harness.adapters.consent import Consent
 from harness.adapters.contract import Context
 from harness.dense.encoder import resolved_device
+from harness.dense.model_places import model_folder
 from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files.scratch import scratch_folder
 from harness.files.yaml_records import without_absolute_paths
@@ -23,6 +24,7 @@ from harness.runs.execute import run_system
 from harness.runs.manifest import Manifest
 from harness.runs.read import Reading, carry_over, read_run
 from harness.runs.readings import read_record
+from harness.runs.retraining import retraining_of
 from harness.runs.rows import rows_first
 from harness.runs.run_folder import RunFolder
 from harness.runs.score import reading_names, score_system, scores_at_hand
@@ -59,7 +61,8 @@ def reproduce(
     The seed is the recorded one, device and engine are the context's. Vectors, journals and runs go into a new
     folder below the context's cache, which is deleted at the end. Files that the card names are looked for as
     ``recorded_card`` says. Rows that it stands on are made again before it, see ``made_below``. Raises ``InvalidInput`` when
-    the recorded files are invalid, are of other data than the track has, or came as finished run files;
+    the recorded files are invalid, are of other data than the track has, or came as finished run files, and
+    ``WeightsNotKept`` where a model is to be trained first;
     ``WrongUsage`` when the card's own files cannot be found.
     """
     track, manifest = run.track, run.manifest
@@ -73,6 +76,7 @@ def reproduce(
             [Finding("error", f"part {name}", reason) for name, reason in lacking.items()],
         )
     loaded = recorded_card(run, card, context.consent)
+    check_weights(run, loaded)
     with scratch_folder(context.cache, "reproduce-") as clean:
         own = replace(context, cache=clean / "cache", work=clean / "work")
         recorded = RunAtHand(run, scores_at_hand(run))
@@ -83,6 +87,28 @@ def reproduce(
         readings = read_as_before(run, again, context.device)
         graded = _graded(track, recorded, RunAtHand(again, score_system(again)), today)
         return graded.model_copy(update={"rows": rows, "readings": readings})
+
+
+class WeightsNotKept(InvalidInput):
+    """The row's weights are kept nowhere, and were not trained on this machine. ``how``: what makes them, in words."""
+
+    def __init__(self, run: Path, how: str) -> None:
+        super().__init__(f"{run} cannot be made again yet; {how}; then the same command again")
+        self.how = how
+
+
+def check_weights(run: RunFolder, loaded: LoadedCard) -> None:
+    """Raises ``WeightsNotKept`` for a row that is to be retrained from its recipe first."""
+    retraining = retraining_of(loaded.card, run.manifest.execution)
+    if retraining is None:
+        return
+    try:
+        model_folder(str(loaded.card.parameters["model"]), None, loaded.folder)
+    except InvalidInput as error:
+        recipe = loaded.folder / retraining.recipe
+        # Where the recipe itself is not there, that is what is to be said.
+        how = retraining.in_words(os.path.normpath(recipe)) if recipe.is_file() else error.message
+        raise WeightsNotKept(run.path, how) from error
 
 
 def read_as_before(run: RunFolder, again: RunFolder, device: str) -> dict[str, str]:
@@ -122,7 +148,9 @@ def made_below(run: RunFolder, runs: TrackRuns, context: Context) -> dict[str, s
                     shutil.copyfile(path, folder / path.name)
             found[row.name] = "the recorded run, which was submitted as finished run files"
             continue
-        run_system(runs, recorded_card(row, None, context.consent), _with_seed(context, row.manifest))
+        loaded = recorded_card(row, None, context.consent)
+        check_weights(row, loaded)
+        run_system(runs, loaded, _with_seed(context, row.manifest))
         again = runs.run(row.name).manifest
         same = {part: record.ranking for part, record in row.manifest.data.items()} == {
             part: record.ranking for part, record in again.data.items()

@@ -63,10 +63,11 @@ class Plan:
         yield f"all stages: about {duration(total)} on {self.device}; {self.dropped} rows dropped as evaluation questions"
 
 
-def planned(recipe_path: Path, output: Path, progress: Progress, operator: Operator) -> Plan:
+def planned(recipe_path: Path, output: Path | None, progress: Progress, operator: Operator) -> Plan:
     """Measure a few steps of each stage, on rows of its first batches. Raises as ``train`` does; nothing is written."""
     loaded = load_recipe(recipe_path)
-    check_output(output)
+    if output is not None:
+        check_output(output)
     check_libraries()
     device = device_of(loaded, operator)
     data = Read(loaded, progress)
