@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,10 +93,11 @@ def trained(variant: Variant, budget: Budget, folder: Path, progress: Progress) 
     # The same rows give the same bytes, so that their digests say whether the model is of these, wherever the start lies.
     key = recipe("start") + "".join(f"# {name} {sha256_of_file(place / name)}\n" for name in sorted(variant.rows))
     model, key_file, recipe_file = place / "model", place / "key.txt", place / "recipe.toml"
-    is_done = (model / FILE_NAME).is_file() and key_file.is_file() and key_file.read_text("utf-8") == key
-    if not is_done:
-        (model / FILE_NAME).unlink(missing_ok=True)
+    is_of_these = key_file.is_file() and key_file.read_text("utf-8") == key
+    if not is_of_these:
+        shutil.rmtree(model, ignore_errors=True)
         write_text(key_file, key)
+    if not (model / FILE_NAME).is_file():
         write_text(recipe_file, recipe(os.path.relpath(START, place)))
         train(recipe_file, model, progress)
     return model, TrainingRecord.model_validate(parse_json((model / FILE_NAME).read_bytes()))

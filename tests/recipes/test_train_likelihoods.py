@@ -14,8 +14,9 @@ from tiny_training import STATIC, TOKENIZER, recipe
 from harness.errors import InvalidInput
 from harness.progress import SilentProgress
 from harness.recipes.train import train
-from harness.recipes.train.likelihoods import GeneratorTeacher, likelihoods, load_generator, scored
+from harness.recipes.train.likelihoods import GeneratorTeacher, load_generator
 from harness.recipes.train.own_files import read_own
+from harness.recipes.train.pair_teachers import pair_scores, scored
 from harness.recipes.train.pairs import Pair, Side
 from harness.recipes.train.plan import planned
 from harness.recipes.train.runner import Operator
@@ -64,7 +65,7 @@ def test_scores_are_mean_log_probabilities_of_the_question_whatever_shares_a_bat
     pairs = rows_of(folder)
     asked = [(pair.anchor, side) for pair in pairs for side in (pair.positive, *pair.negatives)]
     asked += [(Side("Miksi?", "fi"), pairs[0].positive), (Side("Why is it so cold there?", "en"), pairs[1].positive)]
-    found = likelihoods(teacher, asked, SilentProgress())
+    found = pair_scores(teacher, asked, SilentProgress())
     expected = [reference(teacher, question, passage) for question, passage in asked]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert (found < 0).all()
@@ -101,8 +102,6 @@ def test_pairs_bear_the_scores_of_their_own_passages_in_the_language_that_is_rea
 def test_a_student_is_trained_by_a_generator_whose_scores_are_kept(
     folder: Path, xdr_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness.recipes.train import likelihoods as module
-
     path = recipe(folder, STATIC, TAUGHT, name="student")
     plan = planned(path, folder / "out", SilentProgress(), Operator("cpu"))
     assert plan.stages[0].read == 16 * 4
@@ -110,7 +109,7 @@ def test_a_student_is_trained_by_a_generator_whose_scores_are_kept(
     assert stage.teacher == load_generator("generator", folder, "cpu").digest
     assert stage.candidates_per_query == 3
     computed: list[int] = []
-    monkeypatch.setattr(module, "_computed", lambda teacher, asked: computed.append(len(asked)))
+    monkeypatch.setattr(GeneratorTeacher, "scores", lambda teacher, asked: computed.append(len(asked)))
     [again] = train(path, folder / "again", SilentProgress()).stages
     assert not computed
     assert again.mean_loss == stage.mean_loss
@@ -120,7 +119,7 @@ def test_a_student_is_trained_by_a_generator_whose_scores_are_kept(
         (pair.anchor.text, side.text): float(score)
         for (pair, side), score in zip(
             [(pair, side) for pair in pairs for side in (pair.positive, *pair.negatives)],
-            likelihoods(
+            pair_scores(
                 load_generator("generator", folder, "cpu"),
                 [(pair.anchor, side) for pair in pairs for side in (pair.positive, *pair.negatives)],
                 SilentProgress(),
@@ -149,7 +148,7 @@ def test_a_generator_that_has_learned_finds_the_passage_of_a_question(xdr_home: 
     pairs = rows_of(tmp_path)
     asked = [(pair.anchor, other.positive) for pair in pairs for other in pairs]
     teacher = load_generator("generator", tmp_path, "cpu")
-    found = likelihoods(teacher, asked, SilentProgress()).reshape(len(pairs), len(pairs))
+    found = pair_scores(teacher, asked, SilentProgress()).reshape(len(pairs), len(pairs))
     ranks = 1 + (found > np.diag(found)[:, None]).sum(axis=1)
     by_chance = (1 / np.arange(1, len(pairs) + 1)).mean()
     assert (1 / ranks).mean() > 2 * by_chance
@@ -158,7 +157,10 @@ def test_a_generator_that_has_learned_finds_the_passage_of_a_question(xdr_home: 
 @pytest.mark.parametrize(
     ("teacher", "said"),
     [
-        ('{ generator = "generator", scores = "rows" }', "a teacher has either a `card`, a `generator` or scores"),
+        (
+            '{ generator = "generator", scores = "rows" }',
+            "a teacher has either a `card`, a `generator`, a `cross_encoder`",
+        ),
         ('{ generator = "nowhere" }', "nowhere"),
     ],
 )

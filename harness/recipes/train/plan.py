@@ -14,10 +14,10 @@ from harness.numbers import amount, duration
 from harness.progress import Advance, Progress
 from harness.recipes.train.batches import GroupedBatches, bucketed
 from harness.recipes.train.columns import teacher_texts
-from harness.recipes.train.likelihoods import count_read
 from harness.recipes.train.loop import Ledger, Operating, run_stage, steps_of
 from harness.recipes.train.networks import Prepared, prepared
 from harness.recipes.train.outputs import check_libraries, check_output
+from harness.recipes.train.pair_teachers import count_read
 from harness.recipes.train.pairs import Pair
 from harness.recipes.train.reading import Read
 from harness.recipes.train.recipe import LoadedRecipe, load_recipe
@@ -100,7 +100,7 @@ def _planned(loaded: LoadedRecipe, number: int, data: Read, found: Prepared, ope
 
 
 def _read_by_teacher(stage: TAUGHT, pairs: Sequence[Pair]) -> int:
-    if isinstance(stage, DistilStage) and stage.teacher.generator is not None:
+    if isinstance(stage, DistilStage) and stage.teacher.reads_pairs:
         return count_read(pairs)
     return sum(map(len, teacher_texts(stage, pairs).values()))
 

@@ -29,7 +29,8 @@ class TeacherRecipe(Record):
 
     ``card``: a card of the adapter dense, whose encoder is the teacher. ``scores`` "rows": the scores that the passages of
     the rows bear. ``generator``: a model that writes a passage's question, whose score is the mean log-probability of the
-    question's tokens given the passage (UPR, arXiv 2204.07496, ranks by the same).
+    question's tokens given the passage (UPR, arXiv 2204.07496, ranks by the same). ``cross_encoder``: a model of
+    sentence-transformers that reads question and passage together.
     ``reads``: the question's English translation, as people wrote it, or the question itself,
     or, as a control whose scores are of no use, the translation of another row's question.
     """
@@ -37,6 +38,7 @@ class TeacherRecipe(Record):
     card: Reference | None = None
     scores: Literal["rows"] | None = None
     generator: Reference | None = None
+    cross_encoder: Reference | None = None
     reads: Literal["query_en", "query", "another"] = "query_en"
     temperature: float = Field(default=1.0, gt=0, description="what scores are divided by before the softmax")
     student_temperature: float | None = Field(default=None, gt=0, description="default: the teacher's")
@@ -49,9 +51,19 @@ class TeacherRecipe(Record):
 
     @model_validator(mode="after")
     def _one_origin(self) -> TeacherRecipe:
-        if sum(origin is not None for origin in (self.card, self.scores, self.generator)) != 1:
-            raise ValueError('a teacher has either a `card`, a `generator` or scores = "rows"')
+        if sum(origin is not None for origin in (self.card, self.scores, self.generator, self.cross_encoder)) != 1:
+            raise ValueError('a teacher has either a `card`, a `generator`, a `cross_encoder` or scores = "rows"')
         return self
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether it reads a question with one passage at a time."""
+        return self.generator is not None or self.cross_encoder is not None
+
+    @property
+    def name(self) -> str:
+        """Of its file or folder."""
+        return self.card or self.generator or self.cross_encoder or "rows"
 
 
 class _Stage(Record):
@@ -144,7 +156,8 @@ class DistilStage(_Compared):
         if self.negatives and self.candidates != "batch":
             raise ValueError("`candidates` counts all passages of a row: leave out `negatives`")
         if self.teacher.card is None and self.candidates == "batch":
-            what = "a generator reads a question with" if self.teacher.generator else "rows bear scores of"
+            kind = "a generator" if self.teacher.generator else "a cross-encoder"
+            what = f"{kind} reads a question with" if self.teacher.reads_pairs else "rows bear scores of"
             raise ValueError(f"{what} the row's own passages alone: say how many `candidates`")
         return self
 

@@ -12,11 +12,11 @@ from harness.files.writing import write_text
 from harness.recipes.train.batches import bucketed
 from harness.recipes.train.columns import Columns, teacher_texts
 from harness.recipes.train.encoding import Stage, encoder_job
-from harness.recipes.train.likelihoods import GeneratorTeacher, load_generator, scored
 from harness.recipes.train.loop import WEIGHTS, Operating, StageJob, load_tensors, run_stage, trained_tensors
 from harness.recipes.train.masked import Masked, masked_job
 from harness.recipes.train.multi_vector import MultiVectorNetwork
 from harness.recipes.train.networks import Prepared
+from harness.recipes.train.pair_teachers import PairTeacher, load_pair_teacher, scored
 from harness.recipes.train.pairs import Pair
 from harness.recipes.train.reading import Read
 from harness.recipes.train.recipe import LoadedRecipe
@@ -97,7 +97,7 @@ def job_of(
         return network.job(recipe, stage, buckets, seed, operating), None
     assert isinstance(stage, ContrastiveStage | AlignStage | DistilStage | SelfTeachStage)
     assert isinstance(network, StaticNetwork | TransformerNetwork | MultiVectorNetwork)
-    teacher: Teacher | GeneratorTeacher | None = None
+    teacher: Teacher | PairTeacher | None = None
     vectors: TeacherVectors | None = None
     if isinstance(stage, AlignStage | DistilStage) and stage.teacher.card is not None:
         teacher = encoder = load_teacher(stage.teacher.card, loaded.folder, operating.device)
@@ -105,10 +105,12 @@ def job_of(
         vectors = vectors_of(encoder, teacher_texts(stage, buckets.pairs), operating.progress)
         if isinstance(stage, AlignStage) and stage.teacher.whitening is not None:
             vectors = vectors.whitened(stage.teacher.whitening)
-    elif isinstance(stage, DistilStage) and stage.teacher.generator is not None:
-        teacher = load_generator(stage.teacher.generator, loaded.folder, operating.device)
-        check_inherited(f"the teacher {stage.teacher.generator}", teacher.transductive, recipe)
-        buckets = buckets._replace(pairs=scored(teacher, stage, buckets.pairs, seed, operating.progress))
+    elif isinstance(stage, DistilStage) and (
+        reader := load_pair_teacher(stage.teacher, loaded.folder, operating.device)
+    ):
+        teacher = reader
+        check_inherited(f"the teacher {stage.teacher.name}", reader.transductive, recipe)
+        buckets = buckets._replace(pairs=scored(reader, stage, buckets.pairs, seed, operating.progress))
     columns = Columns(stage, buckets.pairs, seed, vectors)
     job = encoder_job(recipe, network, Stage(stage, buckets, columns, seed), operating)
     return job, teacher.digest if teacher else None
