@@ -20,9 +20,8 @@ from typing import Any
 
 import numpy as np
 from encoding import texts_of
-from figures import give
+from figures import give, measured_on
 
-from harness.compute.platform import cpu_model
 from harness.dense.approximate import ApproximateIndex, approximate_search, built_index
 from harness.dense.encoder import Encoder
 from harness.dense.encoding import Limits, blocks_of, encode_texts
@@ -67,8 +66,7 @@ def run(depth: int, indexes: tuple[dict[str, Any], ...] = INDEXES, most: int | N
         "vector_bytes": store.size_bytes,
         "exact_seconds": searched,
         "indexes": found,
-        "cpu": cpu_model(),
-        "cores": cores,
+        "measured": measured_on(),
         "load": os.getloadavg()[0],
     }
 

@@ -19,10 +19,9 @@ from pathlib import Path
 
 import numpy as np
 from encoding import LENGTHS, TOKEN_BUDGET, make_model, texts_of
-from figures import give
+from figures import give, measured_on
 
 from harness.compute.jobs import LocalEngine
-from harness.compute.platform import cpu_model
 from harness.dense.encoding import blocks_of
 from harness.dense.fusion import FusionSettings
 from harness.dense.jobs import EncodingJob, TextBlock, ToFuse, encoded_by, opened_model, searched_by
@@ -63,7 +62,7 @@ def run(passages: int, queries_each: int, layers: int, hidden: int, queries: int
     status = Path("/proc/self/status").read_text("ascii")
     peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
     sizes = {"passages": passages, "queries_each": queries_each, "layers": layers, "hidden": hidden, "queries": queries}
-    machine = {"cpu": cpu_model(), "cores": cores, "load": os.getloadavg()[0]}
+    machine = {"measured": measured_on(), "load": os.getloadavg()[0]}
     return {**sizes, "seconds": seconds, "peak_bytes": peak, "store_bytes": disk, **machine}
 
 

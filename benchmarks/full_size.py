@@ -21,10 +21,9 @@ import time
 from pathlib import Path
 
 from encoding import texts_of
-from figures import give
+from figures import give, measured_on
 
 from harness.collections.xor_tydi import LANGUAGES
-from harness.compute.platform import cpu_model
 
 WORDS = 100
 TRACK = """
@@ -87,14 +86,13 @@ def run(passages: int, folder: Path) -> dict[str, object]:
     command = [*xdr, "leaderboard", str(track), *map(str, cards), "--allow-code"]
     command += ["--runs", str(folder / "runs"), "--reports", str(folder / "reports")]
     rounds = [_measured(command, environment) for _ in range(2)]
-    machine = {"cpu": cpu_model(), "cores": os.cpu_count()}
     return {
         "passages": passages,
         "corpus_bytes": corpus.stat().st_size,
         "index_bytes": sum(file.stat().st_size for file in corpus.with_name(f"{corpus.name}.index").iterdir()),
         "first": rounds[0],
         "again": rounds[1],
-        **machine,
+        "measured": measured_on(),
     }
 
 

@@ -24,9 +24,9 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from figures import give
+from figures import give, measured_on
 
-from harness.compute.platform import cpu_model, library_versions
+from harness.compute.platform import library_versions
 from harness.dense.encoding import blocks_of
 
 DIMENSIONS = 768
@@ -117,8 +117,8 @@ def run(sizes: tuple[int, int, int], parent: Path | None) -> Result:
             print(stages[-1], file=sys.stderr, flush=True)
     finally:
         shutil.rmtree(folder)
-    machine = {"cpu": cpu_model(), "cores": os.cpu_count(), "libraries": library_versions(("numpy", "torch"))}
-    return {"passages": passages, "queries": queries, "depth": depth, "stages": stages, "machine": machine}
+    own = {"libraries": library_versions(("numpy", "torch")), "measured": measured_on()}
+    return {"passages": passages, "queries": queries, "depth": depth, "stages": stages, **own}
 
 
 def main() -> None:

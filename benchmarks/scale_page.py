@@ -1,41 +1,51 @@
-"""Write docs/scale.md from the figures of the other commands.
+"""Write docs/scale.md from the figures of the other commands: parts whose figures are given anew, the others as they were.
 
-python benchmarks/scale_page.py --scale scale.json --full full.json --chain chain.json [mbert.json ...]
-    --approximate approximate.json --speed speed.json [--euros-per-hour 0.10] [--output docs/scale.md]
+python benchmarks/scale_page.py [--scale scale.json] [--full full.json] [--chain chain.json [mbert.json ...]]
+    [--search search.json] [--approximate approximate.json] [--curve curve.json] [--speed speed.json]
+    [--euros-per-hour 0.10] [--output docs/scale.md]
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness.files.writing import write_text
 
 FULL = 18_200_000
+TOLD = ("amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2", "i8mm", "asimd")
+"""Instructions by which products differ most in speed."""
+
 Figures = dict[str, Any]
 
-HEAD = """# Scale
+HEAD = f"""# Scale
 
-Written by a command, on {date}, from what other commands measured on this machine: {cpu}, {cores} cores. Where the load
-average is above the number of cores, other work took part of them, and seconds say less than ratios. Make it again with
+Written by a command from what other commands measured. Each part says on which day and machine: seconds of different parts
+may not be compared. Where the load average is above the number of cores, other work took part of them, and seconds say less
+than ratios. Make parts again with
 
     export XDR_TEST_DATA=DIR    # the files of docs/data.md
     python benchmarks/scale.py --json scale.json
+    python benchmarks/exact_search.py --json search.json
     python benchmarks/full_size.py --json full.json
     python benchmarks/chain.py --json chain.json
     python benchmarks/chain.py --layers 12 --hidden 768 --passages 910 --json mbert.json
     python benchmarks/approximate.py --json approximate.json
+    python benchmarks/recall_curve.py --json curve.json
     python benchmarks/dense_speed.py --json speed.json
-    python benchmarks/scale_page.py --scale scale.json --full full.json --chain chain.json mbert.json \\
-        --approximate approximate.json --speed speed.json
+    python benchmarks/scale_page.py --scale scale.json --search search.json --full full.json \\
+        --chain chain.json mbert.json --approximate approximate.json --curve curve.json --speed speed.json
 
-Vectors of 18.2 million passages in 768 dimensions and half precision take {full_bytes:.2f} GB. Generated queries are
-fused block by block and never stored.
+Vectors of 18.2 million passages in 768 dimensions and half precision take {FULL * 768 * 2 / 1e9:.2f} GB. Generated queries
+are fused block by block and never stored.
+"""
 
-## Store and exact search
+STORE = """## Store and exact search
+
+{measured}
 
 {passages:,} synthetic vectors of 768 dimensions ({share}), {queries:,} questions, depth {depth}. Each stage is a process of
 its own; memory is its VmHWM.
@@ -44,8 +54,22 @@ its own; memory is its VmHWM.
 |:---|---:|---:|---:|---:|---:|
 """
 
-FULL_SIZE = """
-## A leaderboard at full size
+SEARCH = """## Exact search beside faiss
+
+{measured}
+
+Synthetic vectors of 768 dimensions; both sides in one command, by turns. A search multiplies integers of 8 bits first where
+these are faster than float32 here, which is measured once, and scores in float32 all that may be among the best by a bound
+that holds for any vectors (`harness/dense/short_numbers.py`): rankings and scores are the same bytes. Where products of
+integers are not exact, not faster, or leave too many pairs, float32 products choose as before. {libraries}.
+
+| what | ours | beside | its time | ratio | load |
+|:---|---:|:---|---:|---:|---:|
+"""
+
+FULL_SIZE = """## A leaderboard at full size
+
+{measured}
 
 `xdr leaderboard` on the real 2,110 questions of XOR-Retrieve and {passages:,} made-up passages of 100 words
 ({corpus:.1f} GB as TSV), from the file to the pages, with two systems that draw 500 passages for each question. What systems
@@ -58,17 +82,19 @@ runs, comparing systems, what the best and a random ranking would score, pages. 
 | again | {again[seconds]:,.0f} | {again_peak:,.0f} | {again[load]:.1f} |
 """
 
-CHAIN = """
-## The whole chain
+CHAIN = """## The whole chain
 
-Models from a configuration, with random weights, {cores} cores, float32; real texts (see `benchmarks/encoding.py`).
+{measured}
+
+Models from a configuration, with random weights, float32; real texts (see `benchmarks/encoding.py`).
 
 | model | passages | stage | seconds | passages/s | peak memory, MB | load |
 |:---|---:|:---|---:|---:|---:|---:|
 """
 
-COST = """
-## What the whole collection would cost
+COST = """## What the whole collection would cost
+
+{measured}
 
 Extrapolated, not run: {full:,} passages at the rates above, at an assumed {euros:.2f} euros for an hour of such a machine
 (`--euros-per-hour`).
@@ -77,8 +103,7 @@ Extrapolated, not run: {full:,} passages at the rates above, at an assumed {euro
 |:---|:---|---:|---:|
 """
 
-APPROXIMATE = """
-## Approximate search
+APPROXIMATE = """## Approximate search
 
     [parameters.index]
     factory = "IVF4096,PQ64"
@@ -86,12 +111,15 @@ APPROXIMATE = """
 
 in a card of `dense` or `xqg` searches by faiss's index of that factory string. It is trained on evenly spaced passages
 (`training_passages`, 200,000), built and searched in shards of 256 blocks (1,048,576 passages), of which one at a time is in
-memory. `nprobe` and `ef_search` are part of the card. The recall against exact search, at the track's depth and for at most
+memory. `nprobe`, `ef_search` and `k_factor` (candidates that an index ending in `RFlat` or `Refine(SQfp16)` scores again, for
+each document wanted) are part of the card. The recall against exact search, at the track's depth and for at most
 100 questions, is measured in every such run and stands in its manifest. Training and adding use one thread and fixed seeds:
 the tests hold that the same vectors give the same index files, and that the number of threads of the search changes nothing.
 Another faiss version or kind of processor may train other centroids.
 
-Measured on {passages:,} windows of 100 words over the paragraphs of TyDi QA and the {questions:,} questions of XOR-TyDi,
+{measured}
+
+{passages:,} windows of 100 words over the paragraphs of TyDi QA and the {questions:,} questions of XOR-TyDi,
 encoded by `mini-xdr` ({dimensions} dimensions), at depth {depth}; the store has {store:.1f} MB, and exact search takes
 {exact:.2f} s. On so few passages an index saves little; what it loses is what to look at.
 
@@ -99,12 +127,26 @@ encoded by `mini-xdr` ({dimensions} dimensions), at depth {depth}; the store has
 |:---|---:|---:|---:|---:|
 """
 
-SPEED = """
-## Speed beside peers
+CURVE = """## Recall against time
+
+{measured}
+
+{passages:,} made-up vectors of {dimensions} dimensions, clustered as `benchmarks/recall_curve.py` says, and {queries:,}
+questions made in the same way, at depth {depth}; the store has {store:.0f} MB. Exact search takes {exact_seconds:.2f} s. Both
+sides have the same factory string and all cores for the search. Ours reads its shards from the disk and is built by one
+core, for the same bytes each time; faiss has its index in memory, built by all cores. Load {load:.1f}; {libraries}.
+
+| index | recall | searched in, s | faiss's recall | faiss alone, s | MB | built in, s | by faiss, s |
+|:---|---:|---:|---:|---:|---:|---:|---:|
+"""
+
+SPEED = """## Speed beside peers
+
+{measured}
 
 Both sides in one command on the same machine, by turns. A ratio of 2x says that ours takes half of the peer's time. In the
 paper's collection 35 of 36 texts to encode are generated queries, which are as short as questions. How much ours are faster
-depends on the processor: search and linear layers in float32 multiply with oneDNN, the peers with MKL and OpenBLAS, which on
+depends on the processor: linear layers in float32 multiply with oneDNN, the peers with MKL and OpenBLAS, which on
 some processors of AMD do not use all instructions.
 
 | what | ours | peer | peer's time | ratio | load |
@@ -112,19 +154,17 @@ some processors of AMD do not use all instructions.
 """
 
 
-def written(
-    scale: Figures, full: Figures, chains: list[Figures], approximate: Figures, speed: Figures, euros: float
-) -> str:
+def measured(on: Figures) -> str:
+    sets = [name for name in TOLD if name in on["instruction_sets"]]
+    return f"Measured on {on['date']}: {on['cpu']}{f' ({sets[0]})' if sets else ''}, {on['cores']} cores."
+
+
+def store(scale: Figures) -> str:
     rows = {stage["stage"]: stage for stage in scale["stages"]}
-    share = (
-        "all of the real collection" if scale["passages"] == FULL else f"{scale['passages'] / FULL:.2%} of its passages"
-    )
-    text = HEAD.format(
-        date=datetime.datetime.now(datetime.UTC).date(),
-        cpu=scale["machine"]["cpu"],
-        cores=scale["machine"]["cores"],
-        full_bytes=FULL * 768 * 2 / 1e9,
-        share=share,
+    all_of_it = scale["passages"] == FULL
+    text = STORE.format(
+        measured=measured(scale["measured"]),
+        share="all of the real collection" if all_of_it else f"{scale['passages'] / FULL:.2%} of its passages",
         **{name: scale[name] for name in ("passages", "queries", "depth")},
     )
     seconds_of = {"store": "appending_seconds", "reopen": "seconds", "search": "searching_seconds"}
@@ -135,64 +175,150 @@ def written(
             f"| {name} | {seconds:,.1f} | {scale['passages'] / seconds:,.0f} | {stage['peak_bytes'] / 1e6:,.0f} "
             f"| {disk} | {stage['load']:.1f} |\n"
         )
-    text += FULL_SIZE.format(
-        **full,
+    return text
+
+
+def full_size(full: Figures) -> str:
+    return FULL_SIZE.format(
+        **full | {"measured": measured(full["measured"])},
         corpus=full["corpus_bytes"] / 1e9,
         index=full["index_bytes"] / 1e9,
         first_peak=full["first"]["peak_bytes"] / 1e6,
         again_peak=full["again"]["peak_bytes"] / 1e6,
     )
-    text += CHAIN.format(cores=scale["machine"]["cores"])
-    cost = COST.format(full=FULL, euros=euros)
-    for chain in chains:
-        model = f"{chain['layers']} layers, {chain['hidden']} dimensions"
-        for stage, seconds in chain["seconds"].items():
-            rate = "" if stage == "questions and search" else f"{chain['passages'] / seconds:,.1f}"
-            shown = stage.replace("generated queries", f"{chain['queries_each']} generated queries each")
-            text += (
-                f"| {model} | {chain['passages']:,} | {shown} | {seconds:,.1f} | {rate} "
-                f"| {chain['peak_bytes'] / 1e6:,.0f} | {chain['load']:.1f} |\n"
-            )
-            if stage != "questions and search":
-                hours = FULL / (chain["passages"] / seconds) / 3600
-                cost += f"| {model} | {shown} | {hours:,.0f} | {hours * euros:,.0f} |\n"
-    text += cost + APPROXIMATE.format(
-        **approximate, store=approximate["vector_bytes"] / 1e6, exact=approximate["exact_seconds"]
+
+
+def _rates(chains: list[Figures]) -> list[tuple[Figures, str, str, float]]:
+    """Figures of a chain, its model, a stage and the stage's seconds."""
+    return [
+        (
+            chain,
+            f"{chain['layers']} layers, {chain['hidden']} dimensions",
+            stage.replace("generated queries", f"{chain['queries_each']} generated queries each"),
+            seconds,
+        )
+        for chain in chains
+        for stage, seconds in chain["seconds"].items()
+    ]
+
+
+_SEARCH = "questions and search"
+
+
+def chain(chains: list[Figures]) -> str:
+    text = CHAIN.format(measured=measured(chains[0]["measured"]))
+    for figures, model, stage, seconds in _rates(chains):
+        rate = "" if stage == _SEARCH else f"{figures['passages'] / seconds:,.1f}"
+        text += (
+            f"| {model} | {figures['passages']:,} | {stage} | {seconds:,.1f} | {rate} "
+            f"| {figures['peak_bytes'] / 1e6:,.0f} | {figures['load']:.1f} |\n"
+        )
+    return text
+
+
+def cost(chains: list[Figures], euros: float) -> str:
+    text = COST.format(full=FULL, euros=euros, measured=measured(chains[0]["measured"]))
+    for figures, model, stage, seconds in _rates(chains):
+        if stage != _SEARCH:
+            hours = FULL / (figures["passages"] / seconds) / 3600
+            text += f"| {model} | {stage} | {hours:,.0f} | {hours * euros:,.0f} |\n"
+    return text
+
+
+def approximate(figures: Figures) -> str:
+    text = APPROXIMATE.format(
+        **figures | {"measured": measured(figures["measured"])},
+        store=figures["vector_bytes"] / 1e6,
+        exact=figures["exact_seconds"],
     )
     before = ""
-    for index in approximate["indexes"]:
-        settings = ", ".join(f"{name} {index[name]}" for name in ("nprobe", "ef_search") if name in index)
+    for index in figures["indexes"]:
         built = "the same" if index["factory"] == before else f"{index['build_seconds']:.1f}"
         before = index["factory"]
         text += (
-            f"| `{index['factory']}`{settings and ', '}{settings} | {index['recall']:.1%} | {index['bytes'] / 1e6:.1f} "
+            f"| {_named(index)} | {index['recall']:.1%} | {index['bytes'] / 1e6:.1f} "
             f"| {built} | {index['search_seconds']:.2f} |\n"
         )
-    text += SPEED
-    for row in speed["rows"]:
-        ratio = row["peer_seconds"] / row["ours_seconds"]
+    return text
+
+
+def curve(figures: Figures) -> str:
+    known = {"measured": measured(figures["measured"]), "libraries": _versions(figures["libraries"])}
+    text = CURVE.format(**figures | known, store=figures["vector_bytes"] / 1e6)
+    before = ""
+    for point in figures["points"]:
+        same = point["factory"] == before
+        before = point["factory"]
+        built = ["the same" if same else f"{point[name]:.1f}" for name in ("build_seconds", "faiss_build_seconds")]
         text += (
-            f"| {row['what']} | {row['ours_seconds']:.2f} s | {row['peer']} | {row['peer_seconds']:.2f} s "
-            f"| {ratio:.2f}x | {row['load']:.1f} |\n"
+            f"| {_named(point)} | {point['recall']:.1%} | {point['search_seconds']:.2f} | {point['faiss_recall']:.1%} "
+            f"| {point['faiss_seconds']:.2f} | {point['bytes'] / 1e6:,.0f} | {built[0]} | {built[1]} |\n"
         )
-    return text + f"\n{', '.join(f'{name} {version}' for name, version in speed['libraries'].items())}.\n"
+    return text
+
+
+def _named(index: Figures) -> str:
+    settings = [f"{name} {index[name]}" for name in ("nprobe", "ef_search", "k_factor") if name in index]
+    return ", ".join([f"`{index['factory']}`", *settings])
+
+
+def search(figures: Figures) -> str:
+    text = SEARCH.format(measured=measured(figures["measured"]), libraries=_versions(figures["libraries"]))
+    return text + _rows(figures["rows"])
+
+
+def speed(figures: Figures) -> str:
+    text = SPEED.format(measured=measured(figures["measured"])) + _rows(figures["rows"])
+    return text + f"\n{_versions(figures['libraries'])}.\n"
+
+
+def _rows(rows: list[Figures]) -> str:
+    return "".join(
+        f"| {row['what']} | {row['ours_seconds']:.2f} s | {row['peer']} | {row['peer_seconds']:.2f} s "
+        f"| {row['peer_seconds'] / row['ours_seconds']:.2f}x | {row['load']:.1f} |\n"
+        for row in rows
+    )
+
+
+def _versions(libraries: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in libraries.items())
+
+
+ORDER = [text.partition("\n")[0] for text in (STORE, SEARCH, FULL_SIZE, CHAIN, COST, APPROXIMATE, CURVE, SPEED)]
+"""The headings of the parts."""
+
+
+def written(parts: list[str], before: str = "") -> str:
+    """The page of these parts, and of the others that the page had before."""
+    kept = ["## " + part.strip("\n") + "\n" for part in before.split("\n## ")[1:]]
+    by_heading = {part.partition("\n")[0]: part for part in (*kept, *parts)}
+    return "\n".join([HEAD, *(by_heading[heading] for heading in ORDER if heading in by_heading)])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", type=Path, required=True)
-    parser.add_argument("--full", type=Path, required=True)
-    parser.add_argument("--approximate", type=Path, required=True)
-    parser.add_argument("--chain", type=Path, nargs="+", required=True)
-    parser.add_argument("--speed", type=Path, required=True)
+    makers: dict[str, Callable[[Figures], str]] = {
+        "scale": store,
+        "search": search,
+        "full": full_size,
+        "approximate": approximate,
+        "curve": curve,
+        "speed": speed,
+    }
+    for name in makers:
+        parser.add_argument(f"--{name}", type=Path, default=None)
+    parser.add_argument("--chain", type=Path, nargs="+", default=[])
     parser.add_argument(
         "--euros-per-hour", type=float, default=0.10, help="an assumption, not a price that was looked up"
     )
     parser.add_argument("--output", type=Path, default=Path("docs/scale.md"))
     arguments = parser.parse_args()
-    paths = (arguments.scale, arguments.full, arguments.approximate, arguments.speed, *arguments.chain)
-    scale, full, approximate, speed, *chains = (json.loads(path.read_text("utf-8")) for path in paths)
-    write_text(arguments.output, written(scale, full, chains, approximate, speed, arguments.euros_per_hour))
+    given = {name: path for name in makers if (path := getattr(arguments, name)) is not None}
+    parts = [makers[name](json.loads(path.read_text("utf-8"))) for name, path in given.items()]
+    if chains := [json.loads(path.read_text("utf-8")) for path in arguments.chain]:
+        parts += [chain(chains), cost(chains, arguments.euros_per_hour)]
+    before = arguments.output.read_text("utf-8") if arguments.output.exists() else ""
+    write_text(arguments.output, written(parts, before))
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def empty_index(settings: ApproximateIndex, dimensions: int) -> Any:
             f"faiss makes no index {settings.factory!r} for {dimensions} dimensions: {_reason(error)}; "
             'examples are "Flat", "IVF4096,Flat", "IVF4096,PQ64" and "HNSW32"'
         ) from error
-    _set_search_parameters(index, settings)
+    set_search_parameters(index, settings)
     return index
 
 
@@ -127,7 +127,7 @@ def approximate_search(
     with _threads(threads):
         for path, first in shards:
             index = faiss.read_index(str(path))
-            _set_search_parameters(index, settings)
+            set_search_parameters(index, settings)
             for place, own in enumerate(best):
                 asked = np.ascontiguousarray(queries[place * _QUERIES_AT_ONCE : (place + 1) * _QUERIES_AT_ONCE])
                 scores, numbers = index.search(asked, min(depth, index.ntotal))
@@ -200,7 +200,8 @@ def _write(trained: Callable[[], Any], store: VectorStore, blocks: range, path: 
     return Made([path])
 
 
-def _set_search_parameters(index: Any, settings: ApproximateIndex) -> None:
+def set_search_parameters(index: Any, settings: ApproximateIndex) -> None:
+    """Raises ``InvalidInput`` where a faiss index lacks one of them."""
     import faiss
 
     for name, value in settings.search_parameters.items():
