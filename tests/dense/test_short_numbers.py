@@ -140,20 +140,34 @@ def test_where_all_roundings_point_the_same_way_nothing_is_left_out(side: str) -
         assert estimates(asked, short, np.array([np.nextafter(needed, 0)])).reach()[0, 0] == reaches
 
 
-def test_the_rounding_of_scaled_products_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def lowest(monkeypatch: pytest.MonkeyPatch) -> None:
     """An adversary in the place of the kernel: each step of its float32 arithmetic rounded down as far as it can be."""
 
-    def lowest(left: np.ndarray, right: Packed, scales: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    def products(left: np.ndarray, right: Packed, scales: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         integers = left.astype(np.float64) @ right.matrix.double().numpy().T  # with ZERO still in it
         middle = ZERO * right.matrix.double().numpy().sum(axis=1)
         unit = 2.0**-23
-        products = integers - middle - unit * (np.abs(integers) + np.abs(middle))
-        scaled = products * scales - unit * np.abs(products * scales)
+        differences = integers - middle - unit * (np.abs(integers) + np.abs(middle))
+        scaled = differences * scales - unit * np.abs(differences * scales)
         summed = scaled + offsets - unit * (np.abs(scaled) + offsets)
         return np.nextafter(summed.astype(np.float32), np.float32(-np.inf))
 
     monkeypatch.setattr(short_numbers, "packed", lambda codes, rows: Packed(codes, len(codes)))
-    monkeypatch.setattr(short_numbers, "scaled_products", lowest)
+    monkeypatch.setattr(short_numbers, "scaled_products", products)
+
+
+def test_what_the_kernel_rounds_is_in_the_bound_where_nothing_else_is(lowest: None) -> None:
+    """Vectors that small numbers hold without a rest, and a sum that is small beside those that it is the difference of."""
+    docs = np.where(np.arange(64) % 2, 63, 64).astype(np.float32)
+    query = np.zeros(64, np.float32)
+    query[0] = 1
+    short = short_documents(np.stack([docs, -docs]), 1)
+    assert estimates(short_queries(query[None]), short, np.array([64.0])).reach()[0, 0]
+    assert not estimates(short_queries(query[None]), short, np.array([64.1])).reach()[0, 0]
+
+
+def test_the_rounding_of_scaled_products_changes_nothing(lowest: None) -> None:
     for seed, shape in enumerate(SHAPES):
         random = np.random.default_rng(seed)
         docs, queries = documents_of(shape, random, 90, 32), documents_of("normal", random, 5, 32)
