@@ -13,11 +13,11 @@ from typing import Any
 
 from harness.adapters.card import load_card
 from harness.compare import Comparison, read_comparison
-from harness.compare.records import Bounds, Drop, DropDifference
+from harness.compare.records import Drop, DropDifference
 from harness.files.writing import write_text
 from harness.leaderboard.exports.table import SEEN
 from harness.leaderboard.seen import seen_columns
-from harness.numbers import DASH, percent, probability
+from harness.numbers import DASH, interval, percent, probability
 from harness.tracks import Track, load_track
 
 TRACKS = ("xquad-perturbed", "paws-x-drop", "paws-x-sample", "paws-x-sample-me5")
@@ -99,10 +99,10 @@ def section(track: Track, file: Path) -> str:
                 percent(drop.clean),
                 percent(drop.perturbed),
                 percent(drop.drop, 2, signed=True) + "*" * bool(drop.significant),
-                limits(drop.interval),
+                interval(drop.interval),
                 probability(drop.p_adjusted),
                 percent(drop.detectable, 2),
-                f"{percent(drop.retention)} {limits(drop.retention_interval, signed=False)}",
+                f"{percent(drop.retention)} {interval(drop.retention_interval, signed=False)}",
             )
             for drop in planned
         ],
@@ -119,7 +119,7 @@ def answer(track: Track, drop: Drop) -> str:
     if drop.significant:
         verb = "loses" if drop.drop > 0 else "gains"
         share = f", {percent(drop.retention)}% of its hits are kept" if drop.retention is not None else ""
-        return f"**{who}**: {verb} {percent(abs(drop.drop), 2)} points {limits(drop.interval)}, {p}{share}."
+        return f"**{who}**: {verb} {percent(abs(drop.drop), 2)} points {interval(drop.interval)}, {p}{share}."
     excluded = f"drops above {percent(drop.interval.upper, 2)} points are excluded" if drop.interval else "no interval"
     found = f"{percent(drop.drop, 2, signed=True)}, {p}"
     return f"**{who}**: no drop is shown ({found}); {excluded}, and {percent(drop.detectable, 2)} could be found."
@@ -133,14 +133,14 @@ def answer_to(track: Track, one: DropDifference, comparison: Comparison) -> str:
         probability(one.p_adjusted),
     )
     if has_seen(track, one.system) != has_seen(track, baseline):
-        size = f"{percent(one.difference, 2, signed=True)} points {limits(one.interval)}"
+        size = f"{percent(one.difference, 2, signed=True)} points {interval(one.interval)}"
         return f"{who}: {size}, p {p}; no verdict, since the training of one of the two alone may have held the data."
     less = ""
     if fewer := comparison.fewer_to_lose(one):
         less = f"; it has fewer to lose (clean {percent(fewer[0])} against {percent(fewer[1])})"
     if one.significant:
         verb = "more" if one.difference > 0 else "fewer"
-        return f"{who}: loses {percent(abs(one.difference), 2)} points {verb} {limits(one.interval)}, p {p}{less}."
+        return f"{who}: loses {percent(abs(one.difference), 2)} points {verb} {interval(one.interval)}, p {p}{less}."
     excluded = (
         f"; losing {percent(one.interval.upper, 2)} points more or {percent(-one.interval.lower, 2)} fewer is excluded"
         if one.interval and one.interval.lower < 0 < one.interval.upper
@@ -175,13 +175,13 @@ def differences(track: Track, found: Comparison) -> list[str]:
         both = (
             "-"
             if one.conditioned is None
-            else f"{percent(one.conditioned, 2, signed=True)} {limits(one.conditioned_interval)}"
+            else f"{percent(one.conditioned, 2, signed=True)} {interval(one.conditioned_interval)}"
         )
         return (
             named(track, one.system),
             one.perturbation,
             percent(one.difference, 2, signed=True) + "*" * (one.significant and not found.fewer_to_lose(one)),
-            limits(one.interval),
+            interval(one.interval),
             probability(one.p_adjusted),
             both,
             f"{one.conditioned_topics:,}",
@@ -229,12 +229,6 @@ def named(track: Track, system: str) -> str:
     """The system with a † where its card says that it may have seen the track's data, and whether it is a control."""
     is_control = load_card(system).card.kind == "control"
     return f"{system}{f' {SEEN}' * has_seen(track, system)}{' (control)' * is_control}"
-
-
-def limits(interval: Bounds | None, signed: bool = True) -> str:
-    if interval is None:
-        return DASH
-    return f"[{percent(interval.lower, 1, signed=signed)}, {percent(interval.upper, 1, signed=signed)}]"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

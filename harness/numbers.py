@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal
+from typing import Protocol
 
 DASH = "–"
 
@@ -29,6 +30,26 @@ def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> st
     scaled = Decimal(repr(round(value, 12))) * 100
     rounded = scaled.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP) + 0
     return f"{rounded:+f}" if signed and rounded else f"{rounded:f}"
+
+
+class Limits(Protocol):
+    @property
+    def lower(self) -> float: ...
+
+    @property
+    def upper(self) -> float: ...
+
+
+def interval(limits: Limits | None, digits: int = 1, *, signed: bool = True) -> str:
+    """An interval of values in [-1, 1], each limit as ``percent`` has it; a dash for none.
+
+    >>> from types import SimpleNamespace
+    >>> interval(SimpleNamespace(lower=-0.087, upper=0.0)), interval(SimpleNamespace(lower=0.5, upper=0.75), signed=False)
+    ('[-8.7, 0.0]', '[50.0, 75.0]')
+    """
+    if limits is None:
+        return DASH
+    return f"[{percent(limits.lower, digits, signed=signed)}, {percent(limits.upper, digits, signed=signed)}]"
 
 
 SMALLEST_P = 0.0001

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harness.compare.pair_report import PairLine
-    from harness.compare.records import Bounds, Comparison, Family
+    from harness.compare.records import Comparison, Family
     from harness.runs.track_runs import TrackRuns
 
 _TESTS = ("randomization", "t", "wilcoxon", "mcnemar")
@@ -77,7 +77,7 @@ def compare(
 
 
 def _show_pair(lines: Iterable[PairLine], pair: tuple[str, str], as_json: bool) -> None:
-    from harness.numbers import percent, probability
+    from harness.numbers import interval, percent, probability
 
     found = list(lines)
     if as_json:
@@ -86,12 +86,12 @@ def _show_pair(lines: Iterable[PairLine], pair: tuple[str, str], as_json: bool) 
     say(f"{pair[0]} less {pair[1]}; p of this pair alone, as planned against the baseline, and of all pairs together")
     rows = []
     for line in found:
-        limits = (line.interval.lower, line.interval.upper) if line.interval else (None, None)
-        between = " to ".join(percent(limit, signed=True) for limit in limits)
         own = probability(line.own_p, line.own_floor)
         planned = probability(line.planned_p, line.planned_floor)
         together = probability(line.all_pairs_p, line.all_pairs_floor)
-        rows.append([line.column, percent(line.difference, signed=True), between, own, planned, together])
+        rows.append(
+            [line.column, percent(line.difference, signed=True), interval(line.interval), own, planned, together]
+        )
     say_table(["", "difference", "95%", "p alone", "p planned", "p of all pairs"], rows)
     note(
         "a pair picked after looking at the table is not planned: believe the p of all pairs; intervals are of one pair"
@@ -142,7 +142,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
 
 def _lines_of_drops(comparison: Comparison, smallest: Mapping[str, float]) -> Iterator[str]:
     """Every planned test of drops, with the absolute values that it must not be read without."""
-    from harness.numbers import percent, probability
+    from harness.numbers import interval, percent, probability
 
     for drop in comparison.drops:
         if drop.p_adjusted is None:
@@ -151,29 +151,21 @@ def _lines_of_drops(comparison: Comparison, smallest: Mapping[str, float]) -> It
         kept = f", {percent(drop.retention)}% of hits kept" if drop.retention is not None else ""
         yield (
             f"{drop.system:<28} {drop.perturbation}: {percent(drop.clean)} to {percent(drop.perturbed)}, drop "
-            f"{percent(drop.drop, 2, signed=True)}{_limits(drop.interval)}  adjusted {adjusted:<10} could find "
+            f"{percent(drop.drop, 2, signed=True)} {interval(drop.interval, 2)}  adjusted {adjusted:<10} could find "
             f"{percent(drop.detectable, 2)}{kept}"
         )
     for found in comparison.drop_differences:
         adjusted = probability(found.p_adjusted, smallest["differences of drops"]) + ("*" if found.significant else "")
         both = (
             f"; on the {found.conditioned_topics:,} questions that both hit cleanly (conditioned) "
-            f"{percent(found.conditioned, 2, signed=True)}{_limits(found.conditioned_interval)}"
+            f"{percent(found.conditioned, 2, signed=True)} {interval(found.conditioned_interval, 2)}"
             if found.conditioned is not None
             else ""
         )
         yield (
             f"{found.system:<28} {found.perturbation}: drop less that of {comparison.baseline} "
-            f"{percent(found.difference, 2, signed=True)}{_limits(found.interval)}  adjusted {adjusted}{both}"
+            f"{percent(found.difference, 2, signed=True)} {interval(found.interval, 2)}  adjusted {adjusted}{both}"
         )
-
-
-def _limits(interval: Bounds | None) -> str:
-    from harness.numbers import percent
-
-    if interval is None:
-        return ""
-    return f" [{percent(interval.lower, 2, signed=True)}, {percent(interval.upper, 2, signed=True)}]"
 
 
 def _undecided(family: Family) -> str:

@@ -57,9 +57,9 @@ class Pair(NamedTuple):
 
 
 def tested(track: Track, units: Units, pair: Pair) -> list[Tested]:
-    """First less second on the macro average and on every part, each test alone."""
+    """First less second on the macro average and on every clean part, each test alone."""
     found = []
-    for column in (MACRO, *(part.name for part in track.parts)):
+    for column in (MACRO, *(part.name for part in track.clean_parts)):
         table = _table(track, units, column, pair)
         p, _ = own_p(track, table)
         found.append(Tested(column=column, difference=table.macro, interval=_interval(track, table), p=p))

@@ -35,17 +35,30 @@ class Dropped(NamedTuple):
     families: tuple[Family, ...] = ()
 
 
-def drops_of(track: Track, scores: Sequence[ScoreFile]) -> Dropped:
+class Held(NamedTuple):
+    """A system whose drops are held against those of another one."""
+
+    system: str
+    against: str
+
+
+def drops_of(track: Track, scores: Sequence[ScoreFile], held: Sequence[Held] | None = None) -> Dropped:
     """Drops of all systems on every measure, column and perturbation; on macro averages of the primary measure as families.
 
-    One family holds every system's drop under every perturbation against none, the other every system's drop against the
-    baseline's. Both count whole: what the track declares, its own systems under all perturbations, and was not run has p = 1,
-    so that what is significant now stays so. Raises ``InvalidInput`` where the resamples are too few for them.
+    One family holds every system's drop under every perturbation against none, the other the drops of ``held`` against one
+    another, by default every system's against the baseline's. Both count whole: what is declared, in ``held`` or as the track's
+    own systems, under all perturbations, and was not run has p = 1, so that what is significant now stays so. Raises
+    ``InvalidInput`` where the resamples are too few for them.
     """
     found = [own for measure in track.measures for score in scores for own in versions_of(track, score, measure)]
     planned = [place for place, own in enumerate(found) if _is_planned(track, own)]
     families = track.families
-    size = len(_declared(track) | {(found[place].system, found[place].perturbation) for place in planned})
+    names = {*track.systems} if held is None else {name for own in held for name in own}
+    if held is None:
+        tested = dict.fromkeys([*(own.system for own in scores), *track.systems])
+        held = [Held(name, track.baseline) for name in tested if name != track.baseline]
+    declared = {(name, kind) for name in names for kind in _perturbations(track)}
+    size = len(declared | {(found[place].system, found[place].perturbation) for place in planned})
     check_resamples("drops", size, families.resamples, families.alpha)
     p, detectable = _tested(track, found, families.alpha / max(1, size))
     drops = [_drop(track, own, value) for own, value in zip(found, p, strict=True)]
@@ -59,14 +72,14 @@ def drops_of(track: Track, scores: Sequence[ScoreFile]) -> Dropped:
             "detectable": detectable[place],
         }
         drops[place] = drops[place].model_copy(update=decision)
-    differences, family = _differences(track, [found[place] for place in planned])
+    declared_of = {(*own, kind) for own in held if own.system in names for kind in _perturbations(track)}
+    differences, family = _differences(track, [found[place] for place in planned], held, declared_of)
     return Dropped(tuple(drops), differences, (_family(track, "drops", size), *family))
 
 
-def _declared(track: Track) -> set[tuple[str, str]]:
-    """The systems of the track's file, each under every perturbation that all parts of the macro average have."""
-    by_part = [track.draws_of(name).keys() for name in track.macro_parts]
-    return {(system, kind) for system in track.systems for kind in set.intersection(*map(set, by_part))}
+def _perturbations(track: Track) -> set[str]:
+    """Those that all parts of the macro average have."""
+    return set.intersection(*(set(track.draws_of(name)) for name in track.macro_parts))
 
 
 def _is_planned(track: Track, own: Versions) -> bool:
@@ -121,21 +134,26 @@ def _drop(track: Track, own: Versions, p: float) -> Drop:
     )
 
 
-def _differences(track: Track, planned: Sequence[Versions]) -> tuple[tuple[DropDifference, ...], tuple[Family, ...]]:
-    """Every system's drop less the baseline's, by the signs of units."""
-    baseline = {own.perturbation: own for own in planned if own.system == track.baseline}
+def _differences(
+    track: Track, planned: Sequence[Versions], held: Sequence[Held], declared: set[tuple[str, str, str]]
+) -> tuple[tuple[DropDifference, ...], tuple[Family, ...]]:
+    """Each system's drop less that of the one that it is held against, by the signs of units.
+
+    ``declared``: both, and a perturbation, of all that the family counts, whether or not it was run.
+    """
+    known = {(own.system, own.perturbation): own for own in planned}
     pairs = [
-        (own, baseline[own.perturbation])
-        for own in planned
-        if own.system != track.baseline and own.perturbation in baseline
+        (known[system, perturbation], known[against, perturbation])
+        for system, against in held
+        for perturbation in dict.fromkeys(own.perturbation for own in planned)
+        if (system, perturbation) in known and (against, perturbation) in known
     ]
     if not pairs:
         return (), ()
     # All systems have the same topics in the same order: `check_comparable` and `versions_of` see to it.
     tables = [own.table(own.drops - base.drops) for own, base in pairs]
     families = track.families
-    declared = {(system, kind) for system, kind in _declared(track) if system != track.baseline}
-    size = len(declared | {(own.system, own.perturbation) for own, _ in pairs})
+    size = len(declared | {(own.system, base.system, own.perturbation) for own, base in pairs})
     missing = size - len(pairs)
     check_resamples("differences of drops", size, families.resamples, families.alpha)
     columns = np.stack([table.contributions() for table in tables], axis=1)

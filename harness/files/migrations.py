@@ -21,6 +21,7 @@ CURRENT: Mapping[str, int] = {
     "reading": 1,
     "reproduction": 1,
     "scores": 1,
+    "study": 2,
     "track": 1,
     "training-recipe": 2,
 }
@@ -186,5 +187,6 @@ _STEPS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
     ("leaderboard", 2): _board_of_version_3,
     ("leaderboard", 3): _board_of_version_4,
     ("manifest", 1): _manifest_of_version_2,
+    ("study", 1): _unchanged,  # version 2 may have answers, readings, expansions and drops
     ("training-recipe", 1): _training_recipe_of_version_2,
 }

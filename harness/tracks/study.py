@@ -34,14 +34,56 @@ class Kind(Record):
         return self
 
 
+Question = Literal["passages", "english", "adversaries"]
+
+
 class Contrast(Record):
     """One difference of the declared family: ``first`` less ``second``, for every encoder. ``question``: what it answers."""
 
     name: PartName
-    question: Literal["passages", "english", "adversaries"]
+    question: Question
     title: Line
     first: PartName
     second: PartName
+
+
+class Answering(Record):
+    """The contrasts of ``question`` are tested in what the first ``cutoff`` passages answer as well.
+
+    That is in AnswerRecall, and in exact match by every reader that is given, each a family of its own as the primary measure
+    is. ``seen_before_declaring``: what was known when this was added to the study.
+    """
+
+    question: Question
+    cutoff: int = Field(ge=1, le=100)
+    seen_before_declaring: Text
+
+
+class Expansion(Record):
+    """Texts that are fused with the question instead of the passage: exploratory, tested by nothing.
+
+    ``texts``: a collection of the same questions, by their ids, where ``{lang}`` stands for the language of the texts;
+    "questions" are copies of the question itself. ``languages``: "english", or "others" of the study than the question's own.
+    ``shuffled``: each question gets another one's texts.
+    """
+
+    name: PartName
+    title: Line
+    texts: Reference
+    languages: Literal["english", "others"] = "others"
+    shuffled: bool = False
+
+
+class Further(Record):
+    """In which languages the study can be confirmed, beside those that it was declared for.
+
+    ``dataset``: of their parts, with ``{lang}`` in the language's place; ``texts``: by the name that kinds give, what has the
+    same texts in these languages. Kinds of other texts are left out there.
+    """
+
+    languages: tuple[LanguageTag, ...] = Field(min_length=1)
+    dataset: Reference
+    texts: dict[str, Reference] = Field(default_factory=dict)
 
 
 class Study(Record):
@@ -49,7 +91,8 @@ class Study(Record):
 
     ``weights``: what is tried, ascending; e' = unit((1 - weight) p + weight mean(g)). ``equal_weight``: one of them, at which
     kinds are compared as well. ``low_resource``: the languages so called, grouped before anything was run.
-    ``seen_before_declaring``: what earlier looks at the data had shown.
+    ``seen_before_declaring``: what earlier looks at the data had shown. ``answers`` and ``expansions`` may be added under the
+    same version of a track: they change nothing of what is recorded without them.
     """
 
     encoders: tuple[Name, ...] = Field(min_length=1)
@@ -60,6 +103,9 @@ class Study(Record):
     seen_before_declaring: tuple[Text, ...]
     kinds: tuple[Kind, ...] = Field(min_length=1)
     contrasts: tuple[Contrast, ...] = Field(min_length=1)
+    answers: tuple[Answering, ...] = ()
+    expansions: tuple[Expansion, ...] = ()
+    further: Further | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
@@ -76,7 +122,16 @@ class Study(Record):
             raise ValueError(f"no kind is called {', '.join(sorted(strangers))}")
         if nested := [kind.name for kind in self.kinds if any(self.kind(name).of for name in kind.of)]:
             raise ValueError(f"kind {nested[0]} is made of kinds that have no texts of their own")
+        self._check_added()
         return self
+
+    def _check_added(self) -> None:
+        asked = [own.question for own in self.answers]
+        if len(set(asked)) < len(asked) or not set(asked) <= {contrast.question for contrast in self.contrasts}:
+            raise ValueError("answers name a question that has contrasts, each once")
+        names = [own.name for own in self.expansions]
+        if len(set(names)) < len(names) or {"none", *(kind.name for kind in self.kinds)} & set(names):
+            raise ValueError("expansions have names of their own, and none is that of a kind")
 
     def kind(self, name: str) -> Kind:
         return next(kind for kind in self.kinds if kind.name == name)

@@ -20,10 +20,11 @@ from harness.compare.records import MACRO
 from harness.errors import InvalidInput, WrongUsage
 from harness.recipes.generate.texts import generated_file
 from harness.runs.variations import scores_of, varied
-from harness.submissions.study import runner
+from harness.submissions.study import encoder as encoder_study
 from harness.submissions.study.ranks import Ranker, asked_by
 from harness.submissions.study.records import StudyResult, read_study
-from harness.submissions.study.runner import folds_of, run_study
+from harness.submissions.study.runner import run_study
+from harness.submissions.study.world import folds_of
 from harness.tracks import Track, load_track
 from harness.tracks.units import units_of
 
@@ -129,14 +130,13 @@ def test_a_fold_s_weight_is_chosen_under_its_own_title_handling(
 
         def __init__(self, *_: object) -> None: ...
 
-        def none(self, title: str) -> dict[str, NDArray[np.int64]]:
-            best = {"prepend": 1, "ignore": 0}[title]
-            return {part: np.where(own == best, 1, 5) for part, own in folds.items()}
-
-        def of(self, _: object, title: str, weight: float) -> dict[str, NDArray[np.int64]]:
+        def of(self, kind: object, title: str, weight: float) -> dict[str, NDArray[np.int64]]:
+            if kind is None:
+                best = {"prepend": 1, "ignore": 0}[title]
+                return {part: np.where(own == best, 1, 5) for part, own in folds.items()}
             return {part: np.full(len(own), 1 if best_weight[title] == weight else 5) for part, own in folds.items()}
 
-    monkeypatch.setattr(runner, "Ranker", MadeUp)
+    monkeypatch.setattr(encoder_study, "Ranker", MadeUp)
     found = run_study(small, context)
     assert found.titles[0].chosen == ("prepend", "ignore")
     row = found.row("mini-xdr", "questions")

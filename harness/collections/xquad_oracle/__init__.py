@@ -3,7 +3,8 @@
 ``xquad-oracle/ar`` asks the first, third, ... question of each paragraph in Arabic, of the 240 English paragraphs. The other
 questions, in all of the languages of ``LANGUAGES``, are what a generator would give that knew what people ask about a
 paragraph. A question is in the same half in every language, so no version of an asked question is ever generated text; and as
-XQuAD asks some things twice, what nearly is a question asked in the language is left out, too.
+XQuAD asks some things twice, what nearly is a question asked in the language is left out, too. ``FURTHER`` are languages to
+confirm in what was found in those: they have questions and texts of their own, ``xquad-oracle-further-questions`` and so on.
 README.md beside this file says which other texts there are for the paragraphs, and who wrote them.
 """
 
@@ -26,7 +27,8 @@ from harness.files.writing import cache_home, write_text
 from harness.files.yaml_records import digest_of
 
 LANGUAGES = ("ar", "de", "es", "hi", "ru", "tr", "zh")
-PATTERN = rf"^xquad-oracle/({'|'.join((*LANGUAGES, 'en'))})$"
+FURTHER = ("el", "ro", "th", "vi")
+PATTERN = rf"^xquad-oracle/({'|'.join((*LANGUAGES, 'en', *FURTHER))})$"
 BIBTEX, LICENCE = xquad.BIBTEX, xquad.LICENCE
 WRITTEN = Path(__file__).parent / "written.jsonl"
 NGRAM, THRESHOLD = 3, 0.7
@@ -39,7 +41,7 @@ Row = tuple[str, str, str]
 
 
 def ids() -> list[str]:
-    return [f"xquad-oracle/{lang}" for lang in LANGUAGES]
+    return [f"xquad-oracle/{lang}" for lang in (*LANGUAGES, *FURTHER)]
 
 
 @functools.cache
@@ -65,10 +67,10 @@ def dataset(dataset_id: str, groups: tuple[str, ...]) -> Any:
 
 
 @functools.cache
-def _nearly_asked() -> frozenset[str]:
+def _nearly_asked(languages: tuple[str, ...]) -> frozenset[str]:
     """Ids of the others that in some language are nearly an asked question: each says in every language what that one says."""
     found = set()
-    for lang in (*LANGUAGES, "en"):
+    for lang in languages:
         queries = xquad.read(lang).queries
         left = [query for query in queries if query.query_id not in _asked()]
         asked = [query.text for query in queries if query.query_id in _asked()]
@@ -77,8 +79,8 @@ def _nearly_asked() -> frozenset[str]:
     return frozenset(found)
 
 
-def _not_asked(languages: Iterable[str]) -> Iterator[Row]:
-    given_away = _asked() | _nearly_asked()
+def _not_asked(languages: Iterable[str], but_nearly_in: tuple[str, ...]) -> Iterator[Row]:
+    given_away = _asked() | _nearly_asked(but_nearly_in)
     for lang in languages:
         content = xquad.read(lang)
         owner = {query_id: doc_id for query_id, doc_id, _ in content.qrels}
@@ -86,26 +88,21 @@ def _not_asked(languages: Iterable[str]) -> Iterator[Row]:
         yield from ((owner[query.query_id], lang, query.text) for query in left)
 
 
-def _drawn() -> Iterator[Row]:
-    for lang in (*LANGUAGES, "en"):
-        yield from drawn_order(_not_asked([lang]))
-
-
-def _paragraphs() -> Iterator[Row]:
-    for lang in LANGUAGES:
+def _paragraphs(languages: Iterable[str]) -> Iterator[Row]:
+    for lang in languages:
         yield from ((doc.doc_id, lang, doc.text) for doc in xquad.read(lang).docs)
 
 
-def _sentences() -> Iterator[Row]:
-    for lang in LANGUAGES:
+def _sentences(languages: Iterable[str], known: tuple[str, ...]) -> Iterator[Row]:
+    for lang in languages:
         passages = {doc.doc_id: doc.text for doc in xquad.read(lang).docs}
-        questions = ((doc_id, text) for doc_id, _, text in _not_asked([lang]))
+        questions = ((doc_id, text) for doc_id, _, text in _not_asked([lang], known))
         yield from ((doc_id, lang, text) for doc_id, text in to_budget(passages, questions))
 
 
-def _made(name: str, what: str, rows: Callable[[], Iterable[Row]]) -> GeneratedTexts:
-    """Texts that are written into the cache from XQuAD's files; ``what``: of which of them, in words."""
-    files = tuple(f"xquad/xquad.{lang}.json" for lang in (*LANGUAGES, "en"))
+def _made(name: str, what: str, languages: tuple[str, ...], rows: Callable[[], Iterable[Row]]) -> GeneratedTexts:
+    """Texts that are written into the cache from XQuAD's files in some languages; ``what``: of which of them, in words."""
+    files = tuple(f"xquad/xquad.{lang}.json" for lang in languages)
 
     def known() -> Made:
         """What the file depends on: its sources' pins, and how it is made of them. Nothing of it needs to be here."""
@@ -124,14 +121,30 @@ def _made(name: str, what: str, rows: Callable[[], Iterable[Row]]) -> GeneratedT
     return GeneratedTexts(file, known)
 
 
+def _of(prefix: str, languages: tuple[str, ...], known: tuple[str, ...]) -> dict[str, GeneratedTexts]:
+    """Texts in some languages, and English questions; ``known``: where a question that is nearly asked gives itself away."""
+
+    def drawn() -> Iterator[Row]:
+        for lang in (*languages, "en"):
+            yield from drawn_order(_not_asked([lang], known))
+
+    kinds: dict[str, tuple[str, Callable[[], Iterable[Row]]]] = {
+        "questions": ("the questions that are not asked, and English ones, in a drawn order", drawn),
+        "passages": ("the paragraphs in other languages", lambda: _paragraphs(languages)),
+        "sentences": (
+            "first sentences, as many tokens as the questions that are not asked",
+            lambda: _sentences(languages, known),
+        ),
+    }
+    return {f"{prefix}-{kind}": _made(f"{prefix}-{kind}", what, known, rows) for kind, (what, rows) in kinds.items()}
+
+
+_KNOWN = (*LANGUAGES, "en")
 GENERATED = {
-    "xquad-oracle": _made("xquad-oracle", "the questions that are not asked", lambda: _not_asked(LANGUAGES)),
-    "xquad-oracle-questions": _made(
-        "xquad-oracle-questions", "the questions that are not asked, and English ones, in a drawn order", _drawn
+    "xquad-oracle": _made(
+        "xquad-oracle", "the questions that are not asked", _KNOWN, lambda: _not_asked(LANGUAGES, _KNOWN)
     ),
-    "xquad-oracle-passages": _made("xquad-oracle-passages", "the paragraphs in other languages", _paragraphs),
-    "xquad-oracle-sentences": _made(
-        "xquad-oracle-sentences", "first sentences, as many tokens as the questions that are not asked", _sentences
-    ),
+    **_of("xquad-oracle", LANGUAGES, _KNOWN),
+    **_of("xquad-oracle-further", FURTHER, (*_KNOWN, *FURTHER)),
     "xquad-oracle-written": GeneratedTexts(lambda: WRITTEN, lambda: WRITTEN),
 }

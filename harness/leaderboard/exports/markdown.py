@@ -7,7 +7,7 @@ import re
 from harness.compare.records import MACRO
 from harness.leaderboard.exports.table import SEEN, SEEN_MEANS, Entry, Line, table_of
 from harness.leaderboard.table import Leaderboard
-from harness.numbers import DASH, percent, probability
+from harness.numbers import interval, percent, probability
 from harness.visible import visible
 
 FILE_NAME = "leaderboard.md"
@@ -66,9 +66,7 @@ def _drops(board: Leaderboard) -> list[str]:
             percent(drop.clean),
             percent(drop.perturbed),
             percent(drop.drop, signed=True) + ("*" if drop.significant else ""),
-            f"{percent(drop.interval.lower, signed=True)} to {percent(drop.interval.upper, signed=True)}"
-            if drop.interval
-            else DASH,
+            interval(drop.interval),
             probability(drop.p_adjusted),
             percent(drop.detectable),
             percent(drop.retention),

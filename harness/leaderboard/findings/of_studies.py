@@ -8,7 +8,7 @@ from harness.adapters.card import load_card
 from harness.compare.contrasts import Interaction
 from harness.compare.records import MACRO, Bounds
 from harness.leaderboard.findings.records import Answer, Figure, Table, Verdict
-from harness.numbers import percent, probability
+from harness.numbers import interval, percent, probability
 from harness.submissions.study.records import Result, StudyResult
 
 SEEN = " †"
@@ -65,7 +65,7 @@ def _told(found: Result) -> str:
     macro, *parts = found.tests
     mark = SEEN if found.may_have_seen else ""
     figures = (
-        f"{_points(macro.difference)} points [{limits(macro.interval)}], adjusted p {probability(macro.p_adjusted)}"
+        f"{_points(macro.difference)} points {interval(macro.interval)}, adjusted p {probability(macro.p_adjusted)}"
     )
     higher = sum(test.difference > 0 for test in parts)
     said = f"{found.encoder}{mark} {figures}, positive in {higher} of {len(parts)} languages"
@@ -84,7 +84,7 @@ def tests_table(study: StudyResult, question: str) -> Table:
             f"{found.first} − {found.second}",
             found.encoder + (SEEN if found.may_have_seen else ""),
             _points(found.tests[0].difference) + "*" * bool(found.tests[0].significant),
-            limits(found.tests[0].interval),
+            interval(found.tests[0].interval),
             probability(found.tests[0].p_adjusted),
             *(_points(test.difference) + "*" * bool(test.significant) for test in found.tests[1:]),
             _points(found.at_equal_weight.difference),
@@ -205,12 +205,8 @@ def controls_of(study: StudyResult) -> Iterator[str]:
         yield f"{known[name]}, against no texts: {'; '.join(told)}"
 
 
-def limits(bounds: Bounds | None) -> str:
-    return f"{_points(bounds.lower)} to {_points(bounds.upper)}" if bounds else "–"
-
-
 def _both(value: float, bounds: Bounds) -> str:
-    return f"{_points(value)} [{limits(bounds)}]"
+    return f"{_points(value)} {interval(bounds)}"
 
 
 def _points(value: float) -> str:

@@ -16,13 +16,12 @@ from harness.leaderboard.findings.of_studies import (
     figures_of,
     interaction_answer,
     interaction_table,
-    limits,
     rows_table,
     tests_table,
 )
 from harness.leaderboard.findings.records import Answer, Figure, Finding, Table
 from harness.leaderboard.seen import seen_columns
-from harness.numbers import percent, probability
+from harness.numbers import interval, percent, probability
 from harness.submissions.study.records import StudyResult, read_study
 from harness.tracks import Track, load_track
 
@@ -170,7 +169,7 @@ def drop_answers(comparison: Comparison, about: str, track: Track) -> Iterator[A
         own, base = (drops[system, found.perturbation] for system in (found.system, comparison.baseline))
         told = (
             f"its drop less that of {comparison.baseline}: {percent(found.difference, 2, signed=True)} points "
-            f"[{limits(found.interval)}], adjusted p {probability(found.p_adjusted)}; with adversaries it has "
+            f"{interval(found.interval)}, adjusted p {probability(found.p_adjusted)}; with adversaries it has "
             f"{percent(own.perturbed)}, {comparison.baseline} {percent(base.perturbed)}"
         )
         where = f"{about}, does {found.system}{SEEN * seen} lose less than {comparison.baseline}"
@@ -209,7 +208,7 @@ def _drops_table(comparison: Comparison, about: str, track: Track) -> Table:
             percent(drop.clean),
             percent(drop.perturbed),
             percent(drop.drop, 2, signed=True),
-            limits(drop.interval),
+            interval(drop.interval),
         )
         for drop in comparison.drops
         if drop.p_adjusted is not None and drop.system in track.systems

@@ -134,7 +134,7 @@ def by_document(
     for (_, lang), kept in chosen.items():
         most[lang] = max(most[lang], len(kept))
     check_number(most, choice.per_language)
-    owner = _shuffled(doc_ids) if choice.shuffled else {doc_id: doc_id for doc_id in doc_ids}
+    owner = of_another(doc_ids) if choice.shuffled else {doc_id: doc_id for doc_id in doc_ids}
     return {
         doc_id: [text for lang in languages for text in chosen.get((owner[doc_id], lang), [])] for doc_id in doc_ids
     }
@@ -158,9 +158,9 @@ def _streamed(texts: AugmentedTexts, choice: Choice, doc_ids: Collection[str]) -
     return ChosenTexts(texts, choice.languages or tuple(available), choice.per_language, doc_ids)
 
 
-def _shuffled(doc_ids: Collection[str]) -> dict[str, str]:
-    """A fixed permutation without fixed points: each document's successor in the order of its id's hash."""
-    if len(doc_ids) == 1:
-        raise InvalidInput("the shuffled control needs at least two passages")
-    ring = sorted(doc_ids, key=lambda doc_id: hashlib.blake2b(doc_id.encode()).digest())
+def of_another(ids: Collection[str]) -> dict[str, str]:
+    """A fixed permutation without fixed points: each passage's, or question's, successor in the order of its id's hash."""
+    if len(ids) == 1:
+        raise InvalidInput("the shuffled control needs at least two passages or questions")
+    ring = sorted(ids, key=lambda own: hashlib.blake2b(own.encode()).digest())
     return dict(zip(ring, [*ring[1:], *ring[:1]], strict=True))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import Finding, InvalidInput
 from harness.files.two_values import in_words
+from harness.submissions.study.reading import described, read_spans, spans_file
 from harness.submissions.study.records import StudyResult
-from harness.submissions.study.runner import decided
+from harness.submissions.study.runner import Made, decided, decided_reading
 from harness.tracks import Track
 
 
@@ -20,30 +21,61 @@ def check_continues(recorded: StudyResult, track: Track, path: Path) -> None:
         return
     now = {"version": track.version, "primary": track.primary, "alpha": track.families.alpha}
     before = {"version": version, "primary": recorded.primary, "alpha": recorded.alpha}
-    declared = track.study.model_dump(mode="json") if track.study else {}
-    _refuse(path, {**before, **_flat(recorded.declared.model_dump(mode="json"))}, {**now, **_flat(declared)})
+    was = recorded.declared.model_dump(mode="json", exclude={"further"})
+    declared = track.study.model_dump(mode="json", exclude={"further"}) if track.study else {}
+    _refuse(path, {**before, **_flat(was)}, {**now, **_flat(_but_added(declared, was))})
 
 
-def continued(recorded: StudyResult, made: StudyResult, track: Track, path: Path) -> StudyResult:
+def continued(recorded: StudyResult, made: Made, track: Track, path: Path) -> Made:
     """``made`` with what is recorded of the other encoders, all in the declared order, and the families decided anew.
 
-    A record of an earlier version of the track gives nothing. Raises ``InvalidInput`` where questions are not the same.
+    A record of an earlier version of the track gives nothing. Raises ``InvalidInput`` where questions are not the same, or
+    where a recorded reader's answers do not lie beside the study.
     """
     if recorded.track.get("version") != track.version:
         return made
     same = ("questions", "articles")
-    _refuse(path, *({name: getattr(found, name) for name in same} for found in (recorded, made)))
-    new = {row.encoder for row in made.rows}
-    order = made.declared.encoders.index
+    _refuse(path, *({name: getattr(found, name) for name in same} for found in (recorded, made.result)))
+    join = _Joined(made.result)
+    names = ("rows", "titles", "results", "answers", "expansions")
+    update = {name: join.of(getattr(recorded, name), getattr(made.result, name)) for name in names}
+    update |= {name: tuple(decided(track, update[name])) for name in ("results", "answers")}
+    readings = {found.reading: found for found in made.result.readings}
+    spans = dict(made.spans)
+    for old in recorded.readings:
+        now = readings.get(old.reading)
+        both = {name: join.of(getattr(old, name), getattr(now, name, ())) for name in ("rows", "results")}
+        if now is not None:
+            spans[old.reading] = {**read_spans(spans_file(path, old.reading), old), **spans[old.reading]}
+            both |= described(spans[old.reading])
+        readings[old.reading] = decided_reading(track, (now or old).model_copy(update=both))
+    update["readings"] = tuple(own for own in readings.values() if own.rows)
+    return Made(made.result.model_copy(update=update), spans)
 
-    def joined(name: str) -> list[Any]:
-        others = set(made.declared.encoders) - new
-        kept = [found for found in getattr(recorded, name) if found.encoder in others]
-        return sorted([*kept, *getattr(made, name)], key=lambda found: order(found.encoder))
 
-    rows, titles, results = joined("rows"), joined("titles"), joined("results")
-    results = decided(track, results, len(titles))
-    return made.model_copy(update={"rows": tuple(rows), "titles": tuple(titles), "results": tuple(results)})
+class _Joined:
+    """Joins what is recorded of the encoders that were not made now with what was made, in the declared order."""
+
+    def __init__(self, made: StudyResult) -> None:
+        self._order = made.declared.encoders.index
+        self._others = set(made.declared.encoders) - {row.encoder for row in made.rows}
+
+    def of(self, before: Sequence[Any], now: Sequence[Any]) -> tuple[Any, ...]:
+        kept = [found for found in before if found.encoder in self._others]
+        return tuple(sorted([*kept, *now], key=lambda found: self._order(found.encoder)))
+
+
+def _but_added(declared: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The declaration without the answers and expansions that it has got since: they change nothing of what is recorded."""
+    kept = {
+        key: [own for own in declared.get(key, ()) if _id(own) in {_id(other) for other in recorded[key]}]
+        for key in ("answers", "expansions")
+    }
+    return {**declared, **kept}
+
+
+def _id(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("name") or entry["question"])
 
 
 def _refuse(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -67,9 +99,9 @@ def _flat(declared: Mapping[str, Any]) -> dict[str, Any]:
 
 def _places(declared: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in declared.items():
-        if key in ("kinds", "contrasts"):
-            yield f"study.{key}", [entry["name"] for entry in value]
+        if key in ("kinds", "contrasts", "answers", "expansions"):
+            yield f"study.{key}", [_id(entry) for entry in value]
             for entry in value:
-                yield from ((f"study.{key}.{entry['name']}.{name}", own) for name, own in entry.items())
+                yield from ((f"study.{key}.{_id(entry)}.{name}", own) for name, own in entry.items())
         else:
             yield f"study.{key}", value

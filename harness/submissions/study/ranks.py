@@ -7,7 +7,6 @@ precision: a rank is the one that a run of such a card gives. Where a text stand
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +23,16 @@ from harness.errors import InvalidInput
 from harness.files.known_digests import known_sha256
 from harness.files.writing import atomic_write, sha256_of_tree
 from harness.files.yaml_records import digest_of
-from harness.order import keys_of
-from harness.recipes.generate.augmented import AugmentedTexts
-from harness.recipes.generate.texts import Choice, GeneratedText, by_document, generated_file, read_generated
+from harness.order import Keys, keys_of, numbers_of
 from harness.records import Doc, Query
+from harness.submissions.study.texts import ExpandedTexts, Texts
 from harness.tracks import Track
-from harness.tracks.study import Kind, Study
+from harness.tracks.study import Expansion, Kind, Study
 
 Title = Literal["prepend", "ignore"]
 TITLES: tuple[Title, ...] = ("prepend", "ignore")
 Ranks = Mapping[str, NDArray[np.int64]]
 """By part, the rank of the one relevant passage for each question, shape (questions,), from 1."""
-COPIES = "passages"
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,8 @@ class Ranker:
 
     def __init__(self, card: LoadedCard, asked: Asked, study: Study, context: Context) -> None:
         self._asked, self._study, self._context = asked, study, context
-        self.texts = Texts(study, asked)
+        self.expanded = ExpandedTexts(study, asked.queries, asked.langs)
+        self.texts = Texts(study, asked.folder, [doc.doc_id for doc in asked.docs])
         self._system: Any = card.system(context.consent)
         self._store_dtype = np.dtype(card.card.parameters.get("store_dtype", "float16"))
         self._identity = digest_of([dict(card.card.parameters), ENCODER_VERSION, _model_digests(self._system)])
@@ -88,19 +86,50 @@ class Ranker:
             part: self._encoded("queries", [query.text for query in own]) for part, own in asked.queries.items()
         }
 
-    def none(self, title: Title) -> Ranks:
-        return {part: self._ranked(part, self._own(title)) for part in self._asked.queries}
-
-    def of(self, kind: Kind, title: Title, weight: float) -> Ranks:
-        """Ranks with the texts of a kind, whose mean has that weight."""
-        settings = FusionSettings(alpha=weight, combine="mean", renormalize=True)
-        if kind.languages in ("all", "english"):
-            fused = self._fused(kind, title, settings, "")
-            return {part: self._ranked(part, fused) for part in self._asked.queries}
+    def of(self, kind: Kind | Expansion | None, title: Title, weight: float) -> Ranks:
+        """Ranks with the texts of a kind, whose mean has that weight; for None, of the passages alone."""
         return {
-            part: self._ranked(part, self._fused(kind, title, settings, lang))
-            for part, lang in self._asked.langs.items()
+            part: np.asarray(1 + (keys > keys[np.arange(len(keys)), self._asked.relevant[part]][:, None]).sum(axis=1))
+            for part, keys in self._keys(kind, title, weight).items()
         }
+
+    def first(self, kind: Kind | Expansion | None, title: Title, weight: float, count: int) -> Ranks:
+        """As ``of``, but the places of the first ``count`` passages among all, shape (questions, count)."""
+        found = {}
+        for part, keys in self._keys(kind, title, weight).items():
+            best = np.partition(keys, keys.shape[1] - count, axis=1)[:, -count:] if count < keys.shape[1] else keys
+            found[part] = numbers_of(np.sort(best, axis=1)[:, ::-1])
+        return found
+
+    def _keys(self, kind: Kind | Expansion | None, title: Title, weight: float) -> dict[str, Keys]:
+        """By part a key for each question and passage, which is larger for what ranks higher."""
+        settings = FusionSettings(alpha=weight, combine="mean", renormalize=True)
+        passages = self._passages_of(None if isinstance(kind, Expansion) else kind, title, settings)
+        found = {}
+        for part, own in passages.items():
+            queries = self._expanded(kind, part, settings) if isinstance(kind, Expansion) else self.queries[part]
+            scores = (queries @ own.T).astype(np.float32)
+            found[part] = keys_of(scores, np.arange(scores.shape[1]))
+        return found
+
+    def _expanded(self, expansion: Expansion, part: str, settings: FusionSettings) -> NDArray[np.float32]:
+        """The questions' own vectors fused with those of their texts."""
+        texts = self.expanded.of(expansion, part)
+        flat = [text for own in texts.values() for text in own]
+        owners = np.repeat(np.arange(len(texts)), [len(own) for own in texts.values()])
+        return fuse(self.queries[part], self._encoded("queries", flat), owners, settings)
+
+    def _passages_of(
+        self, kind: Kind | None, title: Title, settings: FusionSettings
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """The vectors that the questions of each part are asked of, as they are stored."""
+        parts = self._asked.langs
+        if kind is None:
+            return dict.fromkeys(parts, self._stored(self._own(title)))
+        if kind.languages in ("all", "english"):
+            return dict.fromkeys(parts, self._fused(kind, title, settings, ""))
+        by_lang = {lang: self._fused(kind, title, settings, lang) for lang in dict.fromkeys(parts.values())}
+        return {part: by_lang[lang] for part, lang in parts.items()}
 
     def _fused(self, kind: Kind, title: Title, settings: FusionSettings, lang: str) -> NDArray[np.float32]:
         if kind.of:
@@ -132,13 +161,6 @@ class Ranker:
 
     def _stored(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         return vectors.astype(self._store_dtype).astype(np.float32)
-
-    def _ranked(self, part: str, passages: NDArray[np.float32]) -> NDArray[np.int64]:
-        scores = (self.queries[part] @ self._stored(passages).T).astype(np.float32)
-        numbers = np.arange(scores.shape[1])
-        keys = keys_of(scores, numbers)
-        own = keys[np.arange(len(keys)), self._asked.relevant[part]]
-        return np.asarray(1 + (keys > own[:, None]).sum(axis=1))
 
     def _encoded(self, kind: Literal["queries", "passages"], texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of texts in their order; of those that were encoded before, from memory or the cache."""
@@ -181,48 +203,3 @@ def _model_digests(system: Any) -> list[str]:
         else:
             found.append(str(value))
     return found
-
-
-class Texts:
-    """The texts of kinds, each file read once."""
-
-    def __init__(self, study: Study, asked: Asked) -> None:
-        self._study, self._folder = study, asked.folder
-        self._ids = [doc.doc_id for doc in asked.docs]
-        self._files: dict[str, Sequence[GeneratedText]] = {}
-        self._found: dict[tuple[str, str], Mapping[str, Sequence[str]] | None] = {}
-
-    def of(self, kind: Kind, lang: str) -> Mapping[str, Sequence[str]] | None:
-        """The texts of every passage for questions in ``lang`` (empty: for all); None where they are copies of the passage.
-
-        A kind in all languages leaves English out, unless it is one of the study's.
-        """
-        key = (kind.name, lang)
-        if key not in self._found:
-            self._found[key] = None if kind.texts == COPIES else self._chosen(kind, lang)
-        return self._found[key]
-
-    def _chosen(self, kind: Kind, lang: str) -> Mapping[str, Sequence[str]]:
-        languages: tuple[str, ...] = self._study.languages
-        if kind.languages == "english":
-            languages = ("en",)
-        elif kind.languages != "all":
-            languages = tuple(own for own in self._study.languages if (own == lang) == (kind.languages == "own"))
-        texts = self._read(kind.texts)
-        if kind.per_language != "all":
-            return by_document(texts, Choice(languages, kind.per_language, kind.shuffled), self._ids)
-        counts = Counter((text.doc_id, text.lang) for text in texts)
-        found: dict[str, list[str]] = {doc_id: [] for doc_id in self._ids}
-        for own in sorted(languages):
-            most = max(count for (_, used), count in counts.items() if used == own)
-            for doc_id, more in by_document(texts, Choice((own,), most, kind.shuffled), self._ids).items():
-                found[doc_id] += more
-        return found
-
-    def _read(self, name: str) -> Sequence[GeneratedText]:
-        if name not in self._files:
-            texts = read_generated(generated_file(name, self._folder))
-            if isinstance(texts, AugmentedTexts):
-                raise InvalidInput(f"{name} has texts as the published data set has them; a study reads JSON lines")
-            self._files[name] = texts
-        return self._files[name]

@@ -9,12 +9,12 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from harness.compare.contrasts import Interaction, Tested
-from harness.compare.records import MACRO
+from harness.compare.records import MACRO, Drop, DropDifference
 from harness.errors import InvalidInput
 from harness.files.limits import RESULT_BYTES
+from harness.files.migrations import migrated
 from harness.files.reading import parse_json, read_bytes
-from harness.files.toml_records import Record, checked
-from harness.files.writing import write_text
+from harness.files.toml_records import Name, Record, checked
 from harness.tracks.study import Study
 
 
@@ -61,8 +61,11 @@ class Titles(Record):
     tried: dict[str, tuple[float, float]]
 
 
-class Result(Record):
-    """A declared contrast of one encoder: the primary measure's planned tests, and the other measures' macro averages."""
+class Contrasted(Record):
+    """A declared contrast of one encoder with the planned tests of one measure: of the macro average, then of every part.
+
+    ``beside``: macro averages of other measures.
+    """
 
     name: str
     question: str
@@ -72,14 +75,61 @@ class Result(Record):
     may_have_seen: bool
     tests: tuple[Tested, ...]
     beside: dict[str, Tested]
+
+
+class AnswerResult(Contrasted):
+    """Of a measure of answers."""
+
+    measure: str
+
+
+class Result(Contrasted):
+    """Of the primary measure."""
+
     at_equal_weight: Tested
     interaction: Interaction | None = None
 
 
-class StudyResult(Record):
-    """``articles``: how many each fold has."""
+class ReadRow(Record):
+    """What a reader answers from the first passages of an encoder with a kind of texts; by measure and part, or "macro"."""
 
-    schema_version: Literal[1]
+    encoder: str
+    kind: str
+    values: dict[str, dict[str, float]]
+
+
+class StudyReading(Record):
+    """What one reader answered. ``gold``: its values with the relevant passages alone, by measure and part, or "macro".
+
+    ``file``: digest of the answers' lines, which lie beside the study; ``pairs``: how many. ``english``: name and digest of the
+    English questions that the reader was given; empty where it was given those that were asked.
+    """
+
+    reading: Name
+    reader: dict[str, Any]
+    english: dict[str, Any]
+    device: str
+    libraries: dict[str, str]
+    top: int
+    pairs: int
+    file: str
+    gold: dict[str, dict[str, float]]
+    rows: tuple[ReadRow, ...]
+    results: tuple[AnswerResult, ...]
+
+    @property
+    def exact_match(self) -> float:
+        """With the relevant passages alone, macro average: the reader's ceiling."""
+        return next(own[MACRO] for name, own in self.gold.items() if name.startswith("EM@"))
+
+
+class StudyResult(Record):
+    """``articles``: how many each fold has; ``answers``: the contrasts that are tested in AnswerRecall as well; ``expansions``:
+    rows of texts that are fused with questions; ``drops``: where the track perturbs its questions, what that costs the rows of
+    the contrasts, and ``drop_differences``, first less second.
+    """
+
+    schema_version: Literal[2]
     track: dict[str, Any]
     primary: str
     declared: Study
@@ -89,6 +139,11 @@ class StudyResult(Record):
     titles: tuple[Titles, ...]
     rows: tuple[StudyRow, ...]
     results: tuple[Result, ...]
+    answers: tuple[AnswerResult, ...] = ()
+    readings: tuple[StudyReading, ...] = ()
+    expansions: tuple[StudyRow, ...] = ()
+    drops: tuple[Drop, ...] = ()
+    drop_differences: tuple[DropDifference, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> StudyResult:
@@ -99,25 +154,36 @@ class StudyResult(Record):
                 raise ValueError(f"{encoder} has not one row for every declared kind of texts, and one without texts")
             if not all(MACRO in row.values.get(self.primary, {}) for row in own):
                 raise ValueError(f"a row of {encoder} has no macro average of {self.primary}")
-        columns = {tuple(test.column for test in found.tests) for found in self.results}
+        contrasted = [*self.results, *self.answers, *(found for own in self.readings for found in own.results)]
+        columns = {tuple(test.column for test in found.tests) for found in contrasted}
         if len(columns) > 1 or any(found[:1] != (MACRO,) for found in columns):
             raise ValueError("results are not all of the macro average and of the same languages")
+        if any(MACRO not in values for own in self.readings for values in own.gold.values()):
+            raise ValueError("a reading has no macro average with the relevant passages")
         return self
 
     def row(self, encoder: str, kind: str) -> StudyRow:
         return next(row for row in self.rows if (row.encoder, row.kind) == (encoder, kind))
 
 
-def write_study(path: Path, result: StudyResult) -> None:
-    write_text(path, json.dumps(result.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+def study_text(result: StudyResult) -> str:
+    return json.dumps(result.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
 def read_study(path: Path) -> StudyResult | None:
-    """The study in a file, or None where none was made. Raises ``InvalidInput`` for a file that is none."""
+    """The study in a file, or None where none was made.
+
+    Raises ``InvalidInput`` for a file that is none, with all that is wrong with it and how to go on.
+    """
     if not path.is_file():
         return None
+    again = f"remove it, and `xdr study {path.parent.name}` makes it again"
     try:
         content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
     except (ValueError, TypeError) as error:
-        raise InvalidInput(f"{path} is not a study; remove it, and `xdr study` makes it again") from error
-    return checked(StudyResult, content, str(path))
+        raise InvalidInput(f"{path} is not a study; {again}") from error
+    content = migrated("study", content, str(path))
+    try:
+        return checked(StudyResult, content, str(path))
+    except InvalidInput as error:
+        raise InvalidInput(f"{path} is not a study that this version can read; {again}", error.findings) from error
