@@ -14,9 +14,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from harness.compare.records import MACRO
-from harness.errors import InvalidInput, WrongUsage
 from harness.files.toml_records import Name, PartName, Record, Text, checked, read_toml
-from harness.leaderboard.table import Leaderboard, Row, read_leaderboard
+from harness.leaderboard.table import FILE_NAME, Leaderboard, Row, read_leaderboard
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
@@ -76,14 +75,16 @@ def load_claims() -> Claims:
 
 
 def ours_in_words(claim: Claim, runs: Path) -> str:
-    """What the runs of record say about a claim; a dash where they say nothing."""
+    """What the runs of record say about a claim; a dash where they say nothing.
+
+    Raises ``InvalidInput`` where a recorded table cannot be read.
+    """
     if claim.ours is None:
         return "–"
     ours = claim.ours
-    try:
-        board = read_leaderboard(runs / ours.track)
-    except (InvalidInput, WrongUsage):
+    if not (runs / ours.track / FILE_NAME).is_file():
         return "–"
+    board = read_leaderboard(runs / ours.track)
     rows = {row.system: row for row in board.rows}
     if ours.without not in rows or ours.with_ not in rows:
         return "–"

@@ -82,3 +82,21 @@ def test_cards_fuse_each_form_with_the_questions_of_its_own_sentences() -> None:
         assert {len(own) for own in chosen.values()} == {3}
     with pytest.raises(InvalidInput, match="generated texts for 231 unknown passages"):
         by_document(texts_for("file.jsonl", texts, docs.ids), Choice((), 1, shuffled=False), docs.ids)
+
+
+def test_some_sentences_that_stand_in_for_adversaries_are_nearly_what_is_asked_for() -> None:
+    """As the findings say among what they do not show."""
+
+    def words(doc_id: str) -> set[str]:
+        return set(texts[doc_id].lower().split())
+
+    hard, clean = paws_x_sample.tasks("de")
+    texts = {doc.doc_id: doc.text for doc in clean.docs}
+    stand_ins = texts.keys() - {doc.doc_id for doc in hard.docs}
+    relevant = Counter(
+        query_id
+        for query_id, doc_id, grade in clean.qrels
+        if grade > 0
+        if any(len(words(doc_id) & words(own)) >= 0.8 * len(words(doc_id) | words(own)) for own in stand_ins)
+    )
+    assert len(relevant) == 15

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.collections import generated_texts, xquad
+from harness.collections import generated_texts, xquad, xquad_oracle
+from harness.collections.formats.squad import SquadFile
+from harness.collections.storage.pinned import pinned_files
 from harness.collections.text_budget import drawn_order, to_budget, tokens_of
 from harness.collections.text_similarity import similar_pairs
 from harness.collections.view import load
-from harness.collections.xquad_oracle import LANGUAGES, WRITTEN
+from harness.collections.xquad_oracle import FURTHER, LANGUAGES, WRITTEN
+from harness.submissions.study.further import further_study
+from harness.tracks import load_track
 
 WORDS = st.lists(st.sampled_from(["rain", "fell", "on,", "Rome", "today.", "why?", "и", "снег.", "雨。"]), min_size=1)
 PASSAGES = st.dictionaries(st.sampled_from("abcdefgh"), WORDS.map(" ".join), min_size=1)
@@ -111,3 +117,59 @@ def test_written_questions_are_as_described_and_none_is_nearly_one_of_xquad() ->
 def test_the_readme_says_how_many_were_dropped() -> None:
     text = (Path(WRITTEN).parent / "README.md").read_text("utf-8")
     assert f"{len(WRITTEN.read_text('utf-8').splitlines()):,} are left" in text
+
+
+@pytest.fixture
+def as_if_greek(imported_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """XQuAD's Spanish texts, one question of which is nearly an asked one, take the place of those in the further languages."""
+    read = xquad.read
+    asked = {query.query_id for query in load("xquad-oracle/en").queries}
+
+    def made_up(lang: str) -> SquadFile:
+        found = read("es" if lang in FURTHER else lang)
+        if lang not in FURTHER:
+            return found
+        queries = [query._replace(lang=lang) for query in found.queries]
+        if lang == "el":
+            first = next(query for query in queries if query.query_id in asked)
+            place = next(i for i, query in reversed([*enumerate(queries)]) if query.query_id not in asked)
+            queries[place] = queries[place]._replace(text=first.text)
+        return replace(found, queries=tuple(queries))
+
+    monkeypatch.setattr(xquad, "read", made_up)
+    xquad_oracle._nearly_asked.cache_clear()
+    yield
+    xquad_oracle._nearly_asked.cache_clear()
+
+
+@pytest.mark.usefixtures("as_if_greek")
+def test_further_languages_have_the_same_kinds_of_texts_and_change_none_of_the_others() -> None:
+    own, further = rows_of("xquad-oracle-questions"), rows_of("xquad-oracle-further-questions")
+    assert {row["lang"] for row in further} == {*FURTHER, "en"}
+    # In all languages is left out what in one of them is nearly asked, here one question more.
+    counts = Counter(row["lang"] for row in further)
+    assert set(counts.values()) == {Counter(row["lang"] for row in own)["es"] - 1}
+    assert not {row["lang"] for row in own} & set(FURTHER)
+    passages = rows_of("xquad-oracle-further-passages")
+    assert Counter(row["lang"] for row in passages) == dict.fromkeys(FURTHER, 240)
+    cut = rows_of("xquad-oracle-further-sentences")
+    assert {row["doc_id"] for row in cut} == {row["doc_id"] for row in further}
+    for lang in FURTHER:
+        tokens = [sum(tokens_of(row["text"]) for row in rows if row["lang"] == lang) for rows in (cut, further)]
+        assert tokens[0] == pytest.approx(tokens[1], rel=0.02)
+
+
+def test_a_declared_study_of_further_languages_names_them_and_leaves_out_what_nobody_wrote() -> None:
+    found, left_out = further_study(load_track("xquad-oracle"), FURTHER)
+    assert [part.dataset_id for part in found.parts] == [f"xquad-oracle/{lang}" for lang in FURTHER]
+    assert [title for title in left_out if "language model's" in title] == list(left_out)
+    assert len(left_out) == 5, "four kinds and a contrast"
+    assert found.study is not None
+    assert {kind.texts for kind in found.study.kinds if kind.texts} - {"passages"} == {
+        f"xquad-oracle-further-{kind}" for kind in ("questions", "passages", "sentences")
+    }
+
+
+def test_the_files_of_further_languages_are_known_where_they_are_not_here() -> None:
+    for lang in FURTHER:
+        assert f"xquad/xquad.{lang}.json" in pinned_files()

@@ -23,6 +23,7 @@ from harness.runs.manifest import Manifest, read_manifest
 from harness.runs.readings import ReadingRecord, read_record_file
 from harness.runs.score_file import ScoreFile, read_scores
 from harness.submissions.reproductions import Reproduction, read_reproduction
+from harness.submissions.study.records import StudyResult, read_study
 from harness.tracks import Track, load_track
 
 SAMPLES = Path(__file__).parents[1] / "data" / "schemas"
@@ -35,6 +36,7 @@ FILES = {
     "reading": "read-tiny-reader-0123abcd.yaml",
     "reproduction": "reproduction.yaml",
     "scores": "scores.parquet",
+    "study": "study.json",
     "track": "track.toml",
     "training-recipe": "training-recipe.toml",
 }
@@ -49,6 +51,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "reading": read_record_file,
     "reproduction": read_reproduction,
     "scores": read_scores,
+    "study": read_study,
     "track": lambda path: load_track(str(path)),
     "training-recipe": load_recipe,
 }
@@ -81,6 +84,9 @@ def test_a_sample_of_every_version_is_kept_and_can_be_read(kind: str, version: i
         assert (found.reading, found.top, found.parts["fi"].pairs) == ("tiny-reader-0123abcd", 5, 4)
     elif isinstance(found, Comparison):
         assert found.baseline == "bm25"
+    elif isinstance(found, StudyResult):
+        assert [row.kind for row in found.rows] == ["none", "questions"]
+        assert len(found.answers) == len(found.expansions) == version - 1
     else:
         assert isinstance(found, Reproduction)
         assert found.verdict == "identical"

@@ -54,6 +54,14 @@ def test_ours_are_the_cells_of_the_recorded_leaderboard(tmp_path: Path) -> None:
     assert ours_in_words(claims["fusion"], ROOT / "runs") == "–"
 
 
+def test_a_damaged_table_is_no_dash(tmp_path: Path) -> None:
+    claims = {claim.id: claim for claim in load_claims().claims}
+    (tmp_path / "mini").mkdir()
+    (tmp_path / "mini/leaderboard.json").write_text("{")
+    with pytest.raises(InvalidInput, match="is not a leaderboard; `xdr leaderboard` makes it"):
+        ours_in_words(claims["mbert-xqg-2kt"], tmp_path)
+
+
 def test_the_page_is_written_from_the_claims() -> None:
     page = (ROOT / "docs/paper-claims.md").read_text("utf-8")
     table = page.split("<!-- written by benchmarks/paper_claims.py -->\n")[1].split("<!-- end -->")[0]

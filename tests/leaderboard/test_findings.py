@@ -14,13 +14,15 @@ from harness.cli.findings import findings as write_findings
 from harness.compare import contrasts
 from harness.compare.records import MACRO, Bounds, Comparison, Drop, DropDifference
 from harness.errors import InvalidInput, WrongUsage
+from harness.leaderboard.findings import recorded as recorded_module
+from harness.leaderboard.findings.adversaries import drop_answers, perturbed_answers
 from harness.leaderboard.findings.markdown import findings_page
 from harness.leaderboard.findings.of_studies import answers_of, verdict_of
-from harness.leaderboard.findings.questions import drop_answers, findings
+from harness.leaderboard.findings.questions import findings
 from harness.leaderboard.findings.records import Answer, Finding, Verdict
 from harness.leaderboard.site.environment import templates
 from harness.leaderboard.site.render import finding_charts
-from harness.submissions.study.records import Result, read_study
+from harness.submissions.study.records import AnswerResult, Result, StudyReading, StudyResult, read_study, study_text
 from harness.tracks import load_track
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +96,150 @@ def test_who_may_have_seen_the_collection_decides_nothing() -> None:
     assert alone.sentence.endswith("Not run: mini-xdr, mini-zero-shot, me5-small-q4.")
     assert alone.verdict == "not answered"
     assert "b † -10.0 points" in alone.sentence
+
+
+READER = "made-up-01234567"
+
+
+def answered(measure: str, difference: float, *, significant: bool) -> AnswerResult:
+    own = result("mini-xdr", difference, significant=significant, languages=(difference,) * 7)
+    fields = own.model_dump(exclude={"at_equal_weight", "interaction"})
+    return AnswerResult(**{**fields, "question": "english", "name": "cross-lingual"}, measure=measure)
+
+
+def with_readings(exact_match: float) -> StudyResult:
+    """The recorded study with a reader's answers, in which seven languages win, and AnswerRecall, in which they lose."""
+    recorded = read_study(ROOT / "runs/xquad-oracle/study.json")
+    assert recorded is not None
+    em = f"EM@5({READER})"
+    reading = StudyReading(
+        reading=READER,
+        reader={"name": READER},
+        english={},
+        device="cpu",
+        libraries={},
+        top=5,
+        pairs=1,
+        file="",
+        gold={em: {MACRO: exact_match}},
+        rows=(),
+        results=(answered(em, 0.03, significant=True),),
+    )
+    recall = answered("AnswerRecall@5", -0.02, significant=True)
+    results = tuple(found.model_copy(update={"tests": recall.tests}) for found in recorded.results)
+    return recorded.model_copy(update={"readings": (reading,), "answers": (recall,), "results": results})
+
+
+def english(tmp_path: Path, study: StudyResult) -> Finding:
+    path = tmp_path / "xquad-oracle" / "study.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(study_text(study))
+    return next(found for found in findings(tmp_path) if found.name == "english")
+
+
+def test_a_reader_that_can_carry_the_question_answers_it_in_exact_match(tmp_path: Path) -> None:
+    finding = english(tmp_path, with_readings(0.4))
+    first, *others = finding.answers
+    assert first.verdict == "yes"
+    assert READER in first.about
+    assert "mini-xdr +3.0 points [+2.0, +4.0]" in first.sentence
+    assert "exact match" in first.about
+    assert any("AnswerRecall@5" in answer.about and answer.verdict == "no" for answer in others)
+    assert f"Points of EM@5({READER})" in "".join(table.caption for table in finding.tables)
+
+
+def test_a_reader_that_cannot_lets_answer_recall_lead_and_says_so(tmp_path: Path) -> None:
+    finding = english(tmp_path, with_readings(0.399))
+    first = finding.answers[0]
+    assert first.verdict == "no"
+    assert "AnswerRecall@5" in first.about
+    assert first.sentence.startswith("In AnswerRecall@5, not in exact match: mini-xdr -2.0 points [-3.0, -1.0]")
+    (exact,) = [answer for answer in finding.answers if "exact match of a reader" in answer.about]
+    assert exact.verdict == "not answered"
+    assert f"{READER} (with the relevant passages alone 39.9) cannot carry the question" in exact.sentence
+
+
+def test_without_answer_recall_or_readings_exact_match_is_not_answered(tmp_path: Path) -> None:
+    finding = english(tmp_path, with_readings(0.4).model_copy(update={"readings": (), "answers": ()}))
+    assert finding.answers[0].verdict == "not answered"
+    assert "no answers of a reader are recorded" in finding.summary
+
+
+def perturbed_study(tmp_path: Path, *, difference: float, significant: bool, clean: float) -> list[Answer]:
+    """Both encoders lose 0.1 of 0.5 without texts; with them they have ``clean``, and lose ``difference`` more."""
+    track = load_track("xquad-oracle-perturbed")
+    assert track.study is not None
+    comparison = adversaries(difference=difference, significant=significant, clean=clean)
+    drops, differences = [], []
+    for encoder in track.study.encoders:
+        for kind, whole, lost in (("none", 0.5, 0.1), ("questions-others", clean, 0.1 + difference)):
+            own = {"system": f"{encoder}/{kind}", "perturbation": "typo-swap", "clean": whole, "drop": lost}
+            base = comparison.drops[0].model_copy(update={**own, "perturbed": whole - lost})
+            drops += [base.model_copy(update={"column": name}) for name in (MACRO, "de")]
+        update = {"system": f"{encoder}/questions-others", "perturbation": "typo-swap"}
+        differences.append(comparison.drop_differences[0].model_copy(update=update))
+    recorded = read_study(ROOT / "runs/xquad-oracle/study.json")
+    assert recorded is not None
+    others = track.study.model_copy(update={"contrasts": track.study.contrasts[:1]})
+    rows = tuple(row for row in recorded.rows if row.encoder in track.study.encoders)
+    made = {
+        "declared": others,
+        "drops": tuple(drops),
+        "drop_differences": tuple(differences),
+        "results": (),
+        "rows": rows,
+    }
+    study = recorded.model_copy(update=made)
+    return list(perturbed_answers(study))
+
+
+@pytest.mark.parametrize(
+    ("difference", "significant", "clean", "verdict", "said"),
+    [
+        (-0.05, True, 0.6, "yes", "perturbed it has 55.0, mini-xdr/none 40.0"),
+        (-0.05, True, 0.4, "it depends", "has fewer to lose"),
+        (0.05, True, 0.6, "no", "+5.00 points"),
+        (0.02, False, 0.6, "not shown", "is excluded"),
+    ],
+)
+def test_rows_asked_perturbed_questions_lose_less_or_not(
+    tmp_path: Path, difference: float, significant: bool, clean: float, verdict: str, said: str
+) -> None:
+    (answer,) = perturbed_study(tmp_path, difference=difference, significant=significant, clean=clean)
+    assert answer.verdict == verdict
+    assert answer.sentence.count(said) == 1 + ("none" not in said)
+    assert "typo-swap" in answer.about
+
+
+def test_a_study_is_taken_apart_once_while_its_file_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "xquad-oracle" / "study.json"
+    path.parent.mkdir()
+    shutil.copy(ROOT / "runs/xquad-oracle/study.json", path)
+    read: list[Path] = []
+
+    def counted(own: Path) -> StudyResult | None:
+        read.append(own)
+        return read_study(own)
+
+    monkeypatch.setattr(recorded_module, "read_study", counted)
+    findings(tmp_path)
+    findings(tmp_path)
+    assert read == [path]
+    path.write_text("{}")
+    with pytest.raises(InvalidInput, match="remove it, and `xdr study xquad-oracle` makes it again"):
+        findings(tmp_path)
+
+
+def test_an_old_record_that_is_none_any_more_says_how_to_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "xquad-oracle" / "study.json"
+    path.parent.mkdir()
+    content = (ROOT / "runs/xquad-oracle/study.json").read_text("utf-8")
+    path.write_text(content.replace('"question": "passages"', '"question": "000"'))
+    with pytest.raises(InvalidInput, match="remove it, and `xdr study xquad-oracle` makes it again") as caught:
+        findings(tmp_path)
+    assert "question" in str(caught.value)
 
 
 def test_nothing_recorded_is_not_answered_and_says_what_is_missing(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from small_study import STUDY, TWO
 from typer.testing import CliRunner
 
 from harness.adapters.card import load_card
@@ -27,49 +28,6 @@ from harness.submissions.study.runner import run_study
 from harness.submissions.study.world import folds_of
 from harness.tracks import Track, load_track
 from harness.tracks.units import units_of
-
-STUDY = """
-schema_version = 1
-name = "small"
-version = 1
-title = "A small study"
-description = ""
-measures = ["RR@10", "Success@1"]
-primary = "RR@10"
-depth = 10
-baseline = "mini-xdr"
-unit = "relevant passage"
-families = { resamples = 1000, all_pairs_resamples = 1000 }
-
-[[parts]]
-name = "bn"
-dataset = "xdr-mini/bn"
-lang = "bn"
-
-[[parts]]
-name = "fi"
-dataset = "xdr-mini/fi"
-lang = "fi"
-
-[study]
-encoders = ["mini-xdr"]
-languages = ["bn", "fi"]
-weights = [0.3, 0.7]
-equal_weight = 0.3
-low_resource = ["bn"]
-seen_before_declaring = ["Nothing."]
-kinds = [
-    { name = "questions", title = "queries", texts = "xdr-mini-queries" },
-    { name = "own", title = "own", texts = "xdr-mini-passages", text_kind = "passage", languages = "own" },
-    { name = "passages", title = "passages", texts = "xdr-mini-passages", text_kind = "passage" },
-    { name = "cut", title = "cut passages", texts = "xdr-mini-sentences", text_kind = "passage", per_language = "all" },
-    { name = "both", title = "both", of = ["questions", "passages"] },
-    { name = "self-copy", title = "copies", texts = "passages" },
-]
-contrasts = [
-    { name = "number", question = "passages", title = "queries less passages", first = "questions", second = "passages" },
-]
-"""
 
 
 @pytest.fixture
@@ -253,9 +211,6 @@ def test_what_was_declared_and_not_run_counts_in_the_family(
     assert among.tests[0].p_adjusted == pytest.approx(2 * alone.tests[0].p)
     with pytest.raises(WrongUsage, match="mini-xdrr"):
         run_study(small, context, ["mini-xdrr"])
-
-
-TWO = STUDY.replace('encoders = ["mini-xdr"]', 'encoders = ["mini-xdr", "mini-zero-shot"]')
 
 
 def _study(file: Path, runs: Path, *options: str) -> int:

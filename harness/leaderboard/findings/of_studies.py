@@ -9,26 +9,29 @@ from harness.compare.contrasts import Interaction
 from harness.compare.records import MACRO, Bounds
 from harness.leaderboard.findings.records import Answer, Figure, Table, Verdict
 from harness.numbers import interval, percent, probability
-from harness.submissions.study.records import Result, StudyResult
+from harness.submissions.study.records import Contrasted, Result, StudyResult, StudyRow
 
 SEEN = " †"
 SEEN_MEANS = "† the encoder's training may have held the collection, as its card says."
 _CONTROLS = ("self-copy", "questions-shuffled", "passages-shuffled")
 
 
-def answers_of(study: StudyResult, question: str, about: str) -> Iterator[Answer]:
+def answers_of(
+    study: StudyResult, question: str, about: str, found: Sequence[Contrasted] | None = None
+) -> Iterator[Answer]:
     """One for each declared contrast of the question, from the encoders that have certainly not seen the collection.
 
     The others' results are told in the same sentence, marked, and decide nothing. An encoder that was declared and not run is
-    named as missing.
+    named as missing. ``found``: the tests, by default those of the primary measure.
     """
+    found = study.results if found is None else found
     for contrast in study.declared.contrasts:
         if contrast.question != question:
             continue
-        results = [found for found in study.results if found.name == contrast.name]
-        unseen = [found for found in results if not found.may_have_seen]
-        told = "; ".join(_told(found) for found in [*unseen, *(found for found in results if found not in unseen)])
-        missing = [name for name in study.declared.encoders if name not in {found.encoder for found in results}]
+        results = [own for own in found if own.name == contrast.name]
+        unseen = [own for own in results if not own.may_have_seen]
+        told = "; ".join(_told(own) for own in [*unseen, *(own for own in results if own not in unseen)])
+        missing = [name for name in study.declared.encoders if name not in {own.encoder for own in results}]
         left = f" Not run: {', '.join(missing)}." if missing else ""
         short = f"{_collection(about)}, {contrast.name.replace('-', ' ')}"
         yield Answer(f"{about}, {contrast.title}", short, verdict_of(unseen), f"{told}.{left}".removeprefix(". "))
@@ -39,7 +42,7 @@ def _collection(about: str) -> str:
     return about.partition(",")[0]
 
 
-def verdict_of(results: Sequence[Result]) -> Verdict:
+def verdict_of(results: Sequence[Contrasted]) -> Verdict:
     """Yes (more) or no (less) where every encoder's difference is significant, with its sign in five of seven languages.
 
     "It depends" where some encoder's is and not all agree; "not shown" where none is; "not answered" where there is none.
@@ -54,14 +57,18 @@ def verdict_of(results: Sequence[Result]) -> Verdict:
     return "not shown" if signs == {0} else "it depends"
 
 
-def _sign(found: Result) -> int:
+def _sign(found: Contrasted) -> int:
     macro, *parts = found.tests
-    sign = 1 if macro.difference > 0 else -1
-    agreeing = sum(test.difference * sign > 0 for test in parts)
-    return sign if macro.significant and 7 * agreeing >= 5 * len(parts) else 0
+    agrees = has_most_signs(macro.difference, [test.difference for test in parts])
+    return (1 if macro.difference > 0 else -1) if macro.significant and agrees else 0
 
 
-def _told(found: Result) -> str:
+def has_most_signs(difference: float, parts: Sequence[float]) -> bool:
+    """Whether five of seven of the languages' differences have the sign of their average."""
+    return 7 * sum(own * difference > 0 for own in parts) >= 5 * len(parts)
+
+
+def _told(found: Contrasted) -> str:
     macro, *parts = found.tests
     mark = SEEN if found.may_have_seen else ""
     figures = (
@@ -105,23 +112,42 @@ def tests_table(study: StudyResult, question: str) -> Table:
 
 
 def rows_table(study: StudyResult) -> Table:
-    measures = [study.primary, *(name for name in study.rows[0].values if name != study.primary)]
     titles = {"none": "no texts", **{kind.name: kind.title for kind in study.declared.kinds}}
-    rows = []
-    for row in study.rows:
-        used = row.used
-        texts = f"{used.texts:,} / {used.tokens:,}" if used else ""
-        weights = " and ".join(f"{weight:g}" for weight in dict.fromkeys(row.weights))
-        cells = (percent(row.values[measure][MACRO]) for measure in measures)
-        rows.append((row.encoder, titles[row.kind], *cells, weights, texts))
     caption = (
         f"All rows, macro averages; {study.questions:,} questions. Weights and title handling are chosen in each of two folds "
         f"of articles ({study.articles[0]} and {study.articles[1]}) on the other, of {len(study.declared.weights)} weights. "
         "Texts: how many, and tokens, of all passages (of a part, where they depend on the asker's language)."
     )
-    return Table(
-        caption, ("encoder", "texts fused with the passage", *measures, "weight", "texts / tokens"), tuple(rows)
+    return _rows_table(study, study.rows, titles, caption, "passage")
+
+
+def expansions_table(study: StudyResult) -> Table:
+    """The other side: the same fusion, of texts with the question."""
+    caption = (
+        "Texts fused with the question instead of the passage, macro averages: exploratory, tested by nothing. Versions of a "
+        "question are oracles, translations by people. Weights are chosen as above, each in one fold on the other; at weight 1 "
+        "the versions stand in the place of the question. Texts: how many, and tokens, of the questions of the first language."
     )
+    titles = {"none": "no texts", **{own.name: own.title for own in study.declared.expansions}}
+    encoders = {row.encoder for row in study.expansions}
+    none = [row for row in study.rows if row.kind == "none" and row.encoder in encoders]
+    rows = sorted([*none, *study.expansions], key=lambda row: study.declared.encoders.index(row.encoder))
+    return _rows_table(study, rows, titles, caption, "question")
+
+
+def _rows_table(
+    study: StudyResult, found: Sequence[StudyRow], titles: Mapping[str, str], caption: str, side: str
+) -> Table:
+    measures = [study.primary, *dict.fromkeys(name for row in found for name in row.values if name != study.primary)]
+    rows = []
+    for row in found:
+        used = row.used
+        texts = f"{used.texts:,} / {used.tokens:,}" if used else ""
+        weights = " and ".join(f"{weight:g}" for weight in dict.fromkeys(row.weights))
+        cells = (percent(row.values.get(measure, {}).get(MACRO)) for measure in measures)
+        rows.append((row.encoder, titles[row.kind], *cells, weights, texts))
+    head = ("encoder", f"texts fused with the {side}", *measures, "weight", "texts / tokens")
+    return Table(caption, head, tuple(rows))
 
 
 def interaction_table(study: StudyResult) -> Table | None:

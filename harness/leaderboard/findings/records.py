@@ -75,3 +75,7 @@ class Finding:
             for verdict in verdicts
         )
         return f"It depends: {', '.join(told)}."
+
+
+def missing(about: str, why: str) -> Answer:
+    return Answer(about, about, "not answered", f"Not answered: {why}.")
