@@ -94,7 +94,7 @@ class _Against(NamedTuple):
         found = self.found
         said = (
             f"its drop less that of {self.base.system}: {percent(found.difference, 2, signed=True)} points "
-            f"{interval(found.interval)}, adjusted p {probability(found.p_adjusted)}; {when} it has "
+            f"{interval(found.interval, 2)}, adjusted p {probability(found.p_adjusted)}; {when} it has "
             f"{percent(self.own.perturbed)}, {self.base.system} {percent(self.base.perturbed)}"
         )
         if self.verdict == "not shown":
