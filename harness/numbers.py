@@ -120,6 +120,16 @@ def duration(seconds: float) -> str:
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
 
 
+def energy(joules: float) -> str:
+    """
+    >>> energy(0), energy(99.4), energy(12_300), energy(7_200_000)
+    ('0 J', '99 J', '12.3 kJ', '2.00 kWh')
+    """
+    if joules < 1000:
+        return f"{joules:.0f} J"
+    return f"{joules / 1e3:,.1f} kJ" if joules < 3_600_000 else f"{joules / 3_600_000:,.2f} kWh"
+
+
 def price(value: float) -> str:
     """Two decimals, rounded up: nothing that costs something is free.
 

@@ -21,7 +21,6 @@ from harness.adapters.estimate import Estimate, Figure
 from harness.compute.engine import opened_engine
 from harness.compute.jobs import Engine
 from harness.compute.kernels import KERNELS
-from harness.compute.platform import library_versions
 from harness.dense.approximate import (
     INDEX_VERSION,
     RECALL_QUERIES,
@@ -41,7 +40,7 @@ from harness.dense.retrieval import named, search_in_passes, too_large
 from harness.dense.roles import Use
 from harness.dense.search import SEARCH_VERSION
 from harness.dense.store import NotFinite, VectorStore, rows_left_in
-from harness.dense.system import LIBRARIES, EncodingParameters, EncodingSystem, cut_counts
+from harness.dense.system import EncodingParameters, EncodingSystem, cut_counts
 from harness.dense.truncation import cut_of
 from harness.files.writing import exclusive, sha256_of_tree
 from harness.files.yaml_records import digest_of
@@ -187,6 +186,7 @@ class Dense(EncodingSystem):
         path, description = self._place(docs, context)
         with exclusive(path.with_suffix(".lock")), context.record.stage("encode passages") as stage:
             store = VectorStore(path, description, opened.dimensions, self._parameters.store_dtype)
+            stage["passages encoded"] = len(docs) - store.rows
             places = list(blocks_of(len(docs)))[len(store.blocks) :]
             blocks = (self._block(docs[start:end]) for start, end in places)
             with context.progress.task("encode passages", len(docs), "passages", done=store.rows) as advance:
@@ -226,7 +226,7 @@ class Dense(EncodingSystem):
             "parameters": parameters,
             **named,
             "model": sha256_of_tree(self._model.path),
-            "libraries": library_versions(LIBRARIES),
+            "libraries": self._libraries(),
             "device": context.device.partition(":")[0],
             "encoder": ENCODER_VERSION,
             "block rows": BLOCK_ROWS,

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.adapters.consent import NOTHING, Consent
 from harness.adapters.estimate import Estimate
+from harness.compute.energy import joules_so_far
 from harness.errors import InvalidInput
 from harness.files.toml_records import Name
 from harness.progress import Progress, SilentProgress
@@ -49,11 +50,17 @@ class Record:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
-        """Time a stage; the block may add figures, such as ``stage["bytes"]``, to the entry that it is given."""
+        """Time a stage; the block may add figures, such as ``stage["bytes"]``, to the entry that it is given.
+
+        Where the machine tells, the entry has the joules that its processors took meanwhile, whoever used them.
+        """
         entry: dict[str, Any] = {"name": name}
-        start = time.perf_counter()
+        start, energy = time.perf_counter(), joules_so_far()
         yield entry
         entry["seconds"] = round(time.perf_counter() - start, 3)
+        taken = joules_so_far()
+        if energy is not None and taken is not None:
+            entry["joules"] = round(taken - energy, 1)
         self.stages.append(entry)
 
 

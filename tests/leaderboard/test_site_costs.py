@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,13 @@ from site_pages import Pages
 
 from harness.adapters.card import load_card
 from harness.compare.records import MACRO
+from harness.errors import InvalidInput
+from harness.leaderboard.site import costs, render
 from harness.leaderboard.site.costs import charts_of, costs_of
 from harness.leaderboard.site.evidence import Site
+from harness.leaderboard.site.settings import FILE_NAME, Settings, read_settings
 from harness.numbers import duration, percent, size
+from harness.runs.provenance import Execution, Stage
 from harness.runs.track_runs import TrackRuns
 
 MODELS = Path(__file__).parents[2] / "systems" / "models"
@@ -76,3 +81,63 @@ def test_charts_name_the_systems_that_nothing_beats(site: Site) -> None:
                 beaten = any((c <= cost and v > value) or (c < cost and v >= value) for c, v in known)
                 assert dot.is_best == (not beaten)
                 assert bool(dot.text) or not dot.is_best
+
+
+def _stage(name: str, seconds: float, **facts: object) -> Stage:
+    return Stage.model_validate({"name": name, "seconds": seconds, "facts": facts})
+
+
+def _execution(*stages: Stage) -> Execution:
+    return Execution(device="cpu", isolation="none", stages=stages)
+
+
+def test_a_million_passages_cost_their_seconds_at_the_operators_price() -> None:
+    encoding = _stage("encode passages", 36, **{"passages encoded": 1000})
+    cost = costs._cost([_execution(encoding, _stage("search", 5))], 10, 1000)
+    assert cost.encoding == pytest.approx(36_000)
+    assert costs.euros(cost, 0.2) == pytest.approx(2.0)
+    assert costs.euros(cost, None) is None
+    twice = costs._cost([_execution(encoding), _execution(encoding)], 10, 1000)
+    assert costs.euros(twice, 0.2) == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("encoded", [0, None, "many", True, -1])
+def test_what_encoding_costs_is_not_known_of_vectors_that_were_there_already(encoded: object) -> None:
+    cost = costs._cost([_execution(_stage("encode passages", 0.1, **{"passages encoded": encoded}))], 10, 1000)
+    assert cost.encoding is None
+    assert costs._cost([_execution(_stage("encode passages", 0.1))], 10, 1000).encoding is None
+
+
+def test_joules_are_those_of_all_stages_or_none() -> None:
+    known, unknown = _stage("encode passages", 1, joules=12.5), _stage("search", 1)
+    assert costs._cost([_execution(known, known)], 1, 1).joules == 25
+    assert costs._cost([_execution(known, unknown)], 1, 1).joules is None
+    assert costs._cost([_execution()], 1, 1).joules is None
+
+
+def test_the_page_shows_energy_and_euros_where_they_are_known(
+    mini: Pages, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = [(row, cost._replace(joules=7200.0, encoding=36_000.0)) for row, cost in costs_of(site)]
+    row, cost = told[1]
+    told[1] = (row, cost._replace(joules=None, encoding=None))
+    module = sys.modules[render.__module__]  # the package has a function of its name
+    monkeypatch.setattr(module, "costs_of", lambda of: told)
+    monkeypatch.setattr(module, "read_settings", lambda root: Settings(euros_per_hour=0.2))
+    made = Site(site.board, site.scores, site.runs, tmp_path / site.track.name)
+    module.write_pages(made, module.pools_of(site.track))
+    pages = [html.fromstring((folder / "cost.html").read_text("utf-8")) for folder in (made.folder, mini.own)]
+    heads = [[cell.text_content() for cell in page.cssselect("table.costs thead th")] for page in pages]
+    assert [name for name in heads[0] if name not in heads[1]] == ["Energy", "Euros per million passages"]
+    cells = [[cell.text_content() for cell in line] for line in pages[0].cssselect("table.costs tbody tr")]
+    assert [line[10:12] for line in cells[:2]] == [["7.2 kJ", "2.00"], ["–", "–"]]
+    assert {len(line) for line in cells} == {len(heads[0])}
+    assert "0.20 euros an hour" in pages[0].text_content()
+    assert "euros" not in pages[1].text_content().lower()
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1e9", '"much"'])
+def test_a_price_that_is_none_is_refused(tmp_path: Path, value: str) -> None:
+    (tmp_path / FILE_NAME).write_text(f"euros_per_hour = {value}\n")
+    with pytest.raises(InvalidInput, match="euros_per_hour"):
+        read_settings(tmp_path)

@@ -11,7 +11,7 @@ from harness.leaderboard.site.charts import Point, Scatter, scatter_chart
 from harness.leaderboard.site.evidence import Site
 from harness.leaderboard.table import Row
 from harness.numbers import DASH, duration, millions, size
-from harness.runs.provenance import Execution
+from harness.runs.provenance import Execution, Stage
 
 TITLES = {
     "seconds": "Seconds for the whole run, on the machine of the run",
@@ -22,13 +22,19 @@ _NARROW = 330
 
 
 class Cost(NamedTuple):
-    """Seconds and bytes; None where the manifest does not tell. ``question`` and ``passage``: of one of them."""
+    """Seconds and bytes; None where the manifest does not tell. ``question`` and ``passage``: of one of them.
+
+    ``encoding``: seconds for a million passages; None where a stage encodes passages and does not say how many it did.
+    ``joules``: of all stages, None where one does not tell.
+    """
 
     seconds: float | None
     question: float | None
     bytes: float | None
     passage: float | None
     memory: int | None
+    encoding: float | None
+    joules: float | None
 
 
 def costs_of(site: Site) -> list[tuple[Row, Cost]]:
@@ -67,7 +73,36 @@ def _cost(executions: Sequence[Execution], queries: int, passages: int | None) -
         bytes=total or None,
         passage=total / passages if total and passages else None,
         memory=max((execution.peak_memory_bytes or 0 for execution in executions), default=0) or None,
+        encoding=_encoding(stages),
+        joules=_sum([_number(stage, "joules") for stage in stages]),
     )
+
+
+def _encoding(stages: Sequence[Stage]) -> float | None:
+    """Several rows may have encoded the same passages: each of these stages costs what it costs."""
+    own = [stage for stage in stages if stage.name == "encode passages"]
+    counts = [_number(stage, "passages encoded") for stage in own]
+    each = [stage.seconds / count * 1e6 if count else None for stage, count in zip(own, counts, strict=True)]
+    return _sum(each)
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    """None where there are none, or one of them is not known."""
+    known = [value for value in values if value is not None]
+    return math.fsum(known) if known and len(known) == len(values) else None
+
+
+def _number(stage: Stage, fact: str) -> float | None:
+    """What an adapter has noted beside its stage, where that is an amount."""
+    value = stage.facts.get(fact)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) and value >= 0 else None
+
+
+def euros(cost: Cost, per_hour: float | None) -> float | None:
+    """Of encoding a million passages, at the operator's price; None where that or the time is not known."""
+    return None if per_hour is None or cost.encoding is None else cost.encoding / 3600 * per_hour
 
 
 def charts_of(site: Site, costs: list[tuple[Row, Cost]]) -> dict[str, tuple[Scatter, Scatter]]:

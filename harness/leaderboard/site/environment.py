@@ -17,7 +17,7 @@ from harness.leaderboard.seen import what_was_seen
 from harness.leaderboard.site.compiled import CompiledBeside
 from harness.leaderboard.site.words import address_of
 from harness.leaderboard.table import Cell, leads
-from harness.numbers import duration, millions, percent, probability, size
+from harness.numbers import duration, energy, millions, percent, price, probability, size
 
 
 @functools.cache
@@ -47,6 +47,8 @@ def templates() -> jinja2.Environment:
         size=size,
         millions=millions,
         duration=duration,
+        energy=energy,
+        price=price,
         address_of=address_of,
         MACRO=MACRO,
     )

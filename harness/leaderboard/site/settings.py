@@ -4,6 +4,7 @@ name = "Our leaderboard"
 repository = "https://code.example/our/leaderboard"
 address = "https://leaderboard.example/"
 contact = "mailto:people@leaderboard.example"
+euros_per_hour = 0.10
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from harness.files.toml_records import Record, checked, read_toml
 
@@ -34,12 +35,16 @@ Web = Annotated[str, StringConstraints(max_length=300), AfterValidator(_web)]
 
 
 class Settings(Record):
-    """``address``: where the pages are served from, its last sign a slash; links between pages do not need it."""
+    """``address``: where the pages are served from, its last sign a slash; links between pages do not need it.
+
+    ``euros_per_hour``: what the operator pays for such a machine as the runs were made on; None where they do not say.
+    """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=80)] = "xdr-bench"
     repository: Web = ""
     address: Web = ""
     contact: Annotated[str, StringConstraints(max_length=300), AfterValidator(_contact)] = ""
+    euros_per_hour: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None = None
 
 
 def read_settings(runs: Path) -> Settings:
