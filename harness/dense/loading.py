@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 Pooling = Literal["model", "cls", "mean", "last", "max", "sum"]
-Dtype = Literal["float32", "bfloat16", "float16"]
+Dtype = Literal["float32", "bfloat16", "float16", "int8"]
 _POOLING_MODES = {"cls": "cls", "mean": "mean", "last": "lasttoken"}
 ADAPTERS: Mapping[str, tuple[str, ...]] = {
     "dense": ("SentenceTransformer",),
@@ -248,9 +248,11 @@ def _check_version() -> None:
 
 
 def torch_dtype(settings: EncoderSettings) -> torch.dtype:
+    """What a model is loaded in: a kernel that computes with integers makes them of float32."""
     import torch
 
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[settings.dtype]
+    found: torch.dtype = torch.float32 if settings.dtype == "int8" else getattr(torch, settings.dtype)
+    return found
 
 
 def _silence_loading_bars() -> None:

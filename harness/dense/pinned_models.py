@@ -6,9 +6,7 @@ taken when it was made, and made again where it is damaged.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from harness.collections.storage.pinned import pinned_files, verified_path
 from harness.dense import four_bit
 from harness.errors import InvalidInput, unknown_name
 from harness.files.derived import Derived, Made
-from harness.files.writing import explained_write_errors, made_below_cache_home, sha256_of_tree
+from harness.files.writing import made_below_cache_home, replaced_folder, sha256_of_tree
 
 SCHEME = "pinned:"
 
@@ -67,27 +65,10 @@ def converted_folder(model: str, conversion: Conversion) -> Path:
 
     def convert() -> Made:
         file = verified_path(conversion.file)
-        with _replaced(folder) as temporary, progress.task(f"convert {conversion.file}", None):
+        with replaced_folder(folder) as temporary, progress.task(f"convert {conversion.file}", None):
             conversion.convert(file, temporary)
         return Made([folder])
 
     Derived(home / "converted.seal", [digest, conversion.version], sha256_of_tree).made(convert)
     _checked.add(folder)
     return folder
-
-
-@contextmanager
-def _replaced(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of ``folder`` when the block ends without an error; what a killed one left goes."""
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    with explained_write_errors(temporary):
-        temporary.mkdir()
-    try:
-        yield temporary
-        shutil.rmtree(folder, ignore_errors=True)
-        with explained_write_errors(folder):
-            temporary.replace(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise

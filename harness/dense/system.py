@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.adapters.contract import Context, Pin
+from harness.compute.graphs import not_installed
 from harness.compute.kernels import KERNELS, KernelName
+from harness.compute.platform import library_versions
 from harness.dense.card_model import CardModel, ModelParameters
 from harness.dense.retrieval import named
 from harness.dense.roles import Role, Use
@@ -30,7 +32,8 @@ class EncodingParameters(ModelParameters):
     """What is None is as the model's own files say. Prompts: the name of one of the model's, or a text, "" for none.
 
     Lengths in tokens, special ones and the prompt included. ``token_budget``: tokens in a batch, padding included.
-    ``kernel``: what multiplies in linear layers, "torch" or "torch-fused"; None for the fused one where the machine has it.
+    ``kernel``: what computes transformers, by its name in ``harness.compute.kernels``; None for torch, with the fused linear
+    layers where the machine has them. ``dtype`` "int8" is of the kernel "onnx" alone.
     """
 
     query_max_length: int | None = Field(default=None, ge=2)
@@ -39,8 +42,15 @@ class EncodingParameters(ModelParameters):
     passage_prompt: str | None = None
     title: Literal["prepend", "ignore"] = "prepend"
     token_budget: int = Field(default=16_384, ge=16)
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Literal["float32", "bfloat16", "float16", "int8"] = "float32"
     kernel: KernelName | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _budget_of_its_kernel(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "token_budget" not in data and (kernel := KERNELS.get(str(data.get("kernel")))):
+            return {**data, "token_budget": kernel.token_budget}
+        return data
 
 
 class EncodingSystem:
@@ -54,6 +64,8 @@ class EncodingSystem:
 
     def missing(self) -> Iterator[str]:
         yield from self._model.missing()
+        if self._shared.kernel == "onnx" and (reason := not_installed()):
+            yield reason
 
     def _roles(self) -> Mapping[str, Role]:
         """Each kind of texts that is encoded."""
@@ -67,6 +79,11 @@ class EncodingSystem:
         """Where none is named it is left to the machine, and noted, as it was for all runs before there was a choice."""
         name = self._shared.kernel
         return {} if name is None else {f"kernel {name}": KERNELS[name].version}
+
+    def _libraries(self) -> dict[str, str]:
+        """Versions of what the vectors' bytes depend on."""
+        kernel = KERNELS.get(self._shared.kernel or "")
+        return library_versions((*LIBRARIES, *(kernel.libraries if kernel else ())))
 
     def _text(self, doc: Doc) -> str:
         return doc.default_text() if self._shared.title == "prepend" else doc.text

@@ -16,14 +16,14 @@ from harness.adapters.contract import Context, Request
 from harness.adapters.estimate import Estimate, Figure, spread, timed_on_sample
 from harness.compute.engine import opened_engine
 from harness.compute.jobs import Engine, Job
-from harness.compute.platform import library_versions, peak_memory_bytes
+from harness.compute.platform import peak_memory_bytes
 from harness.dense.encoder import ENCODER_VERSION, encoder_of, resolved_device
 from harness.dense.jobs import Asked, StoredTiles, best_by
 from harness.dense.loading import EncoderSettings
 from harness.dense.retrieval import in_passes, named, too_large
 from harness.dense.roles import Use
 from harness.dense.search import Candidates
-from harness.dense.system import LIBRARIES, TOKEN_BYTES, EncodingSystem, cut_counts
+from harness.dense.system import TOKEN_BYTES, EncodingSystem, cut_counts
 from harness.dense.truncation import cut_of
 from harness.files.writing import exclusive, sha256_of_tree
 from harness.files.yaml_records import digest_of
@@ -236,7 +236,7 @@ class RaggedSystem(EncodingSystem):
             "parameters": parameters,
             **self._kernel_version(),
             "model": sha256_of_tree(self._model.path),
-            "libraries": library_versions(LIBRARIES),
+            "libraries": self._libraries(),
             "device": context.device.partition(":")[0],
             "encoder": ENCODER_VERSION,
             "rows": RAGGED_VERSION,
