@@ -19,6 +19,7 @@ FILES = sorted(path for folder in ("harness", "systems", "xdr_bench") for path i
 # Each of these looks for the libraries of its extra itself, and says which extra is missing.
 ROOMS = {
     "harness/collections/romanize.py": "train",
+    "harness/compute/graph": "fast",
     "harness/compute/": "ray",
     "harness/recipes/train/": "train",
     "harness/segmenters.py": "segment",
