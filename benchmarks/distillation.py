@@ -168,7 +168,13 @@ def _compared(
         resamples=RESAMPLES,
     )
     better = sum(found.difference > 0 for found in difference.by_part.values())
-    return {"difference": difference.difference, "interval": difference.interval, "p": difference.p, "better": better}
+    return {
+        "difference": difference.difference,
+        "interval": difference.interval,
+        "p": difference.p,
+        "better": better,
+        "detectable": difference.detectable(),
+    }
 
 
 if __name__ == "__main__":

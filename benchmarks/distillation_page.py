@@ -1,6 +1,9 @@
 """Write docs/recipes.md from what benchmarks/distillation.py measured.
 
-python benchmarks/distillation_page.py distillation.json [--output docs/recipes.md]
+python benchmarks/distillation_page.py distillation.json [--studies WORK/figures] [--records training.json ...]
+    [--output docs/recipes.md]
+
+WORK is the folder of benchmarks/mining_recipes.py; --records are training records of recipes that were trained otherwise.
 """
 
 from __future__ import annotations
@@ -11,6 +14,9 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from recipes_overview import overview
+from training_rounds.pages import STUDIES
 
 from harness.files.writing import write_text
 from harness.numbers import percent
@@ -35,8 +41,11 @@ Written by a command from training records and runs. Make it again with
 
     xdr data fetch multilingual-e5-small-q4 ntrex tatoeba tydiqa-goldp xor-tydi xquad
     python benchmarks/distillation.py --work DIR --seeds {seeds}{rows} --json distillation.json
-    python benchmarks/distillation_page.py distillation.json
+    python benchmarks/distillation_page.py distillation.json --studies WORK/figures
 
+WORK is the folder of the studies of [mining-recipes.md](mining-recipes.md).
+
+{overview}
 ## DR.DECR-style distillation
 
 DR.DECR (Li et al., NAACL 2022) lets a student that reads questions in any language imitate a teacher that reads their
@@ -60,7 +69,8 @@ was fixed before. XQuAD is among what the teacher may have seen, and so the stud
 TESTED = """\
 Seeds that were run: {seeds}; five are the rule for static encoders. The difference to the untrained table is
 tested by the paired randomization test of the macro average, whole passages flipped at once, without
-correction. An interval that holds zero says which gains are excluded."""
+correction. An interval that holds zero says which gains are excluded; *could find* is the smallest true difference that such a
+test finds in four of five cases, simulated from the units as they vary."""
 EXPLORED = """\
 Seeds that were run: {seeds}; five are the rule for static encoders. So few are exploratory, and nothing is
 tested."""
@@ -72,7 +82,8 @@ A teacher that ranks no better than its student is not worth imitating. On mini'
 {teacher} {measure} (%), the untrained table {untrained}, the embedded model's recipe {student}: {verdict}."""
 
 
-def page(figures: dict[str, Any]) -> str:
+def page(figures: dict[str, Any], table: str = "") -> str:
+    """``table``: of all recipes."""
     trained, tracks = figures["trained"], figures["tracks"]
     seeds = sorted({run["seed"] for runs in trained.values() for run in runs})
     size = trained[UNTRAINED][0]["bytes"] / 1e6
@@ -82,7 +93,9 @@ def page(figures: dict[str, Any]) -> str:
     chosen = CHOSEN.format(untrained=UNTRAINED_SETTINGS, trainings=TRIAL_TRAININGS, looks=_looks(tracks))
     absent = [name for name in figures["recipes"] if name not in trained]
     rows = f" --rows {' '.join(trained)}" if absent else ""
-    parts = [HEAD.format(seeds=said, rows=rows, size=size, judged=_filled(judged), chosen=_filled(chosen))]
+    parts = [
+        HEAD.format(seeds=said, rows=rows, size=size, judged=_filled(judged), chosen=_filled(chosen), overview=table)
+    ]
     if gate := _gate(tracks):
         parts.append(gate)
     for track, found in tracks.items():
@@ -132,9 +145,9 @@ def _of_track(track: str, found: dict[str, Any], is_tested: bool) -> Iterator[st
     names = list(next(iter(found["rows"].values()))["parts"])
     yield f"### {track}, {found['measure']} (%)"
     yield ""
-    last = " less untrained (95%) | p | better in |" if is_tested else ""
+    last = " less untrained (95%) | p | could find | better in |" if is_tested else ""
     yield f"| row | {' | '.join(names)} | macro | seeds |{last}"
-    yield f"|:---|{'---:|' * (len(names) + 1)}:---|{':---|---:|---:|' if is_tested else ''}"
+    yield f"|:---|{'---:|' * (len(names) + 1)}:---|{':---|---:|---:|---:|' if is_tested else ''}"
     for name, what in WHAT.items():
         if (row := found["rows"].get(name)) is not None:
             values = " | ".join(percent(row["parts"][part]) for part in names)
@@ -144,7 +157,7 @@ def _of_track(track: str, found: dict[str, Any], is_tested: bool) -> Iterator[st
     teacher = found.get("teacher")
     if teacher is not None:
         values = " | ".join(percent(teacher[part]) for part in names)
-        yield f"| the teacher itself | {values} | {percent(_macro(found, teacher))} | |{' | | |' if is_tested else ''}"
+        yield f"| the teacher itself | {values} | {percent(_macro(found, teacher))} | |{' | | | |' if is_tested else ''}"
         if "en" in teacher and STUDENT in found["rows"]:
             own = found["rows"][STUDENT]["parts"]
             kept = ", ".join(f"{part} {100 * own[part] / teacher['en']:.0f}%" for part in names)
@@ -154,10 +167,11 @@ def _of_track(track: str, found: dict[str, Any], is_tested: bool) -> Iterator[st
 
 def _tested(found: dict[str, Any] | None, parts: int) -> str:
     if found is None:
-        return "| |"
+        return "| | |"
     low, high = found["interval"] or (float("nan"), float("nan"))
     difference = f"{100 * found['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-    return f"{difference} | {found['p']:.2g} | {found['better']} of {parts}"
+    could = percent(found["detectable"]) if found.get("detectable") is not None else ""
+    return f"{difference} | {found['p']:.2g} | {could} | {found['better']} of {parts}"
 
 
 def _made(trained: dict[str, Any]) -> Iterator[str]:
@@ -181,9 +195,14 @@ def _made(trained: dict[str, Any]) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("figures", type=Path)
+    parser.add_argument("--studies", type=Path, help="folder of the figures of benchmarks/mining_recipes.py")
+    parser.add_argument("--records", type=Path, nargs="*", default=[], help="training.json of further recipes")
     parser.add_argument("--output", type=Path, default=Path("docs/recipes.md"))
     asked = parser.parse_args()
-    write_text(asked.output, page(json.loads(asked.figures.read_text("utf-8"))))
+    figures = json.loads(asked.figures.read_text("utf-8"))
+    files = {study: asked.studies / f"{study}.json" for study in STUDIES} if asked.studies else {}
+    studies = {study: json.loads(file.read_text("utf-8")) for study, file in files.items() if file.is_file()}
+    write_text(asked.output, page(figures, overview(figures, studies, asked.records)))
 
 
 if __name__ == "__main__":

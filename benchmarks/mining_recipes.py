@@ -3,9 +3,9 @@
 python benchmarks/mining_recipes.py STUDY --work WORK [--seeds 1 2 3] [--languages fi ja] [--steps N] [--reader DIR]
 python benchmarks/mining_recipes.py page --work WORK [--output docs/mining-recipes.md]
 
-STUDY is one of self-training, mining, batches and alignment. Needs the extra ``train`` and the data of the recipe mini-xdr
-and of XQuAD. WORK keeps recipes, rows, models and training records, so that the same command goes on from there, and in
-WORK/figures the figures of each study, of which the page is written.
+STUDY is one of self-training, mining, batches, alignment and label-efficiency. Needs the extra ``train`` and the data of the
+recipe mini-xdr and of XQuAD. WORK keeps recipes, rows, models and training records, so that the same command goes on from
+there, and in WORK/figures the figures of each study, of which the page is written.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ BUDGETS = {
     "mining": Budget(0.05, steps=60),
     "batches": Budget(0.05, epochs=1),
     "alignment": Budget(0.05, steps=60),
+    "label-efficiency": Budget(0.05, steps=60),
 }
 
 

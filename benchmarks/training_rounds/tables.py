@@ -70,7 +70,7 @@ def differences(figures: Figures) -> str:
             ends = [f"{lang} {percent(value, signed=True)}" for lang, value in (ordered[-1], ordered[0])]
             names = titles[one["row"]], titles[one["other"]]
             found = percent(one["difference"], signed=True), interval(one), p_of(one), verdict(one)
-            yield *names, *found, percent(one["detectable"]), *ends
+            yield *names, *found, detectable(one), *ends
 
     header = ("row", "less", "difference", "95% interval", "p (Holm)", "verdict", "could find")
     return table((*header, "best language", "worst language"), rows())
@@ -82,6 +82,11 @@ def interval(one: Figures) -> str:
 
 def p_of(one: Figures) -> str:
     return "-" if one["p"] is None else probability(one["p"])
+
+
+def detectable(one: Figures) -> str:
+    """Blank where figures were made before it was."""
+    return percent(one["detectable"]) if one.get("detectable") is not None else ""
 
 
 def verdict(one: Figures) -> str:
@@ -102,13 +107,15 @@ def how_judged(figures: Figures) -> str:
     return f"With {seeds} seed{'s' * (seeds > 1)} all of it is exploratory: differences have intervals and no marks."
 
 
-def budget(figures: Figures) -> str:
+def budget(figures: Figures, chosen: str = "") -> str:
+    """``chosen``: how the learning rate was, where it was chosen at all."""
     own = figures["budget"]
-    length = f"{own['epochs']} epochs" if own["steps"] is None else f"{own['steps']} steps"
+    epochs = f"{own['epochs']} epoch{'s' * (own['epochs'] != 1)}"
+    length = epochs if own["steps"] is None else f"{own['steps']} steps"
     text = (
         f"Every training has {length} of batches of at most {own['batch_size']} rows, the learning rate "
-        f"{own['learning_rate']}, the same start, and leaves out {percent(own['token_dropout'], 0)}% of each text's pieces. "
-        f"One setting was tried, and nothing was chosen on any question. {how_judged(figures)}"
+        f"{chosen or own['learning_rate']}, the same start, and leaves out {percent(own['token_dropout'], 0)}% of each text's "
+        f"pieces. {'' if chosen else 'One setting was tried, and nothing was chosen on any question. '}{how_judged(figures)}"
     )
     return textwrap.fill(text, WIDTH)
 

@@ -32,7 +32,7 @@ start = "{start}"
 
 [[stages]]
 name = "round"
-objective = "contrastive"
+{objective}
 {length}
 batch_size = {batch_size}
 batches = "{batches}"
@@ -77,6 +77,7 @@ class Variant:
     transductive: Sequence[str] = ()
     negatives: int = 0
     batches: str = "source"
+    objective: str = 'objective = "contrastive"'
 
 
 def trained(variant: Variant, budget: Budget, folder: Path, progress: Progress) -> tuple[Path, TrainingRecord]:

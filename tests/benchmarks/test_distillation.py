@@ -21,7 +21,7 @@ def figures(seeds: int = 3) -> dict[str, object]:
     runs = [run | {"seed": 42 + number} for number in range(seeds)]
     by_seed = [0.64, 0.66, 0.65][:seeds]
     row = {"macro": 0.65, "by_seed": by_seed, "parts": {"de": 0.7, "en": 0.9}}
-    tested = {"difference": 0.021, "interval": [-0.01, 0.05], "p": 0.21, "better": 1}
+    tested = {"difference": 0.021, "interval": [-0.01, 0.05], "p": 0.21, "better": 1, "detectable": 0.043}
     found = {
         "measure": "Success@10",
         "macro": ["de"],
@@ -46,13 +46,67 @@ def page_of(found: dict[str, object]) -> str:
 
 def test_the_page_has_scores_seeds_intervals_the_teacher_and_what_is_missing() -> None:
     page = page_of(figures())
-    assert "| 70.0 | 90.0 | 65.0 | 64.0 66.0 65.0 | +2.1 (-1.0 to +5.0) | 0.21 | 1 of 1 |" in page
+    assert "| 70.0 | 90.0 | 65.0 | 64.0 66.0 65.0 | +2.1 (-1.0 to +5.0) | 0.21 | 4.3 | 1 of 1 |" in page
     assert "| the teacher itself | 98.0 | 100.0 | 98.0 |" in page
     assert "keeps: de 70%, en 90%" in page
     assert "Not trained for this page: `mini-distilled-both`." in page
     assert "| 60 | 12 | 3,456 | 0.2500 | 5 |" in page
     assert "Seeds that were run: 42 43 44; five are the rule" in " ".join(page.split())
     assert "--seeds 42 43 44 --rows mini-distilled mini-distilled-pieces --json" in page
+
+
+def study(p: float) -> dict[str, object]:
+    made = {"steps": 60.0, "rows_per_epoch": 5.0, "tokens": 9.0, "candidates": 9.0, "seconds": 75.0, "peak_memory": 2e6}
+    rows = {
+        name: {"scores": {"nDCG@10": {"macro": macro}}, "training": None if name == "start" else made}
+        for name, macro in (("start", 0.4), ("mixed", 0.5), ("hybrid", 0.51))
+    }
+    by_part = {"ar": 0.01, "en": 0.02}
+    tested = {
+        "row": "hybrid",
+        "other": "mixed",
+        "difference": 0.01,
+        "interval": [-0.02, 0.04],
+        "p": p,
+        "by_part": by_part,
+    }
+    titles = {"start": "the start", "mixed": "mixed batches", "hybrid": "hybrid batches"}
+    return {"titles": titles, "measures": ["nDCG@10"], "rows": rows, "differences": [tested | {"detectable": 0.05}]}
+
+
+def test_all_recipes_are_in_one_table_with_what_did_not_work_and_what_was_not_run(tmp_path: Path) -> None:
+    import recipes_overview
+
+    import xdr_bench as xdr
+
+    record = {"recipe": {"name": "tydi-reader"}, "seconds": 3700.0, "stages": [{"peak_memory_bytes": 7_000_000}]}
+    (tmp_path / "training.json").write_text(json.dumps(record), "utf-8")
+    found = json.loads(json.dumps(figures()))
+    text = recipes_overview.overview(found, {"batches": study(0.4)}, [tmp_path / "training.json"])  # type: ignore[dict-item]
+    lines = {line.split(" | ")[0].removeprefix("| "): line for line in text.splitlines() if line.startswith("| ")}
+    assert (
+        "| 1 min 0 s | 5 | mini-dev, Success@10 | 65.0 | 65.0 | 65.0 | +2.1 (-1.0 to +5.0) | 0.21"
+        in lines["`mini-distilled`"]
+    )
+    assert lines["`mini-distilled`"].endswith("| 4.3 |")
+    assert (
+        "| 1 min 15 s | 2 | nDCG@10 | 40.0 | 51.0 | 50.0 (mixed batches) | +1.0 (-2.0 to +4.0) | 0.40"
+        in lines["batches: hybrid batches"]
+    )
+    assert "| 1 h 1 min | 7 |" in lines["`tydi-reader`"]
+    assert "| not run |" in lines["`mbert-xdr`"]
+    runs = [FOLDER.parent / f"runs/mini/mini-xdr/{lang}.trec.gz" for lang in ("ar", "bn", "fi", "ja", "ko", "ru", "te")]
+    scores = [xdr.score(run, f"xdr-mini/{run.name.split('.')[0]}", ["R@500t"])["R@500t"] for run in runs]
+    assert f"| mini, R@500t |  | {100 * sum(scores) / 7:.1f} |" in lines["`mini-xdr`"]
+    assert {path.stem for path in (FOLDER.parent / "systems/recipes").glob("*.toml")} <= {
+        name.strip("`") for name in lines
+    }
+    assert (
+        "- batches: *hybrid batches* against *mixed batches*: none shown, +1.0 (-2.0 to +4.0); 5.0 could be found"
+        in text
+    )
+    gained = recipes_overview.overview(found, {"batches": study(0.01)}, [])  # type: ignore[dict-item]
+    assert "What did not work" not in gained
 
 
 def test_looks_at_test_questions_are_counted() -> None:

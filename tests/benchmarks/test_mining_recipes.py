@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training_rounds import alignment, batches, mining
+from training_rounds import alignment, batches, label_efficiency, mining, tiny_teachers
 from training_rounds.judging import Outcome, Plan, Study, index_of, judged
 from training_rounds.language_bias import bias_of, entropy_of, mean_bias
 from training_rounds.pages import page
@@ -23,6 +23,7 @@ from training_rounds.pseudo_labels import (
     rows_of,
     shuffled,
 )
+from training_rounds.self_training import unlabelled
 from training_rounds.tables import verdict
 from training_rounds.training import START, Budget
 
@@ -31,6 +32,7 @@ from harness.collections import load
 from harness.measures.answer_recall import has_answer
 from harness.progress import SilentProgress
 from harness.recipes.mine.settings import MineSettings
+from harness.recipes.rows import read_rows
 
 QUESTIONS = [
     Unlabelled("a", "kuka?", "fi", "p1"),
@@ -138,6 +140,50 @@ def test_partners_are_of_the_same_passage_in_other_languages_and_controls_of_ano
             assert len(owners) == 1
             assert (owners == {passage_of[row.query]}) != of_another
     assert alignment.partners(questions, 3, False) != alignment.partners(questions, 4, False)
+
+
+# -- how many labels a teacher needs
+
+
+def test_labels_and_what_a_student_learns_from_are_never_the_same_questions() -> None:
+    questions = unlabelled(["fi", "te"])
+    labels, rest = label_efficiency.parted(questions)
+    assert len(labels) == 2 * len(rest) == 800
+    assert {one.query_id for one in (*labels, *rest)} == {one.query_id for one in questions}
+    few, many, other = (label_efficiency.drawn(labels, n, seed) for n, seed in ((10, 1), (30, 1), (10, 2)))
+    assert many[:10] == few != other
+
+
+@pytest.mark.usefixtures("imported_data")
+def test_teachers_rank_and_teach_from_their_labels_to_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiny_teachers, "TEACHER_STEPS", 2)
+    monkeypatch.setattr(tiny_teachers, "VOCABULARY", 400)
+    monkeypatch.setattr(label_efficiency, "RATES", (1e-3,))
+    monkeypatch.setattr(label_efficiency, "STUDENT_RATES", (0.05,))
+    monkeypatch.setattr(label_efficiency, "UNLABELLED", 12)
+    study = Study(tmp_path, Budget(0.05, steps=2, batch_size=8), [3], ["fi"])
+    figures = label_efficiency.measured(study, SilentProgress(), (20,))
+    assert figures["rows"].keys() == {"start", "direct-20", "generator-20", "cross-20"}
+    assert figures["gate"]["rows"].keys() == {"start", "generator-20", "cross-20"}
+    assert (figures["settings"], figures["unlabelled"]) == (5, 12)
+    # The lists hold what the start finds first: teachers can but order them anew.
+    rows = read_rows(tmp_path / "unknown" / label_efficiency.ROWS).rows
+    own = {one.query_id: one.hidden for one in unlabelled(["fi"])}
+    places = [[one.docid for one in (*row.positives, *row.negatives)] for row in rows]
+    start = [
+        1 / (1 + ids.index(own[row.query_id])) if own[row.query_id] in ids else 0.0
+        for row, ids in zip(rows, places, strict=True)
+    ]
+    assert figures["gate"]["rows"]["start"]["scores"]["RR@10"]["fi"] == pytest.approx(np.mean(start))
+    found = {name: row["scores"]["RR@10"]["fi"] for name, row in figures["gate"]["rows"].items()}
+    most = np.mean([value > 0 for value in start])
+    assert all(0 < value <= most for value in found.values())
+    trained = [row["training"] for name, row in figures["rows"].items() if name != "start"]
+    assert all(one["steps"] == 2 for one in trained)
+    text = page({"label-efficiency": json.loads(json.dumps(figures))})
+    assert "taught by a generator of questions of 20 labels" in text
+    assert "5 settings in all" in text
+    assert label_efficiency.measured(study, SilentProgress(), (20,))["rows"] == figures["rows"]
 
 
 # -- rounds of mining
@@ -249,9 +295,16 @@ def test_the_page_has_every_study_and_the_tests_of_its_family(tmp_path: Path) ->
             "alignment": {**aligned, "questions": 4200, "dropped": 0},
         }
     )
-    assert "Not measured for this page: self-training." in text
+    assert "Not measured for this page: self-training, label-efficiency." in text
     assert "| round 1, labels: passages that hold an answer | 75.0% of 4 |" in text
     assert "| found, round 1 | 75.0% |" in text
+    assert "with `--reader` a reader labels as well, which was not done" in text
+    read = _figures(mining.PLAN, {"start": {}, "reader-1": labels | {"fallback": {"fi": 1}}}, [1], tmp_path)
+    by_reader = page(
+        {"mining": {**read, "questions": 8, "top": 20, "negatives": 4, "reader": "r", "reader_right": [3, 40]}}
+    )
+    assert "marks the answer of 3 of the 40 English questions (7.5%)" in " ".join(by_reader.split())
+    assert "| of these rows fallbacks | 25.0% of 4 |" in by_reader
     assert "| 1.25 | 900 | 12 | 345 |" in text
     [tested] = [one for one in mined["differences"] if one["other"] == "start"]
     assert tested["p"] < 0.05
@@ -315,7 +368,7 @@ def test_a_study_is_made_goes_on_and_is_written_into_the_page(
     assert called("self-training", "--seeds", "--languages", "fi") == 0
     labels = written()
     assert "no encoder was trained" in labels
-    assert "Not measured for this page: mining, batches, alignment." in labels
+    assert "Not measured for this page: mining, batches, alignment, label-efficiency." in labels
     assert not trained
 
     command = ("self-training", "--seeds", "7", "--steps", "2", "--languages", "fi")
