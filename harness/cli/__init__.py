@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from harness.cli import (
+    attack,
     compare,
     data,
     diff,
@@ -59,6 +60,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("diff")(diff.diff)
 app.command("export")(export.export)
 app.command("withdraw")(withdraw.withdraw)
+app.command("attack")(attack.attack)
 app.command("generate")(generate.generate)
 app.command("mine")(mine.mine)
 app.command("read")(read.read)

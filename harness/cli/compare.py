@@ -138,6 +138,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         figures = f"{difference:>7}  p {own:<9} {drawn:<9}  adjusted {adjusted:<10}"
         yield f"{tested.system:<28} {tested.column:<8} {figures}  {counts}"
     yield from _lines_of_drops(comparison, smallest)
+    yield from _lines_of_transfers(comparison, smallest)
 
 
 def _lines_of_drops(comparison: Comparison, smallest: Mapping[str, float]) -> Iterator[str]:
@@ -166,6 +167,24 @@ def _lines_of_drops(comparison: Comparison, smallest: Mapping[str, float]) -> It
             f"{found.system:<28} {found.perturbation}: drop less that of {comparison.baseline} "
             f"{percent(found.difference, 2, signed=True)} {interval(found.interval, 2)}  adjusted {adjusted}{both}"
         )
+
+
+def _lines_of_transfers(comparison: Comparison, smallest: Mapping[str, float]) -> Iterator[str]:
+    """What questions chosen against one system cost all, beside the unselected ones; tested for the others alone."""
+    from harness.compare.records import MACRO
+    from harness.numbers import interval, percent, probability
+
+    for found in comparison.transfers:
+        if found.column != MACRO:
+            continue
+        values = f"{percent(found.unselected)} unselected, {percent(found.found)} chosen against {found.attacked}"
+        loss = f"loss {percent(found.loss, 2, signed=True)} {interval(found.interval, 2)}"
+        if found.p_adjusted is None:
+            tested = "the attacked system itself: not tested"
+        else:
+            adjusted = probability(found.p_adjusted, smallest["transfers"]) + ("*" if found.significant else "")
+            tested = f"adjusted {adjusted:<10} could find {percent(found.detectable, 2)}"
+        yield f"{found.system:<28} {found.perturbation}: clean {percent(found.clean)}, {values}, {loss}  {tested}"
 
 
 def _undecided(family: Family) -> str:

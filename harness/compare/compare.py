@@ -16,6 +16,7 @@ from harness.compare.projections import Block, p_values_on
 from harness.compare.records import MACRO, SCHEMA_VERSION, Comparison, Difference, Family
 from harness.compare.signed_sums import Draws
 from harness.compare.standings import standings_of
+from harness.compare.transfers import transfers_of
 from harness.errors import Finding, InvalidInput
 from harness.runs.per_query import PerQuery
 from harness.runs.score_file import ScoreFile
@@ -48,7 +49,9 @@ def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
             families.append(family)
             differences += [with_estimates(track, test, by_name[test.system], baseline) for test in decided]
     standings, pairs, all_pairs = standings_of(track, [by_name[name] for name in sorted(by_name)])
-    dropped = drops_of(track, [by_name[name] for name in sorted(by_name)])
+    in_order = [by_name[name] for name in sorted(by_name)]
+    dropped = drops_of(track, in_order)
+    transfers, family_of_transfers = transfers_of(track, in_order)
     return Comparison(
         schema_version=SCHEMA_VERSION,
         track={"name": track.name, "version": track.version},
@@ -60,13 +63,14 @@ def compare_systems(track: Track, scores: Sequence[ScoreFile]) -> Comparison:
         all_pairs_resamples=track.families.all_pairs_resamples,
         seed=track.families.seed,
         systems=tuple(sorted(by_name)),
-        families=(*families, all_pairs, *dropped.families),
+        families=(*families, all_pairs, *dropped.families, *family_of_transfers),
         differences=tuple(differences),
         means=tuple(mean for name in sorted(by_name) for mean in means_of(track, by_name[name])),
         standings=standings,
         pairs=pairs,
         drops=dropped.drops,
         drop_differences=dropped.differences,
+        transfers=transfers,
         scores={name: str(score.context["key"]) for name, score in sorted(by_name.items())},
     )
 

@@ -74,16 +74,21 @@ def drops_of(track: Track, scores: Sequence[ScoreFile], held: Sequence[Held] | N
         drops[place] = drops[place].model_copy(update=decision)
     declared_of = {(*own, kind) for own in held if own.system in names for kind in _perturbations(track)}
     differences, family = _differences(track, [found[place] for place in planned], held, declared_of)
-    return Dropped(tuple(drops), differences, (_family(track, "drops", size), *family))
+    return Dropped(tuple(drops), differences, (family_of(track, "drops", size), *family))
 
 
 def _perturbations(track: Track) -> set[str]:
-    """Those that all parts of the macro average have."""
-    return set.intersection(*(set(track.draws_of(name)) for name in track.macro_parts))
+    """Those that all parts of the macro average have, but for what was chosen against a system."""
+    return set.intersection(*(set(track.draws_of(name)) for name in track.macro_parts)) - _chosen(track)
+
+
+def _chosen(track: Track) -> set[str]:
+    """Perturbations that were chosen against a system; transfers.py tests them."""
+    return {attack.perturbation for attack in track.attacks}
 
 
 def _is_planned(track: Track, own: Versions) -> bool:
-    return own.measure == track.primary and own.column == MACRO
+    return own.measure == track.primary and own.column == MACRO and own.perturbation not in _chosen(track)
 
 
 def _tested(track: Track, found: Sequence[Versions], level: float) -> tuple[NDArray[np.float64], dict[int, float]]:
@@ -115,6 +120,7 @@ def smallest_detectable(resampled: NDArray[np.float64], level: float) -> float:
 
 
 def _drop(track: Track, own: Versions, p: float) -> Drop:
+    is_tested = own.perturbation not in _chosen(track)
     table, is_primary = own.table(own.drops), own.measure == track.primary
     kept = own.table_of(own.hit, own.perturbed) if own.are_hits else None
     return Drop(
@@ -127,8 +133,8 @@ def _drop(track: Track, own: Versions, p: float) -> Drop:
         perturbed=own.table(own.perturbed).macro,
         drop=table.macro,
         interval=bounds_of_interval(bootstrapped(track, table)) if is_primary else None,
-        p=float(p),
-        p_error=float(standard_error(np.array(p), track.families.resamples)),
+        p=float(p) if is_tested else None,
+        p_error=float(standard_error(np.array(p), track.families.resamples)) if is_tested else None,
         retention=kept.macro if kept else None,
         retention_interval=bounds_of_interval(bootstrapped(track, kept)) if kept and is_primary else None,
     )
@@ -180,10 +186,12 @@ def _differences(
                 conditioned_topics=int(both.counts.sum()) if both else 0,
             )
         )
-    return tuple(found), (_family(track, "differences of drops", size, drawn.undecided),)
+    return tuple(found), (family_of(track, "differences of drops", size, drawn.undecided),)
 
 
-def _family(track: Track, name: Literal["drops", "differences of drops"], size: int, undecided: int = 0) -> Family:
+def family_of(
+    track: Track, name: Literal["drops", "differences of drops", "transfers"], size: int, undecided: int = 0
+) -> Family:
     resamples = track.families.resamples
     return Family(
         name=name,

@@ -69,9 +69,10 @@ class Difference(Record):
 class Drop(Record):
     """What a perturbation costs a system on a part or on the macro average: ``clean`` less ``perturbed``, mean of the draws.
 
-    ``p`` is of the random choices of choices.py; ``p_adjusted``, ``significant`` and ``detectable``, the smallest drop that the
-    test would find in four of five cases, are null where the drop is in no declared family. ``retention``: the share of clean
-    hits that are kept, null where the measure is not hit or miss. A drop ranks nothing.
+    ``p`` is of the random choices of choices.py, and null, with its error, where the questions were chosen against a system:
+    the worst of several draws lies below the clean text by construction. ``p_adjusted``, ``significant`` and ``detectable``,
+    the smallest drop that the test would find in four of five cases, are null where the drop is in no declared family.
+    ``retention``: the share of clean hits that are kept, null where the measure is not hit or miss. A drop ranks nothing.
     """
 
     system: str
@@ -83,8 +84,8 @@ class Drop(Record):
     perturbed: float
     drop: float
     interval: Bounds | None
-    p: float
-    p_error: float
+    p: float | None
+    p_error: float | None
     p_adjusted: float | None = None
     significant: bool | None = None
     detectable: float | None = None
@@ -112,6 +113,32 @@ class DropDifference(Record):
     conditioned_topics: int
 
 
+class Transfer(Record):
+    """What questions that were chosen against one system, ``attacked``, cost another beyond unselected ones, primary measure.
+
+    ``unselected``: its mean over ``draws`` draws of the same edits that nobody selected; ``found``: on the chosen questions;
+    ``loss``: the first less the second. Were the choice of no account to the system, what was chosen would be exchangeable with
+    the unselected draws, and ``p`` is of the random choices of choices.py. On the attacked system itself it is by construction:
+    nothing is tested there, nor decided on a single part. ``detectable`` as in ``Drop``.
+    """
+
+    system: str
+    perturbation: str
+    attacked: str
+    column: str
+    draws: int
+    clean: float
+    unselected: float
+    found: float
+    loss: float
+    interval: Bounds | None
+    p: float | None = None
+    p_error: float | None = None
+    p_adjusted: float | None = None
+    significant: bool | None = None
+    detectable: float | None = None
+
+
 class Family(Record):
     """A declared family.
 
@@ -120,7 +147,7 @@ class Family(Record):
     even after raising: another seed might decide otherwise.
     """
 
-    name: Literal["macro", "per language", "all pairs", "drops", "differences of drops"]
+    name: Literal["macro", "per language", "all pairs", "drops", "differences of drops", "transfers"]
     measure: str
     size: int
     correction: str
@@ -198,6 +225,7 @@ class Comparison(Record):
     warnings: tuple[str, ...] = ()
     drops: tuple[Drop, ...] = ()
     drop_differences: tuple[DropDifference, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
     scores: dict[str, str]
 
     def pairs_on(self, column: str, measure: str) -> Pairs | None:
@@ -224,7 +252,7 @@ def comparison_text(comparison: Comparison) -> str:
 
 def dumped(comparison: Comparison, but: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The comparison as plain data without the fields ``but``, and without drops where the track perturbs nothing."""
-    idle = {name for name in ("drops", "drop_differences") if not getattr(comparison, name)}
+    idle = {name for name in ("drops", "drop_differences", "transfers") if not getattr(comparison, name)}
     return comparison.model_dump(mode="json", exclude={*but, *idle})
 
 

@@ -178,20 +178,29 @@ def _search(name: str, made: Made, request: Request, context: Context, path: Pat
     """Let the system rank what the journal does not hold yet; returns how many rankings it held already."""
     with Journal(path) as journal:
         finished = frozenset(ranking.query_id for ranking in journal.read())
-        wanted = {query.query_id for query in request.queries}
         # A search whose rankings are all recorded is begun all the same: it notes what the manifest says about it.
         own = replace(context, finished=finished)
-        prepare: Callable[..., None] | None = getattr(made.system, "prepare", None)
-        if prepare is not None:
-            with made.adapter.guarded(f"system {name}"):
-                prepare(request.docs, own)
-        with context.progress.task(f"{name}: rankings", len(wanted), "queries", done=len(finished)) as advance:
-            for ranking in _checked(_rankings(name, made, request, own), request, wanted, name):
-                if ranking.query_id not in finished:
-                    journal.append(ranking)
-                    advance(1)
+        for ranking in searched(name, made, request, own):
+            journal.append(ranking)
         journal.sync()
     return len(finished)
+
+
+def searched(name: str, made: Made, request: Request, context: Context) -> Iterator[Ranking]:
+    """What a system that is prepared first ranks for a request, held against the contract as it comes.
+
+    Rankings of queries that ``context.finished`` names are left out. Raises ``InvalidInput`` that names system and query.
+    """
+    prepare: Callable[..., None] | None = getattr(made.system, "prepare", None)
+    if prepare is not None:
+        with made.adapter.guarded(f"system {name}"):
+            prepare(request.docs, context)
+    wanted, finished = {query.query_id for query in request.queries}, context.finished
+    with context.progress.task(f"{name}: rankings", len(wanted), "queries", done=len(finished)) as advance:
+        for ranking in _checked(_rankings(name, made, request, context), request, wanted, name):
+            if ranking.query_id not in finished:
+                yield ranking
+                advance(1)
 
 
 def _rankings(name: str, made: Made, request: Request, context: Context) -> Iterator[Ranking]:

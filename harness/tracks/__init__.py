@@ -22,6 +22,7 @@ from harness.measures import Measure, identity, parse
 from harness.registry import Plugins
 from harness.tracks import own_measures, perturbed_parts
 from harness.tracks.own_measures import OwnMeasures
+from harness.tracks.perturbed_parts import Attack
 from harness.tracks.study import Study
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class Track(Record):
         default="benchmark", description="how much a result means; pages say it, and show benchmarks first"
     )
     families: Families = Families()
+    attacks: tuple[Attack, ...] = Field(default=(), description="perturbations that were chosen against a system")
     study: Study | None = Field(default=None, description="what is declared of generated texts, for `xdr study`")
     tolerance: Tolerance = Tolerance()
     _file: Path | None = PrivateAttr(default=None)
@@ -177,6 +179,9 @@ class Track(Record):
         if strangers := set(self.macro) - set(names):
             raise ValueError(f"macro names unknown parts: {', '.join(sorted(strangers))}")
         if faults := list(perturbed_parts.faults_of(self.parts, self.macro)):
+            raise ValueError("; ".join(faults))
+        draws = {name: {kind: len(own) for kind, own in self.draws_of(name).items()} for name in self.macro_parts}
+        if faults := list(perturbed_parts.faults_of_attacks(self.attacks, draws)):
             raise ValueError("; ".join(faults))
         if reserved := {"macro", "micro", "index", "ablations"} & set(names):
             raise ValueError(

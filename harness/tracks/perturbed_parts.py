@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from harness.errors import Finding
 from harness.files.dataset_paths import recipes_between
-from harness.files.toml_records import Record, Reference, checked
+from harness.files.toml_records import Name, Record, Reference, Title, checked
 
 if TYPE_CHECKING:
     from harness.tracks import Part
@@ -39,6 +39,18 @@ class Perturbations(Record):
 
     recipe: _Recipe
     draws: int = Field(default=1, ge=1, le=_MOST_DRAWS)
+
+
+class Attack(Record):
+    """A perturbation whose questions were chosen against a system, beside unselected draws of the same edits.
+
+    It is never tested against the clean text, since it is the worst of several; what is tested is whether other systems lose
+    more by it than by the unselected draws.
+    """
+
+    perturbation: Title
+    system: Name
+    control: Title = Field(description="the perturbation whose draws nobody selected")
 
 
 class _Entries(Record):
@@ -115,6 +127,20 @@ def _unequal_draws(parts: Sequence[Part], by_name: Mapping[str, Part]) -> Iterat
         if len(set(draws.values())) > 1:
             told = ", ".join(f"{clean} {count}" for clean, count in sorted(draws.items()))
             yield f"parts have different numbers of draws of {perturbation}: {told}"
+
+
+def faults_of_attacks(attacks: Sequence[Attack], draws_by_part: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """What is wrong with a track's attacks; ``draws_by_part``: of each part of the average, the draws of its perturbations."""
+    for attack in attacks:
+        for name in (attack.perturbation, attack.control):
+            if without := [part for part, draws in draws_by_part.items() if name not in draws]:
+                yield f"attacks name the perturbation {name!r}, which part {without[0]} does not have"
+        if attack.perturbation == attack.control:
+            yield f"the attack {attack.perturbation!r} is its own control"
+        if any(draws.get(attack.perturbation, 1) > 1 for draws in draws_by_part.values()):
+            yield f"the attack {attack.perturbation!r} has several draws; give each a perturbation of its own"
+    if twins := [name for name, times in Counter(own.perturbation for own in attacks).items() if times > 1]:
+        yield f"attacks name the perturbation {twins[0]!r} twice"
 
 
 def unequal_questions(part: Part, clean: Part) -> Finding | None:

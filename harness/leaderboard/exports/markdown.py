@@ -24,7 +24,7 @@ def to_markdown(board: Leaderboard) -> str:
         f"▲ better, ▼ worse than {tests.baseline}: {tests.test}, unit: {tests.unit}, "
         f"alpha = {tests.alpha}; families: {'; '.join(table.families)}.",
     ]
-    lines += _drops(board)
+    lines += [*_drops(board), *_transfers(board)]
     if any(line.seen for line in table.lines):
         lines += ["", f"{SEEN} {SEEN_MEANS}."]
     lines += [f"\n{SEEN} {escaped(line.title)}: {escaped('; '.join(line.seen))}." for line in table.lines if line.seen]
@@ -83,6 +83,38 @@ def _drops(board: Leaderboard) -> list[str]:
         "",
         f"| {' | '.join(head)} |",
         "|:---|:---|" + "---:|" * (len(head) - 2),
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def _transfers(board: Leaderboard) -> list[str]:
+    """What questions chosen against one system cost the others, macro average; nothing where the track has no such parts."""
+    found = [one for one in board.comparison.transfers if one.column == MACRO]
+    if not found:
+        return []
+    titles = {row.system: row.title for row in board.rows}
+    head = ("system", "chosen against", "perturbation", "clean", "unselected", "chosen", "loss", "95%", "p, corrected")
+    rows = [
+        (
+            escaped(titles.get(one.system, one.system)),
+            escaped(titles.get(one.attacked, one.attacked)),
+            escaped(one.perturbation),
+            percent(one.clean),
+            percent(one.unselected),
+            percent(one.found),
+            percent(one.loss, signed=True) + ("*" if one.significant else ""),
+            interval(one.interval),
+            probability(one.p_adjusted) if one.p_adjusted is not None else "not tested",
+        )
+        for one in found
+    ]
+    return [
+        "",
+        f"{board.track.primary} on questions that were chosen against one system, and on unselected ones with the same edits; "
+        "* a loss that transfers. On the attacked system it is by construction, and not tested.",
+        "",
+        f"| {' | '.join(head)} |",
+        "|:---|:---|:---|" + "---:|" * (len(head) - 3),
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
 

@@ -199,7 +199,8 @@ def _drops(board: Leaderboard) -> dict[str, Any]:
             kinds.setdefault(drop.perturbation, {}).setdefault(drop.system, {})[drop.column] = drop
     families = {family.name: family for family in comparison.families}
     planned = [drop for drop in comparison.drops if drop.p_adjusted is not None]
-    return {"planned": planned, "kinds": kinds, "families": families}
+    transfers = [found for found in comparison.transfers if found.column == MACRO]
+    return {"planned": planned, "kinds": kinds, "families": families, "transfers": transfers}
 
 
 def _write_system(site: Site, row: Row, score: ScoreFile, shared: dict[str, Any], write: Write) -> None:

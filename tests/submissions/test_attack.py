@@ -1,0 +1,182 @@
+"""`xdr attack`: the worst of so many draws, by brute force; what is written, kept and refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_track import Terminal, write_track
+
+from harness.adapters.card import load_card
+from harness.adapters.contract import Context, Request
+from harness.collections import load
+from harness.records import Query, Ranking
+from harness.runs.trec import fixed_order
+from harness.submissions.attack import search
+from harness.tracks import load_track
+
+BUDGET = 6
+
+
+@pytest.fixture
+def xdr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    write_track(tmp_path)
+    track = tmp_path / "track.toml"
+    text = track.read_text().replace('dataset = "folder(fi):data"', 'dataset = "xdr-mini/fi"')
+    track.write_text(
+        text.replace('dataset = "folder(ru):data"', 'dataset = "xdr-mini/te"')
+        .replace('"ru"', '"te"')
+        .replace("depth = 2", "depth = 10")
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
+    return Terminal(monkeypatch, capsys)
+
+
+def attacked(
+    xdr: Terminal, *more: str, track: str = "track.toml", system: str = "mini-xdr", recipe: str = "typo-swap"
+) -> Any:
+    return xdr("attack", track, system, "--recipe", recipe, "--budget", str(BUDGET), "--out", "found", *more)
+
+
+def questions() -> dict[tuple[str, str], dict[str, Any]]:
+    with gzip.open("found/questions.jsonl.gz", "rt", encoding="utf-8") as file:
+        return {(row["lang"], row["query_id"]): row for row in map(json.loads, file)}
+
+
+def margin(system: Any, query: Query, relevant: set[str], folder: Path) -> tuple[bool, float]:
+    docs = load(f"xdr-mini/{query.lang}").docs
+    (ranking,) = system.search(Request(docs, (query,), 10), Context(folder, folder))
+    ordered = fixed_order(ranking.doc_ids, ranking.scores)
+    own = [float(score) for doc, score in zip(ordered.doc_ids, ordered.scores, strict=True) if doc in relevant]
+    others = [float(score) for doc, score in zip(ordered.doc_ids, ordered.scores, strict=True) if doc not in relevant]
+    return bool(own), own[0] - others[0] if own else 0.0
+
+
+def test_the_chosen_question_is_the_worst_of_the_draws_for_the_system(xdr: Terminal, tmp_path: Path) -> None:
+    assert attacked(xdr).status == 0
+    found = questions()
+    assert len(found) == 160
+    system = load_card("mini-xdr").system()
+    for lang in ("fi", "te"):
+        clean = load(f"xdr-mini/{lang}")
+        assert clean.qrels is not None
+        draws = [load(f"perturbed(typo-swap,seed={1000 + b}):xdr-mini/{lang}") for b in range(1, BUDGET + 1)]
+        for query in clean.queries[:6]:
+            relevant = {doc_id for doc_id, grade in clean.qrels[query.query_id].items() if grade}
+            own = [draw.query(query.query_id) for draw in draws]
+            values = [margin(system, one._replace(query_id="q"), relevant, tmp_path / "work") for one in own]
+            worst = min(range(BUDGET), key=lambda place: values[place])
+            row = found[lang, query.query_id]
+            chosen = values[row["chosen"] - 1001]
+            assert chosen[0] == values[worst][0]
+            assert chosen[1] == pytest.approx(values[worst][1], abs=1e-5)
+            assert row["text"] == own[row["chosen"] - 1001].text
+
+
+def test_an_attack_is_a_collection_like_any_other_and_its_track_tests_transfer(xdr: Terminal) -> None:
+    ended = attacked(xdr, "--to", "mini-zero-shot", "--to", "dummy")
+    assert ended.status == 0, ended.err
+    manifest = json.loads(Path("found/manifest.json").read_text("utf-8"))
+    part = manifest["parts"]["fi"]
+    assert list(part["worst"]) == ["1", "2", "5", "6"]
+    assert part["worst"]["6"] <= part["worst"]["5"] <= part["unselected"] <= part["clean"] + 0.05
+    assert manifest["asked"] == sum(own["asked"] for own in manifest["parts"].values())
+    assert 80 < part["asked"] <= 80 * (BUDGET + 1)
+    assert manifest["attack"]["system"]["name"] == "mini-xdr"
+    assert manifest["attack"]["seeds"] == [1001, 1006]
+    clean, chosen = load("xdr-mini/fi"), load("perturbed(found/typo-swap-worst-of-6.toml,seed=1):xdr-mini/fi")
+    assert (chosen.qrels, chosen.answers, chosen.docs) == (clean.qrels, clean.answers, clean.docs)
+    assert [(q.query_id, q.topic) for q in chosen.queries] == [(q.query_id, q.topic) for q in clean.queries]
+    track = load_track("found/track.toml")
+    assert track.systems == ("mini-xdr", "mini-zero-shot", "dummy")
+    assert [part.name for part in track.clean_parts] == ["fi", "te"]
+    assert {name: len(own) for name, own in track.draws_of("fi").items()} == {"typo-swap": 3, "typo-swap-worst-of-6": 1}
+    ended = xdr("run", "found/track.toml", "mini-xdr", "mini-zero-shot")
+    assert ended.status == 0, ended.err
+    ended = xdr("compare", "found/track.toml")
+    assert ended.status == 0, ended.err
+    assert "the attacked system itself: not tested" in ended.out
+    assert "family 'transfers'" in ended.out
+    assert "2 tests, Holm" in next(line for line in ended.out.splitlines() if "'transfers'" in line)
+    comparison = json.loads(Path("runs/rivers-attacked/comparison.json").read_text("utf-8"))
+    own = {one["system"]: one for one in comparison["transfers"] if one["column"] == "macro"}
+    assert own["mini-xdr"]["loss"] > 0
+    assert own["mini-xdr"]["p"] is None
+    ended = xdr("leaderboard", "found/track.toml", "--reports", "site")
+    assert ended.status == 0, ended.err
+    page = next(Path("site").rglob("drops.html")).read_text("utf-8")
+    assert "Questions chosen against a system" in page
+    assert "not tested" in page
+
+
+def test_the_same_attack_is_kept_and_another_one_is_not_written_over_it(xdr: Terminal) -> None:
+    assert attacked(xdr).status == 0
+    before = {path.name: path.read_bytes() for path in Path("found").iterdir()}
+    again = attacked(xdr)
+    assert (again.status, "holds this very attack already" in again.err) == (0, True)
+    other = attacked(xdr, "--seed", "2")
+    assert other.status == 1
+    assert "holds another attack" in other.err
+    assert "[1001, 1006]" in other.err
+    assert {path.name: path.read_bytes() for path in Path("found").iterdir()} == before
+    elsewhere = xdr("attack", "track.toml", "mini-xdr", "--recipe", "typo-swap", "--budget", "6", "--out", "again")
+    assert elsewhere.status == 0
+    assert {path.name: path.read_bytes() for path in Path("again").iterdir()} == before, "the same bytes"
+    Path("found/questions.jsonl.gz").write_bytes(b"")
+    assert attacked(xdr).status == 1
+
+
+def test_what_was_ranked_before_a_kill_is_not_asked_again(xdr: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert attacked(xdr).status == 0
+    whole = {path.name: path.read_bytes() for path in Path("found").iterdir()}
+    shutil.rmtree("found")
+    searched, asked = search.searched, []
+
+    def killed(name: str, made: Any, request: Request, context: Context) -> Iterator[Ranking]:
+        asked.append(len(request.queries) - len(context.finished))
+        for number, ranking in enumerate(searched(name, made, request, context)):
+            if number == 100 and len(asked) == 1:
+                raise KeyboardInterrupt
+            yield ranking
+
+    monkeypatch.setattr(search, "searched", killed)
+    assert attacked(xdr).status != 0
+    assert not Path("found").exists()
+    assert attacked(xdr).status == 0
+    assert asked == [asked[0], asked[0] - 100]
+    assert {path.name: path.read_bytes() for path in Path("found").iterdir()} == whole
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"recipe": "distractor"}, "an attack edits questions"),
+        ({"recipe": "romanised"}, "there is nothing to choose from"),
+        ({"recipe": "typo-swop"}, "did you mean 'typo-swap'"),
+        ({"system": "mini-xdr-bm25"}, "stands on the recorded runs of"),
+        ({"system": "nobody"}, "nobody"),
+    ],
+)
+def test_what_cannot_attack_or_be_attacked_is_wrong_usage_and_writes_nothing(
+    xdr: Terminal, options: dict[str, str], message: str
+) -> None:
+    ended = attacked(xdr, **options)
+    assert ended.status == 2
+    assert message in " ".join(ended.err.split())
+    assert not Path("found").exists()
+
+
+def test_a_folder_without_judgements_cannot_be_attacked(xdr: Terminal) -> None:
+    text = Path("track.toml").read_text().replace("xdr-mini/fi", "folder(fi):data")
+    Path("track.toml").write_text(text)
+    Path("data/qrels.txt").unlink()
+    ended = attacked(xdr)
+    assert ended.status == 1
+    assert "judgements" in ended.err
+    assert not Path("found").exists()
