@@ -181,9 +181,13 @@ class _Prepared:
         def look(start: int) -> None:
             block = np.ascontiguousarray(sums[start : start + _BLOCK_RESAMPLES].T)
             best = found[start : start + _BLOCK_RESAMPLES]
+            # Memory that is used again and again: arrays that come and go would cost more than what is computed.
+            differences, statistics = np.empty_like(block), np.empty(block.shape)
             for one in range(systems - 1):
-                statistics = np.abs(block[one + 1 :] - block[one]) / self.scales[one, one + 1 :, None]
-                np.maximum(best, statistics.max(axis=0), out=best)
+                own, scaled = differences[one + 1 :], statistics[one + 1 :]
+                np.subtract(block[one + 1 :], block[one], out=own)
+                np.divide(np.abs(own, out=own), self.scales[one, one + 1 :, None], out=scaled)
+                np.maximum(best, scaled.max(axis=0), out=best)
 
         with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
             list(pool.map(look, range(0, len(sums), _BLOCK_RESAMPLES)))

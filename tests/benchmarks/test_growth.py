@@ -61,6 +61,7 @@ def test_the_page_states_exponents_and_the_reason_of_every_steep_one() -> None:
         *(measurement("systems", n, "score", 0.1 * n) for n in (10, 100)),
         measurement("systems", 100, "report TRACK", 1.0, failed="stopped after 9 s"),
         *(measurement("questions", n, "diff", 0.01 * n**2) for n in (10, 100)),
+        *(measurement("questions", n, "submit", 1.0, floor_bytes=2e9) for n in (10, 100)),
     ]
     machine = {"cpu": "processor", "cores": 2, "memory_bytes": 8 << 30}
     before = {"machine": machine, "measurements": [measurement("systems", 100, "score", 40.0)]}
@@ -69,6 +70,7 @@ def test_the_page_states_exponents_and_the_reason_of_every_steep_one() -> None:
     assert "| `compare` | 1.0 | 100.0 | 2.00 / 2.00 | 1,000 | 10,000 | 1.00 / 1.00 |" in page
     assert "- `compare` by systems, time n^2.00: all pairs of systems are tested" in page
     assert "- `diff` by questions, time n^2.00: not accounted for" in page
+    assert "| `submit` | 1.0 | 1.0 | 0.00 / 0.00 | ≤ 1,000 | 10,000 |  |" in page
     assert "`score` by systems, " not in page
     assert "- `report TRACK` at 100 systems: stopped after 9 s." in page
     assert "| `score` | 100 systems | 40.0 | 10.0 | 10,000 | 10,000 | 1.5 | 1.5 |" in page
