@@ -54,9 +54,13 @@ What 18.2 million passages take stands in [scale.md](scale.md), pages in a brows
 
 The exponent e says that what is measured grows as n^e: the least-squares slope of the logarithms over all points, and, after
 the slash, the slope of the last step alone. What a command takes to start counts in small points, and makes them flatter; the
-last step is what tells of larger ones. Up to {limit} is n log n at these sizes.
+last step is what tells of larger ones. Up to {limit} is n log n at these sizes. What is blank was not measured.
 """
 
+
+NOISE = """Other work took part of the machine: it moves an exponent by some tenths, as those below 0 in the tables show.
+
+"""
 
 MENDED = """
 ## What broke first, and was mended
@@ -131,6 +135,8 @@ def written(figures: Sequence[Figures], before: Sequence[Figures] = ()) -> str:
             text += "".join(_section(axis, series))
             steep += _steep(series)
     text += "\n## What grows faster than n log n, and why\n\n"
+    if max(found["load"] for found in measurements) > machine["cores"]:
+        text += NOISE
     text += "".join(f"- {line}\n" for line in steep) or "Nothing that was measured.\n"
     text += "\n## What has no axis\n\n" + "".join(f"- `xdr {name}`: {why}.\n" for name, why in NO_AXIS.items())
     text += MENDED
@@ -180,7 +186,7 @@ def _steep(series: Sequence[Series]) -> Iterator[str]:
         over = [f"{kind} n^{found[1]:.2f}" for kind, found in kinds.items() if found is not None and found[1] > N_LOG_N]
         failed = [found for found in one.measurements if "failed" in found]
         if over:
-            reason = REASONS.get((one.command, one.axis), "not accounted for")
+            reason = REASONS.get((one.command, one.axis), "no reason in the program is known")
             yield f"`{one.command}` by {one.axis}, {' and '.join(over)}: {reason}."
         for found in failed:
             yield f"`{one.command}` at {found['point']:,} {one.axis}: {found['failed']}."

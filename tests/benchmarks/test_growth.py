@@ -69,9 +69,12 @@ def test_the_page_states_exponents_and_the_reason_of_every_steep_one() -> None:
     assert "processor, 2 cores, 8 GiB" in page
     assert "| `compare` | 1.0 | 100.0 | 2.00 / 2.00 | 1,000 | 10,000 | 1.00 / 1.00 |" in page
     assert "- `compare` by systems, time n^2.00: all pairs of systems are tested" in page
-    assert "- `diff` by questions, time n^2.00: not accounted for" in page
+    assert "- `diff` by questions, time n^2.00: no reason in the program is known" in page
     assert "| `submit` | 1.0 | 1.0 | 0.00 / 0.00 | ≤ 1,000 | 10,000 |  |" in page
     assert "`score` by systems, " not in page
+    assert "Other work took part" not in page
+    busy = [{**found, "load": 9.0} for found in measurements]
+    assert "Other work took part" in growth_page.written([{"machine": machine, "measurements": busy}])
     assert "- `report TRACK` at 100 systems: stopped after 9 s." in page
     assert "| `score` | 100 systems | 40.0 | 10.0 | 10,000 | 10,000 | 1.5 | 1.5 |" in page
 
