@@ -140,7 +140,7 @@ COMMANDS = (
 NO_AXIS = {
     "new": "writes a few files",
     "findings": "reads the few files of the project's own tracks",
-    "train, tune, study, generate, read": "take what their models take; their figures stand in their own pages",
+    "train, tune, study, attack, generate, read": "take what their models take; their figures stand in their own pages",
     "data list, fetch, import, verify": "take what reading and hashing the named files takes",
 }
 
