@@ -20,8 +20,11 @@ from harness.leaderboard.seen import seen_columns
 from harness.numbers import DASH, interval, percent, probability
 from harness.tracks import Track, load_track
 
-ATTACKED, ATTACK = "xquad-perturbed", "xquad-perturbed mini-xdr --recipe typo-swap --budget 10"
-TO = ("mini-zero-shot", "mini-distilled", "bm25")
+ATTACKS = {
+    "xquad-perturbed": "mini-xdr --recipe typo-swap --budget 10 --to mini-zero-shot --to mini-distilled --to bm25",
+    "mini": "mini-xdr --recipe typo-swap --budget 10 --to mini-zero-shot --to bm25",
+}
+"""By the track of which questions were chosen, the rest of the command."""
 TRACKS = ("xquad-perturbed", "paws-x-drop", "paws-x-sample", "paws-x-sample-me5")
 HEAD = """# What perturbations and adversaries cost
 
@@ -72,12 +75,17 @@ def page(runs: Path, pairs: dict[str, Any]) -> str:
     commands = [f"    xdr leaderboard {name}" for name in TRACKS]
     cards = " ".join(name for name in pairs["systems"] if name != "word Jaccard")
     commands.append(f"    python benchmarks/paws_pairs.py {cards} --figures pairs.json")
-    to = " ".join(f"--to {name}" for name in TO)
-    commands += [f"    xdr attack {ATTACK} --out attack {to}", "    xdr leaderboard attack/track.toml"]
+    for name, rest in ATTACKS.items():
+        commands += [
+            f"    xdr attack {name} {rest} --out {name}-attack",
+            f"    xdr leaderboard {name}-attack/track.toml",
+        ]
     tracks = [load_track(name) for name in TRACKS]
     sections = [section(track, runs / track.name / "comparison.json") for track in tracks]
     head = HEAD.format(commands="\n".join(commands), primary=tracks[0].primary)
-    return "".join([head, *sections, section_of_attack(runs), section_of_pairs(pairs), SEEN_BEFORE])
+    return "".join(
+        [head, *sections, *(section_of_attack(runs, name) for name in ATTACKS), section_of_pairs(pairs), SEEN_BEFORE]
+    )
 
 
 def section(track: Track, file: Path) -> str:
@@ -200,10 +208,10 @@ def differences(track: Track, found: Comparison) -> list[str]:
     return [words, "", *table(head, [cells(one) for one in found.drop_differences])]
 
 
-def section_of_attack(runs: Path) -> str:
+def section_of_attack(runs: Path, name: str) -> str:
     """What questions chosen against one system cost it and others, beside unselected ones."""
-    track, folder = load_track(ATTACKED), runs / f"{ATTACKED}-attacked"
-    head = f"\n## {track.title.partition(':')[0]}: questions chosen against a system\n"
+    track, folder = load_track(name), runs / f"{name}-attacked"
+    head = f"\n## {track.name}: questions chosen against a system\n"
     if not (folder / "comparison.json").is_file():
         return head + NOT_ANSWERED.format(name=folder.name)
     found = read_comparison(folder / "comparison.json")
@@ -217,7 +225,7 @@ def section_of_attack(runs: Path) -> str:
     words = f"""
 {system} was asked {budget} draws of {recipe} of every question, and the one was kept that it answers worst;
 {attack["asked"]:,} texts were asked. What that costs {system} is by construction, and not tested; tested is whether it costs
-others more than three draws that nobody selected, macro average, one family.
+others more than three draws that nobody selected, macro average of {track.primary}, one family.
 
 """
     lines = [*(f"- {answer_of_transfer(track, one)}" for one in macro if one.p_adjusted is not None), ""]

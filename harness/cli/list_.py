@@ -25,8 +25,8 @@ def list_(
         str,
         typer.Argument(
             metavar="[KIND|TRACK]",
-            help="tracks, systems, collections, adapters, measures, formats, generators, published, claims; default: all. "
-            "Or a track.",
+            help="tracks, systems, collections, perturbations, adapters, measures, formats, generators, published, claims; "
+            "default: all. Or a track.",
         ),
     ] = "",
     as_json: Json = False,
@@ -107,6 +107,12 @@ def _collections() -> _Found:
     return rows + others, None
 
 
+def _perturbations() -> _Found:
+    from harness.collections.perturbed.recipe import load_recipe, recipe_names
+
+    return [{"name": name, "about": load_recipe(name).title} for name in recipe_names()], None
+
+
 def _adapters() -> _Found:
     from harness.adapters.loading import PLUGINS
 
@@ -156,6 +162,7 @@ _KINDS: dict[str, Callable[[], _Found]] = {
     "tracks": _tracks,
     "systems": _systems,
     "collections": _collections,
+    "perturbations": _perturbations,
     "adapters": _adapters,
     "measures": _measures,
     "formats": _formats,

@@ -190,6 +190,7 @@ def test_json_lists_are_readable_by_machines(tmp_path: Path) -> None:
     listed = json.loads(xdr("list", "--json", cwd=tmp_path).stdout)
     assert "mini" in {row["name"] for row in listed["tracks"]}
     assert "bm25" in {row["name"] for row in listed["adapters"]}
+    assert {"name": "stop-words", "about": "No stop words"} in listed["perturbations"]
 
 
 def test_other_tests_are_printed_and_refused_where_they_do_not_apply(workplace: Path) -> None:
