@@ -137,9 +137,9 @@ def _of_seed(world: _World, seed: int, start: xdr.Index, progress: Progress) -> 
         ]
         if rows:
             sources.append({"kind": "rows", "path": ROWS})
-        variant = Variant(
-            name, seed, sources, {ROWS: rows} if rows else {}, ("xquad-oracle",), NEGATIVES if rows else 0
-        )
+        # By language: that of others, which are not asked here, need not be on this machine.
+        asked = [f"xquad-oracle/{lang}" for lang in world.study.languages]
+        variant = Variant(name, seed, sources, {ROWS: rows} if rows else {}, asked, NEGATIVES if rows else 0)
         model, record = trained(variant, world.study.budget, world.study.work, progress)
         index = index_of(model, world.docs)
         return index, Outcome(_scores(world, name, index), record)
