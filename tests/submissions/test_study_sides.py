@@ -11,6 +11,7 @@ from small_study import EXPANSIONS, PERTURBED, STUDY, TWO
 
 from harness.adapters.card import load_card
 from harness.adapters.contract import Context
+from harness.cli import app
 from harness.compare.records import MACRO
 from harness.dense.fusion import FusionSettings, fuse
 from harness.errors import InvalidInput, WrongUsage
@@ -18,6 +19,7 @@ from harness.records import Query
 from harness.submissions.study import texts as study_texts
 from harness.submissions.study.further import further_study
 from harness.submissions.study.ranks import Ranker, asked_by
+from harness.submissions.study.records import read_study
 from harness.submissions.study.runner import run_study
 from harness.tracks import Track, load_track
 
@@ -175,3 +177,18 @@ def test_without_a_declaration_or_texts_there_are_no_further_languages(tmp_path:
     bare = FURTHER.replace('xdr-mini-passages = "xdr-mini-passages"', "")
     with pytest.raises(WrongUsage, match="none of the contrasts"):
         further_study(track(tmp_path, STUDY + bare), ["ko"])
+
+
+def test_the_command_writes_further_languages_beside_the_study(
+    tmp_path: Path, xdr_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = track(tmp_path, STUDY + FURTHER)
+    with pytest.raises(SystemExit) as ended:
+        app(["study", str(small.file), "--runs", str(tmp_path / "runs"), "--languages", "ko, te"])
+    assert not ended.value.code
+    assert [path.name for path in (tmp_path / "runs/small").iterdir()] == ["study-ko-te.json"]
+    assert "left out, there are no texts in ko, te: cut passages" in capsys.readouterr().err
+    found = read_study(tmp_path / "runs/small/study-ko-te.json")
+    assert found is not None
+    assert found.declared.languages == ("ko", "te")
+    assert found.declared.kind("questions").title == "queries (here: ko, te)"
