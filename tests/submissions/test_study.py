@@ -13,7 +13,7 @@ from small_study import STUDY, TWO
 from typer.testing import CliRunner
 
 from harness.adapters.card import load_card
-from harness.adapters.contract import Context
+from harness.adapters.contract import Context, Pin
 from harness.cli import app
 from harness.compare import contrasts
 from harness.compare.contrasts import Pair, interaction
@@ -22,6 +22,7 @@ from harness.errors import InvalidInput, WrongUsage
 from harness.recipes.generate.texts import generated_file
 from harness.runs.variations import scores_of, varied
 from harness.submissions.study import encoder as encoder_study
+from harness.submissions.study import ranks
 from harness.submissions.study.ranks import Ranker, asked_by
 from harness.submissions.study.records import StudyResult, read_study
 from harness.submissions.study.runner import run_study
@@ -306,3 +307,9 @@ def test_the_command_writes_what_it_says(
     (tmp_path / "runs" / "small" / "study.json").write_text(json.dumps({"schema_version": 1}))
     with pytest.raises(InvalidInput):
         read_study(tmp_path / "runs" / "small" / "study.json")
+
+
+def test_vectors_are_kept_by_a_model_s_digest_wherever_it_lies(tmp_path: Path) -> None:
+    pins = [Pin("0123", files=("model.bin",)), Pin("0123", files=("model.bin",), place=tmp_path), Pin("4567")]
+    one, two, other = (ranks._model_digests(SimpleNamespace(inputs=lambda pin=pin: {"model": pin})) for pin in pins)
+    assert one == two != other

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.adapters.card import LoadedCard
-from harness.adapters.contract import Context
+from harness.adapters.contract import Context, Pin
 from harness.dense.encoder import ENCODER_VERSION
 from harness.dense.fusion import FusionSettings, fuse
 from harness.errors import InvalidInput
@@ -198,8 +198,10 @@ def _whole(path: Path, rows: int) -> NDArray[np.float32] | None:
 def _model_digests(system: Any) -> list[str]:
     found = []
     for value in system.inputs().values():
-        if isinstance(value, Path):
-            found.append(sha256_of_tree(value) if value.is_dir() else known_sha256(value))
+        if isinstance(value, Pin):
+            found.append(value.digest)
+        elif value.is_dir():
+            found.append(sha256_of_tree(value))
         else:
-            found.append(str(value))
+            found.append(known_sha256(value))
     return found
