@@ -43,7 +43,8 @@ Written by a command from training records and runs. Make it again with
     python benchmarks/distillation.py --work DIR --seeds {seeds}{rows} --json distillation.json
     python benchmarks/distillation_page.py distillation.json --studies WORK/figures
 
-WORK is the folder of the studies of [mining-recipes.md](mining-recipes.md).
+WORK is the folder of the studies of [mining-recipes.md](mining-recipes.md); `--records` takes the training records of recipes
+that were trained by themselves.
 
 {overview}
 ## DR.DECR-style distillation
