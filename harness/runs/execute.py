@@ -99,6 +99,8 @@ def run_prepared(run: Prepared, context: Context, *, strict: bool = False, repla
         own = replace(context, work=run.work, record=Record())
         if requires := run.loaded.card.requires:
             own.record.facts["requires"] = installed_versions(requires)
+        if run.remarks:
+            own.record.note(*run.remarks)
         memory = PeakMemory()
         groups = run.groups()
         journals = [run.journal(group) for group in groups]

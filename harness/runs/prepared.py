@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.card import Card, LoadedCard
-from harness.adapters.contract import Context, Request, System, check_system, inputs_of, rows_of
+from harness.adapters.contract import Context, Request, System, check_system, rows_of
 from harness.adapters.loading import Adapter
 from harness.collections.view import Collection
 from harness.compute.platform import describe
@@ -20,6 +20,7 @@ from harness.runs.recorded import Recorded, Today, held_against
 from harness.runs.rows import check_rows, digests_below, rankings_of
 from harness.runs.run_folder import RunFolder
 from harness.runs.track_runs import TrackRuns
+from harness.runs.trained_for import check_trained_for
 from harness.tracks import Part, Track
 
 
@@ -37,7 +38,7 @@ class Prepared:
     """A system and a track, with all that a run depends on, before anything is computed or written.
 
     ``trouble``: why the system cannot be made here; a recorded run is shown all the same. ``rows``: the runs of other rows that
-    it stands on, which need not be there yet.
+    it stands on, which need not be there yet. ``remarks``: what a reader of the run should know of its models' training.
     """
 
     loaded: LoadedCard
@@ -48,6 +49,7 @@ class Prepared:
     at: RunFolder
     home: Path
     rows: tuple[RunFolder, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -157,8 +159,7 @@ def prepared(runs: TrackRuns, loaded: LoadedCard, context: Context) -> Prepared:
     if not parts:
         raise WrongUsage(f"{card.name} serves none of the languages of track {track.name}; see `languages` in its card")
     made, trouble = _made(loaded, context)
-    if made is not None:
-        _check_trained_for(card.name, made, parts)
+    remarks = _checked_training(card, made, parts)
     rows = tuple(runs.row(name) for name in _rows(card.name, made))
     identity = Identity(
         adapter=card.adapter,
@@ -188,6 +189,7 @@ def prepared(runs: TrackRuns, loaded: LoadedCard, context: Context) -> Prepared:
         runs.run(card.name),
         context.work,
         rows,
+        remarks,
     )
 
 
@@ -207,15 +209,11 @@ def _made(loaded: LoadedCard, context: Context) -> tuple[Made | None, XdrError |
         return None, error
 
 
-def _check_trained_for(name: str, made: Made, parts: Sequence[Part]) -> None:
-    """Raises ``InvalidInput`` where a model of the system was trained for other collections than those of the parts alone."""
-    from harness.recipes.train.transductive import check_transductive
-
-    with made.adapter.guarded(f"system {name}"):
-        places = inputs_of(made.system)
-    for place in places.values():
-        if isinstance(place, Path):
-            check_transductive(f"system {name}", place, [part.dataset for part in parts])
+def _checked_training(card: Card, made: Made | None, parts: Sequence[Part]) -> tuple[str, ...]:
+    if made is None:
+        return ()
+    with made.adapter.guarded(f"system {card.name}"):
+        return check_trained_for(card, made.system, [part.dataset for part in parts])
 
 
 def _input_digests(name: str, made: Made) -> dict[str, str | None]:

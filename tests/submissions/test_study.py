@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +23,7 @@ from harness.errors import InvalidInput, WrongUsage
 from harness.recipes.generate.texts import generated_file
 from harness.runs.variations import scores_of, varied
 from harness.submissions.study import encoder as encoder_study
-from harness.submissions.study import ranks
+from harness.submissions.study import ranks, runner
 from harness.submissions.study.ranks import Ranker, asked_by
 from harness.submissions.study.records import StudyResult, read_study
 from harness.submissions.study.runner import run_study
@@ -103,6 +104,20 @@ def test_a_fold_s_weight_is_chosen_under_its_own_title_handling(
     assert row.values["Success@1"][MACRO] == 1
     for point, expected in zip(row.curve, [(0.2, 1), (1, 0.2)], strict=True):
         assert point.folds == pytest.approx(expected), "each fold as the other one handles titles"
+
+
+def test_an_encoder_whose_training_was_for_other_collections_is_not_studied(
+    small: Track, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = load_card("mini-xdr")
+    shutil.copytree(card.folder / card.card.parameters["model"], tmp_path / "model")
+    record = json.loads((tmp_path / "model/training.json").read_text("utf-8"))
+    record["overlap"]["transductive"] = ["xdr-mini/fi"]
+    (tmp_path / "model/training.json").write_text(json.dumps(record), "utf-8")
+    own = varied(card, {"model": str(tmp_path / "model")})
+    monkeypatch.setattr(runner, "load_card", lambda _: own)
+    with pytest.raises(InvalidInput, match="is for tracks over these only, not for xdr-mini/bn"):
+        run_study(small, context)
 
 
 def test_folds_share_no_article(small: Track) -> None:

@@ -15,6 +15,7 @@ from harness.dense.model_places import model_folder
 from harness.files.writing import sha256_of_tree
 from harness.files.yaml_records import digest_of
 from harness.recipes.train.pairs import Side
+from harness.recipes.train.seen import seen_by
 from harness.recipes.train.transductive import transductive_of
 
 _TOKENS = 8192
@@ -24,11 +25,12 @@ _LIBRARIES = ("numpy", "sentence-transformers", "tokenizers", "torch", "transfor
 
 @dataclass(frozen=True)
 class CrossTeacher:
-    """``digest``: of the model's files and all that its scores depend on; ``transductive``: see ``transductive_of``."""
+    """``digest``: of the model's files and all that its scores depend on; ``transductive``, ``seen``: by its record."""
 
     scorer: CrossScorer
     digest: str
     transductive: tuple[str, ...]
+    seen: tuple[str, ...]
 
     def scores(self, asked: Sequence[tuple[Side, Side]]) -> NDArray[np.float32]:
         """As the model gives them, before any activation: of each question and its passage, title first."""
@@ -54,4 +56,4 @@ def load_cross_encoder(name: str, folder: Path, device: str) -> CrossTeacher:
         "device": device,
         "libraries": library_versions(_LIBRARIES),
     }
-    return CrossTeacher(scorer, digest_of(said), transductive_of(path))
+    return CrossTeacher(scorer, digest_of(said), transductive_of(path), seen_by(path))

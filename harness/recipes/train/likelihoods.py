@@ -23,6 +23,7 @@ from harness.files.yaml_records import digest_of
 from harness.recipes.train.kinds import Seq2SeqModel
 from harness.recipes.train.pairs import Side
 from harness.recipes.train.record import FILE_NAME, TrainingRecord
+from harness.recipes.train.seen import seen_by
 from harness.recipes.train.sequences import Reading, features, opened
 from harness.recipes.train.stages import PROMPT, GenerateStage
 from harness.recipes.train.transductive import transductive_of
@@ -36,13 +37,14 @@ _IGNORED = -100
 
 @dataclass(frozen=True)
 class GeneratorTeacher:
-    """``digest``: of the model's files and all that its scores depend on; ``transductive``: see ``transductive_of``."""
+    """``digest``: of the model's files and all that its scores depend on; ``transductive``, ``seen``: by its record."""
 
     model: Any
     tokenizer: Any
     reading: Reading
     digest: str
     transductive: tuple[str, ...]
+    seen: tuple[str, ...]
 
     def scores(self, asked: Sequence[tuple[Side, Side]]) -> NDArray[np.float32]:
         import torch
@@ -81,7 +83,7 @@ def load_generator(name: str, folder: Path, device: str) -> GeneratorTeacher:
         "device": device,
         "libraries": library_versions(_LIBRARIES),
     }
-    return GeneratorTeacher(model, tokenizer, reading, digest_of(said), transductive_of(path))
+    return GeneratorTeacher(model, tokenizer, reading, digest_of(said), transductive_of(path), seen_by(path))
 
 
 def _reading(path: Path) -> Reading:

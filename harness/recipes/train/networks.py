@@ -14,6 +14,7 @@ from harness.recipes.train.multi_vector import MultiVectorNetwork
 from harness.recipes.train.outputs import quiet
 from harness.recipes.train.pieces import piece_table
 from harness.recipes.train.recipe import LoadedRecipe, Recipe, start_folder
+from harness.recipes.train.seen import seen_by
 from harness.recipes.train.sequences import GeneratorNetwork
 from harness.recipes.train.spans import ReaderNetwork
 from harness.recipes.train.starts import write_new_network
@@ -30,12 +31,13 @@ THREADS = 2
 class Prepared(NamedTuple):
     """``start``: SHA-256 of the files of pretrained weights, or digest of the encoder whose pieces begin, if there are any.
 
-    ``revision``: the commit of weights from the hub.
+    ``revision``: the commit of weights from the hub; ``seen``: collections that they may have seen.
     """
 
     network: Network
     start: str | None
     revision: str | None = None
+    seen: tuple[str, ...] = ()
 
 
 def prepared(
@@ -54,10 +56,12 @@ def prepared(
     torch.manual_seed(loaded.recipe.seed)
     recipe, model = loaded.recipe, loaded.recipe.model
     folder, start, revision = new, None, None
+    seen: tuple[str, ...] = ()
     if model.start is not None:
         folder, revision = start_folder(loaded)
         start = sha256_of_tree(folder)
         check_inherited(f"the start {model.start}", transductive_of(folder), recipe)
+        seen = seen_by(folder)
     tokenizer = None
     if recipe.tokenizer is not None:
         with progress.task("train tokenizer", total=1) as advance:
@@ -68,13 +72,13 @@ def prepared(
             teacher = load_teacher(model.pieces.card, loaded.folder, device)
             check_inherited(f"the teacher {model.pieces.card}", teacher.transductive, recipe)
             table = piece_table(model.pieces, teacher, texts(), progress)
-            return Prepared(StaticNetwork(model, table.tokenizer, table.weights), teacher.digest)
+            return Prepared(StaticNetwork(model, table.tokenizer, table.weights), teacher.digest, seen=teacher.seen)
         if tokenizer is None:
-            return Prepared(StaticNetwork.started(model, folder), start, revision)
+            return Prepared(StaticNetwork.started(model, folder), start, revision, seen)
         return Prepared(StaticNetwork.new(model, tokenizer, recipe.seed), start)
     if tokenizer is not None:
         write_new_network(model, tokenizer, recipe.seed, folder)
-    return Prepared(_network(recipe, folder, device, progress), start, revision)
+    return Prepared(_network(recipe, folder, device, progress), start, revision, seen)
 
 
 def _network(recipe: Recipe, folder: Path, device: str, progress: Progress) -> Network:

@@ -23,13 +23,16 @@ _BLOCK = 256
 
 
 class PairTeacher(Protocol):
-    """``digest``: of all that its scores depend on; ``transductive``: see ``harness.recipes.train.transductive``."""
+    """``digest``: of all that its scores depend on; ``transductive``, ``seen``: collections, by its training record."""
 
     @property
     def digest(self) -> str: ...
 
     @property
     def transductive(self) -> tuple[str, ...]: ...
+
+    @property
+    def seen(self) -> tuple[str, ...]: ...
 
     def scores(self, asked: Sequence[tuple[Side, Side]]) -> NDArray[np.float32]:
         """Of each question with its passage, float32, shape (asked,)."""

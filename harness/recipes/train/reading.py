@@ -45,6 +45,7 @@ class Read:
             questions=len(questions.texts),
             transductive=recipe.transductive,
             not_dropped=dict(overlap.asked_by_others(dict.fromkeys(self.used), questions)),
+            also_compared=tuple(questions.others),
         )
 
     def pairs(self, source: SourceRecipe) -> list[Pair]:

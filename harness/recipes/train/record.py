@@ -37,7 +37,8 @@ class StageRecord(Record):
 
     ``candidates_per_query``: passages that a question's own is told apart from or ranked among, itself included, mean of the
     steps; ``tokens``: that the model read, of all columns and processes, without padding; ``peak_memory_bytes``: the most that
-    the process has taken, of the first device if there is one; ``teacher``: digest of what it is.
+    the process has taken, of the first device if there is one; ``teacher``: digest of what it is; ``inherited``: the
+    collections that it may have seen.
     """
 
     name: str
@@ -52,6 +53,7 @@ class StageRecord(Record):
     peak_memory_bytes: int | None
     device_memory_bytes: int | None = None
     teacher: str | None = None
+    inherited: tuple[str, ...] = ()
 
 
 class Overlap(Record):
@@ -59,7 +61,9 @@ class Overlap(Record):
 
     ``transductive``: the collections whose asked questions alone these are, where the recipe says so; the model is then for
     tracks over them only. ``not_dropped``: where a recipe says what it is compared with, how many rows are questions of other
-    collections that were on this machine, by collection.
+    collections that were on this machine, by collection; ``also_compared``: all of these others, those without any among them.
+    ``inherited``: ids, or what ids begin with, of what the start and the teachers may have seen, as their training records and
+    cards say.
     """
 
     collections: tuple[str, ...]
@@ -67,6 +71,8 @@ class Overlap(Record):
     questions: int
     transductive: tuple[str, ...] = ()
     not_dropped: dict[str, int] = Field(default_factory=dict)
+    also_compared: tuple[str, ...] = ()
+    inherited: tuple[str, ...] = ()
 
 
 class TrainingRecord(Record):

@@ -73,7 +73,7 @@ def train(recipe_path: Path, output: Path, progress: Progress, operator: Operato
         start=found.start,
         start_revision=found.revision,
         files=data.files,
-        overlap=data.compared,
+        overlap=data.compared.model_copy(update={"inherited": _inherited(found, stages)}),
         rows=record.row_counts(data.used, data.dropped),
         stages=tuple(stages),
         seconds=round(time.perf_counter() - start, 1),
@@ -112,6 +112,10 @@ def _run_stages(
         stages.append(stage)
         interruptions += times
     return stages, interruptions
+
+
+def _inherited(found: Prepared, stages: Sequence[StageRecord]) -> tuple[str, ...]:
+    return tuple(sorted({*found.seen, *(name for stage in stages for name in stage.inherited)}))
 
 
 def _save(loaded: LoadedRecipe, found: Prepared, folder: Path) -> None:

@@ -70,7 +70,8 @@ def trained_stage(
         tokens=ledger.tokens,
         peak_memory_bytes=ledger.peak,
         device_memory_bytes=ledger.device_peak,
-        teacher=teacher,
+        teacher=teacher.digest if teacher else None,
+        inherited=teacher.seen if teacher else (),
     )
     if operating.share.number == 0:
         work.mkdir(parents=True, exist_ok=True)
@@ -84,8 +85,8 @@ def trained_stage(
 
 def job_of(
     loaded: LoadedRecipe, number: int, sources: Sequence[Sequence[Pair]], found: Prepared, operating: Operating
-) -> tuple[StageJob, str | None]:
-    """The stage's work, and the digest of its teacher if it has one. What does not go together the recipe's check refuses."""
+) -> tuple[StageJob, Teacher | PairTeacher | None]:
+    """The stage's work, and its teacher if it has one. What does not go together the recipe's check refuses."""
     recipe, stage, network = loaded.recipe, loaded.recipe.stages[number], found.network
     seed = recipe.seed + number
     if isinstance(stage, ReadStage) and isinstance(network, ReaderNetwork):
@@ -113,4 +114,4 @@ def job_of(
         buckets = buckets._replace(pairs=scored(reader, stage, buckets.pairs, seed, operating.progress))
     columns = Columns(stage, buckets.pairs, seed, vectors)
     job = encoder_job(recipe, network, Stage(stage, buckets, columns, seed), operating)
-    return job, teacher.digest if teacher else None
+    return job, teacher

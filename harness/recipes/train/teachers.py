@@ -25,6 +25,7 @@ from harness.files.toml_records import checked
 from harness.files.writing import atomic_write, made_below_cache_home, sha256_of_tree
 from harness.files.yaml_records import digest_of
 from harness.progress import Progress
+from harness.recipes.train.seen import collections_of, seen_by
 from harness.recipes.train.transductive import transductive_of
 from harness.recipes.train.whitening import unit, whitened
 
@@ -55,13 +56,16 @@ class _Parameters(BaseModel):
 
 @dataclass(frozen=True)
 class Teacher:
-    """``digest``: of the model's files and all that the vectors depend on; ``transductive``: see ``transductive_of``."""
+    """``digest``: of the model's files and all that the vectors depend on; ``transductive``: by its training record; ``seen``:
+    by that and by its card.
+    """
 
     encoder: Encoder
     roles: Mapping[Task, Role]
     similarity: Similarity
     digest: str
     transductive: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
 
     @property
     def dimensions(self) -> int:
@@ -114,7 +118,8 @@ def load_teacher(card: str, folder: Path, device: str) -> Teacher:
         "device": device,
         "libraries": library_versions(_LIBRARIES),
     }
-    return Teacher(encoder, roles, similarity, digest_of(said), transductive_of(path))
+    seen = tuple(sorted({*seen_by(path), *collections_of(loaded.card.may_have_seen)}))
+    return Teacher(encoder, roles, similarity, digest_of(said), transductive_of(path), seen)
 
 
 def vectors_of(teacher: Teacher, texts: Mapping[Task, Sequence[str]], progress: Progress) -> TeacherVectors:

@@ -6,23 +6,14 @@ from collections.abc import Collection
 from pathlib import Path
 
 from harness.errors import InvalidInput
-from harness.files.limits import RECORD_BYTES
-from harness.files.reading import parse_json, read_bytes
 from harness.recipes.train.overlap import is_of
 from harness.recipes.train.recipe import Recipe
-from harness.recipes.train.record import FILE_NAME
+from harness.recipes.train.seen import names_in, overlap_told
 
 
 def transductive_of(model: Path) -> tuple[str, ...]:
     """The collections that a model's training record declares; none where there is no record of ours beside the weights."""
-    path = model / FILE_NAME
-    if not path.is_file():
-        return ()
-    try:
-        declared = parse_json(read_bytes(path, RECORD_BYTES)).get("overlap", {}).get("transductive", ())
-    except (ValueError, AttributeError):
-        return ()
-    return tuple(name for name in declared if isinstance(name, str)) if isinstance(declared, list) else ()
+    return names_in(overlap_told(model), "transductive")
 
 
 def check_transductive(what: str, model: Path, dataset_ids: list[str]) -> None:

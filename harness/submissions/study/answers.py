@@ -63,4 +63,4 @@ def answer_result(
 
 
 def may_have_seen(world: World, card: LoadedCard) -> bool:
-    return any(card.card.may_have_seen_of(part.dataset_id) for part in world.track.parts)
+    return any(card.card.may_have_seen_of(part.dataset) for part in world.track.parts)

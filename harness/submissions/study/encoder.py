@@ -9,6 +9,7 @@ from harness.adapters.contract import Context
 from harness.collections.text_budget import tokens_of
 from harness.compare.contrasts import Pair, Tested, Values, interaction, tested
 from harness.compare.records import MACRO
+from harness.runs.trained_for import check_trained_for
 from harness.submissions.study.answers import answer_recall, answer_result, may_have_seen
 from harness.submissions.study.ranks import TITLES, Ranker, Ranks, Title
 from harness.submissions.study.records import AnswerResult, Result, StudyRow, Titles, Tried, Used
@@ -24,6 +25,7 @@ class EncoderStudy:
 
     def __init__(self, world: World, card: LoadedCard, context: Context) -> None:
         self.world, self.card = world, card
+        check_trained_for(card.card, card.system(context.consent), [part.dataset for part in world.track.parts])
         self._ranker = Ranker(card, world.asked, world.study, context)
         self._tried = {
             title: tuple(self._mean(self._ranker.of(None, title, 0), fold) for fold in (0, 1)) for title in TITLES
