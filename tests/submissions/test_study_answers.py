@@ -14,6 +14,7 @@ from small_study import ANSWERS, STUDY, TWO
 from harness.adapters.card import load_card
 from harness.adapters.contract import Context
 from harness.cli import app
+from harness.compare import contrasts
 from harness.compare.records import MACRO
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.writing import write_together
@@ -24,8 +25,8 @@ from harness.submissions.study.answers import answer_recall
 from harness.submissions.study.continued import continued
 from harness.submissions.study.ranks import Ranker, asked_by
 from harness.submissions.study.reading import Asked, RecordedReader, Who, lines_of, read_spans, spans_file
-from harness.submissions.study.records import StudyResult, read_study, study_text
-from harness.submissions.study.runner import Made, make_study, run_study
+from harness.submissions.study.records import AnswerResult, StudyResult, read_study, study_text
+from harness.submissions.study.runner import Made, decided, make_study, run_study
 from harness.submissions.study.world import World, folds_of
 from harness.tracks import Track, load_track
 from harness.tracks.units import units_of
@@ -205,6 +206,29 @@ def test_answers_may_be_declared_later_and_not_be_changed(tmp_path: Path, contex
     assert [found.encoder for found in joined.answers] == ["mini-xdr"]
     assert joined.answers[0].tests[0].p_adjusted == pytest.approx(2 * joined.answers[0].tests[0].p)
     assert len(joined.results) == 2
+
+
+def test_a_family_counts_every_declared_encoder_whichever_questions_it_was_asked(tmp_path: Path) -> None:
+    """One encoder was recorded before a second question was declared, another after it, and a third one never."""
+    text = TWO.replace('"mini-zero-shot"]', '"mini-zero-shot", "me5-small-q4"]')
+    text = text.replace("contrasts = [", "contrasts = [\n" + _ENGLISH)
+    wide = track(tmp_path, text)
+    asked = (("mini-xdr", "english"), ("mini-zero-shot", "english"), ("mini-zero-shot", "passages"))
+    found = decided(wide, [_answered(encoder, question) for encoder, question in asked])
+    adjusted = [[test.p_adjusted for test in result.tests] for result in found]
+    assert adjusted[0] == adjusted[1] == pytest.approx([0.03, 0.06, 0.06])
+    assert adjusted[2] == pytest.approx([0.03, 0.06, 0.06]), "three encoders, one contrast, two languages"
+
+
+_ENGLISH = '    { name = "english", question = "english", title = "less own", first = "questions", second = "own" },'
+
+
+def _answered(encoder: str, question: str) -> AnswerResult:
+    tests = tuple(
+        contrasts.Tested(column=column, difference=0.1, interval=None, p=0.01) for column in (MACRO, "bn", "fi")
+    )
+    names = {"name": question, "question": question, "encoder": encoder, "measure": "AnswerRecall@1"}
+    return AnswerResult(**names, first="questions", second="own", may_have_seen=False, tests=tests, beside={})
 
 
 def test_the_command_reads_with_a_folder_then_with_what_it_recorded(tmp_path: Path, xdr_home: Path) -> None:

@@ -127,12 +127,14 @@ def _cards(track: Track, encoders: Sequence[str]) -> list[LoadedCard]:
 def decided(track: Track, results: Sequence[OneResult]) -> list[OneResult]:
     """Decisions in two families for each question: all macro averages, and all parts, of all its contrasts and encoders.
 
-    What was declared and not run counts with p = 1, so that what is significant now stays so.
+    What was declared and not run counts with p = 1, so that what is significant now stays so: every contrast of the question,
+    of every declared encoder, whichever questions that encoder was asked so far.
     """
-    assert track.study is not None
-    encoders = len({result.encoder for result in results})
+    study = track.study
+    assert study is not None
     tests_by_place: dict[tuple[int, int], Tested] = {}
     for question in dict.fromkeys(result.question for result in results):
+        contrasts = sum(contrast.question == question for contrast in study.contrasts)
         for macro in (True, False):
             places = [
                 (row, column)
@@ -141,7 +143,8 @@ def decided(track: Track, results: Sequence[OneResult]) -> list[OneResult]:
                 if result.question == question and (test.column == MACRO) == macro
             ]
             tests = [results[row].tests[column] for row, column in places]
-            missing = len(tests) // encoders * (len(track.study.encoders) - encoders)
+            columns = 1 if macro else len(track.clean_parts)
+            missing = contrasts * columns * len(study.encoders) - len(tests)
             name = f"question {question}, {'macro' if macro else 'per language'}"
             tests_by_place |= dict(zip(places, corrected(track, name, tests, missing), strict=True))
     return [
