@@ -22,7 +22,15 @@ from harness.leaderboard.findings.questions import findings
 from harness.leaderboard.findings.records import Answer, Finding, Verdict
 from harness.leaderboard.site.environment import templates
 from harness.leaderboard.site.render import finding_charts
-from harness.submissions.study.records import AnswerResult, Result, StudyReading, StudyResult, read_study, study_text
+from harness.submissions.study.records import (
+    AnswerResult,
+    ReadRow,
+    Result,
+    StudyReading,
+    StudyResult,
+    read_study,
+    study_text,
+)
 from harness.tracks import load_track
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,10 +109,14 @@ def test_who_may_have_seen_the_collection_decides_nothing() -> None:
 READER = "made-up-01234567"
 
 
-def answered(measure: str, difference: float, *, significant: bool) -> AnswerResult:
-    own = result("mini-xdr", difference, significant=significant, languages=(difference,) * 7)
+def answered(study: StudyResult, measure: str, difference: float) -> tuple[AnswerResult, ...]:
+    """mini-xdr alone was asked the question, and its contrasts all have this difference."""
+    own = result("mini-xdr", difference, significant=True, languages=(difference,) * 7)
     fields = own.model_dump(exclude={"at_equal_weight", "interaction"})
-    return AnswerResult(**{**fields, "question": "english", "name": "cross-lingual"}, measure=measure)
+    declared = [contrast for contrast in study.declared.contrasts if contrast.question == "english"]
+    return tuple(
+        AnswerResult(**{**fields, **contrast.model_dump(exclude={"title"})}, measure=measure) for contrast in declared
+    )
 
 
 def with_readings(exact_match: float) -> StudyResult:
@@ -112,6 +124,8 @@ def with_readings(exact_match: float) -> StudyResult:
     recorded = read_study(ROOT / "runs/xquad-oracle/study.json")
     assert recorded is not None
     em = f"EM@5({READER})"
+    won = answered(recorded, em, 0.03)
+    kinds = dict.fromkeys(kind for own in won for kind in (own.first, own.second))
     reading = StudyReading(
         reading=READER,
         reader={"name": READER},
@@ -122,12 +136,12 @@ def with_readings(exact_match: float) -> StudyResult:
         pairs=1,
         file="",
         gold={em: {MACRO: exact_match}},
-        rows=(),
-        results=(answered(em, 0.03, significant=True),),
+        rows=tuple(ReadRow(encoder="mini-xdr", kind=kind, values={em: {MACRO: 0.5}}) for kind in kinds),
+        results=won,
     )
-    recall = answered("AnswerRecall@5", -0.02, significant=True)
-    results = tuple(found.model_copy(update={"tests": recall.tests}) for found in recorded.results)
-    return recorded.model_copy(update={"readings": (reading,), "answers": (recall,), "results": results})
+    recall = answered(recorded, "AnswerRecall@5", -0.02)
+    results = tuple(found.model_copy(update={"tests": recall[0].tests}) for found in recorded.results)
+    return recorded.model_copy(update={"readings": (reading,), "answers": recall, "results": results})
 
 
 def english(tmp_path: Path, study: StudyResult) -> Finding:

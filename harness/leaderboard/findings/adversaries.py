@@ -14,8 +14,7 @@ from harness.leaderboard.findings.recorded import check_track, recorded_study
 from harness.leaderboard.findings.records import Answer, Finding, Table, Verdict, missing
 from harness.leaderboard.seen import seen_columns
 from harness.numbers import interval, percent, probability
-from harness.submissions.study.drops import row_name
-from harness.submissions.study.records import StudyResult
+from harness.submissions.study.records import StudyResult, row_name
 from harness.tracks import Track, load_track
 
 ADVERSARIES = ("paws-x-sample", "paws-x-sample-me5")

@@ -11,16 +11,8 @@ from collections.abc import Sequence
 from harness.compare.drops import Dropped, Held, drops_of
 from harness.runs.score_file import ScoreFile
 from harness.submissions.study.encoder import EncoderStudy
+from harness.submissions.study.records import row_name
 from harness.submissions.study.world import World
-
-
-def row_name(encoder: str, kind: str) -> str:
-    """How drops name a row.
-
-    >>> row_name("mini-xdr", "questions")
-    'mini-xdr/questions'
-    """
-    return f"{encoder}/{kind}"
 
 
 def drops_of_rows(world: World, encoders: Sequence[EncoderStudy]) -> Dropped:
