@@ -12,8 +12,10 @@ import threading
 from pathlib import Path
 
 POWERCAP = Path("/sys/class/powercap")
-_PACKAGE = re.compile(r"intel-rapl:\d+")
-"""The driver's name for packages of every vendor; a second number is a part of one."""
+_ZONE = re.compile(r"intel-rapl:\d+")
+"""The driver's name for zones of every vendor; a second number is a part of one."""
+_PACKAGE = "package"
+"""So begins a package's ``name``: package-0, package-0-die-1. The zone psys, a whole machine, has packages in it."""
 _SECONDS = 20.0
 """Between looks. Counters begin again at ``max_energy_range_uj``, after minutes at full load: 262 kJ or 65 kJ."""
 
@@ -22,14 +24,15 @@ class Energy:
     """Joules since it was made, of all packages below a folder of the kernel's; counters that began again are continued."""
 
     def __init__(self, folder: Path = POWERCAP) -> None:
-        zones = sorted(zone for zone in folder.glob("intel-rapl:*") if _PACKAGE.fullmatch(zone.name))
+        names = {zone: _text(zone / "name") for zone in folder.glob("intel-rapl:*") if _ZONE.fullmatch(zone.name)}
+        zones = sorted(zone for zone, name in names.items() if name is None or name.startswith(_PACKAGE))
         self._guard = threading.Lock()
         self._last: dict[Path, int] = {}
         self._largest: dict[Path, int] = {}
         self._microjoules = 0
         for zone in zones:
             value, largest = _read(zone / "energy_uj"), _read(zone / "max_energy_range_uj")
-            if value is not None and largest:
+            if names[zone] is not None and value is not None and largest:
                 self._last[zone], self._largest[zone] = value, largest
         # One package of two would be half of the truth.
         self.is_known = bool(zones) and len(self._last) == len(zones)
@@ -47,11 +50,16 @@ class Energy:
             return self._microjoules / 1e6 if self.is_known else None
 
 
-def _read(path: Path) -> int | None:
+def _text(path: Path) -> str | None:
     try:
-        return int(path.read_text("ascii"))
+        return path.read_text("ascii").strip()
     except (OSError, ValueError):
         return None
+
+
+def _read(path: Path) -> int | None:
+    text = _text(path)
+    return int(text) if text is not None and text.isdecimal() else None
 
 
 @functools.cache

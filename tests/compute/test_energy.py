@@ -11,16 +11,17 @@ from harness.compute import energy
 from harness.compute.energy import Energy
 
 
-def zone(folder: Path, name: str, microjoules: int, largest: int = 1_000_000) -> Path:
+def zone(folder: Path, name: str, microjoules: int, largest: int = 1_000_000, called: str = "package-0") -> Path:
     (folder / name).mkdir(parents=True)
+    (folder / name / "name").write_text(f"{called}\n")
     (folder / name / "energy_uj").write_text(f"{microjoules}\n")
     (folder / name / "max_energy_range_uj").write_text(f"{largest}\n")
     return folder / name / "energy_uj"
 
 
 def test_packages_are_added_up_and_their_parts_are_not(tmp_path: Path) -> None:
-    first, second = zone(tmp_path, "intel-rapl:0", 100), zone(tmp_path, "intel-rapl:1", 5)
-    part = zone(tmp_path, "intel-rapl:0:0", 7)
+    first, second = zone(tmp_path, "intel-rapl:0", 100), zone(tmp_path, "intel-rapl:1", 5, called="package-1-die-0")
+    part = zone(tmp_path, "intel-rapl:0:0", 7, called="core")
     zone(tmp_path, "dtpm", 7)
     found = Energy(tmp_path)
     assert found.joules() == 0
@@ -29,6 +30,23 @@ def test_packages_are_added_up_and_their_parts_are_not(tmp_path: Path) -> None:
     part.write_text("900000")
     assert found.joules() == pytest.approx(0.75)
     assert found.joules() == pytest.approx(0.75)
+
+
+def test_the_zone_of_a_whole_machine_is_not_added_to_the_package_that_it_contains(tmp_path: Path) -> None:
+    package, machine = zone(tmp_path, "intel-rapl:0", 0), zone(tmp_path, "intel-rapl:1", 0, called="psys")
+    found = Energy(tmp_path)
+    package.write_text("300000")
+    machine.write_text("900000")
+    assert found.joules() == pytest.approx(0.3)
+    machine.unlink()
+    assert found.joules() == pytest.approx(0.3)
+    package.with_name("name").unlink()
+    assert Energy(tmp_path).joules() is None
+
+
+def test_a_machine_that_tells_of_itself_and_not_of_its_processors_is_not_known(tmp_path: Path) -> None:
+    zone(tmp_path, "intel-rapl:0", 0, called="psys")
+    assert Energy(tmp_path).joules() is None
 
 
 def test_a_counter_that_began_again_is_continued(tmp_path: Path) -> None:
