@@ -123,9 +123,11 @@ def test_the_page_shows_energy_and_euros_where_they_are_known(
     told[1] = (row, cost._replace(joules=None, encoding=None))
     module = sys.modules[render.__module__]  # the package has a function of its name
     monkeypatch.setattr(module, "costs_of", lambda of: told)
-    monkeypatch.setattr(module, "read_settings", lambda root: Settings(euros_per_hour=0.2))
+    read: list[Path] = []
+    monkeypatch.setattr(module, "read_settings", lambda root: (read.append(root), Settings(euros_per_hour=0.2))[1])
     made = Site(site.board, site.scores, site.runs, tmp_path / site.track.name)
     module.write_pages(made, module.pools_of(site.track))
+    assert len(read) == 1
     pages = [html.fromstring((folder / "cost.html").read_text("utf-8")) for folder in (made.folder, mini.own)]
     heads = [[cell.text_content() for cell in page.cssselect("table.costs thead th")] for page in pages]
     assert [name for name in heads[0] if name not in heads[1]] == ["Energy", "Euros per million passages"]

@@ -77,13 +77,14 @@ def write_pages(site: Site, pools: Mapping[str, Pool]) -> None:
     write_statistics(site, pools, in_words(costs_of(site)))
     _write_assets(reports)
     environment = templates()
-    everywhere = {"settings": read_settings(site.runs.root), "version": harness.__version__}
+    settings = read_settings(site.runs.root)
+    everywhere = {"settings": settings, "version": harness.__version__}
 
     def write(template: str, path: Path, depth: int, **values: Any) -> None:
         place = {"root": "../" * depth, "path": path.relative_to(reports).as_posix()}
         write_text(path, environment.get_template(template).render(**everywhere, **place, **values), durable=False)
 
-    _write_track(site, write)
+    _write_track(site, settings.euros_per_hour, write)
     _write_index(site, reports, write)
 
 
@@ -107,7 +108,7 @@ def _write_assets(reports: Path) -> None:
     write_text(reports / "assets" / TOKEN_SCRIPT, static.joinpath(f"{TOKEN_SCRIPT}.txt").read_text("utf-8"))
 
 
-def _write_track(site: Site, write: Write) -> None:
+def _write_track(site: Site, per_hour: float | None, write: Write) -> None:
     board, track, folder = site.board, site.track, site.folder
     ablations = read_ablations(site.runs.ablations_file)
     shared: dict[str, Any] = {
@@ -170,7 +171,7 @@ def _write_track(site: Site, write: Write) -> None:
     write("compare.html", folder / "compare.html", 1, **{**shared, "here": "compare"})
     write("question.html", folder / "question.html", 1, **shared)
     costs = costs_of(site)
-    prices = {row.system: euros(cost, read_settings(site.runs.root).euros_per_hour) for row, cost in costs}
+    prices = {row.system: euros(cost, per_hour) for row, cost in costs}
     expense = {"costs": costs, "prices": prices, "charts": charts_of(site, costs), "cost_titles": TITLES}
     write("cost.html", folder / "cost.html", 1, **{**shared, "here": "cost"}, **expense)
     definitions = {name: track.measure(name).definition for name in track.measures}
