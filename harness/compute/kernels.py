@@ -35,7 +35,7 @@ class Kernel:
 
     ``lacking(dtype, device)``: why it cannot compute that here, or nothing. ``use(model, source)`` makes a model of these files
     compute with it; it returns whether there is any layer that does. ``libraries``: on which its bytes depend beside torch.
-    ``token_budget``: that of cards that name the kernel and no budget.
+    ``token_budget``: that of cards that name the kernel and no budget; 1,024 is a choice, by what docs/speed.md has of packing.
     """
 
     name: str
@@ -64,7 +64,7 @@ def _graphs_lack(dtype: str, device: str) -> str:
 
 _PLAIN = Kernel("torch", 1, _plain_lacks, lambda model, source: True)
 _FUSED = Kernel("torch-fused", 1, _fused_lacks, lambda model, source: linear.use_onednn(model))
-_GRAPHS = Kernel("onnx", 1, _graphs_lack, graphs.use_graphs, graphs.LIBRARIES, 1_024)
+_GRAPHS = Kernel("onnx", graphs.VERSION, _graphs_lack, graphs.use_graphs, graphs.LIBRARIES, 1_024)
 KERNELS = {kernel.name: kernel for kernel in (_PLAIN, _FUSED, _GRAPHS)}
 
 
