@@ -1,7 +1,8 @@
 """Models whose weights nobody keeps: a card names the recipe as ``recipe:PATH``, and ``xdr train`` leaves them in the cache.
 
-In the cache a model is found by the digest of its recipe, wherever that file lies. What identifies it is the digest of its own
-files without the record of the training, whose seconds are other ones each time.
+In the cache a model is found by the digest of its recipe, wherever that file lies, and used only if it is whole and was made of
+the files that the recipe names here (``.kept_models``). What identifies it is the digest of its own files without the record of
+the training, whose seconds are other ones each time.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.contract import Pin
+from harness.dense.kept_models import TRAINING_RECORD, check_kept, own_files
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.limits import RECORD_BYTES
 from harness.files.reading import parse_json, read_bytes
 from harness.files.toml_records import read_toml
-from harness.files.writing import cache_home, sha256_of_file
+from harness.files.writing import cache_home
 from harness.files.yaml_records import digest_of
 
 SCHEME = "recipe:"
-TRAINING_RECORD = "training.json"
 STATUS = "retrain from recipe"
 """Of a row whose weights are kept nowhere but in the caches of those who trained them."""
 
@@ -44,7 +45,10 @@ def trained_home(recipe: Path) -> Path:
 
 
 def trained_folder(recipe: Path) -> Path:
-    """The model that was trained by a recipe on this machine. Raises ``InvalidInput`` where there is none, and says how."""
+    """The model that was trained by a recipe on this machine.
+
+    Raises ``InvalidInput`` where there is none, or what lies there is not what the recipe makes, and says how it is made.
+    """
     try:
         folder = trained_home(recipe) / "model"
     except (InvalidInput, WrongUsage) as error:
@@ -54,6 +58,10 @@ def trained_folder(recipe: Path) -> Path:
             f"{STATUS}: the weights of {recipe.stem} are not kept, and not in the cache of this machine; `xdr train {recipe}` "
             "makes them there, and says with --dry-run how long that takes here"
         )
+    try:
+        check_kept(recipe, folder)
+    except InvalidInput as error:
+        raise InvalidInput(f"{STATUS}: {error.message}; `xdr train {recipe}` makes it anew") from error
     return folder
 
 
@@ -63,8 +71,7 @@ def trained_input(recipe: Path) -> Pin:
         folder = trained_folder(recipe)
     except InvalidInput:
         return Pin("")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != TRAINING_RECORD)
-    return Pin(digest_of({path.relative_to(folder).as_posix(): sha256_of_file(path) for path in files}), place=folder)
+    return Pin(digest_of(own_files(folder)), place=folder)
 
 
 def training_of(recipe: Path) -> Mapping[str, Any]:

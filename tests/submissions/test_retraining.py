@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from harness.adapters.contract import Pin, inputs_of, missing_of
 from harness.dense.model_places import resolved_revision
 from harness.dense.trained_models import trained_folder, trained_home
 from harness.errors import InvalidInput
+from harness.files.writing import folder_lock
+from harness.progress import SilentProgress
+from harness.recipes.train import Operator, delta, train_into_cache
 from harness.runs.manifest import read_manifest
 from harness.runs.provenance import Execution
 from harness.runs.retraining import retraining_of
@@ -137,8 +141,67 @@ def test_what_identifies_it_is_known_where_it_is_here(xdr: Terminal, tmp_path: P
     record = trained_folder(path) / "training.json"
     record.write_text(record.read_text().replace('"seconds": ', '"seconds": 1'))
     assert inputs_of(loaded.system()) == {"model": known}
-    (trained_folder(path) / "model.safetensors").write_bytes(b"other")
-    assert inputs_of(loaded.system()) != {"model": known}
+
+
+@pytest.mark.parametrize("model", [STATIC, DELTA])
+def test_what_lies_in_the_cache_is_the_recipe_s_or_is_made_anew(xdr: Terminal, tmp_path: Path, model: str) -> None:
+    path = recipe(tmp_path / "recipes", model, CONTRASTIVE, name="student", steps=2)
+    loaded = card(tmp_path, model="recipe:recipes/student.toml")
+    fine(xdr("train", "recipes/student.toml"))
+    folder = trained_folder(path)
+    known, weights = inputs_of(loaded.system()), (folder / "model.safetensors").read_bytes()
+    record = (folder / "training.json").read_text("utf-8")
+
+    def other_recipe() -> None:
+        (folder / "training.json").write_text(record.replace('"seed": 7', '"seed": 8'), "utf-8")
+
+    def other_rows() -> None:
+        rows = tmp_path / "recipes/rows.jsonl"
+        rows.write_text("".join(rows.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
+
+    spoils: list[tuple[Callable[[], object], str]] = [
+        (lambda: (folder / "model.safetensors").write_bytes(weights[:-1]), "is damaged"),
+        (lambda: (folder / "modeling.py").write_text("own code"), "is damaged"),
+        ((folder / "model.safetensors").unlink, "is damaged"),
+        (other_recipe, "is of another recipe"),
+        (other_rows, "was made with another 'rows.jsonl'"),
+    ]
+    # What a delta makes again, it makes whatever was the matter.
+    for spoil, said in spoils if model == STATIC else spoils[::4]:
+        spoil()
+        assert inputs_of(loaded.system()) == {"model": Pin("")}
+        [told] = missing_of(loaded.system())
+        assert said in told
+        assert f"`xdr train {path}` makes it anew" in told
+        is_new = "trained in" in fine(xdr("train", "recipes/student.toml")).err
+        assert is_new == (model == STATIC or spoil is other_rows), "what a delta makes is made of the delta again"
+        assert (inputs_of(loaded.system()) == known) == (spoil is not other_rows)
+        if is_new:
+            assert (folder / "training.json").read_text("utf-8") != record
+
+
+def test_a_model_comes_to_its_place_whole_or_not_at_all(
+    xdr: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe(tmp_path / "recipes", DELTA, CONTRASTIVE, name="student", steps=2)
+    fine(xdr("train", "recipes/student.toml"))
+    folder = trained_folder(path)
+    weights = (folder / "model.safetensors").read_bytes()
+
+    def killed(folder: Path, output: Path) -> list[str]:
+        (output / "model.safetensors").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    shutil.rmtree(folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(delta, "move_files", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_into_cache(path, SilentProgress(), Operator())
+    assert not folder.exists()
+    with folder_lock(trained_home(path)), pytest.raises(InvalidInput, match="another process is at work on student"):
+        train_into_cache(path, SilentProgress(), Operator())
+    assert train_into_cache(path, SilentProgress(), Operator()) == (folder, None)
+    assert (folder / "model.safetensors").read_bytes() == weights
 
 
 @pytest.mark.parametrize(
