@@ -21,7 +21,7 @@ from training_rounds.pages import STUDIES
 from harness.files.writing import write_text
 from harness.numbers import percent
 
-UNTRAINED, STUDENT = "mini-distilled-pieces", "mini-distilled"
+UNTRAINED, STUDENT, TEACHERLESS = "mini-distilled-pieces", "mini-distilled", "mini-distilled-contrastive"
 DEVELOPMENT = "mini-dev"
 WIDTH = 128
 UNTRAINED_SETTINGS, TRIAL_TRAININGS = 92, 4
@@ -33,7 +33,7 @@ WHAT = {
     "mini-distilled-both": "pieces, then vectors, then scores",
     "mini-distilled-foreign": "as the embedded model, but the teacher reads the other language (control)",
     "mini-distilled-shuffled": "as the embedded model, but the teacher reads another row's sentence (control)",
-    "mini-distilled-contrastive": "pieces, then the same pairs and steps without a teacher (control)",
+    TEACHERLESS: "pieces, then the same pairs and steps without a teacher (control)",
 }
 HEAD = """# Recipes of published kinds
 
@@ -83,6 +83,12 @@ A teacher that ranks no better than its student is not worth imitating. On mini'
 {teacher} {measure} (%), the untrained table {untrained}, the embedded model's recipe {student}: {verdict}."""
 
 
+HELPED = """### Does the teacher help?
+
+The same pairs and as many steps without a teacher are what imitation has to beat. Macro averages of the embedded model's
+recipe, and of that control: {values}. {verdict}"""
+
+
 def page(figures: dict[str, Any], table: str = "") -> str:
     """``table``: of all recipes."""
     trained, tracks = figures["trained"], figures["tracks"]
@@ -101,6 +107,8 @@ def page(figures: dict[str, Any], table: str = "") -> str:
         parts.append(gate)
     for track, found in tracks.items():
         parts.append("\n".join(_of_track(track, found, is_tested)))
+    if helped := _helped(tracks, is_tested):
+        parts.append(helped)
     parts.append("\n".join(_made(trained)))
     if absent:
         parts.append(f"Not trained for this page: {', '.join(f'`{name}`' for name in absent)}.")
@@ -136,6 +144,23 @@ def _gate(tracks: dict[str, Any]) -> str | None:
     verdict = "it is" if teacher > max(student, untrained) else "it is NOT, and nothing below is a distillation"
     values = {"teacher": percent(teacher), "student": percent(student), "untrained": percent(untrained)}
     return GATE.format(**values, measure=found["measure"], verdict=verdict)
+
+
+def _helped(tracks: dict[str, Any], is_tested: bool) -> str | None:
+    pairs = {
+        track: (found["rows"][STUDENT]["macro"], found["rows"][TEACHERLESS]["macro"])
+        for track, found in tracks.items()
+        if {STUDENT, TEACHERLESS} <= found["rows"].keys()
+    }
+    if not pairs:
+        return None
+    ahead = [track for track, (own, control) in pairs.items() if own > control]
+    verdict = f"With the teacher it is ahead on {', '.join(ahead) or 'none'} of them."
+    if not is_tested:
+        verdict += " So few seeds decide nothing, but no credit is the teacher's before the control is behind."
+    values = "; ".join(f"{track} {percent(own)} and {percent(control)}" for track, (own, control) in pairs.items())
+    head, _, text = HELPED.partition("\n\n")
+    return f"{head}\n\n{_filled(text.format(values=values, verdict=verdict))}"
 
 
 def _macro(found: dict[str, Any], values: dict[str, float]) -> float:
