@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from harness.adapters.contract import Context, Request
+from harness.adapters.contract import SERVED, Context, Request
 from harness.adapters.estimate import Estimate
 from harness.compute.engine import opened_engine
 from harness.dense.encoding import BLOCK_ROWS, blocks_of
@@ -160,6 +160,7 @@ class Server:
         path, description = self._place(docs, context)
         with exclusive(path.with_suffix(".lock")), context.record.stage("encode passages") as stage:
             store = VectorStore(path, description, encoder.dimensions or 1, parameters.store_dtype)
+            stage["passages encoded"] = len(docs) - store.rows
             kept = KeptAnswers(path.with_suffix(ANSWERS), KEPT_LINE_BYTES)
             places = list(blocks_of(len(docs)))[len(store.blocks) :]
             with context.progress.task("encode passages", len(docs), "passages", done=store.rows) as advance:
@@ -199,7 +200,7 @@ class Server:
         context.record.facts.update(
             {
                 "engine": context.engine,
-                "model behind a server": parameters.model,
+                SERVED: parameters.model,
                 "answered by": sorted(name.removeprefix("answered by ") for name in answered),
                 "headers of its answers": dict(sorted(encoder.headers.items())),
                 "tokens that it counted": told,

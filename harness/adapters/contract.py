@@ -37,6 +37,10 @@ class Request:
     rows: Mapping[str, Mapping[str, Ranking]] = field(default_factory=dict)
 
 
+SERVED = "model behind a server"
+"""The fact under which an adapter notes the model that a server computed for it, on whatever machine that was."""
+
+
 @dataclass
 class Record:
     """What a run notes for its manifest: seconds and bytes of each stage, and facts such as the isolation it had."""
@@ -52,7 +56,8 @@ class Record:
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
         """Time a stage; the block may add figures, such as ``stage["bytes"]``, to the entry that it is given.
 
-        Where the machine tells, the entry has the joules that its processors took meanwhile, whoever used them.
+        Where the machine tells, the entry has the joules that its processors took meanwhile, whoever used them. They come into
+        a manifest where these processors did all the work: not beside an accelerator, in a cluster, or with a server.
         """
         entry: dict[str, Any] = {"name": name}
         start, energy = time.perf_counter(), joules_so_far()

@@ -177,6 +177,7 @@ class RaggedSystem(EncodingSystem):
         path, description = self._place(docs, context)
         with exclusive(path.with_suffix(".lock")), context.record.stage("encode passages") as stage:
             store = RaggedStore(path, description, opened.columns)
+            stage["passages encoded"] = len(docs) - store.rows
             places = list(blocks_of(len(docs)))[len(store.blocks) :]
             blocks = (self._block(docs[start:end]) for start, end in places)
             with context.progress.task("encode passages", len(docs), "passages", done=store.rows) as advance:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
+from harness.adapters.contract import SERVED
 from harness.files.reading import parse_json
 from harness.files.toml_records import Record
 
@@ -120,6 +121,16 @@ class Execution(Spaced):
         """Of all stages together."""
         return math.fsum(stage.seconds for stage in self.stages)
 
+    @property
+    def is_of_one_machine(self) -> bool:
+        """Whether the machine of the command did all the work, and no cluster or server for a model."""
+        return self.engine in ("", "local") and SERVED not in self.facts
+
+    @property
+    def is_of_processors(self) -> bool:
+        """Whether the processors of the machine of the command did all the work, whose joules are what the run took then."""
+        return self.is_of_one_machine and self.device == "cpu"
+
 
 KNOWN_FACTS = frozenset({
     "device", "engine", "isolation", "kernel", "notes", "prompts", "remote code", "requires", "segmentation", "truncated",
@@ -149,7 +160,7 @@ def execution_of(
             known[name] = fact
         elif len(own) < _FACTS:
             own[str(name)[:200]] = fact
-    return Execution.model_validate(
+    execution = Execution.model_validate(
         {
             **known,
             "seed": seed,
@@ -159,6 +170,15 @@ def execution_of(
             "peak memory bytes": peak_memory_bytes,
         }
     )
+    return execution if execution.is_of_processors else _without_joules(execution)
+
+
+def _without_joules(execution: Execution) -> Execution:
+    stages = [
+        stage.model_copy(update={"facts": {name: fact for name, fact in stage.facts.items() if name != "joules"}})
+        for stage in execution.stages
+    ]
+    return execution.model_copy(update={"stages": tuple(stages)})
 
 
 def stage_of(entry: Mapping[str, Any]) -> Stage:

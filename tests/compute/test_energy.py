@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.adapters.contract import Record
+from harness.adapters.contract import SERVED, Record
 from harness.compute import energy
 from harness.compute.energy import Energy
+from harness.runs.provenance import execution_of
 
 
 def zone(folder: Path, name: str, microjoules: int, largest: int = 1_000_000, called: str = "package-0") -> Path:
@@ -97,3 +98,19 @@ def test_a_stage_has_the_joules_of_its_time_or_none(tmp_path: Path, monkeypatch:
     with record.stage("search"):
         pass
     assert "joules" not in record.stages[-1]
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_told"),
+    [
+        ({}, True),
+        ({"device": "cpu", "engine": "local"}, True),
+        ({"device": "cuda"}, False),
+        ({"device": "cpu", "engine": "ray"}, False),
+        ({SERVED: "org/name"}, False),
+    ],
+)
+def test_a_manifest_has_joules_where_these_processors_did_all_the_work(facts: dict[str, str], is_told: bool) -> None:
+    stages = [{"name": "search", "seconds": 1.0, "joules": 5.0, "other": 7}]
+    (stage,) = execution_of(facts, stages, 1, 1, None).stages
+    assert stage.facts == ({"joules": 5.0} if is_told else {}) | {"other": 7}

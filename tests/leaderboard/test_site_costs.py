@@ -12,6 +12,7 @@ from safetensors import safe_open
 from site_pages import Pages
 
 from harness.adapters.card import load_card
+from harness.adapters.contract import SERVED
 from harness.compare.records import MACRO
 from harness.errors import InvalidInput
 from harness.leaderboard.site import costs, render
@@ -101,11 +102,19 @@ def test_a_million_passages_cost_their_seconds_at_the_operators_price() -> None:
     assert costs.euros(twice, 0.2) == pytest.approx(4.0)
 
 
-@pytest.mark.parametrize("encoded", [0, None, "many", True, -1])
+@pytest.mark.parametrize("encoded", [0, None, "many", True, -1, costs.FEWEST - 1])
 def test_what_encoding_costs_is_not_known_of_vectors_that_were_there_already(encoded: object) -> None:
     cost = costs._cost([_execution(_stage("encode passages", 0.1, **{"passages encoded": encoded}))], 10, 1000)
     assert cost.encoding is None
     assert costs._cost([_execution(_stage("encode passages", 0.1))], 10, 1000).encoding is None
+
+
+@pytest.mark.parametrize("elsewhere", [{"engine": "ray"}, {"facts": {SERVED: "org/name"}}])
+def test_what_encoding_costs_is_not_known_where_other_machines_computed(elsewhere: dict[str, object]) -> None:
+    stage = _stage("encode passages", 36, **{"passages encoded": costs.FEWEST})
+    here = _execution(stage)
+    assert costs._cost([here], 10, 1000).encoding == pytest.approx(36 / costs.FEWEST * 1e6)
+    assert costs._cost([here, here.model_copy(update=elsewhere)], 10, 1000).encoding is None
 
 
 def test_joules_are_those_of_all_stages_or_none() -> None:

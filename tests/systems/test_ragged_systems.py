@@ -160,6 +160,8 @@ def test_the_manifest_says_how_it_was_computed(tmp_path: Path, track: Path, adap
     assert facts[what]["passages"] == round(facts[what]["each passage"] * len(DOCS))
     assert facts["similarity"] == ("maxsim" if adapter == "multi-vector" else "dot")
     assert facts["maximum lengths"]["passages"] == 6
+    (encoding,) = (stage for stage in manifest.execution.stages if stage.name == "encode passages")
+    assert encoding.facts["passages encoded"] == len(DOCS)
     assert manifest.execution.truncated["passages"] == len(DOCS)
     assert any(note.startswith("cut at 6 tokens, passages: 150 of 150") for note in manifest.execution.notes)
     assert facts.get("store dtype") == ("float16" if adapter == "multi-vector" else None)

@@ -136,7 +136,10 @@ def test_requests_are_as_the_card_and_the_operator_have_them(
         assert sum(-(-len(text) // 4) for text in body["input"]) <= 30
     # Of passages a text is asked once for each block that has it.
     assert {text for text in stub.answered if not text.startswith("query: ")} == {doc["text"][:20] for doc in DOCS}
-    facts = manifest(tmp_path).execution.facts
+    execution = manifest(tmp_path).execution
+    (encoding,) = (stage for stage in execution.stages if stage.name == "encode passages")
+    assert (encoding.facts["passages encoded"], execution.is_of_one_machine) == (len(DOCS), False)
+    facts = execution.facts
     assert facts["cut at max_characters"] == {"queries": 0, "passages": len(DOCS)}
     assert facts["answered by"] == [MODEL]
     assert facts["headers of its answers"]["x-compute-type"] == "cpu"

@@ -26,7 +26,7 @@ from harness.leaderboard.published import PublishedResult, load_published
 from harness.leaderboard.site.charts import Axis, Chart, Measurement, axis_of, line_chart
 from harness.leaderboard.site.checks import TOKEN_SCRIPT, checks_of, first_checks
 from harness.leaderboard.site.copies import are_runs_small, write_evidence
-from harness.leaderboard.site.costs import TITLES, charts_of, costs_of, euros, in_words
+from harness.leaderboard.site.costs import FEWEST, TITLES, charts_of, costs_of, euros, in_words
 from harness.leaderboard.site.environment import templates
 from harness.leaderboard.site.evidence import BOUNDS, Site, pools_of, slug, write_questions, write_statistics
 from harness.leaderboard.site.front import best_published, by_language, cards, in_order
@@ -172,7 +172,13 @@ def _write_track(site: Site, per_hour: float | None, write: Write) -> None:
     write("question.html", folder / "question.html", 1, **shared)
     costs = costs_of(site)
     prices = {row.system: euros(cost, per_hour) for row, cost in costs}
-    expense = {"costs": costs, "prices": prices, "charts": charts_of(site, costs), "cost_titles": TITLES}
+    expense = {
+        "costs": costs,
+        "prices": prices,
+        "charts": charts_of(site, costs),
+        "cost_titles": TITLES,
+        "fewest_encoded": FEWEST,
+    }
     write("cost.html", folder / "cost.html", 1, **{**shared, "here": "cost"}, **expense)
     definitions = {name: track.measure(name).definition for name in track.measures}
     extra = {"contexts": _contexts(site), "definitions": definitions, "sources": sources_of(board)}
