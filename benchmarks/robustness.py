@@ -16,6 +16,7 @@ from harness.compare import Comparison, read_comparison
 from harness.compare.records import MACRO, Drop, DropDifference, Transfer
 from harness.files.writing import write_text
 from harness.leaderboard.exports.table import SEEN
+from harness.leaderboard.findings.adversaries import excluded
 from harness.leaderboard.seen import seen_columns
 from harness.numbers import DASH, interval, percent, probability
 from harness.tracks import Track, load_track
@@ -153,12 +154,7 @@ def answer_to(track: Track, one: DropDifference, comparison: Comparison) -> str:
     if one.significant:
         verb = "more" if one.difference > 0 else "fewer"
         return f"{who}: loses {percent(abs(one.difference), 2)} points {verb} {interval(one.interval)}, p {p}{less}."
-    excluded = (
-        f"; losing {percent(one.interval.upper, 2)} points more or {percent(-one.interval.lower, 2)} fewer is excluded"
-        if one.interval and one.interval.lower < 0 < one.interval.upper
-        else ""
-    )
-    return f"{who}: no difference of drops is shown ({percent(one.difference, 2, signed=True)}, p {p}){excluded}{less}."
+    return f"{who}: no difference of drops is shown ({percent(one.difference, 2, signed=True)}, p {p}){excluded(one)}{less}."
 
 
 def by_language(track: Track, found: Comparison) -> list[str]:

@@ -167,10 +167,20 @@ def test_a_reader_that_cannot_lets_answer_recall_lead_and_says_so(tmp_path: Path
     first = finding.answers[0]
     assert first.verdict == "no"
     assert "AnswerRecall@5" in first.about
-    assert first.sentence.startswith("In AnswerRecall@5, not in exact match: mini-xdr -2.0 points [-3.0, -1.0]")
+    assert "leads, as no reader can carry exact match" in first.about
+    assert finding.summary.startswith(
+        "Not answered in exact match; in AnswerRecall@5: no: mini-xdr -2.0 points [-3.0, -1.0]"
+    )
     (exact,) = [answer for answer in finding.answers if "exact match of a reader" in answer.about]
     assert exact.verdict == "not answered"
     assert f"{READER} (with the relevant passages alone 39.9) cannot carry the question" in exact.sentence
+
+
+def test_without_a_reading_answer_recall_leads_as_nobody_was_asked(tmp_path: Path) -> None:
+    finding = english(tmp_path, with_readings(0.4).model_copy(update={"readings": ()}))
+    assert "leads, as no reader's answers are recorded" in finding.answers[0].about
+    assert finding.summary.startswith("Not answered in exact match; in AnswerRecall@5: no: mini-xdr -2.0 points")
+    assert not any("no reader can carry" in answer.about for answer in finding.answers)
 
 
 def test_without_answer_recall_or_readings_exact_match_is_not_answered(tmp_path: Path) -> None:
@@ -223,6 +233,8 @@ def test_rows_asked_perturbed_questions_lose_less_or_not(
     assert answer.verdict == verdict
     assert answer.sentence.count(said) == 1 + ("none" not in said)
     assert "typo-swap" in answer.about
+    for encoder in ("mini-xdr", "mini-zero-shot"):
+        assert f"the drop of {encoder}/questions-others less that of {encoder}/none: " in answer.sentence
 
 
 def test_a_study_is_taken_apart_once_while_its_file_is_the_same(
@@ -308,7 +320,7 @@ def adversaries(*, difference: float, significant: bool, clean: float, of: str =
         (-0.2, True, 0.9, "yes", "with adversaries it has 70.0, mini-xdr 50.0"),
         (-0.2, True, 0.8, "it depends", "has fewer to lose"),
         (0.2, True, 0.8, "no", "+20.00 points"),
-        (0.02, False, 0.8, "not shown", "12.00 points more or 8.00 points less is excluded"),
+        (0.02, False, 0.8, "not shown", "; losing 12.00 points more or 8.00 fewer is excluded"),
         (0.2, False, 0.8, "not shown", "adjusted p 0.02000"),
     ],
 )
@@ -319,6 +331,7 @@ def test_losing_less_by_finding_less_is_no_yes_and_controls_are_no_answers(
     (answer,) = drop_answers(comparison, "PAWS-X", load_track("paws-x-sample"))
     assert answer.verdict == verdict
     assert said in answer.sentence
+    assert answer.sentence.startswith("the drop of mini-xdr-paws-xqg less that of mini-xdr: ")
 
 
 def test_a_file_of_another_track_answers_nothing(tmp_path: Path) -> None:
@@ -364,6 +377,41 @@ def test_a_row_that_may_have_seen_the_adversaries_decides_nothing() -> None:
 def test_a_summary_is_one_verdict_or_says_on_what_it_depends(verdicts: tuple[Verdict, ...], summary: str) -> None:
     answers = tuple(Answer(f"about {place}", f"{place}", verdict, "one.") for place, verdict in enumerate(verdicts))
     assert Finding("passages", "Why?", answers).summary == summary
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "summary"),
+    [
+        (("yes", "yes"), "Not answered in exact match; in AnswerRecall@5: yes: one."),
+        (("yes", "no"), "Not answered in exact match; in AnswerRecall@5: yes (0), no (1)."),
+        (("not answered",), "Not answered in exact match; in AnswerRecall@5: not answered: one."),
+    ],
+)
+def test_a_summary_in_another_measure_says_first_that_the_question_s_own_is_not_answered(
+    verdicts: tuple[Verdict, ...], summary: str
+) -> None:
+    given = [
+        Answer("", f"{place}", verdict, "one.", instead="AnswerRecall@5") for place, verdict in enumerate(verdicts)
+    ]
+    found = Answer("", "found", "no", "two.")
+    exact = Answer("", "exact match", "not answered", "Not answered: nobody read.")
+    assert Finding("english", "Why?", (*given, exact, found)).summary == summary
+
+
+@pytest.mark.parametrize("damage", ["typo-swap", "ar"])
+def test_drops_are_those_of_the_track_s_perturbations(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "xquad-oracle-perturbed" / "study.json"
+    path.parent.mkdir()
+    content = json.loads((ROOT / "runs/xquad-oracle-perturbed/study.json").read_text("utf-8"))
+    for name in ("drops", "drop_differences"):
+        content[name] = [own for own in content[name] if damage not in (own["perturbation"], own.get("column"))]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InvalidInput, match="`xdr study xquad-oracle-perturbed` makes it again") as caught:
+        findings(tmp_path)
+    assert "typo-swap of ar" in str(caught.value)
+    path.write_text(json.dumps({**content, "drops": [], "drop_differences": []}))
+    with pytest.raises(InvalidInput, match="drops of other perturbations or parts"):
+        findings(tmp_path)
 
 
 def test_a_page_of_the_site_holds_every_answer_table_and_figure() -> None:

@@ -93,6 +93,8 @@ def test_the_markdown_table_has_the_drops_beside_the_absolute_values(drops: Page
     assert "Drop(Success@1), macro average" in text
     planned = next(drop for drop in drops.board.comparison.drops if drop.p_adjusted is not None)
     assert f"| {percent(planned.clean)} | {percent(planned.perturbed)} |" in text
+    bare = drops.board.comparison.model_copy(update={"families": ()})
+    assert to_markdown(drops.board.model_copy(update={"comparison": bare})).count("| typo-swap |") == 2
 
 
 def test_the_table_as_data_says_which_parts_are_perturbed_forms(drops: Pages) -> None:

@@ -13,7 +13,7 @@ from harness.leaderboard.findings.of_studies import SEEN, has_most_signs
 from harness.leaderboard.findings.recorded import check_track, recorded_study
 from harness.leaderboard.findings.records import Answer, Finding, Table, Verdict, missing
 from harness.leaderboard.seen import seen_columns
-from harness.numbers import interval, percent, probability
+from harness.numbers import DASH, interval, percent, probability
 from harness.submissions.study.records import StudyResult, row_name
 from harness.tracks import Track, load_track
 
@@ -89,15 +89,16 @@ class _Against(NamedTuple):
             return "no"
         return "it depends" if self.has_fewer_to_lose else "yes"
 
-    def told(self, when: str) -> str:
-        found = self.found
+    def told(self, when: str, mark: str = "") -> str:
+        """``mark``: of a row that may have seen the collection."""
+        found, base = self.found, self.base.system
         said = (
-            f"its drop less that of {self.base.system}: {percent(found.difference, 2, signed=True)} points "
+            f"the drop of {found.system}{mark} less that of {base}: {percent(found.difference, 2, signed=True)} points "
             f"{interval(found.interval, 2)}, adjusted p {probability(found.p_adjusted)}; {when} it has "
-            f"{percent(self.own.perturbed)}, {self.base.system} {percent(self.base.perturbed)}"
+            f"{percent(self.own.perturbed)}, {base} {percent(self.base.perturbed)}"
         )
         if self.verdict == "not shown":
-            return said + (", of differing signs in the languages" if found.significant else _excluded(found))
+            return said + (", of differing signs in the languages" if found.significant else excluded(found))
         return said + ": it loses fewer points, and has fewer to lose" * (self.verdict == "it depends")
 
 
@@ -133,7 +134,7 @@ def drop_answers(comparison: Comparison, about: str, track: Track) -> Iterator[A
                 f"the comparison of {track.name} has no drop of {' under '.join(error.args[0])}"
             ) from None
         seen = _has_seen(track, found.system)
-        told = against.told("with adversaries")
+        told = against.told("with adversaries", SEEN * seen)
         where = f"{about}, does {found.system}{SEEN * seen} lose less than {comparison.baseline}"
         if seen:
             told += "; its training may have held the collection, as its card says: it decides nothing"
@@ -156,9 +157,7 @@ def perturbed_answers(study: StudyResult) -> Iterator[Answer]:
             verdict: Verdict = (
                 "not answered" if not verdicts else verdicts.pop() if len(verdicts) == 1 else "it depends"
             )
-            told = "; ".join(
-                f"{encoder}{SEEN * (encoder in seen)}: {own.told('perturbed')}" for encoder, own in by_encoder.items()
-            )
+            told = "; ".join(own.told("perturbed", SEEN * (encoder in seen)) for encoder, own in by_encoder.items())
             about = f"{_ABOUT} ({perturbation}), do rows with {titles[contrast.first]} lose less than rows without"
             yield Answer(about, f"{perturbation}, {contrast.name}", verdict, f"{told}.")
 
@@ -182,11 +181,12 @@ def _has_seen(track: Track, system: str) -> bool:
     return bool(seen_columns(track, load_card(system).card.may_have_seen))
 
 
-def _excluded(found: DropDifference) -> str:
+def excluded(found: DropDifference) -> str:
+    """What the interval of a difference of drops excludes, as the end of a sentence; empty where it does not hold 0 inside."""
     if found.interval is None or not found.interval.lower < 0 < found.interval.upper:
         return ""
-    more, less = (percent(value, 2) for value in (found.interval.upper, -found.interval.lower))
-    return f"; losing more than {more} points more or {less} points less is excluded"
+    more, fewer = (percent(value, 2) for value in (found.interval.upper, -found.interval.lower))
+    return f"; losing {more} points more or {fewer} fewer is excluded"
 
 
 def _drops_table(comparison: Comparison, about: str, track: Track) -> Table:
@@ -212,7 +212,7 @@ def _perturbed_table(study: StudyResult) -> Table:
     for drop in study.drops:
         if drop.column != MACRO:
             continue
-        own = [found[drop.system, drop.perturbation, part] for part in parts]
+        own = [found.get((drop.system, drop.perturbation, part)) for part in parts]
         rows.append(
             (
                 drop.system,
@@ -222,7 +222,7 @@ def _perturbed_table(study: StudyResult) -> Table:
                 percent(drop.drop, 2, signed=True) + "*" * bool(drop.significant),
                 interval(drop.interval),
                 percent(drop.detectable, 2),
-                *(f"{percent(one.clean)} → {percent(one.perturbed)}" for one in own),
+                *(f"{percent(one.clean)} → {percent(one.perturbed)}" if one else DASH for one in own),
             )
         )
     caption = (

@@ -8,12 +8,12 @@ from harness.leaderboard.findings.records import Finding, Table
 
 _HEAD = """# Findings
 
-Written by `xdr findings` from recorded studies and comparisons; nothing on it is written by hand. An answer is *yes* or *no*
-where the declared family finds it, with the same sign in at least five of seven languages, for every encoder that was run and
-has certainly not seen the collection (one marked † may have, and decides nothing); *not shown* with the interval that is
-excluded; *it depends*, with on what; or *not answered* where runs are missing. Differences are points of the measure; intervals
-are 95% bootstrap intervals of one number alone, of passages with all questions about them. What is compared how stands in
-[study.md](study.md).
+Written by `xdr findings`: answers, tables and figures come from recorded studies and comparisons; what they do not show, and
+what had been seen before, was written by people. An answer is *yes* or *no* where the declared family finds it, with the same
+sign in at least five of seven languages, for every encoder that was run and has certainly not seen the collection (one marked †
+may have, and decides nothing); *not shown* with the interval that is excluded; *it depends*, with on what; or *not answered*
+where runs are missing. Differences are points of the measure; intervals are 95% bootstrap intervals of one number alone, of
+passages with all questions about them. What is compared how stands in [study.md](study.md).
 """
 
 

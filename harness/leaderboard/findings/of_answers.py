@@ -11,6 +11,8 @@ from harness.numbers import interval, percent, probability
 from harness.runs.gold_readings import ENOUGH
 from harness.submissions.study.records import AnswerResult, StudyReading, StudyResult
 
+_NOBODY_READ = "as no reader's answers are recorded"
+
 
 def answers_in_text(study: StudyResult, question: str) -> Iterator[Answer]:
     """The question's own answers: in exact match, where a reader finds enough in the relevant passages alone.
@@ -22,7 +24,8 @@ def answers_in_text(study: StudyResult, question: str) -> Iterator[Answer]:
     for own in capable:
         about = f"XQuAD, exact match of the answers of {_reader(own)}"
         yield from answers_of(study, question, about, _of(own.results, question))
-    recall = list(_recall(study, question, leads=not capable))
+    leads = "" if capable else "as no reader can carry exact match" if readings else _NOBODY_READ
+    recall = list(_recall(study, question, leads))
     if capable:
         yield from recall
         return
@@ -37,15 +40,18 @@ def answers_in_text(study: StudyResult, question: str) -> Iterator[Answer]:
     yield from [*recall, exact] if recall else [exact]
 
 
-def _recall(study: StudyResult, question: str, *, leads: bool) -> Iterator[Answer]:
+def _recall(study: StudyResult, question: str, leads: str) -> Iterator[Answer]:
+    """``leads``: why these come first; empty where they do not."""
     found = _of(study.answers, question)
     if not found:
         return
-    first = " (leads, as no reader can carry exact match)" if leads else ""
+    first = f" (leads, {leads})" if leads else ""
     about = f"XQuAD, {found[0].measure}: whether one of the first passages holds an answer{first}"
     for answer in answers_of(study, question, about, found):
-        said = f"In {found[0].measure}, not in exact match: {answer.sentence}" if leads else answer.sentence
-        yield Answer(answer.about, f"{answer.short}, {found[0].measure}", answer.verdict, said)
+        instead = found[0].measure if leads else ""
+        yield Answer(
+            answer.about, f"{answer.short}, {found[0].measure}", answer.verdict, answer.sentence, instead=instead
+        )
 
 
 def answer_tables(study: StudyResult, question: str) -> Iterator[Table]:
