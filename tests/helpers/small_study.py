@@ -1,4 +1,13 @@
-"""A small study of xdr-mini: two languages, one encoder; its track's file as text."""
+"""A small study of xdr-mini: two languages, one encoder; its track's file as text, and what it finds without a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.adapters.contract import Context
+from harness.submissions.study.records import StudyResult
+from harness.submissions.study.runner import make_study
+from harness.tracks import Track
 
 STUDY = """
 schema_version = 1
@@ -52,3 +61,7 @@ expansions = [
 ]
 """
 PERTURBED = 'perturbations = [{ recipe = "typo-swap", draws = 2 }]\n\n[[parts]]'
+
+
+def run_study(track: Track, context: Context, only: Sequence[str] = ()) -> StudyResult:
+    return make_study(track, context, only).result

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from small_study import STUDY, TWO
+from small_study import STUDY, TWO, run_study
 from typer.testing import CliRunner
 
 from harness.adapters.card import load_card
@@ -26,7 +26,6 @@ from harness.submissions.study import encoder as encoder_study
 from harness.submissions.study import ranks, runner
 from harness.submissions.study.ranks import Ranker, asked_by
 from harness.submissions.study.records import StudyResult, read_study
-from harness.submissions.study.runner import run_study
 from harness.submissions.study.world import folds_of
 from harness.tracks import Track, load_track
 from harness.tracks.units import units_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import tiny_readers
-from small_study import ANSWERS, STUDY, TWO
+from small_study import ANSWERS, STUDY, TWO, run_study
 
 from harness.adapters.card import load_card
 from harness.adapters.contract import Context
@@ -21,12 +21,13 @@ from harness.files.writing import write_together
 from harness.measures.readings import Answered
 from harness.measures.squad_answers import normalized_answer
 from harness.runs.variations import scores_of, varied
+from harness.submissions.study import reading as reading_module
 from harness.submissions.study.answers import answer_recall
 from harness.submissions.study.continued import continued
 from harness.submissions.study.ranks import Ranker, asked_by
 from harness.submissions.study.reading import Asked, RecordedReader, Who, lines_of, read_spans, spans_file
-from harness.submissions.study.records import AnswerResult, StudyResult, read_study, study_text
-from harness.submissions.study.runner import Made, decided, make_study, run_study
+from harness.submissions.study.records import AnswerResult, StudyReading, StudyResult, read_study, study_text
+from harness.submissions.study.runner import Made, decided, make_study
 from harness.submissions.study.world import World, folds_of
 from harness.tracks import Track, load_track
 from harness.tracks.units import units_of
@@ -194,6 +195,80 @@ def test_readings_made_encoder_by_encoder_are_those_of_all(tmp_path: Path, conte
     assert joined.result == whole.result
     kept = continued(whole.result, make_study(both, context, ["mini-xdr"]), both, path).result
     assert {row.encoder for row in kept.readings[0].rows} == {"mini-zero-shot"}, "the other one was not read"
+
+
+def test_two_questions_have_one_reading_of_a_reader(tmp_path: Path, context: Context) -> None:
+    """Each question's contrast in exact match at its own cutoff, and one file that holds all that was read."""
+    path = tmp_path / "two.toml"
+    path.write_text(STUDY.replace("contrasts = [", "contrasts = [\n" + _ENGLISH) + _BOTH_ANSWERS)
+    both, reader = load_track(str(path)), MadeUpReader()
+    made = make_study(both, context, reader=reader)
+    (reading,) = made.result.readings
+    assert {own.question: own.measure for own in reading.results} == {"english": f"EM@2({NAME})", "passages": EM}
+    assert {row.kind for row in reading.rows} == {"none", "questions", "passages", "own"}
+    assert reading.pairs == len(made.spans[NAME]) == len(set(reader.asked)) == len(reader.asked)
+    assert reading.top == 2
+    alone = make_study(track(tmp_path), context, reader=MadeUpReader()).result.readings[0]
+    (of_passages,) = (own for own in reading.results if own.question == "passages")
+    assert of_passages == alone.results[0]
+    file = tmp_path / "runs" / "study.json"
+    file.parent.mkdir()
+    _write(file, made)
+    assert read_study(file) == made.result
+    again = make_study(both, context, reader=RecordedReader(reading, spans_file(file, NAME)))
+    assert again.result == made.result
+
+
+_BOTH_ANSWERS = """
+answers = [
+    { question = "english", cutoff = 2, seen_before_declaring = "Nothing." },
+    { question = "passages", cutoff = 1, seen_before_declaring = "Nothing." },
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("update", "said"),
+    [
+        ({"reader": {"name": NAME, "weights": "another"}}, f"reader of {NAME}"),
+        ({"english": {"name": "xquad/en", "digest": "another"}}, f"English questions of {NAME}"),
+    ],
+)
+def test_readings_of_another_reader_or_of_other_questions_are_not_joined(
+    tmp_path: Path, context: Context, update: dict[str, object], said: str
+) -> None:
+    both = track(tmp_path, TWO)
+    path = tmp_path / "runs" / "study.json"
+    path.parent.mkdir()
+    one = make_study(both, context, ["mini-zero-shot"], MadeUpReader())
+    old = one.result.readings[0].model_copy(update=update)
+    recorded = one.result.model_copy(update={"readings": (old,)})
+    _write(path, Made(recorded, one.spans))
+    with pytest.raises(InvalidInput, match="read all encoders in one command") as caught:
+        continued(recorded, make_study(both, context, ["mini-xdr"], MadeUpReader()), both, path)
+    assert said in str(caught.value)
+    anew = make_study(both, context, reader=MadeUpReader())
+    assert continued(recorded, anew, both, path).result == anew.result, "nothing of the other reader is kept"
+
+
+def test_recorded_answers_are_taken_apart_once_for_all_encoders(
+    tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = track(tmp_path, TWO)
+    path = tmp_path / "runs" / "study.json"
+    path.parent.mkdir()
+    made = make_study(both, context, reader=MadeUpReader())
+    _write(path, made)
+    read: list[Path] = []
+
+    def counted(own: Path, recorded: StudyReading) -> dict[Asked, Answered]:
+        read.append(own)
+        return read_spans(own, recorded)
+
+    monkeypatch.setattr(reading_module, "read_spans", counted)
+    source = RecordedReader(made.result.readings[0], spans_file(path, NAME))
+    assert make_study(both, context, reader=source).result == made.result
+    assert read == [spans_file(path, NAME)]
 
 
 def test_answers_may_be_declared_later_and_not_be_changed(tmp_path: Path, context: Context) -> None:

@@ -53,7 +53,7 @@ def refused(tmp_path: Path, name: str, damage: Callable[[Content], object]) -> s
         (lambda c: c["answers"][0].update(encoder="bm25"), "bm25 is not among the declared encoders"),
         (lambda c: c["answers"][0].update(name="no-contrast"), "no-contrast of mini-xdr"),
         (lambda c: c["answers"].pop(), "answers lacks cross-lingual-written of me5-small-q4"),
-        (lambda c: c["answers"][0].update(measure="AnswerRecall@7"), "which is not at the declared cutoff"),
+        (lambda c: c["answers"][0].update(measure="AnswerRecall@50"), "which is not at the declared cutoff"),
         (lambda c: c["answers"][0]["tests"][0].update(significant=None), "answers: cross-lingual of mini-xdr is not"),
         (lambda c: c["declared"].update(answers=[]), "answers has, beyond what is declared"),
     ],

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from small_study import EXPANSIONS, PERTURBED, STUDY, TWO
+from small_study import EXPANSIONS, PERTURBED, STUDY, TWO, run_study
 
 from harness.adapters.card import load_card
 from harness.adapters.contract import Context
@@ -20,7 +20,6 @@ from harness.submissions.study import texts as study_texts
 from harness.submissions.study.further import further_study
 from harness.submissions.study.ranks import Ranker, asked_by
 from harness.submissions.study.records import read_study
-from harness.submissions.study.runner import run_study
 from harness.tracks import Track, load_track
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from harness.errors import Finding, InvalidInput
 from harness.files.two_values import in_words
 from harness.submissions.study.reading import described, read_spans, spans_file
-from harness.submissions.study.records import StudyResult
+from harness.submissions.study.records import StudyReading, StudyResult
 from harness.submissions.study.runner import Made, decided, decided_reading
 from harness.tracks import Track
 
@@ -45,7 +45,8 @@ def continued(recorded: StudyResult, made: Made, track: Track, path: Path) -> Ma
     for old in recorded.readings:
         now = readings.get(old.reading)
         both = {name: join.of(getattr(old, name), getattr(now, name, ())) for name in ("rows", "results")}
-        if now is not None:
+        if now is not None and join.keeps(old.rows):
+            _check_same_reader(path, old, now)
             spans[old.reading] = {**read_spans(spans_file(path, old.reading), old), **spans[old.reading]}
             both |= described(spans[old.reading])
         readings[old.reading] = decided_reading(track, (now or old).model_copy(update=both))
@@ -60,9 +61,30 @@ class _Joined:
         self._order = made.declared.encoders.index
         self._others = set(made.declared.encoders) - {row.encoder for row in made.rows}
 
+    def keeps(self, before: Sequence[Any]) -> bool:
+        return any(found.encoder in self._others for found in before)
+
     def of(self, before: Sequence[Any], now: Sequence[Any]) -> tuple[Any, ...]:
         kept = [found for found in before if found.encoder in self._others]
         return tuple(sorted([*kept, *now], key=lambda found: self._order(found.encoder)))
+
+
+def _check_same_reader(path: Path, recorded: StudyReading, now: StudyReading) -> None:
+    """A reading goes by a name; what it is of, the reader and the English questions that it was given, has digests."""
+    findings = [
+        Finding("error", f"{path}: {what} of {now.reading}", in_words(before, found))
+        for what, before, found in (
+            ("reader", dict(recorded.reader), dict(now.reader)),
+            ("English questions", dict(recorded.english), dict(now.english)),
+        )
+        if before != found
+    ]
+    if findings:
+        raise InvalidInput(
+            f"{path} holds answers of another reader, or to other questions, under the name {now.reading}, and is left as it "
+            "is; read all encoders in one command, without --encoder, or write elsewhere with --runs",
+            findings,
+        )
 
 
 def _but_added(declared: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ they can be scored again without the reader.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -31,7 +32,6 @@ from harness.submissions.study.answers import AnswerScores, answer_result
 from harness.submissions.study.encoder import NONE, EncoderStudy
 from harness.submissions.study.records import AnswerResult, ReadRow, StudyReading
 from harness.submissions.study.world import World
-from harness.tracks.study import Answering
 
 Asked = tuple[str, str, str]
 """Part, question and passage."""
@@ -99,7 +99,7 @@ class RecordedReader:
         return Who(own.reading, own.reader, own.english, own.device, own.libraries)
 
     def answers(self, world: World, asked: Sequence[Asked]) -> list[Answered]:
-        known = read_spans(self.file, self.recorded)
+        known = self._known
         if missing := [own for own in asked if own not in known]:
             part, query_id, doc_id = missing[0]
             raise InvalidInput(
@@ -108,24 +108,35 @@ class RecordedReader:
             )
         return [known[own] for own in asked]
 
+    @functools.cached_property
+    def _known(self) -> dict[Asked, Answered]:
+        return read_spans(self.file, self.recorded)
+
 
 class ReadStudy:
-    """One reader's answers to the first passages of all encoders of a study."""
+    """One reader's answers to the first passages of all encoders of a study, for all questions that [[study.answers]] names.
 
-    def __init__(self, world: World, answering: Answering, source: Source) -> None:
-        self._world, self._answering, self._source = world, answering, source
-        self._who = source.who(world)
+    Every row is read to the largest cutoff and has the measures of each, so that there is one reading of a reader.
+    """
+
+    def __init__(self, world: World, source: Source) -> None:
+        self._world, self._source, self._who = world, source, source.who(world)
         reader, english = str(self._who.reader["name"]), bool(self._who.english)
-        self._measures = [parse(name_of(family, answering.cutoff, reader, english)) for family in FAMILIES]
-        self._contrasts = [own for own in world.study.contrasts if own.question == answering.question]
+        self._top = max(own.cutoff for own in world.study.answers)
+        self._names = {
+            own.question: [name_of(family, own.cutoff, reader, english) for family in FAMILIES]
+            for own in world.study.answers
+        }
+        self._measures = [parse(name) for name in dict.fromkeys(name for own in self._names.values() for name in own)]
+        self._contrasts = [own for own in world.study.contrasts if own.question in self._names]
         self.spans: dict[Asked, Answered] = {}
         self._rows: list[ReadRow] = []
         self._results: list[AnswerResult] = []
 
     def add(self, encoder: EncoderStudy) -> None:
-        world, cutoff = self._world, self._answering.cutoff
+        world = self._world
         kinds = dict.fromkeys([NONE, *(name for own in self._contrasts for name in (own.first, own.second))])
-        first = {kind: {part: own[:, :cutoff] for part, own in encoder.first[kind].items()} for kind in kinds}
+        first = {kind: {part: own[:, : self._top] for part, own in encoder.first[kind].items()} for kind in kinds}
         wanted: dict[Asked, None] = {}
         for part in world.track.clean_parts:
             for own in first.values():
@@ -140,11 +151,13 @@ class ReadStudy:
         for kind, by_measure in by_kind.items():
             values = {measure: world.mean_of(own) for measure, own in by_measure.items()}
             self._rows.append(ReadRow(encoder=name, kind=kind, values=values))
-        tested = {own.name: {kind: by[own.name] for kind, by in by_kind.items()} for own in self._measures}
-        self._results += [answer_result(world, encoder.card, contrast, tested) for contrast in self._contrasts]
+        for contrast in self._contrasts:
+            names = self._names[contrast.question]
+            tested = {name: {kind: by[name] for kind, by in by_kind.items()} for name in names}
+            self._results.append(answer_result(world, encoder.card, contrast, tested))
 
     def _judged(self) -> dict[str, Judged]:
-        name, top = self._who.reading, self._answering.cutoff
+        name, top = self._who.reading, self._top
         found = {}
         for part in self._world.track.clean_parts:
             own = {(query, doc): answer for (of, query, doc), answer in self.spans.items() if of == part.name}
@@ -165,7 +178,7 @@ class ReadStudy:
             english=dict(self._who.english),
             device=self._who.device,
             libraries=dict(self._who.libraries),
-            top=self._answering.cutoff,
+            top=self._top,
             **described(self.spans),
             gold=gold,
             rows=tuple(self._rows),

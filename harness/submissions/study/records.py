@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -238,7 +239,7 @@ class StudyResult(Record):
                 yield f"{where} is no declared contrast"
             if any(test.p_adjusted is None or test.significant is None for test in own.tests):
                 yield f"{where} is not decided"
-            if isinstance(own, AnswerResult) and f"@{self._cutoffs.get(own.question)}" not in own.measure:
+            if isinstance(own, AnswerResult) and cutoff_of(own.measure) != self._cutoffs.get(own.question):
                 yield f"{where} is of {own.measure}, which is not at the declared cutoff"
             beside.setdefault(own.question, set()).add(tuple(own.beside))
         if any(len(names) > 1 for names in beside.values()):
@@ -302,6 +303,16 @@ def row_name(encoder: str, kind: str) -> str:
     'mini-xdr/questions'
     """
     return f"{encoder}/{kind}"
+
+
+def cutoff_of(measure: str) -> int | None:
+    """None where a name holds none.
+
+    >>> cutoff_of("EM@15(a-reader)")
+    15
+    """
+    found = re.search(r"@(\d{1,9})", measure)
+    return int(found[1]) if found else None
 
 
 def _unlike(what: str, found: Sequence[str], wanted: Iterable[str]) -> Iterator[str]:

@@ -38,11 +38,6 @@ class Made:
     spans: dict[str, Spans] = field(default_factory=dict)
 
 
-def run_study(track: Track, context: Context, only: Sequence[str] = ()) -> StudyResult:
-    """As ``make_study``, without a reader."""
-    return make_study(track, context, only).result
-
-
 def make_study(track: Track, context: Context, only: Sequence[str] = (), reader: Source | None = None) -> Made:
     """``only``: some of the declared encoders; the tests of the others then count as not passed in their families.
 
@@ -56,7 +51,7 @@ def make_study(track: Track, context: Context, only: Sequence[str] = (), reader:
     asked = asked_by(track)
     folds, articles = folds_of(asked)
     world = World(track, study, asked, units_of(track), folds, articles)
-    readings = [ReadStudy(world, own, reader) for own in study.answers] if reader is not None else []
+    readings = [ReadStudy(world, reader)] if reader is not None else []
     found: list[EncoderStudy] = []
     rows, expansions = [], []
     steps = len(encoders) * (len(study.kinds) + 1 + len(study.expansions))
