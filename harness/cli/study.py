@@ -28,6 +28,7 @@ _UNUSED = (
     "requests_per_minute",
     "price_per_million_tokens",
 )
+_OPEN = ", too near its level for the draws to decide"
 
 
 @functools.partial(with_operator_options, without=_UNUSED)
@@ -141,7 +142,10 @@ def _tests(result: StudyResult) -> Iterator[str]:
             where = f"{found.name}, {found.encoder}, {test.column}" + f", {measure}" * (measure != result.primary)
             p = probability(test.p_adjusted if test.p_adjusted is not None else test.p)
             between = interval(test.interval)
-            yield f"{where:<48} {percent(test.difference, signed=True):>6} {between}  adjusted p {p}{mark}"
+            yield (
+                f"{where:<48} {percent(test.difference, signed=True):>6} {between}  adjusted p {p}{mark}"
+                + _OPEN * bool(test.undecided)
+            )
     for own in result.readings:
         yield f"{own.reading}: exact match with the relevant passages alone {percent(own.exact_match)}"
     for one in result.drop_differences:
@@ -149,6 +153,9 @@ def _tests(result: StudyResult) -> Iterator[str]:
         between, mark = interval(one.interval, 2), "*" if one.significant else ""
         p = probability(one.p_adjusted)
         yield f"{where:<48} {percent(one.difference, 2, signed=True):>6} {between}  adjusted p {p}{mark}"
+    for family in result.drop_families:
+        if family.undecided:
+            yield f"{family.name}: {family.undecided} of {family.size} tests{_OPEN}"
 
 
 def _contrasted(result: StudyResult) -> Iterator[tuple[str, Contrasted]]:

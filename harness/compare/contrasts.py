@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compare.corrections import check_resamples, correct
+from harness.compare.corrections import check_resamples, correct, levels
 from harness.compare.intervals import bootstrap, resampled_means
+from harness.compare.monte_carlo import is_near, standard_error
 from harness.compare.pair_report import own_p
 from harness.compare.records import MACRO, Bounds
 from harness.compare.units import UnitTable, tabulate
@@ -24,10 +25,16 @@ Values = Mapping[tuple[str, str], float]
 """Scores by part and query id."""
 Units = Mapping[tuple[str, str], tuple[str, str]]
 """Topic and unit by part and query id, as ``harness.tracks.units`` gives them."""
+_WHOLE = 1e-6
+"""A p of draws is a whole number of the smallest one, but for rounding."""
 
 
 class Tested(Record):
-    """A difference on one column. ``p_adjusted`` and ``significant`` are null where it is of no declared family."""
+    """A difference on one column. ``p_adjusted`` and ``significant`` are null where it is of no declared family.
+
+    ``p_error``: Monte-Carlo standard error of p, 0 where p is exact, null where a record did not keep it. ``undecided``: p lies
+    within three of them of the level that decides it, so that other draws might decide otherwise.
+    """
 
     column: str
     difference: float
@@ -35,6 +42,8 @@ class Tested(Record):
     p: float
     p_adjusted: float | None = None
     significant: bool | None = None
+    p_error: float | None = None
+    undecided: bool | None = None
 
 
 class Interaction(Record):
@@ -61,23 +70,45 @@ def tested(track: Track, units: Units, pair: Pair) -> list[Tested]:
     found = []
     for column in (MACRO, *(part.name for part in track.clean_parts)):
         table = _table(track, units, column, pair)
-        p, _ = own_p(track, table)
-        found.append(Tested(column=column, difference=table.macro, interval=_interval(track, table), p=p))
+        p, floor = own_p(track, table)
+        error = 0.0 if floor is None else float(standard_error(np.array(p), track.families.resamples))
+        found.append(
+            Tested(column=column, difference=table.macro, interval=_interval(track, table), p=p, p_error=error)
+        )
     return found
 
 
 def corrected(track: Track, family: str, tests: Sequence[Tested], missing: int = 0) -> list[Tested]:
     """The tests of one family with their decisions, in the same order. Raises as ``check_resamples`` does.
 
-    ``missing``: tests of the family that were not made; they count with p = 1.
+    ``missing``: tests of the family that were not made; they count with p = 1. Draws are not raised, since there are no scores
+    of what was recorded earlier: a test too near its level is marked ``undecided``.
     """
     families = track.families
     check_resamples(family, len(tests) + missing, families.resamples, families.alpha)
-    decided = correct(np.array([test.p for test in tests]), families.correction, families.alpha, missing)
-    return [
-        test.model_copy(update={"p_adjusted": float(p), "significant": bool(significant)})
-        for test, p, significant in zip(tests, decided.p_adjusted, decided.significant, strict=True)
-    ]
+    p = np.array([test.p for test in tests])
+    decided = correct(p, families.correction, families.alpha, missing)
+    errors = np.array([_error_of(test, families.resamples) for test in tests])
+    near = is_near(p, levels(p, families.correction, families.alpha, missing), errors)
+    found = []
+    for place, test in enumerate(tests):
+        decision = {
+            "p_error": float(errors[place]),
+            "p_adjusted": float(decided.p_adjusted[place]),
+            "significant": bool(decided.significant[place]),
+            "undecided": bool(near[place]),
+        }
+        found.append(test.model_copy(update=decision))
+    return found
+
+
+def _error_of(test: Tested, resamples: int) -> float:
+    """Its Monte-Carlo error; where a record did not keep it p is taken as drawn if that many draws can give it."""
+    if test.p_error is not None:
+        return test.p_error
+    times = test.p * (resamples + 1)
+    is_drawn = round(times) >= 1 and abs(times - round(times)) < _WHOLE
+    return float(standard_error(np.array(test.p), resamples)) if is_drawn else 0.0
 
 
 def interaction(track: Track, units: Units, pair: Pair, none: Values, group: Sequence[str]) -> Interaction:

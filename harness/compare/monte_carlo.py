@@ -30,7 +30,14 @@ def is_open(
     p: NDArray[np.float64], level: float | NDArray[np.float64], resamples: int | NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Whether p lies within three Monte-Carlo standard errors of the level that decides: other draws could decide otherwise."""
-    return np.asarray(np.abs(p - level) <= _ERRORS * standard_error(p, resamples))
+    return is_near(p, level, standard_error(p, resamples))
+
+
+def is_near(
+    p: NDArray[np.float64], level: float | NDArray[np.float64], errors: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """As ``is_open``, by the standard errors; an exact p, of error 0, is never open."""
+    return np.asarray((errors > 0) & (np.abs(p - level) <= _ERRORS * errors))
 
 
 def spans(resamples: int, most_times: int = MOST_TIMES) -> Iterator[tuple[int, int]]:

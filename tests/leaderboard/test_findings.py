@@ -106,6 +106,16 @@ def test_who_may_have_seen_the_collection_decides_nothing() -> None:
     assert "b † -10.0 points" in alone.sentence
 
 
+def test_a_test_that_other_draws_might_decide_otherwise_is_told_so() -> None:
+    recorded = read_study(ROOT / "runs/xquad-oracle/study.json")
+    assert recorded is not None
+    own = result("a", 0.1, significant=False, languages=(0.1, 0.1))
+    near = own.model_copy(update={"tests": (own.tests[0].model_copy(update={"undecided": True}), *own.tests[1:])})
+    for found, times in ((own, 0), (near, 1)):
+        first = next(answers_of(recorded.model_copy(update={"results": (found,)}), "passages", "somewhere"))
+        assert first.sentence.count("other draws might decide otherwise") == times
+
+
 READER = "made-up-01234567"
 
 

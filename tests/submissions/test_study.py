@@ -179,6 +179,39 @@ def test_an_interaction_in_points_alone_is_not_claimed(small: Track) -> None:
         interaction(small, units, Pair(gain, none), none, ["bn", "fi"])
 
 
+@pytest.mark.parametrize(
+    ("p", "p_error", "undecided"),
+    [
+        (26 / 1001, None, True),
+        (26 / 1001, 0.005, True),
+        (41 / 1001, 0.005, False),
+        (26 / 1001, 0.0, False),
+        (50 / 1001, None, False),
+        (27 / 1024, None, False),
+    ],
+)
+def test_a_p_near_the_level_that_decides_it_is_undecided(
+    small: Track, p: float, p_error: float | None, undecided: bool
+) -> None:
+    """Of two tests by Holm the smaller p is held against 0.025; 1,000 draws leave an error of about 0.005.
+
+    Without a recorded error a p is exact where 1,000 draws cannot give it, as 27 / 1024.
+    """
+    tests = [
+        contrasts.Tested(column=column, difference=0.1, interval=None, p=own, p_error=error)
+        for column, own, error in (("bn", p, p_error), ("fi", 0.9, None))
+    ]
+    found = contrasts.corrected(small, "made up", tests)
+    assert [test.undecided for test in found] == [undecided, False]
+
+
+def test_tests_say_how_far_off_their_p_may_be(result: StudyResult) -> None:
+    for test in result.results[0].tests:
+        draws = (test.p * (1 - test.p) / 1000) ** 0.5
+        assert test.p_error in (0.0, pytest.approx(draws))
+        assert test.undecided is not None
+
+
 def test_scores_of_different_questions_are_refused(small: Track) -> None:
     units = units_of(small)
     with pytest.raises(InvalidInput, match="different questions"):

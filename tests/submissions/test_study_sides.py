@@ -122,6 +122,10 @@ def test_drops_are_of_the_rows_that_were_chosen_on_clean_questions(tmp_path: Pat
     assert difference.system == "mini-xdr/questions"
     assert difference.difference == pytest.approx(own - base)
     assert difference.p_adjusted == difference.p, "a family of one"
+    assert [(family.name, family.size) for family in perturbed.drop_families] == [
+        ("drops", 2),
+        ("differences of drops", 1),
+    ]
 
 
 def test_drops_of_some_encoders_alone_are_refused(tmp_path: Path, context: Context) -> None:

@@ -74,6 +74,8 @@ def _told(found: Contrasted) -> str:
     figures = (
         f"{_points(macro.difference)} points {interval(macro.interval)}, adjusted p {probability(macro.p_adjusted)}"
     )
+    if macro.undecided:
+        figures += " (so near its level that other draws might decide otherwise)"
     higher = sum(test.difference > 0 for test in parts)
     said = f"{found.encoder}{mark} {figures}, positive in {higher} of {len(parts)} languages"
     if macro.significant:

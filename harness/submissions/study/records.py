@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from harness.compare.contrasts import Interaction, Tested
-from harness.compare.records import MACRO, Drop, DropDifference
+from harness.compare.records import MACRO, Drop, DropDifference, Family
 from harness.errors import InvalidInput
 from harness.files.limits import RESULT_BYTES
 from harness.files.migrations import migrated
@@ -129,7 +129,8 @@ class StudyReading(Record):
 class StudyResult(Record):
     """``articles``: how many each fold has; ``answers``: the contrasts that are tested in AnswerRecall as well; ``expansions``:
     rows of texts that are fused with questions; ``drops``: where the track perturbs its questions, what that costs the rows of
-    the contrasts, and ``drop_differences``, first less second.
+    the contrasts, and ``drop_differences``, first less second; ``drop_families``: their families, empty in records that did not
+    keep them.
     """
 
     schema_version: Literal[2]
@@ -147,6 +148,7 @@ class StudyResult(Record):
     expansions: tuple[StudyRow, ...] = ()
     drops: tuple[Drop, ...] = ()
     drop_differences: tuple[DropDifference, ...] = ()
+    drop_families: tuple[Family, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> StudyResult:

@@ -87,6 +87,7 @@ def make_study(track: Track, context: Context, only: Sequence[str] = (), reader:
         expansions=tuple(expansions),
         drops=drops.drops,
         drop_differences=drops.differences,
+        drop_families=drops.families,
     )
     return Made(result, {one.reading: own.spans for one, own in zip(read, readings, strict=True)})
 
