@@ -66,7 +66,7 @@ def _fields(manifest: Manifest) -> Iterator[tuple[tuple[str, str], Any]]:
     execution = manifest.execution.model_dump(
         mode="json", by_alias=True, exclude={"stages", "notes", "peak_memory_bytes"}
     )
-    settings = {**execution.pop("facts"), **execution}
+    settings = {**_told(execution.pop("facts")), **execution}
     tables: list[tuple[str, Mapping[str, Any]]] = [
         ("model files and generated text", made.inputs),
         ("declared versions", made.versions or {}),
@@ -88,6 +88,14 @@ def _fields(manifest: Manifest) -> Iterator[tuple[tuple[str, str], Any]]:
             yield (kind, name), value
     for name, value in settings.items():
         yield (_KIND_OF_EXECUTION.get(name, "settings of the run"), name), value
+
+
+def _told(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """An adapter's facts without the seconds of a training, other ones each time: the digest tells recipes apart."""
+    training = facts.get("training")
+    if not isinstance(training, dict):
+        return dict(facts)
+    return {**facts, "training": {name: value for name, value in training.items() if name != "seconds"}}
 
 
 def described(changes: tuple[Change, ...], shown: int = 3) -> list[str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import pytest
 import tiny_models
+from boards import manifest_of, means
+from score_files import scores_of
 from small_track import Ended, Terminal, write_track
 from tiny_training import CONTRASTIVE, STATIC, recipe
 
-from harness.adapters.card import Card, LoadedCard
+from harness.adapters.card import Card, LoadedCard, card_names, load_card
 from harness.adapters.contract import Pin, inputs_of, missing_of
 from harness.dense.model_places import resolved_revision
 from harness.dense.trained_models import trained_folder, trained_home
@@ -20,9 +23,10 @@ from harness.errors import InvalidInput
 from harness.files.writing import folder_lock
 from harness.progress import SilentProgress
 from harness.recipes.train import Operator, delta, train_into_cache
-from harness.runs.manifest import read_manifest
+from harness.runs.manifest import Manifest, read_manifest
 from harness.runs.provenance import Execution
 from harness.runs.retraining import retraining_of
+from harness.submissions.changes import changes_between
 
 CARD = """schema_version = 1
 name = "trained"
@@ -77,11 +81,12 @@ def test_a_row_whose_weights_are_gone_says_how_they_are_made_again(
     assert (found.training.recipe, found.training.seconds, found.training.device) == ("student", seconds, "cpu")
     assert str(tmp_path) not in (row / "manifest.yaml").read_text()
     told = "retrain from recipe: `xdr train recipes/student.toml`, "
-    assert f"{told}{found.took}" in fine(xdr("validate", "runs/rivers/trained", "--track", "track.toml")).err
+    validated = fine(xdr("validate", "runs/rivers/trained", "--track", "track.toml")).err
+    assert f"`xdr train recipes/student.toml` in the folder of its card, {found.took}" in validated
     fine(xdr("leaderboard", "track.toml"))
     [page] = (tmp_path / "reports").rglob("systems/trained.html")
     text = page.read_text("utf-8")
-    assert f"<code>xdr train recipes/student.toml</code>, {found.took}" in text
+    assert f"<code>xdr train recipes/student.toml</code> in the folder of its card, {found.took}" in text
     table = (page.parent.parent / "index.html").read_text("utf-8")
     assert table.count('<span class="badge">retrain from recipe</span>') == 1
 
@@ -229,6 +234,42 @@ def test_a_manifest_that_says_nothing_of_the_training_still_has_the_command(fact
     found = retraining_of(card(Path(), model="recipe:../recipes/a.toml").card, execution)
     assert found is not None
     assert found.in_words() == (
-        "retrain from recipe: `xdr train ../recipes/a.toml`, how long that takes it says with --dry-run"
+        "retrain from recipe: `xdr train ../recipes/a.toml` in the folder of its card, "
+        "how long that takes it says with --dry-run"
     )
     assert retraining_of(card(Path(), model="../models/a").card, execution) is None
+
+
+def test_the_command_of_a_shipped_card_works_in_the_root_of_the_repository() -> None:
+    execution = Execution(device="cpu", isolation="none")
+    root = Path(str(resources.files("systems"))).parent
+    shipped = [
+        load_card(name).card
+        for name in card_names()
+        if str(load_card(name).card.parameters.get("model", "")).startswith("recipe:")
+    ]
+    assert shipped
+    for one in shipped:
+        found = retraining_of(one, execution)
+        assert found is not None
+        assert found.command == f"xdr train systems/recipes/{Path(found.recipe).name}"
+        assert (root / found.command.removeprefix("xdr train ")).is_file()
+        assert "in the root of the repository" in found.in_words()
+        # Another card may bear the name of a shipped one.
+        other = one.model_copy(update={"parameters": {"model": "recipe:../own/a.toml"}})
+        again = retraining_of(other, execution)
+        assert again is not None
+        assert again.command == "xdr train ../own/a.toml"
+
+
+def test_a_training_that_took_another_time_is_no_change(tmp_path: Path) -> None:
+    recorded = manifest_of(scores_of("one", means(fi=0.5)))
+
+    def trained(**fields: object) -> Manifest:
+        training = {"recipe": "a", "digest": "b", "seconds": 3.0, "device": "cpu", **fields}
+        execution = recorded.execution.model_copy(update={"facts": {"training": training}})
+        return recorded.model_copy(update={"execution": execution})
+
+    assert changes_between(trained(), trained(seconds=4.0)) == ()
+    for field in ({"digest": "c"}, {"device": "cuda"}):
+        assert [one.field for one in changes_between(trained(), trained(**field))] == ["training"]
