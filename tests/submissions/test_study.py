@@ -308,6 +308,17 @@ def test_another_declaration_never_replaces_a_record_of_the_same_version(
     assert {row.encoder for row in anew.rows} == {"mini-zero-shot"}
 
 
+def test_encoders_with_other_measures_are_not_joined(two: Path, context: Context, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    assert _study(two, runs, "--encoder", "mini-xdr") == 0
+    recorded = (runs / "small" / "study.json").read_bytes()
+    two.write_text(TWO.replace('measures = ["RR@10", "Success@1"]', 'measures = ["RR@10", "Success@10"]'))
+    with pytest.raises(InvalidInput, match="higher version") as caught:
+        app(["study", str(two), "--runs", str(runs), "--encoder", "mini-zero-shot"])
+    assert "measures" in str(caught.value)
+    assert (runs / "small" / "study.json").read_bytes() == recorded
+
+
 def test_relative_texts_lie_beside_the_track(tmp_path: Path, result: StudyResult, context: Context) -> None:
     source = generated_file("xdr-mini-passages", tmp_path)
     folder = tmp_path / "elsewhere"

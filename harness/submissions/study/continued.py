@@ -37,6 +37,8 @@ def continued(recorded: StudyResult, made: Made, track: Track, path: Path) -> Ma
     same = ("questions", "articles")
     _refuse(path, *({name: getattr(found, name) for name in same} for found in (recorded, made.result)))
     join = _Joined(made.result)
+    if join.keeps(recorded.rows):
+        _refuse(path, *({"measures": _measures(found)} for found in (recorded, made.result)))
     names = ("rows", "titles", "results", "answers", "expansions")
     update = {name: join.of(getattr(recorded, name), getattr(made.result, name)) for name in names}
     update |= {name: tuple(decided(track, update[name])) for name in ("results", "answers")}
@@ -52,6 +54,10 @@ def continued(recorded: StudyResult, made: Made, track: Track, path: Path) -> Ma
         readings[old.reading] = decided_reading(track, (now or old).model_copy(update=both))
     update["readings"] = tuple(own for own in readings.values() if own.rows)
     return Made(made.result.model_copy(update=update), spans)
+
+
+def _measures(found: StudyResult) -> list[str]:
+    return list(dict.fromkeys([found.primary, *(name for result in found.results for name in result.beside)]))
 
 
 class _Joined:
