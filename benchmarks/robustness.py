@@ -22,10 +22,13 @@ from harness.numbers import DASH, interval, percent, probability
 from harness.tracks import Track, load_track
 
 ATTACKS = {
-    "xquad-perturbed": "mini-xdr --recipe typo-swap --budget 10 --to mini-zero-shot --to mini-distilled --to bm25",
-    "mini": "mini-xdr --recipe typo-swap --budget 10 --to mini-zero-shot --to bm25",
+    "xquad-perturbed-attacked-63ddc31c": (
+        "xquad-perturbed",
+        "mini-xdr --recipe typo-swap --budget 10 --to mini-zero-shot --to mini-distilled --to bm25",
+    ),
+    "mini-attacked-6f83ec31": ("mini", "mini-xdr --recipe typo-swap --budget 10 --to mini-zero-shot --to bm25"),
 }
-"""By the track of which questions were chosen, the rest of the command."""
+"""By the track that an attack made, the one of which questions were chosen, and the rest of the command."""
 TRACKS = ("xquad-perturbed", "paws-x-drop", "paws-x-sample", "paws-x-sample-me5")
 HEAD = """# What perturbations and adversaries cost
 
@@ -76,7 +79,8 @@ def page(runs: Path, pairs: dict[str, Any]) -> str:
     commands = [f"    xdr leaderboard {name}" for name in TRACKS]
     cards = " ".join(name for name in pairs["systems"] if name != "word Jaccard")
     commands.append(f"    python benchmarks/paws_pairs.py {cards} --figures pairs.json")
-    for name, rest in ATTACKS.items():
+    attacks = {made: own for made, own in ATTACKS.items() if (runs / made / "comparison.json").is_file()}
+    for name, rest in attacks.values():
         commands += [
             f"    xdr attack {name} {rest} --out {name}-attack",
             f"    xdr leaderboard {name}-attack/track.toml",
@@ -84,9 +88,8 @@ def page(runs: Path, pairs: dict[str, Any]) -> str:
     tracks = [load_track(name) for name in TRACKS]
     sections = [section(track, runs / track.name / "comparison.json") for track in tracks]
     head = HEAD.format(commands="\n".join(commands), primary=tracks[0].primary)
-    return "".join(
-        [head, *sections, *(section_of_attack(runs, name) for name in ATTACKS), section_of_pairs(pairs), SEEN_BEFORE]
-    )
+    attacked = [section_of_attack(runs / made, load_track(name)) for made, (name, _) in attacks.items()]
+    return "".join([head, *sections, *attacked, section_of_pairs(pairs), SEEN_BEFORE])
 
 
 def section(track: Track, file: Path) -> str:
@@ -95,9 +98,9 @@ def section(track: Track, file: Path) -> str:
         return head + NOT_ANSWERED.format(name=track.name)
     found = read_comparison(file)
     planned = [drop for drop in found.drops if drop.p_adjusted is not None]
+    size = size_of(found, "drops")
     lines = ["", *(f"- {answer(track, drop)}" for drop in planned)]
     if absent := [system for system in track.systems if system not in found.systems]:
-        size = next(family.size for family in found.families if family.name == "drops")
         lines.append(
             f"- Not answered for {', '.join(absent)}: not run. Of the {size} tests of drops that were declared, "
             f"{len(planned)} are here; p is corrected for all, the others counting as p = 1."
@@ -120,9 +123,22 @@ def section(track: Track, file: Path) -> str:
             for drop in planned
         ],
     )
-    lines += ["", f"Macro averages, {len(planned)} planned tests; in brackets how many draws.", ""]
+    lines += ["", f"Macro averages, {tests(size, len(planned))}; in brackets how many draws.", ""]
     lines += [*by_language(track, found), *differences(track, found)]
     return head + "\n".join(lines) + "\n"
+
+
+def size_of(found: Comparison, name: str) -> int:
+    """How many tests a family was declared with, those of systems included that were not run."""
+    return next((family.size for family in found.families if family.name == name), 0)
+
+
+def tests(size: int, here: int) -> str:
+    """
+    >>> tests(8, 4), tests(1, 1)
+    ('8 planned tests, of which 4 are here', '1 planned test')
+    """
+    return f"{size} planned test{'s' * (size != 1)}{f', of which {here} are here' * (here < size)}"
 
 
 def answer(track: Track, drop: Drop) -> str:
@@ -178,6 +194,7 @@ def by_language(track: Track, found: Comparison) -> list[str]:
 def differences(track: Track, found: Comparison) -> list[str]:
     if not found.drop_differences:
         return []
+    size = size_of(found, "differences of drops")
 
     def cells(one: DropDifference) -> tuple[str, ...]:
         both = (
@@ -196,7 +213,7 @@ def differences(track: Track, found: Comparison) -> list[str]:
         )
 
     words = (
-        f"Drop less that of {named(track, found.baseline)}, {len(found.drop_differences)} planned tests. *Both hit*: on the "
+        f"Drop less that of {named(track, found.baseline)}, {tests(size, len(found.drop_differences))}. *Both hit*: on the "
         "questions that both systems hit cleanly, which is conditioned on a result and tested by nothing. No * where a system "
         "has fewer to lose."
     )
@@ -204,12 +221,9 @@ def differences(track: Track, found: Comparison) -> list[str]:
     return [words, "", *table(head, [cells(one) for one in found.drop_differences])]
 
 
-def section_of_attack(runs: Path, name: str) -> str:
+def section_of_attack(folder: Path, track: Track) -> str:
     """What questions chosen against one system cost it and others, beside unselected ones."""
-    track, folder = load_track(name), runs / f"{name}-attacked"
     head = f"\n## {track.name}: questions chosen against a system\n"
-    if not (folder / "comparison.json").is_file():
-        return head + NOT_ANSWERED.format(name=folder.name)
     found = read_comparison(folder / "comparison.json")
     attack = json.loads((folder / "attack.json").read_text("utf-8"))
     macro = [one for one in found.transfers if one.column == MACRO]

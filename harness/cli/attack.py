@@ -40,36 +40,41 @@ def attack(
     """Choose, of many random edits of every question, the one that a system answers worst, and write a track that asks it."""
     from harness.adapters.card import load_card
     from harness.collections.perturbed.recipe import load_recipe
-    from harness.files.yaml_records import digest_of
     from harness.runs.prepared import prepared
     from harness.runs.track_runs import TrackRuns
     from harness.submissions.attack import files, search
+    from harness.submissions.attack.plan import Plan, check_parts, check_track
+    from harness.submissions.attack.track import TRACK, check_written_track
     from harness.tracks import load_track
-    from harness.tracks.check import check_track
+    from harness.tracks.check import check_track as check_questions
 
     if out.is_file():
         raise WrongUsage(f"{out} is a file; --out names a folder")
     loaded_track, card = load_track(track, operator.consent()), load_card(system)
-    files.check_track(loaded_track)
+    check_track(loaded_track)
     edits = search.Edits(recipe, load_recipe(recipe), budget, seed)
     edits.check()
     names = tuple(dict.fromkeys(load_card(name).card.name for name in to or ()))
-    print_findings(check_track(loaded_track, [part for part in loaded_track.parts if not part.clean]))
+    print_findings(check_questions(loaded_track, [part for part in loaded_track.parts if not part.clean]))
     context = operator.context(operator.consent([card]))
     run = prepared(TrackRuns(loaded_track, runs), card, context)
-    place, described = files.Place(out, names), files.description(run, edits)
-    found = files.recorded_attack(place, described)
+    plan = Plan(run, edits, out, names)
+    found = files.recorded_attack(plan)
     if found is not None:
-        note(f"{out} holds this very attack already")
+        written = files.completed(plan, found)
+        anew = f"; written anew: {', '.join(written)}" if written else ""
+        note(f"{out} holds this very attack already{anew}")
     else:
-        parts = search.attack(run, edits, context, digest_of(described))
-        found = files.written_attack(place, run, edits, parts, described)
+        check_parts(plan)
+        check_written_track(plan)
+        with search.attacked(run, edits, context, plan.key) as parts:
+            found = files.written_attack(plan, parts)
     _show(found, budget)
     note(
         f"{found.asked:,} questions were asked; the worst of several is below the others by construction: what the chosen "
-        f"questions cost other systems says xdr compare {place.track}, once these were run on it"
+        f"questions cost other systems says xdr compare {out / TRACK}, once these were run on it"
     )
-    say(place.track)
+    say(out / TRACK)
 
 
 def _show(found: AttackManifest, budget: int) -> None:

@@ -35,4 +35,22 @@ def test_a_control_is_called_one_and_no_smaller_drop_of_what_finds_less_stands_a
 def test_what_is_not_recorded_is_not_answered(tmp_path: Path) -> None:
     pairs = json.loads((ROOT / "runs/paws-x-drop/pairs.json").read_text("utf-8"))
     text = robustness.page(tmp_path, pairs)
-    assert text.count("Not answered: no comparison") == len(robustness.TRACKS) + len(robustness.ATTACKS)
+    assert text.count("Not answered: no comparison") == len(robustness.TRACKS)
+    assert "xdr attack" not in text
+    assert "chosen against a system" not in text
+
+
+def test_the_caption_counts_the_family_as_it_was_declared() -> None:
+    found = read_comparison(ROOT / "runs/xquad-perturbed/comparison.json")
+    (size,) = [family.size for family in found.families if family.name == "drops"]
+    here = sum(drop.p_adjusted is not None for drop in found.drops)
+    text = robustness.section(load_track("xquad-perturbed"), ROOT / "runs/xquad-perturbed/comparison.json")
+    less = f", of which {here} are here" if here < size else ""
+    assert f"Macro averages, {size} planned tests{less}; in brackets" in text
+
+
+def test_a_recorded_attack_lies_in_a_folder_that_its_key_names() -> None:
+    for made in robustness.ATTACKS:
+        key = json.loads((ROOT / "runs" / made / "attack.json").read_text("utf-8"))["key"]
+        assert made.endswith(f"-attacked-{key[:8]}")
+        assert read_comparison(ROOT / "runs" / made / "comparison.json").track["name"] == made

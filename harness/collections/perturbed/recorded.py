@@ -16,7 +16,11 @@ from harness.languages import same_language
 
 
 class Key(NamedTuple):
-    """Which question, by the language it is asked in and its id, and which draw of it."""
+    """Which question, by its language and id, and which draw of it.
+
+    The language is that of the collection's own record of the question, "" where that says none: a collection knows nothing of
+    the parts of tracks that it stands in.
+    """
 
     lang: str
     query_id: str
@@ -24,7 +28,8 @@ class Key(NamedTuple):
 
 
 def recorded_texts(path: Path, sha256: str) -> Mapping[Key, str]:
-    """The texts of a file in JSON Lines, gzip or plain: ``lang``, ``query_id``, ``text``, and ``seed`` (1 where there is none).
+    """The texts of a file in JSON Lines, gzip or plain: ``lang`` ("" where the collection says none),
+    ``query_id``, ``text``, and ``seed`` (1 where there is none).
 
     Other keys of a row are for whoever made it. Raises ``InvalidInput`` where the file is not there, is not the one that the
     recipe names by its SHA-256, or has a bad row or two for one question.
@@ -45,12 +50,15 @@ def _read(path: Path, _sha256: str) -> Mapping[Key, str]:
         seed = row.get("seed", 1)
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
             raise ValueError("'seed' is no whole number")
-        key = Key(same_language(text_of(row, "lang")), id_of(row, "query_id"), seed)
+        lang = text_of(row, "lang")
+        key = Key(same_language(lang) if lang else "", id_of(row, "query_id"), seed)
         text = text_of(row, "text")
         if not text.strip():
             raise ValueError("'text' is blank")
         if key in found:
-            raise ValueError(f"a second text of question {key.query_id} in {key.lang}, seed {key.seed}")
+            raise ValueError(
+                f"a second text of question {key.query_id} in {key.lang or 'no language'}, seed {key.seed}"
+            )
         found[key] = text
 
     lines = (line for _, line in read_lines(path, TEXT_BYTES, LINE_BYTES))

@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from harness.errors import Finding, InvalidInput, WrongUsage
-from harness.files.dataset_paths import map_paths
+from harness.errors import Finding, InvalidInput
 from harness.files.limits import RECORD_BYTES
 from harness.files.reading import parse_json, read_bytes
 from harness.files.toml_records import Record, checked
 from harness.files.two_values import in_words
 from harness.files.writing import gzip_bytes, sha256_of_file, write_together
 from harness.files.yaml_records import digest_of
-from harness.runs.prepared import Prepared
-from harness.submissions.attack.search import Edits, PartAttack
-from harness.tracks import Track
+from harness.submissions.attack.plan import Plan
+from harness.submissions.attack.search import PartAttack, budgets
+from harness.submissions.attack.track import TRACK, systems_after, titled, toml, track_text
 
-MANIFEST, TRACK, QUESTIONS = "manifest.json", "track.toml", "questions.jsonl.gz"
-CONTROL_DRAWS = 3
+MANIFEST, QUESTIONS = "manifest.json", "questions.jsonl.gz"
 
 
 class AttackedPart(Record):
@@ -56,80 +51,80 @@ class AttackManifest(Record):
     parts: dict[str, AttackedPart]
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where an attack is written, and the systems that its track declares for transfer."""
-
-    folder: Path
-    to: tuple[str, ...]
-
-    @property
-    def manifest(self) -> Path:
-        return self.folder / MANIFEST
-
-    @property
-    def track(self) -> Path:
-        return self.folder / TRACK
-
-
-def description(run: Prepared, edits: Edits) -> dict[str, Any]:
-    """All that the chosen questions depend on."""
-    identity = run.today.identity
-    parts = {
-        part.name: [part.lang, run.collections[part.name].digests.docs, run.collections[part.name].digests.queries]
-        for part in run.parts
-        if not part.clean
-    }
-    system = identity.model_dump(mode="json", include={"adapter", "versions", "parameters", "inputs", "files", "seed"})
-    return {
-        "track": {"name": run.track.name, "version": run.track.version, "depth": run.track.depth},
-        "system": {"name": run.name, **system},
-        "recipe": {"name": edits.stem, "digest": edits.recipe.digest},
-        "budget": edits.budget,
-        "seeds": [edits.seeds[0], edits.seeds[-1]],
-        "objective": "score of the first judged passage less that of the best other one",
-        "parts": parts,
-    }
-
-
-def recorded_attack(place: Place, attack: Mapping[str, Any]) -> AttackManifest | None:
+def recorded_attack(plan: Plan) -> AttackManifest | None:
     """What the folder holds already; None where it holds no attack.
 
     Raises ``InvalidInput`` where it holds another one, with what differs, or files that are not those of its manifest.
     """
-    if not place.manifest.is_file():
+    file = plan.folder / MANIFEST
+    if not file.is_file():
         return None
     try:
-        content = dict(parse_json(read_bytes(place.manifest, RECORD_BYTES)))
+        content = dict(parse_json(read_bytes(file, RECORD_BYTES)))
     except (ValueError, TypeError) as error:
-        raise InvalidInput(f"{place.manifest} is no manifest of an attack; name another folder by --out") from error
-    found = checked(AttackManifest, content, str(place.manifest))
-    if found.key != digest_of(attack):
+        raise InvalidInput(f"{file} is no manifest of an attack; name another folder by --out") from error
+    found = checked(AttackManifest, content, str(file))
+    if found.key != plan.key:
         findings = [
-            Finding("error", key, in_words(found.attack.get(key), attack.get(key)))
-            for key in dict.fromkeys([*found.attack, *attack])
-            if found.attack.get(key) != attack.get(key)
+            Finding("error", key, in_words(found.attack.get(key), plan.attack.get(key)))
+            for key in dict.fromkeys([*found.attack, *plan.attack])
+            if found.attack.get(key) != plan.attack.get(key)
         ]
-        raise InvalidInput(f"{place.folder} holds another attack; name another folder by --out", findings)
-    questions = place.folder / QUESTIONS
-    if not questions.is_file() or sha256_of_file(questions) != found.questions_sha256:
-        raise InvalidInput(
-            f"{questions} is not the file that {MANIFEST} describes; remove the folder, and attack again"
-        )
+        raise InvalidInput(f"{plan.folder} holds another attack; name another folder by --out", findings)
+    if findings := list(_faults(plan, found)):
+        raise InvalidInput(f"{plan.folder} is not as an attack left it; remove the folder, and attack again", findings)
     return found
 
 
-def written_attack(
-    place: Place, run: Prepared, edits: Edits, parts: Sequence[PartAttack], attack: Mapping[str, Any]
-) -> AttackManifest:
-    """Write all files, the manifest last. Raises ``InvalidInput`` where two parts ask other questions under one id."""
+def _faults(plan: Plan, found: AttackManifest) -> Iterator[Finding]:
+    """What is wrong with a folder's files, by its manifest, and with that by its own key."""
+    if digest_of(found.attack) != found.key:
+        yield Finding("error", MANIFEST, "its attack is not the one of its key")
+    if (own := sorted(found.parts)) != (asked := sorted(part.name for part in plan.parts)):
+        yield Finding("error", MANIFEST, f"parts: {in_words(own, asked)}")
+    steps = [str(step) for step in budgets(plan.edits)]
+    for name, part in found.parts.items():
+        if list(part.worst) != steps:
+            yield Finding("error", MANIFEST, f"part {name}, worst: {in_words(list(part.worst), steps)}")
+    texts = plan.folder / QUESTIONS
+    if not texts.is_file():
+        yield Finding("error", QUESTIONS, "it is not there")
+    elif sha256_of_file(texts) != found.questions_sha256:
+        yield Finding("error", QUESTIONS, "it is not the file that the manifest describes")
+
+
+def completed(plan: Plan, found: AttackManifest) -> tuple[str, ...]:
+    """Write what follows from a whole attack and is not there, the recipe and the track, and declare further systems in this.
+
+    Returns the names of the files that were written. Raises ``InvalidInput`` where they are there and are
+    not those of the attack.
+    """
+    recipe, track = plan.folder / f"{plan.perturbation}.toml", plan.folder / TRACK
+    wanted = _recipe(plan, found.questions_sha256)
+    if recipe.is_file() and read_bytes(recipe, RECORD_BYTES) != wanted:
+        raise InvalidInput(
+            f"{recipe} is not what this attack writes; remove it, and give the command again: it is made anew, and nothing is "
+            "asked again"
+        )
+    systems: tuple[str, ...] | None = plan.to
+    if track.is_file():
+        systems = systems_after(plan, read_bytes(track, RECORD_BYTES))
+    lacking = [] if recipe.is_file() else [(recipe, wanted)]
+    if systems is not None:
+        lacking.append((track, track_text(plan, systems).encode()))
+    write_together(lacking)
+    return tuple(path.name for path, _ in lacking)
+
+
+def written_attack(plan: Plan, parts: Sequence[PartAttack]) -> AttackManifest:
+    """Write all files, the manifest last."""
     texts = gzip_bytes("".join(_rows(parts)).encode())
     digest = hashlib.sha256(texts).hexdigest()
-    collections = run.collections
+    collections = plan.run.collections
     manifest = AttackManifest(
         schema_version=1,
-        key=digest_of(attack),
-        attack=dict(attack),
+        key=plan.key,
+        attack=plan.attack,
         questions_sha256=digest,
         asked=sum(own.asked for own in parts),
         parts={
@@ -147,111 +142,32 @@ def written_attack(
             for own in parts
         },
     )
-    name = perturbation_name(edits)
-    title = f"{edits.recipe.title}: the worst of {edits.budget} for {run.name}"
-    recipe = {
-        "schema_version": 1,
-        "title": title,
-        "side": "queries",
-        "kind": "recorded",
-        "texts": QUESTIONS,
-        "sha256": digest,
-    }
+    said = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
     write_together(
         [
-            (place.folder / QUESTIONS, texts),
-            (place.folder / f"{name}.toml", "".join(_toml(recipe)).encode()),
-            (place.track, "".join(_track(place, run, edits)).encode()),
-            (
-                place.manifest,
-                (json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n").encode(),
-            ),
+            (plan.folder / QUESTIONS, texts),
+            (plan.folder / f"{plan.perturbation}.toml", _recipe(plan, digest)),
+            (plan.folder / TRACK, track_text(plan, plan.to).encode()),
+            (plan.folder / MANIFEST, said.encode()),
         ]
     )
     return manifest
 
 
-def perturbation_name(edits: Edits) -> str:
-    """
-    >>> from harness.collections.perturbed.recipe import load_recipe
-    >>> perturbation_name(Edits("typo-swap", load_recipe("typo-swap"), 10, 1))
-    'typo-swap-worst-of-10'
-    """
-    return f"{edits.stem}-worst-of-{edits.budget}"
-
-
-def check_track(track: Track) -> None:
-    """Raise ``WrongUsage`` where a track cannot be written anew: its measures are code that lies beside it."""
-    if track.brings_code:
-        raise WrongUsage(
-            f"track {track.name} brings measures of its own, which the track of an attack would not find; attack a track "
-            "without them"
-        )
+def _recipe(plan: Plan, sha256: str) -> bytes:
+    table = {
+        "schema_version": 1,
+        "title": titled(plan.edits.recipe.title, f": the worst of {plan.edits.budget} for {plan.run.name}"),
+        "side": "queries",
+        "kind": "recorded",
+        "texts": QUESTIONS,
+        "sha256": sha256,
+    }
+    return "".join(toml(table)).encode()
 
 
 def _rows(parts: Sequence[PartAttack]) -> Iterator[str]:
-    known: dict[tuple[str, str], str] = {}
     for own in parts:
         for chosen in own.chosen:
-            key = (chosen.lang, chosen.query_id)
-            if known.setdefault(key, chosen.text) != chosen.text:
-                raise InvalidInput(
-                    f"part {own.part.name} asks another question than an earlier part under one id, {chosen.query_id}, in "
-                    f"{chosen.lang}; attack a track with one of them"
-                )
             row = {"lang": chosen.lang, "query_id": chosen.query_id, "text": chosen.text, "chosen": chosen.seed}
             yield json.dumps(row, ensure_ascii=False) + "\n"
-
-
-def _track(place: Place, run: Prepared, edits: Edits) -> Iterator[str]:
-    """The track in TOML: what is asked is that of the attacked one's clean parts, with what was found and its control."""
-    track, name = run.track, perturbation_name(edits)
-    control = edits.stem
-    recipe = _from(place.folder, edits.name) if edits.name.endswith(".toml") else edits.name
-    yield from _toml(
-        {
-            "schema_version": 1,
-            "name": f"{track.name}-attacked",
-            "version": 1,
-            "title": f"{track.title}: questions chosen against {run.name}",
-            "description": f"The questions of {track.name} as they are, {CONTROL_DRAWS} draws of {control}, and of "
-            f"{edits.budget} other draws the one that {run.name} answers worst. Whether it costs other systems more than "
-            "unselected draws, macro average, is one family; the systems of this file were declared with it.",
-            "measures": list(track.measures),
-            "primary": track.primary,
-            "depth": track.depth,
-            "exclude_own_document": track.exclude_own_document,
-            "baseline": run.name,
-            "unit": track.unit,
-            "purpose": "experiment",
-            "systems": [run.name, *(system for system in place.to if system != run.name)],
-        }
-    )
-    yield f"attacks = [{_inline({'perturbation': name, 'system': run.name, 'control': control})}]\n"
-    yield f"perturbations = [\n    {_inline({'recipe': recipe, 'draws': CONTROL_DRAWS})},\n"
-    yield f"    {_inline({'recipe': f'{name}.toml'})},\n]\n"
-    families = track.families.model_dump(mode="json", exclude_defaults=True)
-    if families:
-        yield f"families = {_inline(families)}\n"
-    for part in run.parts:
-        if not part.clean:
-            dataset = map_paths(part.dataset_id, lambda path: _from(place.folder, path))
-            yield "\n[[parts]]\n"
-            yield from _toml({"name": part.name, "dataset": dataset, "lang": part.lang})
-
-
-def _from(folder: Path, path: str) -> str:
-    return Path(os.path.relpath(path, folder)).as_posix()
-
-
-def _toml(table: Mapping[str, Any]) -> Iterator[str]:
-    return (f"{key} = {_value(value)}\n" for key, value in table.items())
-
-
-def _inline(table: Mapping[str, Any]) -> str:
-    return "{ " + ", ".join(f"{key} = {_value(value)}" for key, value in table.items()) + " }"
-
-
-def _value(value: Any) -> str:
-    """Texts, numbers, truth values and lists of texts are written alike in JSON and TOML, but for the sign U+007F."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -23,7 +23,7 @@ from harness.adapters.process_state import put_back, seed_everything
 from harness.collections.perturbed.content import Content
 from harness.collections.perturbed.recipe import Recipe
 from harness.collections.view import Collection
-from harness.errors import InvalidInput, WrongUsage
+from harness.errors import WrongUsage
 from harness.files.sealed_lines import drop_behind, sealed_line, whole_lines
 from harness.files.writing import exclusive, explained_write_errors
 from harness.records import Ranking
@@ -88,7 +88,7 @@ class Outcome(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """The worst draw of a question: its text and seed."""
+    """The worst draw of a question: its text and seed. ``lang``: as the collection says it, "" where that says none."""
 
     query_id: str
     lang: str
@@ -113,11 +113,13 @@ class PartAttack:
     worst: Mapping[int, float]
 
 
-def attack(run: Prepared, edits: Edits, context: Context, key: str) -> list[PartAttack]:
+@contextlib.contextmanager
+def attacked(run: Prepared, edits: Edits, context: Context, key: str) -> Iterator[list[PartAttack]]:
     """Ask a system for all draws of all questions of a track's clean parts, and choose the worst of each.
 
-    What was ranked before a kill is not asked again: ``key`` names the folder that keeps it. Raises ``WrongUsage`` where the
-    recipe cannot attack, or the system stands on recorded rows, ``InvalidInput`` where a part has no judgements.
+    What was ranked is kept in a folder that ``key`` names until the block ends without an error: it is not asked again after a
+    kill, nor where what was found could not be written. Raises ``WrongUsage`` where the recipe cannot attack, or the system
+    stands on recorded rows.
     """
     edits.check()
     if run.rows:
@@ -127,19 +129,28 @@ def attack(run: Prepared, edits: Edits, context: Context, key: str) -> list[Part
             "attack these systems instead"
         )
     made = run.ready()
-    found: list[PartAttack] = []
     folder = context.work / f"attack-{key[:16]}"
     with exclusive(folder / "lock"):
-        own = replace(context, work=folder, record=Record())
-        seed_everything(context.seed)
-        with put_back() if made.adapter.modules is not None else contextlib.nullcontext():
-            for group in run.groups():
-                clean = tuple((part, collection) for part, collection in group.parts if not part.clean)
-                if clean:
-                    found += _of_group(run, made, Group(group.docs_digest, clean), edits, own)
+        yield _found(run, made, edits, replace(context, work=folder, record=Record()))
         for path in folder.glob("*.jsonl"):
             path.unlink()
-    return found
+
+
+def _found(run: Prepared, made: Made, edits: Edits, context: Context) -> list[PartAttack]:
+    found: list[PartAttack] = []
+    seed_everything(context.seed)
+    with put_back() if made.adapter.modules is not None else contextlib.nullcontext():
+        for group in run.groups():
+            clean = tuple((part, collection) for part, collection in group.parts if not part.clean)
+            if clean:
+                found += _of_group(run, made, Group(group.docs_digest, clean), edits, context)
+    places = [part.name for part in run.parts]
+    return sorted(found, key=lambda own: places.index(own.part.name))
+
+
+def budgets(edits: Edits) -> list[int]:
+    """The budgets that the worst is reported of: some smaller ones, and the whole."""
+    return sorted({step for step in (*_STEPS, edits.budget) if step <= edits.budget})
 
 
 def _of_group(run: Prepared, made: Made, group: Group, edits: Edits, context: Context) -> list[PartAttack]:
@@ -151,10 +162,6 @@ def _of_group(run: Prepared, made: Made, group: Group, edits: Edits, context: Co
 
 def _texts(collection: Collection, edits: Edits) -> dict[str, list[str]]:
     """Of every question its clean text and all draws, in the order of their seeds."""
-    if collection.qrels is None:
-        raise InvalidInput(
-            f"{collection.dataset_id} has no judgements, so that nobody can tell what is worse for a question"
-        )
     found = {query.query_id: [query.text] for query in collection.queries}
     for seed in edits.seeds:
         for query in Content(collection, edits.recipe, seed).queries:
@@ -236,7 +243,7 @@ def _chosen(
     part: Part, collection: Collection, texts: Mapping[str, list[str]], edits: Edits, outcomes: Mapping[str, Outcome]
 ) -> PartAttack:
     chosen, unchanged, asked = [], 0, 0
-    steps = sorted({step for step in (*_STEPS, edits.budget) if step <= edits.budget})
+    steps = budgets(edits)
     first: dict[int, list[bool]] = {step: [] for step in steps}
     clean, unselected = [], []
     nothing = Outcome(0, None)
@@ -254,7 +261,7 @@ def _chosen(
         if own[1 + worst] == own[0]:
             unchanged += 1
         else:
-            chosen.append(Chosen(query.query_id, query.lang or part.lang, own[1 + worst], edits.seeds[worst]))
+            chosen.append(Chosen(query.query_id, query.lang, own[1 + worst], edits.seeds[worst]))
     return PartAttack(
         part,
         tuple(chosen),
