@@ -1,8 +1,9 @@
 """Whether questions that were chosen against one system cost another one more than unselected edits of the same kind do.
 
 The chosen questions are draws of the unselected ones' distribution, taken by what one system made of several of them. Were that
-of no account to another system, its scores on the chosen text and on R other draws would be exchangeable; the test takes one of
-the 1 + R for the chosen one, one choice for a unit (choices.py). A loss beyond the unselected draws is then what transfers.
+of no account to another system, its scores on the chosen text and R other draws would be exchangeable, but for rare texts,
+which weigh more among the chosen, and unedited ones, which are never chosen; the test takes one of the 1 + R as chosen,
+one choice for a unit (choices.py). A loss beyond the unselected draws is then what transfers.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from harness.compare.records import MACRO, Transfer
 from harness.compare.signed_sums import Draws
 from harness.errors import InvalidInput
 from harness.files.toml_records import checked
+from harness.submissions.attack.search import Outcome, _worst
 from harness.tracks import Track
 
 LANGUAGES = ("fi", "ja")
@@ -120,6 +121,35 @@ def test_where_the_choice_is_of_no_account_p_is_rarely_small() -> None:
     for seed in range(60):
         own = hits(seed + 100, 0.5, 0.5)
         scores = [scores_of("attacked", SCORES["attacked"]), scores_of("other", own)]
+        p.append(transfer(compare_systems(track, scores), "other").p or 0.0)
+    assert sum(value <= 0.05 for value in p) <= 8
+    assert sum(value <= 0.5 for value in p) > 15
+
+
+def attacked_by_noise(seed: int) -> dict[str, dict[str, float]]:
+    """Hits of a system by the text, of which some are drawn far more often; the attacked one's outcomes are a coin's."""
+    rng = random.Random(seed)
+    found: dict[str, dict[str, float]] = {
+        f"{lang}{end}": {} for lang in LANGUAGES for end in ("", "-1", "-2", "-worst")
+    }
+    for lang in LANGUAGES:
+        for question in (f"q{i}" for i in range(SIZES[lang])):
+            rate = rng.choice((0.2, 0.8))
+            hit = [float(rng.random() < rate) for _ in range(7)]
+            outcomes = [Outcome(1, rng.random()) for _ in range(6)]
+            drawn = rng.choices(range(6), weights=(32, 16, 8, 4, 2, 1), k=12)
+            worst = _worst([outcomes[text] for text in drawn[2:]], [True] * 10)
+            for end, text in (("", 6), ("-1", drawn[0]), ("-2", drawn[1]), ("-worst", drawn[2 + worst])):
+                found[f"{lang}{end}"][question] = hit[text]
+    return found
+
+
+def test_where_noise_chose_among_texts_of_unequal_frequency_p_is_rarely_small() -> None:
+    """Rare texts weigh more among the chosen than among the draws, so that these are not exchangeable to the letter."""
+    track = track_with(families={"resamples": 1000, "all_pairs_resamples": 1000, "seed": 7})
+    p = []
+    for seed in range(60):
+        scores = [scores_of("attacked", SCORES["attacked"]), scores_of("other", attacked_by_noise(seed))]
         p.append(transfer(compare_systems(track, scores), "other").p or 0.0)
     assert sum(value <= 0.05 for value in p) <= 8
     assert sum(value <= 0.5 for value in p) > 15
