@@ -92,7 +92,7 @@ def test_who_waited_for_a_folder_that_was_replaced_holds_the_new_one(tmp_path: P
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == "begins\n"
         folder.rename(tmp_path / "old")
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)  # the other process makes it where it has not yet waited
     assert waiting.stdout.readline() == "holds\n"
     with pytest.raises(InvalidInput, match="another process"), folder_lock(folder, wait=False):
         pass

@@ -17,6 +17,7 @@ from harness.leaderboard.exports import write_leaderboard
 from harness.leaderboard.site.questions import SHOWN, most_different
 from harness.leaderboard.table import read_leaderboard
 from harness.runs.dry_run import Plan
+from harness.runs.per_query import per_query
 from harness.tracks import load_track
 
 
@@ -83,13 +84,15 @@ def test_of_memory_the_largest_part_counts_and_of_all_else_the_sum() -> None:
     assert {kind: plan.total(kind) for kind in ("memory", "disk", "time")} == {"memory": 9, "disk": 14, "time": 14}
 
 
+def _scores_of(ids: dict[str, list[str]], measure: str, value: float) -> SimpleNamespace:
+    values = {(part, measure): per_query(dict.fromkeys(own, value)) for part, own in ids.items()}
+    return SimpleNamespace(values=values, scored=lambda part, measure: values[part, measure])
+
+
 def test_where_many_questions_differ_as_much_all_parts_take_turns() -> None:
     track = load_track("mini")
     ids = {part.name: [query.query_id for query in part.collection.queries] for part in track.parts}
-    scores = {
-        name: SimpleNamespace(values={(p, track.primary): dict.fromkeys(ids[p], value) for p in ids})
-        for name, value in (("own", 1.0), (track.baseline, 0.0))
-    }
+    scores = {name: _scores_of(ids, track.primary, value) for name, value in (("own", 1.0), (track.baseline, 0.0))}
     site: Any = SimpleNamespace(track=track, score=scores.__getitem__)
     found = most_different(site, "own")
     assert (len(found.gained), found.lost, found.gains) == (SHOWN, (), 560)

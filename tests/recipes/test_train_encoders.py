@@ -260,7 +260,8 @@ similarity = "cosine"
 """
 
 
-def test_a_teachers_vectors_and_scores_are_imitated(xdr_home: Path, tmp_path: Path) -> None:
+def test_a_teachers_vectors_and_scores_are_imitated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
     tiny_models.static_embedding(tmp_path / "teacher", dimensions=8)
     (tmp_path / "teacher.toml").write_text(TEACHER, "utf-8")
     taught = 'teacher = { card = "teacher.toml", temperature = 0.2, reads = "query_en" }'
@@ -275,7 +276,7 @@ def test_a_teachers_vectors_and_scores_are_imitated(xdr_home: Path, tmp_path: Pa
     assert all(stage.teacher == found.stages[0].teacher for stage in found.stages)
     # Random unit vectors are 2/8 of squared error apart; what has learned is nearer.
     assert found.stages[0].mean_loss < 0.2
-    kept = list((xdr_home / "teachers").rglob("*.npy"))
+    kept = list((tmp_path / "home/teachers").rglob("*.npy"))
     assert len(kept) == 2
     assert all(np.allclose(np.linalg.norm(np.load(path), axis=1), 1, atol=1e-5) for path in kept)
 
