@@ -4,9 +4,10 @@ python benchmarks/growth.py [--axis systems ...] [--points 10 100] [--large] [--
 
 For each point a track, its collection and recorded runs are made up (``growth_world.py``), all but one of their sizes being
 small. Every measurement is a process of its own with a cache of its own: processor seconds, seconds that pass, peak resident
-memory. What the file of figures holds already is not measured again, so that a run that was stopped goes on; ``--again`` says
-otherwise. Peaks below ``floor_bytes``, what the measuring process itself takes, cannot be seen. ``--large`` adds the points
-that take long. A command that takes more than ``--limit`` seconds or ``--memory`` GiB is stopped, and its figures say so.
+memory. Points that the file of figures holds whole are not measured again, so that a run that was stopped goes on; of others
+the commands before the last missing one are. ``--again`` says otherwise. With ``--only``, name the commands that others need,
+too. Peaks below ``floor_bytes``, what the measuring process itself takes, cannot be seen. ``--large`` adds the points that take
+long. A command that takes more than ``--limit`` seconds or ``--memory`` GiB is stopped, and its figures say so.
 ``growth_page.py`` makes docs/growth.md of the figures.
 """
 
@@ -211,7 +212,7 @@ def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def point(axis: str, value: int, commands: Sequence[Command], options: argparse.Namespace) -> Iterator[Figures]:
-    """All commands on the track of one point, in their order; those that were not asked for are run where others need them."""
+    """These commands on the track of one point, in their order."""
     size = AXES[axis].size(value)
     folder = Path(tempfile.mkdtemp(dir=options.folder))
     try:
