@@ -133,14 +133,20 @@ def test_a_token_of_zeros_and_a_weight_of_zeros_give_zeros() -> None:
     np.testing.assert_allclose(found, [[[0, 8, 0]]], rtol=1e-6)
 
 
+def traced(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Graphs are kept under ``home``; the places of those that are really made, one by one."""
+    monkeypatch.setenv("XDR_HOME", str(home))
+    made: list[Path] = []
+    trace = graphs._trace
+    monkeypatch.setattr(graphs, "_trace", lambda export, path: (made.append(path), trace(export, path)))
+    return made
+
+
 @needs_onnx
 def test_a_graph_is_made_once_and_again_where_it_is_damaged_or_the_model_is_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
-    made = []
-    trace = graphs._trace
-    monkeypatch.setattr(graphs, "_trace", lambda export, path: (made.append(path), trace(export, path)))
+    made = traced(tmp_path / "home", monkeypatch)
     folder = tiny_models.bert(tmp_path / "model")
     vectors = [encoder(folder, "float32", "cls").encode(TEXTS).tobytes() for _ in range(2)]
     assert len(made) == 1
@@ -157,10 +163,7 @@ def test_a_graph_is_made_once_and_again_where_it_is_damaged_or_the_model_is_anot
 def test_environments_and_versions_of_the_code_do_not_replace_each_others_graphs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
-    made = []
-    trace = graphs._trace
-    monkeypatch.setattr(graphs, "_trace", lambda export, path: (made.append(path), trace(export, path)))
+    made = traced(tmp_path / "home", monkeypatch)
     folder = tiny_models.bert(tmp_path / "model")
     for version, library in ((1, "1.0"), (2, "1.0"), (1, "1.1"), (1, "1.0"), (2, "1.0"), (1, "1.1")):
         monkeypatch.setattr(graphs, "VERSION", version)
