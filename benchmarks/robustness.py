@@ -155,13 +155,12 @@ def answer(track: Track, drop: Drop) -> str:
 
 
 def answer_to(track: Track, one: DropDifference, comparison: Comparison) -> str:
-    """One sentence: whether it loses more or less than the baseline, or what is excluded; or that it has fewer to lose."""
-    baseline = comparison.baseline
+    """One sentence: whether it loses more or less than the other, or what is excluded; or that it has fewer to lose."""
     who, p = (
-        f"**{named(track, one.system)} against {named(track, baseline)}, {one.perturbation}**",
+        f"**{named(track, one.system)} against {named(track, one.against)}, {one.perturbation}**",
         probability(one.p_adjusted),
     )
-    if has_seen(track, one.system) != has_seen(track, baseline):
+    if has_seen(track, one.system) != has_seen(track, one.against):
         size = f"{percent(one.difference, 2, signed=True)} points {interval(one.interval)}"
         return f"{who}: {size}, p {p}; no verdict, since the training of one of the two alone may have held the data."
     less = ""

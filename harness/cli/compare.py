@@ -13,10 +13,10 @@ from harness.errors import WrongUsage, unknown_name
 from harness.runs.commands import DEFAULT_RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from harness.compare.pair_report import PairLine
-    from harness.compare.records import Comparison, Family
+    from harness.compare.records import Comparison, Difference, Drop, DropDifference, Family, FamilyName, Transfer
     from harness.runs.track_runs import TrackRuns
 
 _TESTS = ("randomization", "t", "wilcoxon", "mcnemar")
@@ -114,13 +114,11 @@ def _note_what_was_seen(runs: TrackRuns, pair: tuple[str, str]) -> None:
 
 def _lines(comparison: Comparison) -> Iterator[str]:
     """How it was tested, and every planned test."""
-    from harness.compare.records import MACRO
+    from harness.compare.records import planned_family
     from harness.numbers import percent, probability
 
     yield f"{comparison.test}; unit: {comparison.unit}; B = {comparison.resamples:,}; baseline: {comparison.baseline}"
-    smallest: dict[str, float] = {}
     for family in comparison.families:
-        smallest[family.name] = family.smallest_adjusted_p
         words = (
             f"{family.size} tests, {family.correction.title()}, smallest adjusted p {family.smallest_adjusted_p:.2g}"
         )
@@ -128,27 +126,26 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     for tested in comparison.differences:
         if tested.p_adjusted is None:
             continue
-        family_name = "macro" if tested.column == MACRO else "per language"
         drawn = "" if tested.p_error is None else f"± {tested.p_error:.5f}" if tested.resamples else "exact"
         own = probability(tested.p, 1 / (tested.resamples + 1) if tested.resamples else None)
-        adjusted = probability(tested.p_adjusted, smallest[family_name]) + ("*" if tested.significant else "")
+        adjusted = _adjusted(comparison, planned_family(tested.column), tested)
         effect = "" if tested.effect is None else f", effect {tested.effect:+.2f}"
         counts = f"{tested.wins} won, {tested.ties} tied, {tested.losses} lost{effect}"
         difference = percent(tested.difference, 2, signed=True)
         figures = f"{difference:>7}  p {own:<9} {drawn:<9}  adjusted {adjusted:<10}"
         yield f"{tested.system:<28} {tested.column:<8} {figures}  {counts}"
-    yield from _lines_of_drops(comparison, smallest)
-    yield from _lines_of_transfers(comparison, smallest)
+    yield from _lines_of_drops(comparison)
+    yield from _lines_of_transfers(comparison)
 
 
-def _lines_of_drops(comparison: Comparison, smallest: Mapping[str, float]) -> Iterator[str]:
+def _lines_of_drops(comparison: Comparison) -> Iterator[str]:
     """Every planned test of drops, with the absolute values that it must not be read without."""
-    from harness.numbers import interval, percent, probability
+    from harness.numbers import interval, percent
 
     for drop in comparison.drops:
         if drop.p_adjusted is None:
             continue
-        adjusted = probability(drop.p_adjusted, smallest["drops"]) + ("*" if drop.significant else "")
+        adjusted = _adjusted(comparison, "drops", drop)
         kept = f", {percent(drop.retention)}% of hits kept" if drop.retention is not None else ""
         yield (
             f"{drop.system:<28} {drop.perturbation}: {percent(drop.clean)} to {percent(drop.perturbed)}, drop "
@@ -156,7 +153,7 @@ def _lines_of_drops(comparison: Comparison, smallest: Mapping[str, float]) -> It
             f"{percent(drop.detectable, 2)}{kept}"
         )
     for found in comparison.drop_differences:
-        adjusted = probability(found.p_adjusted, smallest["differences of drops"]) + ("*" if found.significant else "")
+        adjusted = _adjusted(comparison, "differences of drops", found)
         both = (
             f"; on the {found.conditioned_topics:,} questions that both hit cleanly (conditioned) "
             f"{percent(found.conditioned, 2, signed=True)} {interval(found.conditioned_interval, 2)}"
@@ -164,15 +161,15 @@ def _lines_of_drops(comparison: Comparison, smallest: Mapping[str, float]) -> It
             else ""
         )
         yield (
-            f"{found.system:<28} {found.perturbation}: drop less that of {comparison.baseline} "
+            f"{found.system:<28} {found.perturbation}: drop less that of {found.against} "
             f"{percent(found.difference, 2, signed=True)} {interval(found.interval, 2)}  adjusted {adjusted}{both}"
         )
 
 
-def _lines_of_transfers(comparison: Comparison, smallest: Mapping[str, float]) -> Iterator[str]:
+def _lines_of_transfers(comparison: Comparison) -> Iterator[str]:
     """What questions chosen against one system cost all, beside the unselected ones; tested for the others alone."""
     from harness.compare.records import MACRO
-    from harness.numbers import interval, percent, probability
+    from harness.numbers import interval, percent
 
     for found in comparison.transfers:
         if found.column != MACRO:
@@ -182,9 +179,15 @@ def _lines_of_transfers(comparison: Comparison, smallest: Mapping[str, float]) -
         if found.p_adjusted is None:
             tested = "the attacked system itself: not tested"
         else:
-            adjusted = probability(found.p_adjusted, smallest["transfers"]) + ("*" if found.significant else "")
+            adjusted = _adjusted(comparison, "transfers", found)
             tested = f"adjusted {adjusted:<10} could find {percent(found.detectable, 2)}"
         yield f"{found.system:<28} {found.perturbation}: clean {percent(found.clean)}, {values}, {loss}  {tested}"
+
+
+def _adjusted(comparison: Comparison, family: FamilyName, test: Difference | Drop | DropDifference | Transfer) -> str:
+    from harness.numbers import probability
+
+    return probability(test.p_adjusted, comparison.smallest_p(family)) + "*" * bool(test.significant)
 
 
 def _undecided(family: Family) -> str:

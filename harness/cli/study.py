@@ -149,7 +149,7 @@ def _tests(result: StudyResult) -> Iterator[str]:
     for own in result.readings:
         yield f"{own.reading}: exact match with the relevant passages alone {percent(own.exact_match)}"
     for one in result.drop_differences:
-        where = f"drop, {one.system}, {one.perturbation}"
+        where = f"drop, {one.system} less {one.against}, {one.perturbation}"
         between, mark = interval(one.interval, 2), "*" if one.significant else ""
         p = probability(one.p_adjusted)
         yield f"{where:<48} {percent(one.difference, 2, signed=True):>6} {between}  adjusted p {p}{mark}"

@@ -174,6 +174,7 @@ def _differences(
         found.append(
             DropDifference(
                 system=own.system,
+                against=base.system,
                 perturbation=own.perturbation,
                 difference=table.macro,
                 interval=bounds_of_interval(bootstrapped(track, table)),

@@ -9,7 +9,7 @@ from harness.compare.estimates import difference_interval, table_of
 from harness.compare.exact import exact_p
 from harness.compare.intervals import Interval
 from harness.compare.projections import p_values
-from harness.compare.records import MACRO, Comparison
+from harness.compare.records import MACRO, Comparison, planned_family
 from harness.compare.units import UnitTable
 from harness.errors import WrongUsage, unknown_name
 from harness.runs.score_file import ScoreFile
@@ -18,12 +18,14 @@ from harness.tracks import Track
 
 @dataclass(frozen=True)
 class PairLine:
-    """The first system less the second on one column of the primary measure.
+    """``system`` less ``against`` on one column of the primary measure.
 
     ``own_p`` is the randomization test of this pair alone, exact where ``own_floor`` is None; ``planned_p`` is corrected in
     the declared family and None unless one of the two is the baseline; ``all_pairs_p`` is corrected for every pair.
     """
 
+    system: str
+    against: str
     column: str
     difference: float
     interval: Interval | None
@@ -54,6 +56,8 @@ def pair_report(
         planned, planned_floor = _planned(comparison, pair, column)
         together = comparison.pairs_on(column, track.primary)
         yield PairLine(
+            system=pair[0],
+            against=pair[1],
             column=column,
             difference=table.macro,
             interval=difference_interval(track, first, second, column, track.primary),
@@ -85,9 +89,7 @@ def _planned(comparison: Comparison, pair: tuple[str, str], column: str) -> tupl
     if comparison.baseline not in pair or pair[0] == pair[1]:
         return None, None
     other = pair[1] if pair[0] == comparison.baseline else pair[0]
-    name = "macro" if column == MACRO else "per language"
-    floor = next(family.smallest_adjusted_p for family in comparison.families if family.name == name)
     for test in comparison.differences:
         if (test.system, test.column) == (other, column) and test.p_adjusted is not None:
-            return test.p_adjusted, floor
+            return test.p_adjusted, comparison.smallest_p(planned_family(column))
     return None, None

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.limits import TABLE_BYTES
@@ -20,6 +21,7 @@ from harness.files.writing import write_text
 
 SCHEMA_VERSION = CURRENT["comparison"]
 MACRO = "macro"
+FamilyName = Literal["macro", "per language", "all pairs", "drops", "differences of drops", "transfers"]
 
 
 class Bounds(Record):
@@ -94,13 +96,14 @@ class Drop(Record):
 
 
 class DropDifference(Record):
-    """A system's drop of the primary measure less the baseline's, macro average.
+    """A system's drop of the primary measure less that of the one ``against`` which it is held, macro average.
 
     ``conditioned``: the same on the topics that both systems hit cleanly, so many; it is chosen by a result and tested by
     nothing, null where a part has no such topic or the measure is not hit or miss.
     """
 
     system: str
+    against: str
     perturbation: str
     difference: float
     interval: Bounds | None
@@ -147,7 +150,7 @@ class Family(Record):
     even after raising: another seed might decide otherwise.
     """
 
-    name: Literal["macro", "per language", "all pairs", "drops", "differences of drops", "transfers"]
+    name: FamilyName
     measure: str
     size: int
     correction: str
@@ -205,7 +208,10 @@ class Standing(Record):
 
 
 class Comparison(Record):
-    """All tests of a track: what was tested, how, and what came out. ``warnings`` speak against the track's unit."""
+    """All tests of a track: what was tested, how, and what came out. ``warnings`` speak against the track's unit.
+
+    Every decided test has its family.
+    """
 
     schema_version: int
     track: dict[str, Any]
@@ -228,17 +234,40 @@ class Comparison(Record):
     transfers: tuple[Transfer, ...] = ()
     scores: dict[str, str]
 
+    @model_validator(mode="after")
+    def _with_their_families(self) -> Comparison:
+        decided: set[FamilyName] = {
+            planned_family(one.column) for one in self.differences if one.p_adjusted is not None
+        }
+        decided |= {"drops" for one in self.drops if one.p_adjusted is not None}
+        decided |= {"differences of drops" for _ in self.drop_differences}
+        decided |= {"transfers" for one in self.transfers if one.p_adjusted is not None}
+        if lacking := decided - {family.name for family in self.families}:
+            raise ValueError(
+                f"tests are decided in families that are not among `families`: {', '.join(sorted(lacking))}"
+            )
+        return self
+
+    def smallest_p(self, family: FamilyName) -> float:
+        """The smallest adjusted p that a test of the family could have. Raises ``KeyError`` where there is none."""
+        return {own.name: own.smallest_adjusted_p for own in self.families}[family]
+
     def pairs_on(self, column: str, measure: str) -> Pairs | None:
         return pairs_on(self.pairs, column, measure)
 
     def fewer_to_lose(self, one: DropDifference) -> tuple[float, float] | None:
-        """The clean values of a system and of the baseline, where it loses less and finds less without perturbations.
+        """The clean values of the two systems, where the first loses less and finds less without perturbations.
 
         Such a system may lose fewer points as it finds less, not as it is any more robust.
         """
         drops = {(d.system, d.perturbation): d for d in self.drops if d.p_adjusted is not None}
-        own, base = (drops[system, one.perturbation] for system in (one.system, self.baseline))
+        own, base = (drops[system, one.perturbation] for system in (one.system, one.against))
         return (own.clean, base.clean) if one.difference < 0 and own.clean < base.clean else None
+
+
+def planned_family(column: str) -> Literal["macro", "per language"]:
+    """Where a test against the baseline is decided."""
+    return "macro" if column == MACRO else "per language"
 
 
 def pairs_on(pairs: Sequence[Pairs], column: str, measure: str) -> Pairs | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -170,7 +171,7 @@ def best_of(rows: Sequence[Row], measure: str) -> dict[str, float]:
     for row in rows:
         for column, cell in row.cells[measure].items() if row.withdrawn is None else ():
             if cell.value is not None and not cell.may_have_seen:
-                best[column] = max(best.get(column, 0.0), without_noise(cell.value))
+                best[column] = max(best.get(column, -math.inf), without_noise(cell.value))
     return best
 
 

@@ -260,7 +260,11 @@ class Track(Record):
         return found
 
     def part(self, name: str) -> Part:
-        return next(part for part in self.parts if part.name == name)
+        """Raises ``WrongUsage`` with the closest names where there is none of that name."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        raise unknown_name(f"part of track {self.name}", name, [part.name for part in self.parts])
 
 
 PLUGINS = Plugins("track", "xdr.tracks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import statistics
 from collections.abc import Mapping, Sequence
@@ -323,6 +324,18 @@ def test_what_is_no_comparison_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "comparison.json"
     path.write_text(content, "utf-8")
     with pytest.raises(InvalidInput):
+        read_comparison(path)
+
+
+@pytest.mark.parametrize("family", ["macro", "per language"])
+def test_a_comparison_whose_decided_tests_have_no_family_is_refused(family: str, tmp_path: Path) -> None:
+    """Without it nobody knows what p could have been at least, which tables say beside it."""
+    path = tmp_path / "comparison.json"
+    write_comparison(path, toy_comparison())
+    content = json.loads(path.read_text())
+    content["families"] = [own for own in content["families"] if own["name"] != family]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InvalidInput, match=f"not among `families`: {family}"):
         read_comparison(path)
 
 

@@ -150,6 +150,7 @@ def test_drops_are_one_family_and_differences_of_drops_another() -> None:
     assert 0 < one.detectable < one.drop
     (difference,) = comparison.drop_differences
     drops = {name: drop_of(comparison, name, MACRO).drop for name in hits}
+    assert (difference.system, difference.against) == ("other", "base")
     assert difference.difference == pytest.approx(drops["other"] - drops["base"], abs=1e-12)
     assert difference.significant
 

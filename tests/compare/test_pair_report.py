@@ -31,6 +31,7 @@ def test_every_p_is_that_of_its_own_test() -> None:
     by_column = {line.column: line for line in pair_report(track, scores, comparison, ("b", "base"))}
     assert list(by_column) == [MACRO, "fi", "ja"]
     for column, line in by_column.items():
+        assert (line.system, line.against) == ("b", "base")
         (test,) = [d for d in comparison.differences if (d.system, d.column, d.measure) == ("b", column, "RR")]
         assert line.difference == pytest.approx(test.difference)
         assert line.planned_p == test.p_adjusted

@@ -22,6 +22,7 @@ from harness.leaderboard.findings.questions import findings
 from harness.leaderboard.findings.records import Answer, Finding, Verdict
 from harness.leaderboard.site.environment import templates
 from harness.leaderboard.site.render import finding_charts
+from harness.numbers import percent
 from harness.submissions.study.records import (
     AnswerResult,
     ReadRow,
@@ -210,7 +211,7 @@ def perturbed_study(tmp_path: Path, *, difference: float, significant: bool, cle
             own = {"system": f"{encoder}/{kind}", "perturbation": "typo-swap", "clean": whole, "drop": lost}
             base = comparison.drops[0].model_copy(update={**own, "perturbed": whole - lost})
             drops += [base.model_copy(update={"column": name}) for name in (MACRO, "de")]
-        update = {"system": f"{encoder}/questions-others", "perturbation": "typo-swap"}
+        update = {"system": f"{encoder}/questions-others", "against": f"{encoder}/none", "perturbation": "typo-swap"}
         differences.append(comparison.drop_differences[0].model_copy(update=update))
     recorded = read_study(ROOT / "runs/xquad-oracle/study.json")
     assert recorded is not None
@@ -245,6 +246,31 @@ def test_rows_asked_perturbed_questions_lose_less_or_not(
     assert "typo-swap" in answer.about
     for encoder in ("mini-xdr", "mini-zero-shot"):
         assert f"the drop of {encoder}/questions-others less that of {encoder}/none: " in answer.sentence
+
+
+def test_a_row_that_is_held_against_two_others_has_a_difference_of_drops_for_each() -> None:
+    study = read_study(ROOT / "runs/xquad-oracle-perturbed/study.json")
+    assert study is not None
+    none, texts = study.declared.contrasts
+    second = none.model_copy(update={"name": "number", "first": texts.first, "second": none.first})
+    of_texts = [found for found in study.drop_differences if found.system.endswith(texts.first)]
+    held = [
+        found.model_copy(
+            update={"against": found.against.replace("/none", f"/{none.first}"), "difference": found.difference + 0.25}
+        )
+        for found in of_texts
+    ]
+    contrasts_of_both = study.declared.model_copy(update={"contrasts": (texts, second)})
+    both = study.model_copy(update={"declared": contrasts_of_both, "drop_differences": (*of_texts, *held)})
+    told = {(answer.about, answer.sentence.split("; ")[0]) for answer in perturbed_answers(both)}
+    assert len(told) == 2 * len({found.perturbation for found in of_texts})
+    answers = list(perturbed_answers(both))
+    for own, other in zip(answers[::2], answers[1::2], strict=True):
+        assert f"mini-xdr/{texts.first} less that of mini-xdr/none" in own.sentence
+        assert f"mini-xdr/{texts.first} less that of mini-xdr/{none.first}" in other.sentence
+    (typo, *_) = of_texts
+    assert percent(typo.difference, 2, signed=True) in answers[0].sentence
+    assert percent(typo.difference + 0.25, 2, signed=True) in answers[1].sentence
 
 
 def test_a_study_is_taken_apart_once_while_its_file_is_the_same(
@@ -313,6 +339,7 @@ def adversaries(*, difference: float, significant: bool, clean: float, of: str =
         DropDifference(
             **fields,
             system=name,
+            against=of,
             difference=difference,
             significant=significant,
             conditioned=None,

@@ -147,17 +147,36 @@ def test_a_plain_text_cut_after_a_token_tokenizes_to_its_beginning() -> None:
             assert word_tokenize(text[:end])[: place - 1] == tokens[: place - 1]
 
 
+@pytest.mark.parametrize("most", [1, 40])
 @given(st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), max_size=6), st.booleans())
-def test_an_axis_holds_all_its_intervals(limits: list[tuple[float, float]], around_zero: bool) -> None:
-    values = [(abs(one), abs(two)) if not around_zero else (one, two) for one, two in limits]
+def test_an_axis_holds_all_its_intervals(most: float, limits: list[tuple[float, float]], around_zero: bool) -> None:
+    """Those of a measure whose values lie beyond [0, 1] as well."""
+    values = [(most * one, most * two) for one, two in limits]
     axis = axis_of(values, around_zero)
     assert all(-1e-9 <= axis.place(value) <= 100 + 1e-9 for pair in values for value in pair)
     assert axis.high - axis.low >= 10
+    if axis.zero is not None:
+        assert axis.place(0.0) == pytest.approx(axis.zero)
     if around_zero:
-        assert axis.place(0.0) == axis.zero == 50.0
+        assert axis.zero == 50.0
 
 
-POINTS = st.lists(st.tuples(st.floats(1e-3, 1e13), st.floats(0, 1)), min_size=1, max_size=8).map(
+@pytest.mark.parametrize(("limits", "ends"), [((0.2, 1 + 3e-16), (20, 100)), ((-3e-16, 0.31), (0, 40))])
+def test_the_noise_of_sums_takes_no_further_step(limits: tuple[float, float], ends: tuple[float, float]) -> None:
+    axis = axis_of([limits])
+    assert (axis.low, axis.high, axis.zero) == (*ends, None)
+
+
+@pytest.mark.parametrize("extremes", [(-1.0, 1.0), (0.0, 40.0), (-3.0, 2.5)])
+def test_charts_hold_values_of_any_measure(extremes: tuple[float, float]) -> None:
+    scattered = scatter_chart([Point("a", 1.0, value, value, value) for value in extremes])
+    lines = line_chart([("a", [Measurement(str(value), value) for value in extremes])])
+    for heights in ([dot.y for dot in scattered.dots], [mark.y for mark in lines.lines[0].marks]):
+        assert 0 <= heights[1] < heights[0] <= scattered.bottom == lines.bottom
+    assert 3 <= len(scattered.y_ticks) == len(lines.y_ticks) <= 8
+
+
+POINTS = st.lists(st.tuples(st.floats(1e-3, 1e13), st.floats(0, 1) | st.floats(-1, 40)), min_size=1, max_size=8).map(
     lambda found: [Point(f"system {n}", cost, value, value, value) for n, (cost, value) in enumerate(found)]
 )
 

@@ -68,7 +68,14 @@ def test_a_study_that_is_not_what_it_declares_is_refused(
     ("damage", "said"),
     [
         (lambda c: c.update(drops=[]), "differences of drops has, beyond"),
-        (lambda c: c.update(drop_differences=[]), "differences of drops lacks mini-xdr/questions-others, typo-swap"),
+        (
+            lambda c: c.update(drop_differences=[]),
+            "differences of drops lacks mini-xdr/questions-others less mini-xdr/none, typo-swap",
+        ),
+        (
+            lambda c: c["drop_differences"][0].update(against="mini-xdr/questions-all"),
+            "differences of drops lacks mini-xdr/questions-others less mini-xdr/none, typo-swap",
+        ),
         (lambda c: c["drops"].pop(1), "drops lacks mini-xdr/none, typo-swap, ar"),
         (lambda c: c["drops"].append(c["drops"][1]), "drops has, beyond what is declared or twice, mini-xdr/none"),
         (lambda c: c["drops"][0].update(p_adjusted=None), "drops: a macro average is not decided"),

@@ -119,7 +119,7 @@ def test_drops_are_of_the_rows_that_were_chosen_on_clean_questions(tmp_path: Pat
         assert drops[f"mini-xdr/{kind}", MACRO].drop == pytest.approx(mean)
     (difference,) = perturbed.drop_differences
     own, base = (drops[f"mini-xdr/{kind}", MACRO].drop for kind in ("questions", "none"))
-    assert difference.system == "mini-xdr/questions"
+    assert (difference.system, difference.against) == ("mini-xdr/questions", "mini-xdr/none")
     assert difference.difference == pytest.approx(own - base)
     assert difference.p_adjusted == difference.p, "a family of one"
     assert [(family.name, family.size) for family in perturbed.drop_families] == [

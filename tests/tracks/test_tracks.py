@@ -60,6 +60,11 @@ def test_the_macro_average_is_over_all_parts_unless_the_track_says_which(tmp_pat
     assert load_track(track(tmp_path, 'macro = ["ar"]\n' + TRACK + english)).macro_parts == ("ar",)
 
 
+def test_an_unknown_part_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(WrongUsage, match=r"unknown part of track mini 'xx'; known: ar, bn, fi,"):
+        load_track("mini").part("xx")
+
+
 def test_an_unknown_track_suggests_known_ones(tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match=r"unknown track 'mnii'; did you mean 'mini'\?"):
         load_track("mnii")

@@ -102,17 +102,17 @@ class _Against(NamedTuple):
         return said + ": it loses fewer points, and has fewer to lose" * (self.verdict == "it depends")
 
 
-def _against(drops: Sequence[Drop], found: DropDifference, base: str) -> _Against:
+def _against(drops: Sequence[Drop], found: DropDifference) -> _Against:
     """Raises ``KeyError`` with the system and perturbation whose drop is lacking."""
     planned = {(drop.system, drop.perturbation): drop for drop in drops if drop.p_adjusted is not None}
-    own, other = (planned[name, found.perturbation] for name in (found.system, base))
+    own, other = (planned[name, found.perturbation] for name in (found.system, found.against))
     by_part = {
         (drop.system, drop.column): drop.drop
         for drop in drops
         if (drop.perturbation, drop.measure) == (found.perturbation, own.measure) and drop.column != MACRO
     }
-    columns = [column for name, column in by_part if name == found.system and (base, column) in by_part]
-    differences = [by_part[found.system, column] - by_part[base, column] for column in columns]
+    columns = [column for name, column in by_part if name == found.system and (found.against, column) in by_part]
+    differences = [by_part[found.system, column] - by_part[found.against, column] for column in columns]
     return _Against(found, own, other, has_most_signs(found.difference, differences))
 
 
@@ -128,14 +128,14 @@ def drop_answers(comparison: Comparison, about: str, track: Track) -> Iterator[A
         if found.system not in track.systems or _is_control(found.system):
             continue
         try:
-            against = _against(comparison.drops, found, comparison.baseline)
+            against = _against(comparison.drops, found)
         except KeyError as error:
             raise InvalidInput(
                 f"the comparison of {track.name} has no drop of {' under '.join(error.args[0])}"
             ) from None
         seen = _has_seen(track, found.system)
         told = against.told("with adversaries", SEEN * seen)
-        where = f"{about}, does {found.system}{SEEN * seen} lose less than {comparison.baseline}"
+        where = f"{about}, does {found.system}{SEEN * seen} lose less than {found.against}"
         if seen:
             told += "; its training may have held the collection, as its card says: it decides nothing"
         yield Answer(where, found.system, "not answered" if seen else against.verdict, f"{told}.")
@@ -164,9 +164,9 @@ def perturbed_answers(study: StudyResult) -> Iterator[Answer]:
 
 def _of_row(study: StudyResult, name: str, base: str, perturbation: str) -> _Against:
     try:
-        found = next(d for d in study.drop_differences if (d.system, d.perturbation) == (name, perturbation))
-        return _against(study.drops, found, base)
-    except (StopIteration, KeyError):
+        by_rows = {(found.system, found.against, found.perturbation): found for found in study.drop_differences}
+        return _against(study.drops, by_rows[name, base, perturbation])
+    except KeyError:
         raise InvalidInput(
             f"the study of {study.track['name']} has no drop of {name} or {base} under {perturbation}; `xdr study "
             f"{study.track['name']}` makes it again"

@@ -6,6 +6,7 @@ since equal leaderboards are to give equal bytes whatever version of a library i
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +18,7 @@ _BESIDE = 9
 
 
 class Measurement(NamedTuple):
-    """A value in [0, 1] at a place of the x axis, with the limits of its interval where there is one."""
+    """A value at a place of the x axis, with the limits of its interval where there is one."""
 
     x: str
     value: float
@@ -104,7 +105,7 @@ def _is_number(label: str) -> bool:
 
 
 class Point(NamedTuple):
-    """A system: its cost (above 0), its value in [-1, 1] with the limits of its interval; ``named``: labelled in any case."""
+    """A system: its cost (above 0), its value with the limits of its interval; ``named``: labelled in any case."""
 
     label: str
     cost: float
@@ -230,7 +231,8 @@ class _Scale(NamedTuple):
 
 
 def _scale(values: Sequence[float]) -> _Scale:
-    step = next(step for step in (1, 2, 5, 10, 20) if (max(values) - min(values)) / step <= 6)
+    steps = (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
+    step = next(step for step in steps if (max(values) - min(values)) / step <= 6)
     return _Scale(step * int(min(values) // step), step * (int(max(values) // step) + 1), step)
 
 
@@ -258,7 +260,7 @@ class Axis(NamedTuple):
     zero: float | None
 
     def place(self, value: float) -> float:
-        """Where a value in [-1, 1] stands, from 0 to 100."""
+        """Where a value stands, from 0 to 100."""
         return 100 * (100 * value - self.low) / (self.high - self.low)
 
     def whisker(self, lower: float, value: float, upper: float) -> Whisker:
@@ -266,10 +268,15 @@ class Axis(NamedTuple):
 
 
 def axis_of(limits: Sequence[tuple[float, float]], around_zero: bool = False) -> Axis:
-    """Axis for intervals of values in [-1, 1]: in steps of 10 points, for differences symmetric around 0."""
-    values = [100 * limit for pair in limits for limit in pair] or [0.0]
+    """Axis that holds intervals of values: in steps of 10 points, for differences symmetric around 0.
+
+    Values of most measures lie in [0, 1], and those of some do not, as ``Measure.lowest`` and ``highest`` say.
+    """
+    # Without the noise of float sums: 1.0000000000000002 takes no further step.
+    values = [round(100 * limit, 9) for pair in limits for limit in pair] or [0.0]
     if around_zero:
         most = max(10, 10 * math.ceil(max(abs(value) for value in values) / 10))
         return Axis(-most, most, 50.0)
-    low = max(0, 10 * math.floor(min(values) / 10))
-    return Axis(low, max(low + 10, min(100, 10 * math.ceil(max(values) / 10))), None)
+    low = 10 * math.floor(min(values) / 10)
+    high = max(low + 10, 10 * math.ceil(max(values) / 10))
+    return Axis(low, high, -100 * low / (high - low) if low < 0 < high else None)

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness import progress
 from harness.adapters.card import speaking_of
-from harness.compare.records import MACRO, Comparison, Standing
+from harness.compare.records import MACRO, Standing, planned_family
 from harness.compare.subsets import (
     MOST_LANGUAGES_FOR_ALL_SUBSETS,
     SubsetStatistics,
@@ -215,17 +215,12 @@ def _write_planned(site: Site) -> None:
                     for found in comparison.pairs
                 },
                 "against": {
-                    column: {"p": cell.p_adjusted, "floor": _floor_of(comparison, column)}
+                    column: {"p": cell.p_adjusted, "floor": comparison.smallest_p(planned_family(column))}
                     for column, cell in row.cells[primary].items()
                     if cell.p_adjusted is not None
                 },
             },
         )
-
-
-def _floor_of(comparison: Comparison, column: str) -> float:
-    name = "macro" if column == MACRO else "per language"
-    return float(next(family.smallest_adjusted_p for family in comparison.families if family.name == name))
 
 
 def _measure_data(site: Site, measure: str, statistics: SubsetStatistics) -> dict[str, Any]:

@@ -263,12 +263,12 @@ class StudyResult(Record):
         if any(drop.p_adjusted is None or drop.significant is None for drop in tested):
             yield "drops: a macro average is not decided"
         held = [
-            f"{row_name(encoder, own.first)}, {perturbation}"
+            f"{row_name(encoder, own.first)} less {row_name(encoder, own.second)}, {perturbation}"
             for encoder in self.encoders
             for own in contrasts
             for perturbation in dict.fromkeys(drop.perturbation for drop in tested)
         ]
-        differences = [f"{own.system}, {own.perturbation}" for own in self.drop_differences]
+        differences = [f"{own.system} less {own.against}, {own.perturbation}" for own in self.drop_differences]
         yield from _unlike("differences of drops", differences, held)
 
     def row(self, encoder: str, kind: str) -> StudyRow:
