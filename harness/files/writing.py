@@ -12,7 +12,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -162,10 +162,11 @@ def sha256_of_file(path: Path, advance: Advance | None = None) -> str:
     return digest.hexdigest()
 
 
-def sha256_of_tree(path: Path) -> str:
+def sha256_of_tree(path: Path, but: Collection[str] = ()) -> str:
     """Digest of a file, or of a folder's relative names and contents, independent of time stamps and order.
 
-    Markdown files and byte code do not count: no result depends on them. Raises ``WrongUsage`` when there is nothing.
+    Markdown files, byte code and files of the relative names ``but`` do not count: no result depends on them. Raises
+    ``WrongUsage`` when there is nothing.
     """
     if path.is_file():
         return sha256_of_file(path)
@@ -173,9 +174,10 @@ def sha256_of_tree(path: Path) -> str:
         raise WrongUsage(f"no file or folder {path}")
     digest = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        if file.suffix == ".md" or "__pycache__" in file.parts:
+        name = file.relative_to(path).as_posix()
+        if file.suffix == ".md" or "__pycache__" in file.parts or name in but:
             continue
-        digest.update(f"{file.relative_to(path).as_posix()}\0{sha256_of_file(file)}\n".encode())
+        digest.update(f"{name}\0{sha256_of_file(file)}\n".encode())
     return digest.hexdigest()
 
 

@@ -22,11 +22,11 @@ from pydantic import Field, model_validator
 from harness.compute.platform import library_versions
 from harness.dense.encoder import resolved_device
 from harness.dense.encoding import packed
+from harness.dense.kept_models import sha256_of_model
 from harness.dense.model_files import check_model_files, code_needed, missing_weights
 from harness.dense.model_places import model_folder
 from harness.errors import InvalidInput
 from harness.files.toml_records import Record
-from harness.files.writing import sha256_of_tree
 from harness.recipes.generate.outputs import Output, cleaned
 from harness.recipes.generate.prompts import Prompt
 from harness.recipes.generate.recipe import Operator, Recipe, Written
@@ -101,7 +101,7 @@ class LocalSource:
 
     def provenance(self) -> Mapping[str, Any]:
         return {
-            "model": {"digest": sha256_of_tree(self.path)},
+            "model": {"digest": sha256_of_model(self.path)},
             "device": self.operator.device.partition(":")[0],
             "libraries": library_versions(_LIBRARIES),
         }

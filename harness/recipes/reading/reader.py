@@ -18,13 +18,12 @@ import numpy as np
 
 from harness.compute.linear import check_precision
 from harness.dense.encoding import packed
+from harness.dense.kept_models import own_files
 from harness.dense.model_files import check_model_files, code_needed, missing_weights, model_name
 from harness.dense.roles import embeddings_of_positions
 from harness.errors import InvalidInput
-from harness.files.writing import sha256_of_file
 from harness.files.yaml_records import digest_of
 from harness.recipes.reading.spans import Window, best_span
-from harness.recipes.train.record import FILE_NAME as TRAINING_RECORD
 
 READER_VERSION = 1
 """Raised when the same model, question and passage give another answer than before."""
@@ -170,15 +169,8 @@ class Reader:
 def identity_of(settings: ReaderSettings) -> dict[str, Any]:
     """What a reader's answers depend on: the digest of its files, lengths, and this module's version."""
     lengths = {name: value for name, value in asdict(settings).items() if name not in ("path", "device")}
-    return {"files": _digest_of_model(settings.path), "version": READER_VERSION, **lengths}
-
-
-def _digest_of_model(folder: Path) -> str:
-    """As of a tree of files, but for the record of the training, whose seconds are other ones each time."""
-    check_model_files(folder, _CLASS)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    kept = [path for path in files if path.suffix != ".md" and path.name != TRAINING_RECORD]
-    return digest_of({path.relative_to(folder).as_posix(): sha256_of_file(path) for path in kept})
+    check_model_files(settings.path, _CLASS)
+    return {"files": digest_of(own_files(settings.path)), "version": READER_VERSION, **lengths}
 
 
 def _loaded(folder: Path, device: str, name: str) -> tuple[Any, Any]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from harness.compute.platform import library_versions
 from harness.dense.cross_encoder import CROSS_ENCODER_VERSION, CrossScorer, CrossSettings
+from harness.dense.kept_models import sha256_of_model
 from harness.dense.model_places import model_folder
-from harness.files.writing import sha256_of_tree
 from harness.files.yaml_records import digest_of
 from harness.recipes.train.pairs import Side
 from harness.recipes.train.seen import seen_by
@@ -49,7 +49,7 @@ def load_cross_encoder(name: str, folder: Path, device: str) -> CrossTeacher:
     path = model_folder(name, None, folder)
     scorer = CrossScorer(CrossSettings(path, "float32", device))
     said = {
-        "files": sha256_of_tree(path),
+        "files": sha256_of_model(path),
         "version": CROSS_ENCODER_VERSION,
         "length": scorer.max_length,
         "prompt": scorer.prompt,

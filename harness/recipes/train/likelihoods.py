@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compute.platform import library_versions
+from harness.dense.kept_models import sha256_of_model
 from harness.dense.model_places import model_folder
 from harness.errors import InvalidInput
 from harness.files.limits import RECORD_BYTES
 from harness.files.reading import parse_json, read_bytes
-from harness.files.writing import sha256_of_tree
 from harness.files.yaml_records import digest_of
 from harness.recipes.train.kinds import Seq2SeqModel
 from harness.recipes.train.pairs import Side
@@ -78,7 +78,7 @@ def load_generator(name: str, folder: Path, device: str) -> GeneratorTeacher:
     model.eval()
     said = {
         "reading": list(reading),
-        "files": sha256_of_tree(path),
+        "files": sha256_of_model(path),
         "version": VERSION,
         "device": device,
         "libraries": library_versions(_LIBRARIES),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.files.writing import sha256_of_tree
+from harness.dense.kept_models import sha256_of_model
 from harness.progress import Progress
 from harness.recipes.train.encoding import Network
 from harness.recipes.train.kinds import MultiVectorModel, ReaderModel, Seq2SeqModel, StaticModel
@@ -59,7 +59,7 @@ def prepared(
     seen: tuple[str, ...] = ()
     if model.start is not None:
         folder, revision = start_folder(loaded)
-        start = sha256_of_tree(folder)
+        start = sha256_of_model(folder)
         check_inherited(f"the start {model.start}", transductive_of(folder), recipe)
         seen = seen_by(folder)
     tokenizer = None

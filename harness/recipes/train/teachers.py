@@ -17,12 +17,13 @@ from pydantic import BaseModel, ConfigDict
 from harness.adapters.card import load_card
 from harness.compute.platform import library_versions
 from harness.dense.encoder import ENCODER_VERSION, Encoder
+from harness.dense.kept_models import sha256_of_model
 from harness.dense.loading import EncoderSettings
 from harness.dense.model_places import model_folder
 from harness.dense.roles import Role, Similarity, Task
 from harness.errors import InvalidInput
 from harness.files.toml_records import checked
-from harness.files.writing import atomic_write, made_below_cache_home, sha256_of_tree
+from harness.files.writing import atomic_write, made_below_cache_home
 from harness.files.yaml_records import digest_of
 from harness.progress import Progress
 from harness.recipes.train.seen import collections_of, seen_by
@@ -113,7 +114,7 @@ def load_teacher(card: str, folder: Path, device: str) -> Teacher:
     similarity = encoder.use(roles["query"]).similarity
     said = {
         **found.model_dump(exclude={"model", "revision"}),
-        "files": sha256_of_tree(path),
+        "files": sha256_of_model(path),
         "encoder": ENCODER_VERSION,
         "device": device,
         "libraries": library_versions(_LIBRARIES),
