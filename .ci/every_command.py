@@ -43,6 +43,7 @@ COMMANDS = [
     (1, ["data", "fetch", "xquad/xquad.en.json"]),
     (0, ["data", "export", "xdr-mini/fi", "exported"]),
     (1, ["data", "overlap", "questions.txt", "mini"]),
+    (0, ["cache"]),
     (0, ["new", "my-system"]),
     (0, ["submit", "mini", "my-system/card.toml", "--allow-code"]),
     (0, ["run", "mini", "bm25", "mini-xdr", "--runs", "again"]),

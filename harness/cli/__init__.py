@@ -10,6 +10,7 @@ import typer
 
 from harness.cli import (
     attack,
+    cache,
     compare,
     data,
     diff,
@@ -48,6 +49,7 @@ app = typer.Typer(
 )
 app.command("list")(list_.list_)
 app.add_typer(data.app, name="data")
+app.command("cache")(cache.cache)
 app.command("new")(new.new)
 app.command("run")(run.run)
 app.command("validate")(validate.validate)

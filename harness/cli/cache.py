@@ -1,0 +1,125 @@
+"""``xdr cache``: what is kept on this machine, and away with what is not used any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.console import Json, note, print_findings, print_json
+from harness.cli.tables import say_table
+from harness.errors import Finding, InvalidInput, WrongUsage, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.files.cache import Entry
+
+_DAY = 86_400
+
+
+def cache(
+    kinds: Annotated[
+        list[str] | None, typer.Argument(help="Kinds (graphs, vectors, ...), entry by entry; all if left out.")
+    ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove what would be shown; kinds have to be named.")
+    ] = False,
+    unused: Annotated[
+        int,
+        typer.Option(min=0, max=36_500, help="Only what nobody has read or changed for so many days.", metavar="DAYS"),
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Show what the cache ($XDR_HOME) holds, by kind, and what it costs to be without it; remove what you name."""
+    import time
+
+    from harness.files.cache import KINDS, entries_of, others
+
+    for name in kinds or ():
+        if name not in KINDS:
+            raise unknown_name("kind of cache", name, list(KINDS))
+    if remove and not kinds:
+        raise WrongUsage("say of which kinds: `xdr cache` shows them, and what it costs to be without them")
+    before = time.time() - unused * _DAY
+    found = {
+        name: [entry for entry in entries_of(name) if not unused or entry.used <= before]
+        for name in dict.fromkeys(kinds or KINDS)
+    }
+    if remove:
+        _remove(found, as_json)
+    elif as_json:
+        print_json(_data(found))
+    elif kinds:
+        _show_entries(found)
+    else:
+        _show_kinds({name: own for name, own in found.items() if own}, others())
+
+
+def _show_kinds(found: Mapping[str, Sequence[Entry]], others: Sequence[Entry]) -> None:
+    from harness.files.cache import KINDS
+    from harness.files.writing import cache_home
+    from harness.numbers import size
+
+    rows = [
+        [name, KINDS[name], f"{len(own):,}", size(_bytes(own)), _day(max(entry.used for entry in own))]
+        for name, own in sorted(found.items(), key=lambda kind: -_bytes(kind[1]))
+    ]
+    rows += [
+        [entry.path.name, "not known here; left alone", "", size(entry.size), _day(entry.used)] for entry in others
+    ]
+    if rows:
+        say_table(["kind", "what it is, and without it", "entries", "size", "last used"], rows, names=2)
+    whole = _bytes([*(entry for own in found.values() for entry in own), *others])
+    note(f"{cache_home()}: {size(whole)}; `xdr cache KIND` shows the entries of a kind, with --remove they go")
+
+
+def _show_entries(found: Mapping[str, Sequence[Entry]]) -> None:
+    from harness.numbers import size
+
+    rows = [[name, entry.path.name, size(entry.size), _day(entry.used)] for name, own in found.items() for entry in own]
+    if rows:
+        say_table(["kind", "entry", "size", "last used"], rows, names=2)
+    note(f"{len(rows):,} entries, {size(_bytes([entry for own in found.values() for entry in own]))}")
+
+
+def _remove(found: Mapping[str, Sequence[Entry]], as_json: bool) -> None:
+    """Exit status 1 where something is in use, or cannot be removed: the rest is gone."""
+    from harness.files.cache import remove
+    from harness.numbers import size
+
+    gone: dict[str, list[Entry]] = {name: [] for name in found}
+    left = []
+    for name, own in found.items():
+        for entry in own:
+            try:
+                remove(entry)
+            except InvalidInput as error:
+                left.append(Finding("error", f"{name}/{entry.path.name}", error.message))
+            else:
+                gone[name].append(entry)
+    if as_json:
+        print_json(_data(gone))
+    removed = [entry for own in gone.values() for entry in own]
+    note(f"{len(removed):,} removed, {size(_bytes(removed))}")
+    print_findings(left)
+    if left:
+        raise typer.Exit(1)
+
+
+def _data(found: Mapping[str, Sequence[Entry]]) -> list[dict[str, Any]]:
+    return [
+        {"kind": name, "entry": entry.path.name, "size": entry.size, "used": _day(entry.used)}
+        for name, own in found.items()
+        for entry in own
+    ]
+
+
+def _bytes(entries: Sequence[Entry]) -> int:
+    return sum(entry.size for entry in entries)
+
+
+def _day(seconds: float) -> str:
+    import datetime
+
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).date().isoformat()
