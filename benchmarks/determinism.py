@@ -141,7 +141,7 @@ def transformer(place: Path) -> None:
     head(f"a transformer of {LAYERS} layers, {DIMENSIONS} dimensions, random weights, against float32")
     for name, changes, threads in (
         ("2 threads", {}, 2),
-        ("token_budget 1,024, not 16,384", {"token_budget": 1024}, 1),
+        ("token_budget 16,384, not 1,024", {"token_budget": 16_384}, 1),
         ("dtype bfloat16", {"dtype": "bfloat16"}, 1),
         ("dtype float16", {"dtype": "float16"}, 1),
     ):

@@ -29,7 +29,7 @@ from mteb_parts import Encoded, Sides, Vectors, compared_part
 from mteb_side import BATCH, MEASURES, evaluated, saved_rankings
 
 from harness.adapters.card import LoadedCard, load_card
-from harness.adapters.contract import Context
+from harness.adapters.contract import TOKEN_BUDGET, Context
 from harness.compute.platform import cpu_model, library_versions
 from harness.dense.model_places import model_folder
 from harness.dense.remembered import blocks_remembered
@@ -155,7 +155,7 @@ def measured(track: Track, loaded: LoadedCard, place: Path) -> dict[str, Any]:
         "title": loaded.card.title,
         "titles": titles,
         "batch": BATCH,
-        "token_budget": parameters.token_budget,
+        "token_budget": run.manifest.execution.facts[TOKEN_BUDGET],
         "store_dtype": parameters.store_dtype,
         "parts": found,
         "faults": [f"{name}: {fault}" for name, part in found.items() for fault in part["faults"]],

@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.compute.kernels import KERNELS
 from harness.dense.encoder import Encoder
-from harness.dense.encoding import Limits, encode_texts
+from harness.dense.encoding import TOKENS_OF_A_THREAD, Limits, encode_texts
 from harness.dense.loading import EncoderSettings
 from harness.dense.roles import PASSAGES, QUESTIONS, Role
 
@@ -71,7 +70,7 @@ def questions(lang: str, count: int) -> list[tuple[str, int]]:
 
 
 def encoded(encoder: Encoder, texts: list[str], role: Role) -> NDArray[np.float32]:
-    return encode_texts(encoder, texts, role, Limits(KERNELS["onnx"].token_budget, os.cpu_count() or 1)).vectors
+    return encode_texts(encoder, texts, role, Limits(TOKENS_OF_A_THREAD, os.cpu_count() or 1)).vectors
 
 
 def ranks_of(scores: NDArray[np.float32], relevant: list[int]) -> NDArray[np.int64]:

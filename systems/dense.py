@@ -179,7 +179,7 @@ class Dense(EncodingSystem):
             truncate_dim=parameters.truncate_dim,
             kernel=parameters.kernel,
         )
-        return EncodingJob(settings, parameters.token_budget, self._batches_at_once(context, threads))
+        return EncodingJob(settings, self._token_budget(context), self._batches_at_once(context, threads))
 
     def _filled_store(self, opened: Opened, docs: Passages, context: Context) -> VectorStore:
         """The vectors of all passages: those that a killed run left are kept, the others encoded."""
@@ -215,17 +215,24 @@ class Dense(EncodingSystem):
     def _block(self, docs: Sequence[Doc]) -> TextBlock:
         return TextBlock([self._text(doc) for doc in docs], self._roles()["passages"])
 
+    def depends_on(self, context: Context) -> dict[str, Any]:
+        """All that what ``encode`` returns depends on, beside the texts and the model's files."""
+        context, own = replace(context, device=resolved_device(context.device)), self._parameters
+        return {**self._computed(context), "queries": [own.query_prompt, own.query_max_length]}
+
     def _description(self, context: Context) -> dict[str, Any]:
-        """All that the vectors depend on, beside the passages."""
+        """All that the stored vectors depend on, beside the passages."""
+        return {**self._computed(context), "model": sha256_of_tree(self._model.path)}
+
+    def _computed(self, context: Context) -> dict[str, Any]:
         parameters = self._parameters.model_dump(
             mode="json",
             exclude={"generated", "index", "kernel", "model", "query_max_length", "query_prompt", "revision"},
         )
         named = {} if (kernel := self._parameters.kernel) is None else {"kernel": f"{kernel} {KERNELS[kernel].version}"}
         return {
-            "parameters": parameters,
+            "parameters": {**parameters, "token_budget": self._token_budget(context)},
             **named,
-            "model": sha256_of_tree(self._model.path),
             "libraries": self._libraries(),
             "device": context.device.partition(":")[0],
             "encoder": ENCODER_VERSION,

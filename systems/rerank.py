@@ -7,6 +7,7 @@ in the order of the row.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.adapters.contract import Context, Pin, Request, row_of
+from harness.adapters.contract import TOKEN_BUDGET, Context, Pin, Request, row_of
 from harness.adapters.estimate import Estimate, Figure
 from harness.compute.platform import library_versions
 from harness.dense.card_model import CardModel, ModelParameters
 from harness.dense.cross_encoder import CROSS_ENCODER_VERSION, CrossScorer, CrossSettings
 from harness.dense.encoder import resolved_device
+from harness.dense.encoding import token_budget_on
 from harness.dense.system import LIBRARIES
 from harness.files.toml_records import Name
 from harness.order import top_documents
@@ -36,7 +38,8 @@ class Rerank:
     class Parameters(ModelParameters):
         """``depth``: passages of the row that are scored anew. ``max_length``: tokens of a pair; ``prompt``: the name of one of
         the model's, or a text, "" for none; where they are None, the model's own. ``token_budget``: tokens in a batch,
-        padding included. ``activation``: none leaves the model's numbers apart where a sigmoid would round them to 1.
+        padding included; None for what the device is given. ``activation``: none leaves the model's numbers apart where a
+        sigmoid would round them to 1.
         """
 
         row: Name
@@ -45,7 +48,7 @@ class Rerank:
         prompt: str | None = None
         title: Literal["prepend", "ignore"] = "prepend"
         activation: Literal["none", "sigmoid", "model"] = "none"
-        token_budget: int = Field(default=16_384, ge=16)
+        token_budget: int | None = Field(default=None, ge=16)
         dtype: Literal["float32", "bfloat16", "float16"] = "float32"
 
     def __init__(self, parameters: Parameters) -> None:
@@ -63,6 +66,8 @@ class Rerank:
 
     def search(self, request: Request, context: Context) -> Iterator[Ranking]:
         parameters, row = self._parameters, row_of(request, self._parameters.row)
+        context = replace(context, device=resolved_device(context.device))
+        budget = parameters.token_budget or context.token_budget or token_budget_on(context.device)
         with context.record.stage("load model"):
             scorer = self._scorer(context)
         wanted = [query for query in request.queries if query.query_id not in context.finished]
@@ -76,12 +81,12 @@ class Rerank:
                         (query.text, self._text(request.docs.get(doc))) for doc in found.doc_ids[: parameters.depth]
                     ]
                     # Batches are made of one question's pairs: no other question, and no resumption, alters a bit.
-                    scored = scorer.score(pairs, parameters.token_budget, context.workers)
+                    scored = scorer.score(pairs, budget, context.workers)
                     self._pairs += len(pairs)
                     self._cut += int((scored.lost > 0).sum())
                     yield _ranking(found, scored.scores, request.depth)
                 advance(1)
-        self._note(scorer, context)
+        self._note(scorer, budget, context)
 
     def estimate(self, request: Request, context: Context, timed: bool) -> Estimate:
         left = len(request.queries) - len(context.finished)
@@ -94,14 +99,17 @@ class Rerank:
 
     def _scorer(self, context: Context) -> CrossScorer:
         p = self._parameters
-        device = resolved_device(context.device)
-        return CrossScorer(CrossSettings(self._model.path, p.dtype, device, p.max_length, p.prompt, p.activation))
+        return CrossScorer(
+            CrossSettings(self._model.path, p.dtype, context.device, p.max_length, p.prompt, p.activation)
+        )
 
     def _text(self, doc: Doc) -> str:
         return doc.default_text() if self._parameters.title == "prepend" else doc.text
 
-    def _note(self, scorer: CrossScorer, context: Context) -> None:
+    def _note(self, scorer: CrossScorer, budget: int, context: Context) -> None:
         context.record.facts |= {
+            "device": context.device,
+            TOKEN_BUDGET: budget,
             "libraries": library_versions(LIBRARIES),
             "re-ranked": {
                 "depth": self._parameters.depth,

@@ -7,6 +7,7 @@ Formal et al., SPLADE v2 (arXiv 2109.10086). A model with a table of weights for
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -45,7 +46,6 @@ class Sparse(RaggedSystem):
     class Parameters(EncodingParameters):
         """``pooling``: of a plain masked language model, which does not say. ``max_active_dims``: weights kept of a text."""
 
-        token_budget: int = Field(default=1024, ge=16)
         pooling: Literal["model", "max", "sum"] = "model"
         similarity: Literal["dot", "cosine"] | None = None
         max_active_dims: int | None = Field(default=None, ge=1)
@@ -57,6 +57,10 @@ class Sparse(RaggedSystem):
     @property
     def versions(self) -> Mapping[str, int]:
         return {**super().versions, "inverted lists": INVERTED_VERSION}
+
+    def _token_budget(self, context: Context) -> int:
+        # A token has a number for every term of the vocabulary, which leaves no room for larger batches on any device.
+        return super()._token_budget(replace(context, device="cpu"))
 
     def _token_bytes(self) -> int:
         # Numbers for every term of the vocabulary, and a copy of them, in float32.

@@ -40,6 +40,9 @@ class Request:
 SERVED = "model behind a server"
 """The fact under which an adapter notes the model that a server computed for it, on whatever machine that was."""
 
+TOKEN_BUDGET = "token budget"
+"""The fact under which an adapter notes how many tokens its batches had at most, padding included."""
+
 
 @dataclass
 class Record:
@@ -71,10 +74,12 @@ class Record:
 
 @dataclass(frozen=True)
 class Context:
-    """Where and how a system runs; nothing in it may change the scores, except the seed and the device.
+    """Where and how a system runs; nothing in it may change the scores, except the seed, the device, and in last
+    digits the token budget.
 
     ``finished`` holds the ids of queries whose rankings a killed run has already recorded: a system may leave them out,
     but must not let that alter the results of the others. ``server``: where the operator lets texts be sent; None for nowhere.
+    ``token_budget``: that of a recorded run which is made again, for a card that leaves it to the device.
     """
 
     cache: Path
@@ -90,6 +95,7 @@ class Context:
     finished: frozenset[str] = frozenset()
     consent: Consent = NOTHING
     server: Access | None = None
+    token_budget: int | None = None
 
 
 @dataclass(frozen=True)

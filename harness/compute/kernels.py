@@ -35,7 +35,6 @@ class Kernel:
 
     ``lacking(dtype, device)``: why it cannot compute that here, or nothing. ``use(model, source)`` makes a model of these files
     compute with it; it returns whether there is any layer that does. ``libraries``: on which its bytes depend beside torch.
-    ``token_budget``: that of cards that name the kernel and no budget; 1,024 is a choice, by what docs/speed.md has of packing.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Kernel:
     lacking: Callable[[str, str], str]
     use: Callable[[torch.nn.Module, Source], bool]
     libraries: tuple[str, ...] = ()
-    token_budget: int = 16_384
 
 
 def _fused_lacks(dtype: str, device: str) -> str:
@@ -64,7 +62,7 @@ def _graphs_lack(dtype: str, device: str) -> str:
 
 _PLAIN = Kernel("torch", 1, _plain_lacks, lambda model, source: True)
 _FUSED = Kernel("torch-fused", 1, _fused_lacks, lambda model, source: linear.use_onednn(model))
-_GRAPHS = Kernel("onnx", graphs.VERSION, _graphs_lack, graphs.use_graphs, graphs.LIBRARIES, 1_024)
+_GRAPHS = Kernel("onnx", graphs.VERSION, _graphs_lack, graphs.use_graphs, graphs.LIBRARIES)
 KERNELS = {kernel.name: kernel for kernel in (_PLAIN, _FUSED, _GRAPHS)}
 
 

@@ -1,8 +1,8 @@
 """Encoding many texts so that the bytes depend on the texts alone: fixed blocks, batches packed by token count.
 
 Texts are cut into blocks of ``BLOCK_ROWS``. Inside a block equal texts are encoded once; the different ones are stably
-sorted by token count and packed until ``texts x longest`` reaches the card's token budget. Workers take whole batches,
-each with one thread; more workers or memory run more batches at once, never other batches.
+sorted by token count and packed until ``texts x longest`` reaches the token budget, the card's or that of the device. Workers
+take whole batches, each with one thread; more workers or memory run more batches at once, never other batches.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from harness.dense.roles import Role
 
 BLOCK_ROWS = 4096
 """Texts per block, and documents per search tile. Part of what fixes the bytes of a vector: never an option."""
+
+TOKENS_OF_A_THREAD = 1_024
+"""Tokens in a batch that one thread computes: a larger one is no faster, pads more, and leaves other threads without any."""
+TOKENS_OF_AN_ACCELERATOR = 16_384
+"""Tokens in a batch on what computes a whole batch at once, and has little to do with a small one."""
 
 
 Made = TypeVar("Made")
@@ -42,7 +47,7 @@ class TextEncoder(Protocol):
 
 
 class Limits(NamedTuple):
-    """``token_budget`` is the card's; ``workers`` is the operator's and changes no bytes."""
+    """``token_budget``: tokens in a batch, padding included; ``workers`` is the operator's and changes no bytes."""
 
     token_budget: int
     workers: int
@@ -54,6 +59,15 @@ class Encoded(NamedTuple):
     vectors: NDArray[np.float32]
     tokens: NDArray[np.int64]
     lost: NDArray[np.int64]
+
+
+def token_budget_on(device: str) -> int:
+    """Tokens in a batch, padding included, where no card says how many. ``device``: as ``resolved_device`` names it.
+
+    >>> token_budget_on("cpu"), token_budget_on("cuda:1")
+    (1024, 16384)
+    """
+    return TOKENS_OF_A_THREAD if device == "cpu" else TOKENS_OF_AN_ACCELERATOR
 
 
 def packed(token_counts: Sequence[int], token_budget: int) -> list[list[int]]:

@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from harness.adapters.contract import Context, Pin
+from harness.adapters.contract import TOKEN_BUDGET, Context, Pin
 from harness.compute.graphs import not_installed
 from harness.compute.kernels import KERNELS, KernelName
 from harness.compute.platform import library_versions
 from harness.dense.card_model import CardModel, ModelParameters
+from harness.dense.encoding import token_budget_on
 from harness.dense.retrieval import named
 from harness.dense.roles import Role, Use
 from harness.dense.truncation import Counted, Cut, Truncation
@@ -31,9 +32,9 @@ TOKEN_BYTES = 32 << 10
 class EncodingParameters(ModelParameters):
     """What is None is as the model's own files say. Prompts: the name of one of the model's, or a text, "" for none.
 
-    Lengths in tokens, special ones and the prompt included. ``token_budget``: tokens in a batch, padding included.
-    ``kernel``: what computes transformers, by its name in ``harness.compute.kernels``; None for torch, with the fused linear
-    layers where the machine has them. ``dtype`` "int8" is of the kernel "onnx" alone.
+    Lengths in tokens, special ones and the prompt included. ``token_budget``: tokens in a batch, padding included; None for
+    what the device is given. ``kernel``: what computes transformers, by its name in ``harness.compute.kernels``; None for
+    torch, with the fused linear layers where the machine has them. ``dtype`` "int8" is of the kernel "onnx" alone.
     """
 
     query_max_length: int | None = Field(default=None, ge=2)
@@ -41,16 +42,9 @@ class EncodingParameters(ModelParameters):
     query_prompt: str | None = None
     passage_prompt: str | None = None
     title: Literal["prepend", "ignore"] = "prepend"
-    token_budget: int = Field(default=16_384, ge=16)
+    token_budget: int | None = Field(default=None, ge=16)
     dtype: Literal["float32", "bfloat16", "float16", "int8"] = "float32"
     kernel: KernelName | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _budget_of_its_kernel(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "token_budget" not in data and (kernel := KERNELS.get(str(data.get("kernel")))):
-            return {**data, "token_budget": kernel.token_budget}
-        return data
 
 
 class EncodingSystem:
@@ -88,9 +82,13 @@ class EncodingSystem:
     def _text(self, doc: Doc) -> str:
         return doc.default_text() if self._shared.title == "prepend" else doc.text
 
+    def _token_budget(self, context: Context) -> int:
+        """The card's; else what a recorded run had, where that is made again; else what the context's device is given."""
+        return self._shared.token_budget or context.token_budget or token_budget_on(context.device)
+
     def _batches_at_once(self, context: Context, threads: int, token_bytes: int = TOKEN_BYTES) -> int:
         """Threads that fit the operator's memory."""
-        return max(1, min(threads, context.memory_bytes // (self._shared.token_budget * token_bytes)))
+        return max(1, min(threads, context.memory_bytes // (self._token_budget(context) * token_bytes)))
 
     def _count_passages(self, blocks: Sequence[Block]) -> None:
         """What was cut of them was counted beside each block, since others may have encoded them."""
@@ -132,7 +130,7 @@ class EncodingSystem:
                 "engine": context.engine,
                 "dtype": own.dtype,
                 **more,
-                "token budget": own.token_budget,
+                TOKEN_BUDGET: self._token_budget(context),
                 "similarity": uses["queries"].similarity,
                 "kernel": uses["passages"].kernel,
                 "prompts": {"query": uses["queries"].prompt, "passage": uses["passages"].prompt},

@@ -167,7 +167,7 @@ class RaggedSystem(EncodingSystem):
     def _job(self, threads: int, context: Context) -> RaggedJob:
         settings = self._settings(context, self._model.may_run_its_code(context))
         at_once = self._batches_at_once(context, threads, self._token_bytes())
-        return RaggedJob(self.kind, settings, self._shared.token_budget, self.vector_dtype, at_once)
+        return RaggedJob(self.kind, settings, self._token_budget(context), self.vector_dtype, at_once)
 
     def _block(self, docs: Sequence[Doc]) -> Texts:
         return Texts([self._text(doc) for doc in docs], self._roles()["passages"])
@@ -234,7 +234,7 @@ class RaggedSystem(EncodingSystem):
         )
         return {
             "kind": self.kind.__name__,
-            "parameters": parameters,
+            "parameters": {**parameters, "token_budget": self._token_budget(context)},
             **self._kernel_version(),
             "model": sha256_of_tree(self._model.path),
             "libraries": self._libraries(),

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness import progress
 from harness.adapters.card import CARD_FILE, LoadedCard, card_names, load_card
 from harness.adapters.consent import Consent
-from harness.adapters.contract import Context
+from harness.adapters.contract import TOKEN_BUDGET, Context
 from harness.dense.encoder import resolved_device
 from harness.dense.model_places import model_folder
 from harness.errors import Finding, InvalidInput, WrongUsage
@@ -58,7 +58,8 @@ def reproduce(
 ) -> Reproduction:
     """Run the card that is recorded again and compare; writes nothing that stays.
 
-    The seed is the recorded one, device and engine are the context's. Vectors, journals and runs go into a new
+    The seed is the recorded one, and so is the size of batches where the card leaves it to the device; device and engine are
+    the context's. Vectors, journals and runs go into a new
     folder below the context's cache, which is deleted at the end. Files that the card names are looked for as
     ``recorded_card`` says. Rows that it stands on are made again before it, see ``made_below``. Raises ``InvalidInput`` when
     the recorded files are invalid, are of other data than the track has, or came as finished run files, and
@@ -82,7 +83,7 @@ def reproduce(
         recorded = RunAtHand(run, scores_at_hand(run))
         runs = TrackRuns(track, clean / "again", keeps_lines=True)
         rows = made_below(run, runs, own)
-        run_system(runs, loaded, _with_seed(own, manifest))
+        run_system(runs, loaded, _as_recorded(own, manifest))
         again = runs.run(loaded.card.name)
         readings = read_as_before(run, again, context.device)
         graded = _graded(track, recorded, RunAtHand(again, score_system(again)), today)
@@ -150,7 +151,7 @@ def made_below(run: RunFolder, runs: TrackRuns, context: Context) -> dict[str, s
             continue
         loaded = recorded_card(row, None, context.consent)
         check_weights(row, loaded)
-        run_system(runs, loaded, _with_seed(context, row.manifest))
+        run_system(runs, loaded, _as_recorded(context, row.manifest))
         again = runs.run(row.name).manifest
         same = {part: record.ranking for part, record in row.manifest.data.items()} == {
             part: record.ranking for part, record in again.data.items()
@@ -192,10 +193,14 @@ def _not_stood_on(above: RunFolder, row: RunFolder) -> str:
     return f"{row.path} holds another run now ({', '.join(other)})" if other else ""
 
 
-def _with_seed(context: Context, manifest: Manifest) -> Context:
-    """The context with the recorded seed, where there is one."""
-    seed = manifest.execution.seed
-    return context if seed is None else replace(context, seed=seed)
+def _as_recorded(context: Context, manifest: Manifest) -> Context:
+    """The context with the recorded seed and token budget, where there are such."""
+    seed, budget = manifest.execution.seed, manifest.execution.facts.get(TOKEN_BUDGET)
+    return replace(
+        context,
+        seed=context.seed if seed is None else seed,
+        token_budget=budget if type(budget) is int and budget > 0 else None,
+    )
 
 
 def recorded_card(run: RunFolder, given: Path | None, consent: Consent) -> LoadedCard:

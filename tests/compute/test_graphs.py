@@ -279,15 +279,6 @@ def test_kernel_and_precision_stand_in_the_manifest_and_make_another_run(tmp_pat
     assert len(stores) == 3
 
 
-def test_batches_are_smaller_where_the_kernel_computes_each_by_one_thread(tmp_path: Path) -> None:
-    card = write_card(tmp_path, kernel="onnx", token_budget=64)
-    assert load_card(str(card)).system()._shared.token_budget == 64
-    card.write_text(card.read_text().replace("token_budget = 64\n", ""))
-    assert load_card(str(card)).system()._shared.token_budget == KERNELS["onnx"].token_budget
-    card.write_text(card.read_text().replace('kernel = "onnx"\n', ""))
-    assert load_card(str(card)).system()._shared.token_budget == 16_384
-
-
 def test_what_is_missing_or_cannot_be_computed_is_said_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from harness.adapters.card import LoadedCard
 from harness.adapters.contract import Context, Pin
-from harness.dense.encoder import ENCODER_VERSION
 from harness.dense.fusion import FusionSettings, fuse
 from harness.errors import InvalidInput
 from harness.files.known_digests import known_sha256
@@ -79,7 +78,7 @@ class Ranker:
         self.texts = Texts(study, asked.folder, [doc.doc_id for doc in asked.docs])
         self._system: Any = card.system(context.consent)
         self._store_dtype = np.dtype(card.card.parameters.get("store_dtype", "float16"))
-        self._identity = digest_of([dict(card.card.parameters), ENCODER_VERSION, _model_digests(self._system)])
+        self._identity = _identity_of(self._system, context)
         self._memory: dict[str, NDArray[np.float32]] = {}
         self._passages: dict[Title, NDArray[np.float32]] = {}
         self.queries = {
@@ -193,6 +192,11 @@ def _whole(path: Path, rows: int) -> NDArray[np.float32] | None:
         return None
     whole = found.dtype == np.float32 and found.ndim == 2 and len(found) == rows and np.isfinite(found).all()
     return found if whole else None
+
+
+def _identity_of(system: Any, context: Context) -> str:
+    """Of all that the vectors of a system of the adapter ``dense`` depend on, beside the texts."""
+    return digest_of([system.depends_on(context), _model_digests(system)])
 
 
 def _model_digests(system: Any) -> list[str]:
