@@ -10,6 +10,7 @@ import typer
 from harness import progress
 from harness.cli.console import Json, note, print_error, print_json, say
 from harness.cli.operator_options import Operator, with_operator_options
+from harness.cli.reproduce_record import reproduce_record
 from harness.errors import WrongUsage, XdrError
 from harness.numbers import percent
 
@@ -21,25 +22,40 @@ if TYPE_CHECKING:
 
 @with_operator_options
 def reproduce(
-    run: Annotated[Path, typer.Argument(help="A run's folder, runs/TRACK/SYSTEM; with --all a track's, runs/TRACK.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A run's folder, runs/TRACK/SYSTEM; with --all a track's, runs/TRACK; or the file of a recorded study, "
+            "comparison or attack."
+        ),
+    ],
     all_runs: Annotated[bool, typer.Option("--all", help="All runs in the folder of a track.")] = False,
     card: Annotated[
         Path | None, typer.Option("--card", help="The card's file, where its adapter lies beside it.", metavar="CARD")
     ] = None,
     track: Annotated[str, typer.Option(help="The track's TOML file, where the name does not tell.")] = "",
+    encoder: Annotated[
+        list[str] | None, typer.Option(help="Of a recorded study: only this encoder; again for another.")
+    ] = None,
     as_json: Json = False,
     *,
     operator: Operator,
 ) -> None:
     """Run recorded cards again in a clean place, grade how the runs agree, and write a reproduction record.
 
-    The verdict is identical, same scores, equivalent or differs; exits 1 when any run differs or cannot be made.
+    The verdict is identical, same scores, equivalent or differs; exits 1 when any run differs or cannot be made. What stands
+    on runs that are not kept, a study, comparison or attack, is made again from its cards, and held against its file figure by
+    figure: identical, same answers or differs.
     """
     from harness.adapters.requirements import pip_line
     from harness.runs.run_folder import recorded_run
     from harness.submissions.reproduce import reproduce as reproduce_run
     from harness.submissions.reproductions import write_reproduction
 
+    if _is_record(run, encoder, one_run=card is not None or all_runs):
+        if not reproduce_record(run, track, encoder or (), operator, as_json=as_json):
+            raise typer.Exit(1)
+        return
     consent = operator.consent()
     if all_runs and card is not None:
         raise WrongUsage("--card is the card of one run; leave out --all, or --card")
@@ -75,6 +91,17 @@ def reproduce(
         _print_all(found)
     if not all(not isinstance(record, XdrError) and record.confirms for record in found.values()):
         raise typer.Exit(1)
+
+
+def _is_record(path: Path, encoders: list[str] | None, *, one_run: bool) -> bool:
+    """Whether a file is to be made again, not runs. Raises ``WrongUsage`` for options that belong to the other one."""
+    if not path.is_file():
+        if encoders:
+            raise WrongUsage("--encoder is of recorded studies: give the study's file, runs/TRACK/study.json")
+        return False
+    if one_run:
+        raise WrongUsage(f"{path} is a file: a recorded study, comparison or attack takes no --all and no --card")
+    return True
 
 
 def _folders(folder: Path) -> list[Path]:

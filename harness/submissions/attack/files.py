@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import Finding, InvalidInput
@@ -51,6 +52,15 @@ class AttackManifest(Record):
     parts: dict[str, AttackedPart]
 
 
+def read_manifest(file: Path) -> AttackManifest:
+    """Raises ``InvalidInput`` where the file is no manifest of an attack."""
+    try:
+        content = dict(parse_json(read_bytes(file, RECORD_BYTES)))
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(f"{file} is no manifest of an attack; name another folder by --out") from error
+    return checked(AttackManifest, content, str(file))
+
+
 def recorded_attack(plan: Plan) -> AttackManifest | None:
     """What the folder holds already; None where it holds no attack.
 
@@ -59,11 +69,7 @@ def recorded_attack(plan: Plan) -> AttackManifest | None:
     file = plan.folder / MANIFEST
     if not file.is_file():
         return None
-    try:
-        content = dict(parse_json(read_bytes(file, RECORD_BYTES)))
-    except (ValueError, TypeError) as error:
-        raise InvalidInput(f"{file} is no manifest of an attack; name another folder by --out") from error
-    found = checked(AttackManifest, content, str(file))
+    found = read_manifest(file)
     if found.key != plan.key:
         findings = [
             Finding("error", key, in_words(found.attack.get(key), plan.attack.get(key)))

@@ -1,0 +1,210 @@
+"""``xdr reproduce FILE``: a study, a comparison and an attack are made again, and edited records are found."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_readers
+from small_study import ANSWERS, TWO
+from small_track import Terminal, write_track
+
+from harness.recipes.reading.kept import KeptReader
+
+
+@pytest.fixture
+def xdr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], xdr_home: Path
+) -> Terminal:
+    monkeypatch.chdir(tmp_path)
+    return Terminal(monkeypatch, capsys)
+
+
+def edited(path: Path, change: Callable[[Any], Any]) -> None:
+    content = json.loads(path.read_text("utf-8"))
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# -- studies
+
+
+@pytest.fixture
+def study(xdr: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A study of two encoders, whose questions a reader answered."""
+    Path("small.toml").write_text(TWO + ANSWERS)
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
+    tiny_readers.reader(tmp_path / "reader")
+    assert xdr("study", "small.toml", "--reader", "reader").status == 0
+    return Path("runs/small/study.json")
+
+
+def again(xdr: Terminal, file: Path, *more: str) -> Any:
+    return xdr("reproduce", str(file), "--track", "small.toml", *more)
+
+
+def test_a_study_comes_out_as_it_is_recorded_and_nothing_is_written(xdr: Terminal, study: Path) -> None:
+    before = files_in(Path())
+    ended = again(xdr, study)
+    assert (ended.status, ended.out.splitlines()[0]) == (0, f"{study}: identical")
+    after = files_in(Path())
+    assert {name: text for name, text in after.items() if "home" not in name} == {
+        name: text for name, text in before.items() if "home" not in name
+    }
+    assert not [name for name in after if "reproduce-" in name]
+
+
+def test_answers_are_read_again_by_the_reader_or_scored_as_recorded(
+    xdr: Terminal, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = KeptReader.answers
+    asked: list[int] = []
+    monkeypatch.setattr(KeptReader, "answers", lambda self, pairs: asked.append(len(pairs)) or read(self, pairs))
+    assert again(xdr, study, "--encoder", "mini-xdr").status == 0
+    assert asked
+    assert all(asked)
+    asked.clear()
+    shutil.rmtree("reader")
+    assert again(xdr, study, "--encoder", "mini-xdr").status == 0
+    assert not asked
+
+
+def test_a_row_that_was_edited_is_found_and_the_other_encoder_s_is_left_alone(xdr: Terminal, study: Path) -> None:
+    def change(content: Any) -> None:
+        row = next(own for own in content["rows"] if own["encoder"] == "mini-xdr")
+        row["values"]["RR@10"]["fi"] += 0.02
+
+    edited(study, change)
+    ended = again(xdr, study, "--encoder", "mini-xdr", "--json")
+    found = json.loads(ended.out)
+    assert (ended.status, found["verdict"], found["differing"]) == (1, "differs", 1)
+    assert found["answers"][0].startswith("rows[mini-xdr, none].values.RR@10.fi: ")
+    assert again(xdr, study, "--encoder", "mini-zero-shot").status == 0, "what is taken over is not compared"
+
+
+def test_damaged_answers_of_a_reader_that_is_not_here_are_refused(xdr: Terminal, study: Path) -> None:
+    shutil.rmtree("reader")
+    (answers,) = study.parent.glob("*.jsonl.gz")
+    answers.write_bytes(gzip.compress(gzip.decompress(answers.read_bytes()).replace(b"0", b"1", 3)))
+    ended = again(xdr, study)
+    assert ended.status == 1
+    assert answers.name in ended.err
+
+
+def test_a_study_of_another_version_or_declaration_is_refused(xdr: Terminal, study: Path) -> None:
+    text = Path("small.toml").read_text()
+    for changed, words in (
+        (text.replace("version = 1\ntitle", "version = 2\ntitle"), "which is at 2 now"),
+        (text.replace("weights = [0.3, 0.7]", "weights = [0.3, 0.5]"), "study.weights"),
+    ):
+        assert changed != text
+        Path("small.toml").write_text(changed)
+        ended = again(xdr, study)
+        assert ended.status == 1
+        assert words in ended.err
+
+
+# -- comparisons
+
+
+@pytest.fixture
+def compared(xdr: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A comparison whose runs are not kept."""
+    write_track(tmp_path)
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
+    assert xdr("run", "track.toml", "bm25", "dummy").status == 0
+    assert xdr("compare", "track.toml").status == 0
+    for folder in ("bm25", "dummy"):
+        shutil.rmtree(f"runs/rivers/{folder}")
+    return Path("runs/rivers/comparison.json")
+
+
+def test_a_comparison_is_made_again_from_its_cards(xdr: Terminal, compared: Path) -> None:
+    ended = xdr("reproduce", str(compared), "--track", "track.toml")
+    assert (ended.status, ended.out.splitlines()[0]) == (0, f"{compared}: identical")
+    assert sorted(path.name for path in compared.parent.iterdir()) == ["comparison.json"]
+    edited(compared, lambda content: content["means"][0].update(value=0.25))
+    ended = xdr("reproduce", str(compared), "--track", "track.toml")
+    assert ended.status == 1
+    assert "means[bm25, " in ended.out
+
+
+def test_systems_that_nobody_has_are_named(xdr: Terminal, compared: Path) -> None:
+    edited(compared, lambda content: content.update(systems=["bm25", "gone", "dummy"]))
+    ended = xdr("reproduce", str(compared), "--track", "track.toml")
+    assert ended.status == 1
+    assert "gone" in ended.err
+
+
+def test_a_comparison_of_another_version_is_refused(xdr: Terminal, compared: Path) -> None:
+    track = Path("track.toml")
+    track.write_text(track.read_text().replace("version = 1\ntitle", "version = 3\ntitle"))
+    ended = xdr("reproduce", str(compared), "--track", "track.toml")
+    assert ended.status == 1
+    assert "which is at 3 now" in ended.err
+
+
+# -- attacks
+
+
+@pytest.fixture
+def attack(xdr: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_track(tmp_path)
+    track = tmp_path / "track.toml"
+    track.write_text(track.read_text().replace("folder(fi):data", "xdr-mini/fi").replace("depth = 2", "depth = 10"))
+    text = track.read_text()
+    start = text.index(', {name = "ru"')
+    track.write_text(text[:start] + text[text.index("]\nfamilies") :])
+    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
+    ended = xdr("attack", "track.toml", "bm25", "--recipe", "typo-swap", "--budget", "2", "--out", "found")
+    assert ended.status == 0, ended.err
+    return Path("found/manifest.json")
+
+
+def test_an_attack_is_made_again(xdr: Terminal, attack: Path) -> None:
+    ended = xdr("reproduce", str(attack), "--track", "track.toml")
+    assert (ended.status, ended.out.splitlines()[0]) == (0, f"{attack}: identical")
+    edited(attack, lambda content: content["parts"]["fi"].update(unselected=0.9))
+    ended = xdr("reproduce", str(attack), "--track", "track.toml")
+    assert ended.status == 1
+    assert "parts.fi.unselected: 0.9 recorded" in ended.out
+    edited(attack, lambda content: content["attack"]["recipe"].update(digest="0" * 64))
+    ended = xdr("reproduce", str(attack), "--track", "track.toml")
+    assert ended.status == 1
+    assert "another recipe" in ended.err
+
+
+# -- wrong usage
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[1]", "no record"), ("{", "no record"), ('{"a": 1}', "no record"), ('{"declared": 1}', "--track")],
+)
+def test_files_that_are_no_records_are_refused(xdr: Terminal, text: str, words: str) -> None:
+    Path("file.json").write_text(text)
+    ended = xdr("reproduce", "file.json")
+    assert ended.status == 1
+    assert words in ended.err
+
+
+def test_options_belong_to_files_or_to_folders(xdr: Terminal) -> None:
+    Path("file.json").write_text("{}")
+    Path("folder").mkdir()
+    for arguments in (
+        ("file.json", "--all"),
+        ("file.json", "--card", "x"),
+        ("folder", "--encoder", "mini-xdr"),
+    ):
+        assert xdr("reproduce", *arguments).status == 2, arguments
+    Path("file.json").write_text('{"families": [], "track": {"name": "mini"}}')
+    assert xdr("reproduce", "file.json", "--encoder", "mini-xdr").status == 2
