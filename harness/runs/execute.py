@@ -18,6 +18,7 @@ from harness.adapters.requirements import installed_versions
 from harness.adapters.source_files import own_files
 from harness.collections.view import Collection
 from harness.compute.platform import PeakMemory, describe, git_state
+from harness.dense.remembered import blocks_remembered
 from harness.errors import Finding, InvalidInput
 from harness.files.package import package_root
 from harness.files.writing import exclusive, gzip_bytes, write_together
@@ -106,7 +107,11 @@ def run_prepared(run: Prepared, context: Context, *, strict: bool = False, repla
         journals = [run.journal(group) for group in groups]
         resumed = 0
         seed_everything(context.seed)
-        with put_back() if made.adapter.modules is not None else contextlib.nullcontext():
+        with (
+            put_back() if made.adapter.modules is not None else contextlib.nullcontext(),
+            # Parts of other passages are often asked the same questions: perturbed passages, languages of a pool.
+            blocks_remembered() if len(groups) > 1 else contextlib.nullcontext(),
+        ):
             for group, path in zip(groups, journals, strict=True):
                 resumed += _search(run.name, made, run.request(group), own, path)
         texts: dict[str, bytes] = {}

@@ -316,3 +316,26 @@ def test_a_run_and_the_look_ahead_before_it_load_the_model_once(
     invoked = CliRunner().invoke(app, ["run", str(track), str(card), "--runs", str(tmp_path / "runs")])
     assert invoked.exit_code == 0, invoked.output
     assert loads == [tiny_models.shared().plain]
+
+
+def test_questions_that_parts_share_are_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two parts of other passages, asked the same: two requests, which give what each gives alone."""
+    one, two = (write_track(tmp_path, name) for name in ("one", "two"))
+    docs = tmp_path / "two" / "docs.jsonl"
+    docs.write_text(docs.read_text().replace("sea", "ocean"))
+    part = '[[parts]]\nname = "more"\ndataset = "folder:two"\nlang = "fi"\n'
+    two.write_text(two.read_text().partition("[[parts]]")[0] + part)
+    both = tmp_path / "both.toml"
+    both.write_text(one.read_text().replace('name = "one"', 'name = "both"') + part)
+    card = write_card(tmp_path / "card")
+    alone = {name: run(tmp_path / name, track, card).folder for name, track in (("fi", one), ("more", two))}
+    asked: list[str] = []
+    encoded = encoding._encoded
+    monkeypatch.setattr(
+        encoding, "_encoded", lambda encoder, texts, *given: asked.extend(texts) or encoded(encoder, texts, *given)
+    )
+    together = run(tmp_path / "together", both, card).folder
+    questions = [query["text"] for query in QUERIES]
+    assert [text for text in asked if text in questions] == questions
+    for name, folder in alone.items():
+        assert run_file(together, name).read_bytes() == run_file(folder, name).read_bytes()
