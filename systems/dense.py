@@ -34,6 +34,7 @@ from harness.dense.encoder import ENCODER_VERSION, loaded_encoder, resolved_devi
 from harness.dense.encoding import BLOCK_ROWS, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
 from harness.dense.jobs import EncodedBlock, EncodingJob, TextBlock, encoded_by, opened_model
+from harness.dense.kept_questions import encoded_questions
 from harness.dense.loading import EncoderSettings
 from harness.dense.pinned_models import conversion_of
 from harness.dense.retrieval import named, search_in_passes, too_large
@@ -109,7 +110,7 @@ class Dense(EncodingSystem):
             store = self._filled_store(opened, request.docs, context)
             with context.record.stage("encode queries"):
                 texts = [query.text for query in request.queries]
-                encoded = encoded_by(engine, opened.job, texts, self._roles()["queries"])
+                encoded = encoded_questions(engine, opened.job, texts, self._roles()["queries"], context.work)
             queries = encoded.vectors
             finite = np.asarray(np.isfinite(queries).all(axis=1))
             self._check_questions(request.queries, encoded, finite, np.asarray(queries.any(axis=1)))

@@ -18,6 +18,7 @@ from harness.adapters.requirements import installed_versions
 from harness.adapters.source_files import own_files
 from harness.collections.view import Collection
 from harness.compute.platform import PeakMemory, describe, git_state
+from harness.dense.kept_questions import drop_questions
 from harness.dense.remembered import blocks_remembered
 from harness.errors import Finding, InvalidInput
 from harness.files.package import package_root
@@ -124,6 +125,7 @@ def run_prepared(run: Prepared, context: Context, *, strict: bool = False, repla
         _record_run(run, texts, manifest)
         for path in journals:
             path.unlink()
+        drop_questions(run.work)
     notes = (*manifest.notes, *_of_unanswered(unanswered, run.queries))
     return Outcome(run.folder, reused=False, resumed=resumed, queries=run.queries, notes=notes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -339,3 +340,43 @@ def test_questions_that_parts_share_are_encoded_once(tmp_path: Path, monkeypatch
     assert [text for text in asked if text in questions] == questions
     for name, folder in alone.items():
         assert run_file(together, name).read_bytes() == run_file(folder, name).read_bytes()
+
+
+def test_a_run_that_was_killed_does_not_encode_its_questions_again(
+    tmp_path: Path, track: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = write_card(tmp_path / "card")
+    expected = run_bytes(tmp_path) if run(tmp_path, track, card) else b""
+    shutil.rmtree(tmp_path / "runs")
+    asked: list[str] = []
+    encoded = encoding._encoded
+    monkeypatch.setattr(
+        encoding, "_encoded", lambda encoder, texts, *given: asked.extend(texts) or encoded(encoder, texts, *given)
+    )
+    questions = [query["text"] for query in QUERIES]
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(systems.dense, "search_in_passes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, track, card)
+    assert [text for text in asked if text in questions] == questions
+    kept = sorted((tmp_path / "work").rglob("*.npz"))
+    assert len(kept) == 2, "a file for each block"
+    kept[0].write_bytes(kept[0].read_bytes()[:-40])
+    damaged = bytearray(kept[1].read_bytes())
+    asked.clear()
+    run(tmp_path, track, card)
+    again = [text for text in asked if text in questions]
+    assert len(again) in (BLOCK, len(QUERIES) - BLOCK), "the block whose file was cut off, and no other"
+    assert run_bytes(tmp_path) == expected
+    assert not list((tmp_path / "work").rglob("*.npz")), "a run that is recorded leaves none"
+    # The same file, whole, but with another number in it.
+    shutil.rmtree(tmp_path / "runs")
+    damaged[len(damaged) // 2] ^= 1
+    kept[1].parent.mkdir()
+    kept[1].write_bytes(damaged)
+    run(tmp_path, track, card)
+    assert run_bytes(tmp_path) == expected
