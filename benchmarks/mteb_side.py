@@ -64,7 +64,7 @@ def evaluated(track: Track, model: Path, with_titles: bool, folder: Path, thread
             seen.by_part.setdefault(hf_subset, {})[prompt_type.value] = np.asarray(vectors, dtype=np.float32)
             return vectors
 
-    task = _task(track, with_titles)
+    task = task_of(track, with_titles)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     start, used = time.perf_counter(), time.process_time()
@@ -112,7 +112,7 @@ def values_by_question(qrels: Mapping[str, Mapping[str, int]], rankings: Ranking
     }
 
 
-def _task(track: Track, with_titles: bool) -> Any:
+def task_of(track: Track, with_titles: bool) -> Any:
     from datasets import Dataset
     from mteb.abstasks.retrieval import AbsTaskRetrieval
     from mteb.abstasks.task_metadata import TaskMetadata
