@@ -153,7 +153,9 @@ def _lines_of_drops(comparison: Comparison) -> Iterator[str]:
             f"{percent(drop.detectable, 2)}{kept}"
         )
     for found in comparison.drop_differences:
-        adjusted = _adjusted(comparison, "differences of drops", found)
+        fewer = comparison.fewer_to_lose(found)
+        adjusted = _adjusted(comparison, "differences of drops", found).removesuffix("*" if fewer else "")
+        less = f"; it has fewer to lose (clean {percent(fewer[0])} against {percent(fewer[1])})" if fewer else ""
         both = (
             f"; on the {found.conditioned_topics:,} questions that both hit cleanly (conditioned) "
             f"{percent(found.conditioned, 2, signed=True)} {interval(found.conditioned_interval, 2)}"
@@ -162,7 +164,7 @@ def _lines_of_drops(comparison: Comparison) -> Iterator[str]:
         )
         yield (
             f"{found.system:<28} {found.perturbation}: drop less that of {found.against} "
-            f"{percent(found.difference, 2, signed=True)} {interval(found.interval, 2)}  adjusted {adjusted}{both}"
+            f"{percent(found.difference, 2, signed=True)} {interval(found.interval, 2)}  adjusted {adjusted}{less}{both}"
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from score_files import scores_of
 
+from harness.cli.compare import _lines_of_drops
 from harness.compare import compare_systems, read_comparison, write_comparison
 from harness.compare.choices import chosen, rechosen
 from harness.compare.drops import smallest_detectable
@@ -20,6 +21,7 @@ from harness.compare.records import MACRO, Comparison, Drop
 from harness.compare.signed_sums import Draws
 from harness.errors import InvalidInput
 from harness.files.toml_records import checked
+from harness.numbers import percent
 from harness.tracks import Track
 
 Hits = dict[str, dict[str, float]]
@@ -153,6 +155,24 @@ def test_drops_are_one_family_and_differences_of_drops_another() -> None:
     assert (difference.system, difference.against) == ("other", "base")
     assert difference.difference == pytest.approx(drops["other"] - drops["base"], abs=1e-12)
     assert difference.significant
+
+
+def test_the_command_says_who_loses_less_by_finding_less_and_marks_it_not() -> None:
+    def told(found: Comparison) -> list[str]:
+        return [line for line in _lines_of_drops(found) if "drop less that of base" in line]
+
+    comparison, _ = compared()
+    (difference,) = comparison.drop_differences
+    own, base = (drop_of(comparison, name, MACRO).clean for name in ("other", "base"))
+    assert difference.significant
+    assert (difference.difference < 0, own < base) == (True, True)
+    (line,) = told(comparison)
+    assert f"it has fewer to lose (clean {percent(own)} against {percent(base)})" in line
+    assert "*" not in line
+    as_good = [d.model_copy(update={"clean": 1.0}) if d.system == "other" else d for d in comparison.drops]
+    (line,) = told(comparison.model_copy(update={"drops": tuple(as_good)}))
+    assert "fewer to lose" not in line
+    assert "*" in line
 
 
 def test_what_is_declared_and_not_run_counts_in_both_families_and_changes_no_p() -> None:

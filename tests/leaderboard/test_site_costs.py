@@ -17,6 +17,7 @@ from harness.compare.records import MACRO
 from harness.errors import InvalidInput
 from harness.leaderboard.site import costs, render
 from harness.leaderboard.site.costs import charts_of, costs_of
+from harness.leaderboard.site.environment import interval
 from harness.leaderboard.site.evidence import Site
 from harness.leaderboard.site.settings import FILE_NAME, Settings, read_settings
 from harness.numbers import duration, percent, size
@@ -48,17 +49,24 @@ def test_a_row_costs_what_its_manifest_and_those_below_say(site: Site) -> None:
     assert costs["mini-xdr-bm25"].seconds > costs["mini-xdr"].seconds  # type: ignore[operator]
 
 
+def said_in(line: html.HtmlElement) -> tuple[list[str], list[str]]:
+    """What each cell of a row says, and what stands below that in small letters."""
+    below = ["".join(part.text_content() for part in cell.cssselect("small")) for cell in line]
+    return [cell.text_content().removesuffix(own).strip() for cell, own in zip(line, below, strict=True)], below
+
+
 def test_the_page_says_every_cost_in_its_table(mini: Pages, site: Site) -> None:
     page = html.fromstring((mini.own / "cost.html").read_text("utf-8"))
     rows = page.cssselect("table.costs tbody tr")
     for line, (row, cost) in zip(rows, costs_of(site), strict=True):
-        shown = [cell.text_content() for cell in line]
-        assert shown[0] == row.title
-        assert shown[1] == percent(row.cells["R@500t"][MACRO].value)
-        assert shown[4] == str(row.card.dimensions or "–")
-        assert shown[5] == (duration(cost.seconds) if cost.seconds else "–")
-        assert shown[7] == (size(cost.bytes) if cost.bytes else "–")
-    by_title = {line[0].text_content(): line[3].text_content() for line in rows}
+        shown, below = said_in(line)
+        cell = row.cells["R@500t"][MACRO]
+        assert (shown[:2], below[1]) == ([row.title, percent(cell.value)], interval(cell.interval))
+        assert below[0] == f"{row.provenance.execution.device}, {row.provenance.hardware.cpu.model}"
+        assert below[2] == str(row.card.dimensions or "–")
+        assert shown[3] == (duration(cost.seconds) if cost.seconds else "–")
+        assert shown[5] == (size(cost.bytes) if cost.bytes else "–")
+    by_title = {said_in(line)[0][0]: said_in(line)[0][2] for line in rows}
     assert (by_title["mini xDR"], by_title["multilingual-e5-small, 4-bit weights"]) == ("5.1 M", "117.5 M")
     assert by_title["BM25"] == "–"
 
@@ -141,7 +149,7 @@ def test_the_page_shows_energy_and_euros_where_they_are_known(
     heads = [[cell.text_content() for cell in page.cssselect("table.costs thead th")] for page in pages]
     assert [name for name in heads[0] if name not in heads[1]] == ["Energy", "Euros per million passages"]
     cells = [[cell.text_content() for cell in line] for line in pages[0].cssselect("table.costs tbody tr")]
-    assert [line[10:12] for line in cells[:2]] == [["7.2 kJ", "2.00"], ["–", "–"]]
+    assert [line[7:9] for line in cells[:2]] == [["7.2 kJ", "2.00"], ["–", "–"]]
     assert {len(line) for line in cells} == {len(heads[0])}
     assert "0.20 euros an hour" in pages[0].text_content()
     assert "euros" not in pages[1].text_content().lower()

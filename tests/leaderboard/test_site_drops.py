@@ -56,20 +56,21 @@ def test_clean_and_perturbed_stand_side_by_side_by_kind_and_language(drops: Page
     titles = {row.system: row.title for row in drops.board.rows}
     names = {**titles, "dummy": f"{titles['dummy']} control"}
     for drop in planned:
-        (own,) = [row for row in rows if row[:2] == [names[drop.system], drop.perturbation] and len(row) == 10]
-        assert own[2:5] == [str(drop.draws), percent(drop.clean), percent(drop.perturbed)]
-        assert own[9].startswith(percent(drop.retention))
+        (own,) = [row for row in rows if row[0] == f"{names[drop.system]} {drop.perturbation}" and len(row) == 9]
+        assert own[1:3] == [percent(drop.clean), percent(drop.perturbed)]
+        assert own[7].startswith(percent(drop.retention))
+        assert own[8] == str(drop.draws)
     for drop in drops.board.comparison.drops:
         if drop.measure == "Success@1" and drop.column != "macro":
             shown = f"{percent(drop.clean)} → {percent(drop.perturbed)}"
-            assert any(row[0] == titles[drop.system] and any(shown in cell for cell in row[1:]) for row in rows)
-    (difference,) = [row for row in rows if row[:2] == [names["dummy"], "typo-swap"] and len(row) == 7]
+            assert any(row[0] == names[drop.system] and any(shown in cell for cell in row[1:]) for row in rows)
+    (difference,) = [row for row in rows if row[0] == f"{names['dummy']} typo-swap" and len(row) == 6]
     expected = next(one for one in drops.board.comparison.drop_differences if one.perturbation == "typo-swap")
-    assert difference[6] == f"{expected.conditioned_topics:,}"
+    assert difference[5] == f"{expected.conditioned_topics:,}"
     fewer = drops.board.comparison.fewer_to_lose(expected)
     assert fewer is not None
-    assert f"it has fewer to lose (clean {percent(fewer[0])} against {percent(fewer[1])})" in difference[2]
-    assert "*" not in difference[2]
+    assert f"it has fewer to lose (clean {percent(fewer[0])} against {percent(fewer[1])})" in difference[1]
+    assert "*" not in difference[1]
 
 
 def test_perturbed_parts_have_no_columns_and_no_pages(drops: Pages) -> None:

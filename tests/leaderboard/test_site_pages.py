@@ -10,7 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from lxml import html
-from site_pages import HOSTILE_CARD, PAPER, Pages, go, kinds, opened, served
+from site_pages import HOSTILE_CARD, PAPER, ROOT, Pages, go, kinds, opened, served
 
 from harness.languages import language
 from harness.leaderboard.published import load_published
@@ -211,3 +211,14 @@ def test_no_page_says_where_it_was_made(pages: Pages) -> None:
         if path.is_file():
             content = path.read_bytes()
             assert not any(f"{place}/".encode() in content for place in places), path.name
+
+
+def test_every_title_of_a_page_has_the_name_of_its_site() -> None:
+    folder = ROOT / "harness/leaderboard/site/templates"
+    titles = {
+        path.name: title
+        for path in folder.glob("*.html")
+        for title in re.findall(r"{% block title %}(.+?){% endblock %}", path.read_text("utf-8"))
+    }
+    assert len(titles) > 10
+    assert {name for name, title in titles.items() if "{{ settings.name }}" not in title} == set()
