@@ -160,7 +160,7 @@ def answer_to(track: Track, one: DropDifference, comparison: Comparison) -> str:
         f"**{named(track, one.system)} against {named(track, one.against)}, {one.perturbation}**",
         probability(one.p_adjusted),
     )
-    if has_seen(track, one.system) != has_seen(track, one.against):
+    if one_sided(track, one):
         size = f"{percent(one.difference, 2, signed=True)} points {interval(one.interval)}"
         return f"{who}: {size}, p {p}; no verdict, since the training of one of the two alone may have held the data."
     less = ""
@@ -170,6 +170,15 @@ def answer_to(track: Track, one: DropDifference, comparison: Comparison) -> str:
         verb = "more" if one.difference > 0 else "fewer"
         return f"{who}: loses {percent(abs(one.difference), 2)} points {verb} {interval(one.interval)}, p {p}{less}."
     return f"{who}: no difference of drops is shown ({percent(one.difference, 2, signed=True)}, p {p}){excluded(one)}{less}."
+
+
+def one_sided(track: Track, one: DropDifference) -> bool:
+    """Whether the training of one of the two alone may have held the data, so that no verdict rests on the difference."""
+    return has_seen(track, one.system) != has_seen(track, one.against)
+
+
+def has_a_verdict(track: Track, one: DropDifference, comparison: Comparison) -> bool:
+    return one.significant and not comparison.fewer_to_lose(one) and not one_sided(track, one)
 
 
 def by_language(track: Track, found: Comparison) -> list[str]:
@@ -204,7 +213,7 @@ def differences(track: Track, found: Comparison) -> list[str]:
         return (
             named(track, one.system),
             one.perturbation,
-            percent(one.difference, 2, signed=True) + "*" * (one.significant and not found.fewer_to_lose(one)),
+            percent(one.difference, 2, signed=True) + "*" * has_a_verdict(track, one, found),
             interval(one.interval),
             probability(one.p_adjusted),
             both,
@@ -214,7 +223,7 @@ def differences(track: Track, found: Comparison) -> list[str]:
     words = (
         f"Drop less that of {named(track, found.baseline)}, {tests(size, len(found.drop_differences))}. *Both hit*: on the "
         "questions that both systems hit cleanly, which is conditioned on a result and tested by nothing. No * where a system "
-        "has fewer to lose."
+        "has fewer to lose, or its training alone may have held the data."
     )
     head = ("system", "perturbation", "difference of drops", "95%", "p, corrected", "both hit", "questions")
     return [words, "", *table(head, [cells(one) for one in found.drop_differences])]

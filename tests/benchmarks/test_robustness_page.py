@@ -32,6 +32,19 @@ def test_a_control_is_called_one_and_no_smaller_drop_of_what_finds_less_stands_a
     assert found.model_copy(update={"drops": as_good}).fewer_to_lose(shuffled) is None, "it has as much to lose"
 
 
+def test_a_difference_that_has_no_verdict_has_no_mark() -> None:
+    """The training of me5-small-q4 may have held XQuAD, that of its baseline has not."""
+    track, file = load_track("xquad-perturbed"), ROOT / "runs/xquad-perturbed/comparison.json"
+    found = read_comparison(file)
+    assert any(one.significant for one in found.drop_differences)
+    assert not any(robustness.has_a_verdict(track, one, found) for one in found.drop_differences)
+    own = load_track("paws-x-sample")
+    sample = read_comparison(ROOT / "runs/paws-x-sample/comparison.json")
+    (xqg,) = [one for one in sample.drop_differences if one.system == "mini-xdr-paws-xqg"]
+    assert robustness.has_a_verdict(own, xqg.model_copy(update={"significant": True}), sample)
+    assert not robustness.has_a_verdict(own, xqg, sample)
+
+
 def test_what_is_not_recorded_is_not_answered(tmp_path: Path) -> None:
     pairs = json.loads((ROOT / "runs/paws-x-drop/pairs.json").read_text("utf-8"))
     text = robustness.page(tmp_path, pairs)
