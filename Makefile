@@ -12,6 +12,8 @@ leaderboard: $(STAMP)
 # There are as many workers as cores: more threads than one in each would wait for those of the others.
 test: export OMP_NUM_THREADS := 1
 test: export OPENBLAS_NUM_THREADS := 1
+# Tests begin hundreds of processes: where the environment forbids byte code, each would compile all modules anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 

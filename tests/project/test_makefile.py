@@ -34,8 +34,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTHON"))}
+def make(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTHON"))} | more
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
 
@@ -61,6 +61,15 @@ def test_an_environment_of_an_old_python_is_made_anew(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert not (folder / ".venv/broken").exists()
     assert (folder / "calls").read_text().splitlines()[-1] == "xdr 3.12.1 leaderboard mini"
+
+
+def test_tests_keep_byte_code_and_have_one_thread_a_worker_whatever_the_environment_says(folder: Path) -> None:
+    subprocess.run(["./new", "-m", "venv", ".venv"], cwd=folder, check=True)
+    assert make(folder, "PYTHON=./new", "test").returncode == 0
+    said = '#!/bin/sh\necho "[$PYTHONDONTWRITEBYTECODE] [$OMP_NUM_THREADS] $*" >said\n'
+    (folder / ".venv/bin/python").write_text(said)
+    assert make(folder, "test", PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="8").returncode == 0
+    assert (folder / "said").read_text().startswith("[] [1] -m pytest -n auto ")
 
 
 def test_an_environment_that_is_in_order_stays(folder: Path) -> None:
