@@ -28,7 +28,7 @@ from differences import Change, Entry, Tree, changes_between, content_of, forked
 
 from harness.adapters.consent import Consent
 from harness.adapters.contract import Context
-from harness.compare import Comparison
+from harness.compare.records import Comparison
 from harness.errors import XdrError
 from harness.files.writing import cache_home, write_text
 from harness.leaderboard.exports.markdown import to_markdown

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.card import load_card
-from harness.compare import Comparison, read_comparison
-from harness.compare.records import MACRO, Drop, DropDifference, Transfer
+from harness.compare.records import MACRO, Comparison, Drop, DropDifference, Transfer, read_comparison
 from harness.files.writing import write_text
 from harness.leaderboard.exports.table import SEEN
 from harness.leaderboard.findings.adversaries import excluded

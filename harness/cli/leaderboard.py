@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.adapters.contract import Context
-    from harness.compare import Comparison
+    from harness.compare.records import Comparison
     from harness.leaderboard.table import Leaderboard
     from harness.runs.intended import Intended
     from harness.runs.score_file import ScoreFile

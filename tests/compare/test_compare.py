@@ -14,9 +14,9 @@ import pytest
 import statistics_reference as reference
 from score_files import scores_of, track_of
 
-from harness.compare import Comparison, compare_systems, read_comparison, write_comparison
+from harness.compare.compare import compare_systems
 from harness.compare.monte_carlo import most_times
-from harness.compare.records import MACRO, Difference
+from harness.compare.records import MACRO, Comparison, Difference, read_comparison, write_comparison
 from harness.errors import InvalidInput
 from harness.runs.score_file import ScoreFile
 from harness.tracks import Track

@@ -14,10 +14,10 @@ import pytest
 from score_files import scores_of
 
 from harness.cli.compare import _lines_of_drops
-from harness.compare import compare_systems, read_comparison, write_comparison
 from harness.compare.choices import chosen, rechosen
+from harness.compare.compare import compare_systems
 from harness.compare.drops import smallest_detectable
-from harness.compare.records import MACRO, Comparison, Drop
+from harness.compare.records import MACRO, Comparison, Drop, read_comparison, write_comparison
 from harness.compare.signed_sums import Draws
 from harness.errors import InvalidInput
 from harness.files.toml_records import checked

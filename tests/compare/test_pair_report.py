@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 from score_files import scores_of, track_of
 
-from harness.compare import compare_systems
 from harness.compare.chosen import chosen_pair
+from harness.compare.compare import compare_systems
 from harness.compare.estimates import table_of
 from harness.compare.pair_report import pair_report
 from harness.compare.records import MACRO

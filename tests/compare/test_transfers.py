@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from score_files import scores_of
 
-from harness.compare import Comparison, compare_systems, read_comparison, write_comparison
 from harness.compare.choices import chosen
-from harness.compare.records import MACRO, Transfer
+from harness.compare.compare import compare_systems
+from harness.compare.records import MACRO, Comparison, Transfer, read_comparison, write_comparison
 from harness.compare.signed_sums import Draws
 from harness.errors import InvalidInput
 from harness.files.toml_records import checked

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from score_files import scores_of, track_of
 
 from harness.adapters.card import Card
-from harness.compare import compare_systems
+from harness.compare.compare import compare_systems
 from harness.leaderboard.bounds import Reach
 from harness.leaderboard.building import build
 from harness.leaderboard.table import Leaderboard

@@ -12,7 +12,7 @@ from boards import board_of, manifest_of, means, no_collections, toy_board
 from pydantic import ValidationError
 from score_files import scores_of, track_of
 
-from harness.compare import compare_systems
+from harness.compare.compare import compare_systems
 from harness.compare.records import MACRO
 from harness.errors import InvalidInput
 from harness.leaderboard.building import build

@@ -45,6 +45,34 @@ print("loaded:", *(name for name in {HEAVY!r} if name in sys.modules))
     assert shown.splitlines()[-1] == "loaded:"
 
 
+def loaded_by(script: str, *names: str) -> list[str]:
+    """Which of the modules a process has imported once it has run the script; what that prints goes nowhere."""
+    script = f"""
+import contextlib, io, sys
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    {script}
+print(*(name for name in {names!r} if name in sys.modules))
+"""
+    return subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout.split()
+
+
+def test_what_there_is_is_listed_without_what_compares() -> None:
+    script = "from harness.cli import main; sys.argv = ['xdr', 'list']; main()"
+    assert loaded_by(script, *HEAVY, "scipy", "harness.compare.compare") == []
+
+
+def test_texts_are_tokenized_without_all_of_nltk_which_others_get_whole() -> None:
+    script = "from harness.measures.tokens import word_tokenize; word_tokenize('Dr. Who went.')"
+    assert loaded_by(script, *HEAVY, "scipy", "sklearn", "nltk") == []
+    assert loaded_by(f"{script}; import nltk; nltk.word_tokenize, nltk.translate", "nltk", "nltk.translate") == [
+        "nltk",
+        "nltk.translate",
+    ]
+    assert loaded_by(f"import nltk; {script}", "nltk.translate") == ["nltk.translate"]
+
+
 def test_the_commands_are_told_of_without_what_they_are_made_of() -> None:
     """`xdr --help`, a misspelt command, completion: nothing of it needs a number or a record."""
     script = "import sys, harness.cli; print(*(name for name in sys.argv[1:] if name in sys.modules))"

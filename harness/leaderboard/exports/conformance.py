@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.adapters.card import Card
 from harness.collections.in_memory import collection_of
-from harness.compare import compare_systems
+from harness.compare.compare import compare_systems
 from harness.leaderboard.building import build
 from harness.leaderboard.exports.json import to_json
 from harness.leaderboard.table import Leaderboard

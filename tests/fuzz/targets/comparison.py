@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.compare import read_comparison, write_comparison
+from harness.compare.records import read_comparison, write_comparison
 
 SUFFIX = ".json"
 
