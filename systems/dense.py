@@ -33,8 +33,7 @@ from harness.dense.approximate import (
 from harness.dense.encoder import ENCODER_VERSION, loaded_encoder, resolved_device
 from harness.dense.encoding import BLOCK_ROWS, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
-from harness.dense.jobs import EncodedBlock, EncodingJob, TextBlock, encoded_by, opened_model
-from harness.dense.kept_questions import encoded_questions
+from harness.dense.jobs import EncodedBlock, EncodingJob, TextBlock, encoded_by, encoded_questions, opened_model
 from harness.dense.loading import EncoderSettings
 from harness.dense.pinned_models import conversion_of
 from harness.dense.retrieval import named, search_in_passes, too_large

@@ -7,7 +7,7 @@ driver alone writes the vectors and merges what was found, in the order of the t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compute.jobs import Engine, Job
+from harness.compute.kept_results import Form, Kept, kept_results
 from harness.dense.encoder import Encoder, loaded_encoder
 from harness.dense.encoding import Encoded, Limits, blocks_of, encode_block, encode_texts, joined
 from harness.dense.fusion import FusionSettings, fuse
@@ -24,6 +25,7 @@ from harness.dense.search import BestDocuments, Candidates, Tile, Tiles, exact_s
 from harness.dense.store import VectorStore
 from harness.dense.truncation import NOTHING_CUT, Cut, cut_of
 from harness.files.shards import Block
+from harness.files.yaml_records import digest_of
 from harness.order import keys_of
 
 Tile_co = TypeVar("Tile_co", covariant=True)
@@ -100,8 +102,22 @@ def opened_model(engine: Engine, job: EncodingJob, roles: Sequence[Role]) -> Ope
 
 def encoded_by(engine: Engine, job: EncodingJob, texts: Sequence[str], role: Role) -> Encoded:
     """Any number of texts, block by block."""
-    blocks = [TextBlock(texts[start:end], role) for start, end in blocks_of(len(texts))]
-    return joined([block.encoded for block in engine.results(job, blocks or [TextBlock([], role)])])
+    return joined([block.encoded for block in engine.results(job, _blocks(texts, role))])
+
+
+def encoded_questions(engine: Engine, job: EncodingJob, texts: Sequence[str], role: Role, work: Path) -> Encoded:
+    """As ``encoded_by``; what a run that was killed left in ``work``, see ``kept_results``, is not encoded again."""
+    tasks = [Kept(digest_of([list(block.texts), asdict(role)]), block) for block in _blocks(texts, role)]
+    use = next(iter(engine.results(job, [TextBlock([], role)]))).use
+    form = Form[EncodedBlock](
+        lambda block: block.encoded._asdict(), lambda arrays: EncodedBlock(Encoded(**arrays), use, NOTHING_CUT)
+    )
+    return joined([block.encoded for block in kept_results(engine, job, tasks, form, work)])
+
+
+def _blocks(texts: Sequence[str], role: Role) -> list[TextBlock]:
+    """At least one, without any text where there are none."""
+    return [TextBlock(texts[start:end], role) for start, end in blocks_of(len(texts))] or [TextBlock([], role)]
 
 
 class Searchable(Protocol[Tile_co]):

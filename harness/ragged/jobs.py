@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compute.jobs import Engine
+from harness.compute.kept_results import Arrays, Form, Kept, kept_results
 from harness.dense.encoder import encoder_of
 from harness.dense.encoding import Limits, in_batches, places_in
 from harness.dense.loading import EncoderSettings
 from harness.dense.roles import Role, Use
+from harness.files.yaml_records import digest_of
 from harness.ragged.encoder import RaggedEncoder
 from harness.ragged.rows import Piece, Ragged, joined, ragged
 from harness.ragged.store import Column
@@ -111,9 +113,23 @@ def opened_model(engine: Engine, job: RaggedJob, roles: Sequence[Role]) -> list[
     return list(engine.results(job, [Texts([], role) for role in roles]))
 
 
-def encoded_by(engine: Engine, job: RaggedJob, texts: Sequence[str], role: Role) -> Encoded:
-    """Any number of texts, block by block, in float32."""
+def encoded_questions(engine: Engine, job: RaggedJob, texts: Sequence[str], role: Role, work: Path) -> Encoded:
+    """Any number of texts, block by block, in float32; what a run that was killed left in ``work`` is not encoded again."""
     blocks = [Texts(texts[start:end], role, stored=False) for start, end in blocks_of(len(texts))]
-    parts = list(engine.results(job, blocks or [Texts([], role, stored=False)]))
+    empty = Texts([], role, stored=False)
+    (model,) = engine.results(job, [empty])
+    tasks = [Kept(digest_of([list(block.texts), asdict(role)]), block) for block in blocks or [empty]]
+    form = Form(_packed, lambda arrays: model._replace(**_unpacked(arrays)))
+    parts = kept_results(engine, job, tasks, form, work)
     tokens, lost = (np.concatenate([getattr(part, name) for part in parts]) for name in ("tokens", "lost"))
-    return parts[0]._replace(rows=joined([part.rows for part in parts]), tokens=tokens, lost=lost)
+    return model._replace(rows=joined([part.rows for part in parts]), tokens=tokens, lost=lost)
+
+
+def _packed(encoded: Encoded) -> dict[str, NDArray[Any]]:
+    columns = {f"column {place}": own for place, own in enumerate(encoded.rows.columns)}
+    return {"counts": encoded.rows.counts, **columns, "tokens": encoded.tokens, "lost": encoded.lost}
+
+
+def _unpacked(arrays: Arrays) -> dict[str, Any]:
+    columns = tuple(arrays[f"column {place}"] for place in range(len(arrays) - 3))
+    return {"rows": Ragged(arrays["counts"], columns), "tokens": arrays["tokens"], "lost": arrays["lost"]}

@@ -28,7 +28,7 @@ from harness.dense.truncation import cut_of
 from harness.files.writing import exclusive, sha256_of_tree
 from harness.files.yaml_records import digest_of
 from harness.ragged.encoder import RaggedEncoder
-from harness.ragged.jobs import BLOCK_TEXTS, Encoded, RaggedJob, Texts, blocks_of, encoded_by, opened_model
+from harness.ragged.jobs import BLOCK_TEXTS, Encoded, RaggedJob, Texts, blocks_of, encoded_questions, opened_model
 from harness.ragged.rows import Ragged, of_texts
 from harness.ragged.store import Column, NumbersNotFinite, RaggedStore, texts_left_in
 from harness.records import Doc, Passages, Ranking
@@ -89,7 +89,7 @@ class RaggedSystem(EncodingSystem):
             store = self._filled_store(opened, request.docs, context)
             with context.record.stage("encode queries"):
                 texts = [query.text for query in request.queries]
-                encoded = encoded_by(engine, opened.job, texts, self._roles()["queries"])
+                encoded = encoded_questions(engine, opened.job, texts, self._roles()["queries"], context.work)
             self._check_rows_of_questions(request, encoded)
             self._note(opened, store, encoded, context)
             with context.record.stage("search"):

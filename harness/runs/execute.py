@@ -17,8 +17,8 @@ from harness.adapters.process_state import put_back, seed_everything
 from harness.adapters.requirements import installed_versions
 from harness.adapters.source_files import own_files
 from harness.collections.view import Collection
+from harness.compute.kept_results import drop_results
 from harness.compute.platform import PeakMemory, describe, git_state
-from harness.dense.kept_questions import drop_questions
 from harness.dense.remembered import blocks_remembered
 from harness.errors import Finding, InvalidInput
 from harness.files.package import package_root
@@ -125,7 +125,7 @@ def run_prepared(run: Prepared, context: Context, *, strict: bool = False, repla
         _record_run(run, texts, manifest)
         for path in journals:
             path.unlink()
-        drop_questions(run.work)
+        drop_results(run.work)
     notes = (*manifest.notes, *_of_unanswered(unanswered, run.queries))
     return Outcome(run.folder, reused=False, resumed=resumed, queries=run.queries, notes=notes)
 

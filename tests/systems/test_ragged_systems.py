@@ -22,6 +22,7 @@ from small_track import Terminal
 from harness.adapters.conformance import conformance_tests
 from harness.adapters.contract import Context, Request, inputs_of, missing_of
 from harness.collections.view import Docs
+from harness.dense.encoder import Encoder
 from harness.errors import InvalidInput
 from harness.ragged import jobs, system
 from harness.records import Doc, Query
@@ -217,6 +218,30 @@ def test_a_killed_run_goes_on_to_the_bytes_of_an_undisturbed_one(
     assert run_bytes(home) == run_bytes(tmp_path / "undisturbed")
     stored, undisturbed = vectors(home), vectors(tmp_path / "undisturbed")
     assert {k: v[0] for k, v in stored.items()} == {k: v[0] for k, v in undisturbed.items()}
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_run_that_was_killed_does_not_encode_its_questions_again(
+    tmp_path: Path, track: Path, adapter: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = card_of(tmp_path / "card", adapter)
+    run(tmp_path / "undisturbed", track, card)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "in_passes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, track, card)
+    asked: list[str] = []
+    tokenized = Encoder.tokenized
+    monkeypatch.setattr(
+        Encoder, "tokenized", lambda self, texts, role: asked.extend(texts) or tokenized(self, texts, role)
+    )
+    run(tmp_path, track, card)
+    assert not {query["text"] for query in QUERIES} & set(asked)
+    assert run_bytes(tmp_path) == run_bytes(tmp_path / "undisturbed")
 
 
 def request() -> Request:

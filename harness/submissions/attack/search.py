@@ -23,7 +23,7 @@ from harness.adapters.process_state import put_back, seed_everything
 from harness.collections.perturbed.content import Content
 from harness.collections.perturbed.recipe import Recipe
 from harness.collections.view import Collection
-from harness.dense.kept_questions import drop_questions
+from harness.compute.kept_results import drop_results
 from harness.errors import WrongUsage
 from harness.files.sealed_lines import drop_behind, sealed_line, whole_lines
 from harness.files.writing import exclusive, explained_write_errors
@@ -135,7 +135,7 @@ def attacked(run: Prepared, edits: Edits, context: Context, key: str) -> Iterato
         yield _found(run, made, edits, replace(context, work=folder, record=Record()))
         for path in folder.glob("*.jsonl"):
             path.unlink()
-        drop_questions(folder)
+        drop_results(folder)
 
 
 def _found(run: Prepared, made: Made, edits: Edits, context: Context) -> list[PartAttack]:
