@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import random
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 import statistics_reference as reference
-from score_files import scores_of, track_of
+from score_files import random_hits, scores_of, track_of
 
 from harness.compare.compare import compare_systems
 from harness.compare.monte_carlo import most_times
-from harness.compare.records import MACRO, Comparison, Difference, read_comparison, write_comparison
+from harness.compare.records import MACRO, Comparison, Difference
 from harness.errors import InvalidInput
 from harness.runs.score_file import ScoreFile
-from harness.tracks import Track
 
 Values = Mapping[str, Mapping[str, float]]
 
@@ -31,13 +28,6 @@ def names(count: int) -> list[str]:
 def found(comparison: Comparison, system: str, column: str, measure: str = "RR") -> Difference:
     (test,) = [d for d in comparison.differences if (d.system, d.column, d.measure) == (system, column, measure)]
     return test
-
-
-def random_hits(rng: random.Random, queries: Mapping[str, int], chance: float = 0.5) -> dict[str, dict[str, float]]:
-    return {part: {f"{part}{i}": float(rng.random() < chance) for i in range(n)} for part, n in queries.items()}
-
-
-# -- the comparison of systems
 
 
 def macro_shares(base: Values, other: Values, parts: Sequence[str], units: Mapping[str, str]) -> dict[str, Fraction]:
@@ -298,45 +288,6 @@ def test_queries_are_paired_by_id_whatever_their_order() -> None:
 
 
 # -- the file
-
-
-def toy_comparison() -> Comparison:
-    rng = random.Random(14)
-    sizes = {"fi": 9, "ja": 14}
-    track: Track = track_of(*sizes)
-    return compare_systems(track, [scores_of("base", random_hits(rng, sizes)), scores_of("x", random_hits(rng, sizes))])
-
-
-def test_a_comparison_says_how_it_was_made_and_reads_back_equal(tmp_path: Path) -> None:
-    comparison = toy_comparison()
-    assert (comparison.alpha, comparison.resamples, comparison.seed, comparison.unit) == (0.05, 2000, 7, "topic")
-    assert comparison.scores == {"base": "key of base", "x": "key of x"}
-    path = tmp_path / "comparison.json"
-    write_comparison(path, comparison)
-    first = path.read_bytes()
-    assert read_comparison(path) == comparison
-    write_comparison(path, toy_comparison())
-    assert path.read_bytes() == first
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 1}', "\ufffd", "[" * 100_000, "3", "null"])
-def test_what_is_no_comparison_is_refused(content: str, tmp_path: Path) -> None:
-    path = tmp_path / "comparison.json"
-    path.write_text(content, "utf-8")
-    with pytest.raises(InvalidInput):
-        read_comparison(path)
-
-
-@pytest.mark.parametrize("family", ["macro", "per language"])
-def test_a_comparison_whose_decided_tests_have_no_family_is_refused(family: str, tmp_path: Path) -> None:
-    """Without it nobody knows what p could have been at least, which tables say beside it."""
-    path = tmp_path / "comparison.json"
-    write_comparison(path, toy_comparison())
-    content = json.loads(path.read_text())
-    content["families"] = [own for own in content["families"] if own["name"] != family]
-    path.write_text(json.dumps(content))
-    with pytest.raises(InvalidInput, match=f"not among `families`: {family}"):
-        read_comparison(path)
 
 
 def test_standings_and_intervals_come_with_the_primary_measure() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from score_files import random_hits, scores_of, track_of
 
-from harness.compare.records import json_text
+from harness.compare.compare import compare_systems
+from harness.compare.records import Comparison, json_text, read_comparison, write_comparison
 from harness.errors import InvalidInput
+from harness.tracks import Track
 
 leaves = (
     st.none()
@@ -39,3 +44,42 @@ def test_a_text_that_could_be_taken_for_counts_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape("U+0000")):
         json_text({"title": text, "counts": [1, 2]})
     assert json.loads(json_text({"title": "a\0b", "counts": [1, 2]})) == {"title": "a\0b", "counts": [1, 2]}
+
+
+def toy_comparison() -> Comparison:
+    rng = random.Random(14)
+    sizes = {"fi": 9, "ja": 14}
+    track: Track = track_of(*sizes)
+    return compare_systems(track, [scores_of("base", random_hits(rng, sizes)), scores_of("x", random_hits(rng, sizes))])
+
+
+def test_a_comparison_says_how_it_was_made_and_reads_back_equal(tmp_path: Path) -> None:
+    comparison = toy_comparison()
+    assert (comparison.alpha, comparison.resamples, comparison.seed, comparison.unit) == (0.05, 2000, 7, "topic")
+    assert comparison.scores == {"base": "key of base", "x": "key of x"}
+    path = tmp_path / "comparison.json"
+    write_comparison(path, comparison)
+    first = path.read_bytes()
+    assert read_comparison(path) == comparison
+    write_comparison(path, toy_comparison())
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 1}', "\ufffd", "[" * 100_000, "3", "null"])
+def test_what_is_no_comparison_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "comparison.json"
+    path.write_text(content, "utf-8")
+    with pytest.raises(InvalidInput):
+        read_comparison(path)
+
+
+@pytest.mark.parametrize("family", ["macro", "per language"])
+def test_a_comparison_whose_decided_tests_have_no_family_is_refused(family: str, tmp_path: Path) -> None:
+    """Without it nobody knows what p could have been at least, which tables say beside it."""
+    path = tmp_path / "comparison.json"
+    write_comparison(path, toy_comparison())
+    content = json.loads(path.read_text())
+    content["families"] = [own for own in content["families"] if own["name"] != family]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InvalidInput, match=f"not among `families`: {family}"):
+        read_comparison(path)

@@ -12,6 +12,7 @@ import pytest
 from harness.adapters.box import sandbox
 from harness.adapters.contract import Context, Request
 from harness.collections.view import Docs
+from harness.errors import InvalidInput
 from harness.records import Doc, Query, Ranking
 from systems.command import Command
 
@@ -70,3 +71,15 @@ def alive(argument: str) -> bool:
 def unlikely_seconds() -> str:
     """An argument of ``sleep`` by which its process is known."""
     return f"{300 + time.time_ns() % 1_000_000 / 1e6:.6f}"
+
+
+def error_of(tmp_path: Path, body: str, **limits: float) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        shell(tmp_path, body, **limits)
+    return str(caught.value)
+
+
+def error_of_python(tmp_path: Path, body: str, **limits: float) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        python(tmp_path, body, **limits)
+    return str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,3 +53,10 @@ def scores_of(
             **context,
         },
     )
+
+
+def random_hits(rng: random.Random, queries: Mapping[str, int], chance: float = 0.5) -> dict[str, dict[str, float]]:
+    return {part: {f"{part}{i}": float(rng.random() < chance) for i in range(n)} for part, n in queries.items()}
+
+
+# -- the comparison of systems

@@ -12,17 +12,15 @@ from markupsafe import escape
 from harness.cli import app
 from harness.cli.findings import findings as write_findings
 from harness.compare import contrasts
-from harness.compare.records import MACRO, Bounds, Comparison, Drop, DropDifference
+from harness.compare.records import MACRO, Bounds
 from harness.errors import InvalidInput, WrongUsage
 from harness.leaderboard.findings import recorded as recorded_module
-from harness.leaderboard.findings.adversaries import drop_answers, perturbed_answers
 from harness.leaderboard.findings.markdown import findings_page
 from harness.leaderboard.findings.of_studies import answers_of, verdict_of
 from harness.leaderboard.findings.questions import findings
 from harness.leaderboard.findings.records import Answer, Finding, Verdict
 from harness.leaderboard.site.environment import templates
 from harness.leaderboard.site.render import finding_charts
-from harness.numbers import percent
 from harness.submissions.study.records import (
     AnswerResult,
     ReadRow,
@@ -32,7 +30,6 @@ from harness.submissions.study.records import (
     read_study,
     study_text,
 )
-from harness.tracks import load_track
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -200,79 +197,6 @@ def test_without_answer_recall_or_readings_exact_match_is_not_answered(tmp_path:
     assert "no answers of a reader are recorded" in finding.summary
 
 
-def perturbed_study(tmp_path: Path, *, difference: float, significant: bool, clean: float) -> list[Answer]:
-    """Both encoders lose 0.1 of 0.5 without texts; with them they have ``clean``, and lose ``difference`` more."""
-    track = load_track("xquad-oracle-perturbed")
-    assert track.study is not None
-    comparison = adversaries(difference=difference, significant=significant, clean=clean)
-    drops, differences = [], []
-    for encoder in track.study.encoders:
-        for kind, whole, lost in (("none", 0.5, 0.1), ("questions-others", clean, 0.1 + difference)):
-            own = {"system": f"{encoder}/{kind}", "perturbation": "typo-swap", "clean": whole, "drop": lost}
-            base = comparison.drops[0].model_copy(update={**own, "perturbed": whole - lost})
-            drops += [base.model_copy(update={"column": name}) for name in (MACRO, "de")]
-        update = {"system": f"{encoder}/questions-others", "against": f"{encoder}/none", "perturbation": "typo-swap"}
-        differences.append(comparison.drop_differences[0].model_copy(update=update))
-    recorded = read_study(ROOT / "runs/xquad-oracle/study.json")
-    assert recorded is not None
-    others = track.study.model_copy(update={"contrasts": track.study.contrasts[:1]})
-    rows = tuple(row for row in recorded.rows if row.encoder in track.study.encoders)
-    made = {
-        "declared": others,
-        "drops": tuple(drops),
-        "drop_differences": tuple(differences),
-        "results": (),
-        "rows": rows,
-    }
-    study = recorded.model_copy(update=made)
-    return list(perturbed_answers(study))
-
-
-@pytest.mark.parametrize(
-    ("difference", "significant", "clean", "verdict", "said"),
-    [
-        (-0.05, True, 0.6, "yes", "perturbed it has 55.0, mini-xdr/none 40.0"),
-        (-0.05, True, 0.4, "it depends", "has fewer to lose"),
-        (0.05, True, 0.6, "no", "+5.00 points"),
-        (0.02, False, 0.6, "not shown", "is excluded"),
-    ],
-)
-def test_rows_asked_perturbed_questions_lose_less_or_not(
-    tmp_path: Path, difference: float, significant: bool, clean: float, verdict: str, said: str
-) -> None:
-    (answer,) = perturbed_study(tmp_path, difference=difference, significant=significant, clean=clean)
-    assert answer.verdict == verdict
-    assert answer.sentence.count(said) == 1 + ("none" not in said)
-    assert "typo-swap" in answer.about
-    for encoder in ("mini-xdr", "mini-zero-shot"):
-        assert f"the drop of {encoder}/questions-others less that of {encoder}/none: " in answer.sentence
-
-
-def test_a_row_that_is_held_against_two_others_has_a_difference_of_drops_for_each() -> None:
-    study = read_study(ROOT / "runs/xquad-oracle-perturbed/study.json")
-    assert study is not None
-    none, texts = study.declared.contrasts
-    second = none.model_copy(update={"name": "number", "first": texts.first, "second": none.first})
-    of_texts = [found for found in study.drop_differences if found.system.endswith(texts.first)]
-    held = [
-        found.model_copy(
-            update={"against": found.against.replace("/none", f"/{none.first}"), "difference": found.difference + 0.25}
-        )
-        for found in of_texts
-    ]
-    contrasts_of_both = study.declared.model_copy(update={"contrasts": (texts, second)})
-    both = study.model_copy(update={"declared": contrasts_of_both, "drop_differences": (*of_texts, *held)})
-    told = {(answer.about, answer.sentence.split("; ")[0]) for answer in perturbed_answers(both)}
-    assert len(told) == 2 * len({found.perturbation for found in of_texts})
-    answers = list(perturbed_answers(both))
-    for own, other in zip(answers[::2], answers[1::2], strict=True):
-        assert f"mini-xdr/{texts.first} less that of mini-xdr/none" in own.sentence
-        assert f"mini-xdr/{texts.first} less that of mini-xdr/{none.first}" in other.sentence
-    (typo, *_) = of_texts
-    assert percent(typo.difference, 2, signed=True) in answers[0].sentence
-    assert percent(typo.difference + 0.25, 2, signed=True) in answers[1].sentence
-
-
 def test_a_study_is_taken_apart_once_while_its_file_is_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,70 +238,6 @@ def test_nothing_recorded_is_not_answered_and_says_what_is_missing(tmp_path: Pat
     assert page.count("\n## ") == 3
 
 
-def adversaries(*, difference: float, significant: bool, clean: float, of: str = "mini-xdr") -> Comparison:
-    """A row with questions and a control against the encoder, which has 0.9 clean and 0.5 with adversaries."""
-    bounds = Bounds(lower=difference - 0.1, upper=difference + 0.1, method="made up")
-    names = (f"{of}-paws-xqg", of)
-    own = ((clean, clean - 0.4 - difference), (0.9, 0.5))
-    fields = {"perturbation": "adversaries", "interval": bounds, "p": 0.01, "p_error": 0.0, "p_adjusted": 0.02}
-    drops = tuple(
-        Drop(
-            **fields,
-            system=name,
-            measure="Success@1",
-            column=MACRO,
-            draws=1,
-            clean=whole,
-            perturbed=left,
-            drop=whole - left,
-            retention=None,
-            retention_interval=None,
-        )
-        for name, (whole, left) in zip(names, own, strict=True)
-    )
-    differences = tuple(
-        DropDifference(
-            **fields,
-            system=name,
-            against=of,
-            difference=difference,
-            significant=significant,
-            conditioned=None,
-            conditioned_interval=None,
-            conditioned_topics=0,
-        )
-        for name in (names[0], f"{of}-paws-shuffled")
-    )
-    return Comparison.model_construct(baseline=of, drops=drops, drop_differences=differences)
-
-
-@pytest.mark.parametrize(
-    ("difference", "significant", "clean", "verdict", "said"),
-    [
-        (-0.2, True, 0.9, "yes", "with adversaries it has 70.0, mini-xdr 50.0"),
-        (-0.2, True, 0.8, "it depends", "has fewer to lose"),
-        (0.2, True, 0.8, "no", "+20.00 points"),
-        (0.02, False, 0.8, "not shown", "; losing 12.00 points more or 8.00 fewer is excluded"),
-        (0.2, False, 0.8, "not shown", "adjusted p 0.02000"),
-    ],
-)
-def test_losing_less_by_finding_less_is_no_yes_and_controls_are_no_answers(
-    difference: float, significant: bool, clean: float, verdict: str, said: str
-) -> None:
-    comparison = adversaries(difference=difference, significant=significant, clean=clean)
-    (answer,) = drop_answers(comparison, "PAWS-X", load_track("paws-x-sample"))
-    assert answer.verdict == verdict
-    assert said in answer.sentence
-    assert answer.sentence.startswith("the drop of mini-xdr-paws-xqg less that of mini-xdr: ")
-
-
-def test_a_file_of_another_track_answers_nothing(tmp_path: Path) -> None:
-    (tmp_path / "mini-texts").mkdir()
-    shutil.copy(ROOT / "runs/xquad-oracle/study.json", tmp_path / "mini-texts")
-    with pytest.raises(InvalidInput, match="`xdr study mini-texts` makes it again"):
-        findings(tmp_path)
-
-
 @pytest.mark.parametrize("damage", [{"rows": []}, {"primary": "R@1"}])
 def test_a_study_that_lacks_rows_is_refused(tmp_path: Path, damage: dict[str, object]) -> None:
     path = tmp_path / "xquad-oracle" / "study.json"
@@ -391,14 +251,6 @@ def test_runs_that_are_not_there_write_no_page(tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match="no folder of runs"):
         write_findings(tmp_path / "nowhere", tmp_path / "page.md")
     assert not (tmp_path / "page.md").exists()
-
-
-def test_a_row_that_may_have_seen_the_adversaries_decides_nothing() -> None:
-    comparison = adversaries(difference=-0.2, significant=True, clean=0.9, of="me5-small-q4")
-    (answer,) = drop_answers(comparison, "PAWS-X", load_track("paws-x-sample-me5"))
-    assert answer.verdict == "not answered"
-    assert "me5-small-q4-paws-xqg †" in answer.about
-    assert "-20.00 points" in answer.sentence
 
 
 @pytest.mark.parametrize(
@@ -433,22 +285,6 @@ def test_a_summary_in_another_measure_says_first_that_the_question_s_own_is_not_
     found = Answer("", "found", "no", "two.")
     exact = Answer("", "exact match", "not answered", "Not answered: nobody read.")
     assert Finding("english", "Why?", (*given, exact, found)).summary == summary
-
-
-@pytest.mark.parametrize("damage", ["typo-swap", "ar"])
-def test_drops_are_those_of_the_track_s_perturbations(tmp_path: Path, damage: str) -> None:
-    path = tmp_path / "xquad-oracle-perturbed" / "study.json"
-    path.parent.mkdir()
-    content = json.loads((ROOT / "runs/xquad-oracle-perturbed/study.json").read_text("utf-8"))
-    for name in ("drops", "drop_differences"):
-        content[name] = [own for own in content[name] if damage not in (own["perturbation"], own.get("column"))]
-    path.write_text(json.dumps(content))
-    with pytest.raises(InvalidInput, match="`xdr study xquad-oracle-perturbed` makes it again") as caught:
-        findings(tmp_path)
-    assert "typo-swap of ar" in str(caught.value)
-    path.write_text(json.dumps({**content, "drops": [], "drop_differences": []}))
-    with pytest.raises(InvalidInput, match="drops of other perturbations or parts"):
-        findings(tmp_path)
 
 
 def test_a_page_of_the_site_holds_every_answer_table_and_figure() -> None:

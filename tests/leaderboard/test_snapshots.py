@@ -11,20 +11,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 from small_track import Terminal, bytes_in, write_track
 
 from harness.adapters.card import load_card
-from harness.errors import InvalidInput, WrongUsage
+from harness.errors import InvalidInput
 from harness.files.writing import write_new_folder
 from harness.leaderboard.pipeline import recorded_systems
 from harness.leaderboard.snapshots import damage_of
 from harness.runs.score_file import read_scores, write_scores
 from harness.runs.track_runs import TrackRuns
-from harness.runs.withdrawal import Withdrawal, read_withdrawal, withdraw
+from harness.runs.withdrawal import Withdrawal, withdraw
 from harness.tracks import load_track
-from harness.visible import is_blank, steers
 
 RUNS = Path("runs/rivers")
 
@@ -218,26 +215,6 @@ def test_a_withdrawal_needs_a_run_a_day_and_a_reason(
     assert done.status == status
     assert told in done.err
     assert bytes_in(Path()) == before
-
-
-REASONS = st.text(max_size=50).filter(lambda text: not steers(text) and not is_blank(text.strip()))
-
-
-@given(REASONS)
-def test_any_reason_comes_back_as_it_was_given(tmp_path_factory: pytest.TempPathFactory, reason: str) -> None:
-    folder = tmp_path_factory.mktemp("run")
-    given = Withdrawal(date=datetime.date(2026, 11, 25), reason=reason)
-    withdraw(folder, given)
-    assert read_withdrawal(folder) == given
-    with pytest.raises(WrongUsage, match="was withdrawn before"):
-        withdraw(folder, given)
-
-
-@pytest.mark.parametrize("text", ["", 'date = 2026-01-01\nreason = ""', 'date = "soon"\nreason = "r"', "date ="])
-def test_a_faulty_withdrawal_is_no_withdrawal_and_not_ignored(tmp_path: Path, text: str) -> None:
-    (tmp_path / "withdrawn.toml").write_text(text)
-    with pytest.raises(InvalidInput, match=r"withdrawn\.toml"):
-        read_withdrawal(tmp_path)
 
 
 # -- checking

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import multiprocessing
 import re
 import socket
@@ -19,7 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_models
-from model_servers import MODEL, Body, Reply, Stub, answer_of, of_words, running, said, well
+from model_servers import MODEL, Body, Reply, answer_of, of_words, running, said, well
+from served_rows import REFUSED, card, make_small_and_quick, manifest, run_bytes, served
 from small_dense import BLOCK, DOCS, QUERIES, run, write_card, write_track
 from small_track import Terminal
 
@@ -29,8 +29,7 @@ from harness.adapters.card import load_card
 from harness.adapters.contract import Context
 from harness.dense import encoding
 from harness.errors import InvalidInput, WrongUsage
-from harness.runs.execute import Outcome
-from harness.runs.manifest import Manifest, read_manifest
+from harness.runs.manifest import read_manifest
 from harness.runs.run_folder import RunFolder
 from harness.runs.trec import read_run
 from harness.servers import asking
@@ -41,49 +40,16 @@ from harness.tracks import load_track
 KEY = "sk-secret-1234"
 TEXTS = Counter([query["text"] for query in QUERIES])
 PASSAGES = {f"{doc['title']} {doc['text']}".strip() for doc in DOCS}
-REFUSED = Reply(403, {}, b"no more")
 
 
 @pytest.fixture(autouse=True)
 def _small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (encoding, systems.dense, systems.server):
-        monkeypatch.setattr(module, "BLOCK_ROWS", BLOCK)
-    monkeypatch.setattr(asking, "FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(asking, "LONGEST_PAUSE_SECONDS", 0.01)
+    make_small_and_quick(monkeypatch)
 
 
 @pytest.fixture
 def track(tmp_path: Path) -> Path:
     return write_track(tmp_path)
-
-
-def in_toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {in_toml(own)}" for key, own in value.items()) + "}"
-    return json.dumps(value)
-
-
-def card(folder: Path, **parameters: Any) -> Path:
-    chosen = {"model": MODEL, "batch_texts": 5, "store_dtype": "float32"} | parameters
-    lines = "".join(f"{key} = {in_toml(value)}\n" for key, value in chosen.items())
-    path = folder / "served.toml"
-    path.write_text(
-        f'schema_version = 1\nname = "served"\ntitle = "S"\nadapter = "server"\n[parameters]\n{lines}', "utf-8"
-    )
-    return path
-
-
-def served(home: Path, track: Path, stub: Stub, own: Path | None = None, **options: Any) -> Outcome:
-    access = Access(stub.url, options.pop("key_variable", ""), options.pop("timeout", 20.0))
-    return run(home, track, own or card(track.parent), server=access, **options)
-
-
-def run_bytes(home: Path) -> bytes:
-    return (home / "runs/small/served/fi.trec.gz").read_bytes()
-
-
-def manifest(home: Path) -> Manifest:
-    return read_manifest(home / "runs/small/served")
 
 
 @pytest.mark.parametrize("encoding_format", ["float", "base64"])
@@ -206,86 +172,6 @@ def test_a_server_that_hangs_is_asked_again(tmp_path: Path, track: Path) -> None
         served(tmp_path, track, stub, workers=1, timeout=1.0)
         ended.set()
     assert Counter(map(tuple, (body["input"] for body in stub.bodies)))[tuple(stub.bodies[1]["input"])] == 2
-
-
-def changed(body: Body, **changes: Any) -> Reply:
-    return said(answer_of(body, of_words(body["input"])) | changes)
-
-
-def with_rows(body: Body, change: Any) -> Reply:
-    answer = answer_of(body, of_words(body["input"]))
-    change(answer["data"])
-    return said(answer)
-
-
-def first_vector(body: Body, value: Any) -> Reply:
-    return with_rows(body, lambda rows: rows[0].update(embedding=value))
-
-
-WRONG = {
-    "fewer": (lambda body: with_rows(body, list.pop), r"4 vectors for 5 texts"),
-    "more": (lambda body: with_rows(body, lambda rows: rows.append(rows[0])), r"6 vectors for 5 texts"),
-    "none": (lambda body: said({"object": "list"}), r"no list `data` of vectors"),
-    "a list": (lambda body: said([1, 2]), r"no list `data` of vectors"),
-    "an index twice": (lambda body: with_rows(body, lambda rows: rows[1].update(index=0)), r"index 0 a second time"),
-    "an index too high": (lambda body: with_rows(body, lambda rows: rows[1].update(index=5)), r"index 5; expected are 0 to 4"),
-    "no index": (lambda body: with_rows(body, lambda rows: rows[1].pop("index")), r"index None"),
-    "an index that is true": (lambda body: with_rows(body, lambda rows: rows[1].update(index=True)), r"index True"),
-    "a row that is none": (lambda body: with_rows(body, lambda rows: rows.__setitem__(0, 3)), r"index None"),
-    "no vector": (lambda body: first_vector(body, None), r"no list of numbers"),
-    "an empty vector": (lambda body: first_vector(body, []), r"no list of numbers"),
-    "a vector of vectors": (lambda body: first_vector(body, [[1.0] * 16]), r"no list of numbers"),
-    "a vector with a null": (lambda body: first_vector(body, [None] * 16), r"no list of numbers"),
-    "a vector of texts": (lambda body: first_vector(body, ["1"] * 16), r"no list of numbers"),
-    "base64 of half a number": (lambda body: first_vector(body, "AAAAAAA="), r"no list of numbers"),
-    "no base64": (lambda body: first_vector(body, "?"), r"no list of numbers"),
-    "base64 of NaN": (lambda body: first_vector(body, "AADAfw==" * 1), r"not finite in float32"),
-    "too large a number": (lambda body: first_vector(body, [1e39] * 16), r"not finite in float32"),
-    "NaN": (lambda body: Reply(200, {}, b'{"data": [NaN]}'), r"invalid: .*NaN"),
-    "other dimensions": (lambda body: first_vector(body, [1.0] * 15), r"15 dimensions, not of 16, as others have"),
-    "another model": (lambda body: changed(body, model="other"),
-                      r"answers as model 'other', and not as 'stub-embedder'; .* answers_as"),
-    "a model that is a number": (lambda body: changed(body, model=3), r"answers as model 3"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_answer_is_one_clear_error_and_nothing_is_half_written(tmp_path: Path, track: Path, name: str) -> None:
-    """The twelfth request is of passages. What came before it is kept, and nothing of it is asked for again."""
-    wrong, expected = WRONG[name]
-    with running(lambda body, number: wrong(body) if number == 12 else well(body, number)) as stub:
-        with pytest.raises(InvalidInput, match=expected) as caught:
-            served(tmp_path / "home", track, stub, workers=1)
-        assert "passage d0" in str(caught.value)
-        assert "\n" not in str(caught.value)
-        assert len(stub.bodies) == 12
-        assert not (tmp_path / "home/runs/small/served").exists()
-        stub.answered[:] = [text for body in stub.bodies[:11] for text in body["input"]]
-        served(tmp_path / "home", track, stub, workers=1)
-    again = stub.answered
-    with running() as stub:
-        served(tmp_path / "well", track, stub, workers=1)
-    assert Counter(again) == Counter(stub.answered)
-    assert run_bytes(tmp_path / "home") == run_bytes(tmp_path / "well")
-
-
-def test_vectors_in_another_order_are_taken_by_their_index(tmp_path: Path, track: Path) -> None:
-    with running(lambda body, number: with_rows(body, list.reverse)) as stub:
-        served(tmp_path / "reversed", track, stub)
-    with running() as stub:
-        served(tmp_path / "well", track, stub)
-    assert run_bytes(tmp_path / "reversed") == run_bytes(tmp_path / "well")
-
-
-def test_another_number_of_dimensions_after_a_stop_is_noticed(tmp_path: Path, track: Path) -> None:
-    stops = running(lambda body, number: REFUSED if number == 12 else well(body, number))
-    with stops as stub, pytest.raises(InvalidInput, match="403"):
-        served(tmp_path, track, stub, workers=1)
-    is_smaller = running(lambda body, number: said(answer_of(body, of_words(body["input"])[:, :8])))
-    with is_smaller as stub, pytest.raises(InvalidInput, match=r"passage d\d+.* 8 dimensions, not of 16"):
-        served(tmp_path, track, stub, workers=1)
-    with running() as stub, pytest.raises(InvalidInput, match=r"16 dimensions, not of 8, as the card says"):
-        served(tmp_path, track, stub, card(tmp_path, dimensions=8), workers=1)
 
 
 def test_a_text_that_is_too_long_is_found_in_its_batch(tmp_path: Path, track: Path) -> None:
