@@ -15,7 +15,7 @@ test: export OPENBLAS_NUM_THREADS := 1
 # Tests begin hundreds of processes: where the environment forbids byte code, each would compile all modules anew.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -16,7 +16,8 @@ from hypothesis import settings
 from harness.tracks import load_track
 
 # The same cases on every machine, and no opinion on how fast that machine is.
-settings.register_profile("deterministic", deadline=None, derandomize=True)
+settings.register_profile("deterministic", deadline=None, derandomize=True, max_examples=40)
+settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("deterministic")
 
 # What is imported for the tests stays until the end: looking through it again and again for garbage takes seconds.
