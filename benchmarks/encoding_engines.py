@@ -1,7 +1,8 @@
 """Encoding on a CPU by this product's kernels and by what else there is: PyTorch, ONNX Runtime and OpenVINO as they come.
 
 pip install openvino nncf    # beside the extra fast; without them those sides are left out
-python benchmarks/encoding_engines.py [--model FOLDER] [--passages 24] [--questions 96] [--rounds 2] [--out FOLDER]
+python benchmarks/encoding_engines.py [--model FOLDER] [--passages 24] [--questions 96] [--rounds 2] [--threads 2]
+    [--sides SIDE ...] [--out FOLDER]
 
 The whole path is timed, from texts to normalised vectors: tokens, batches, transformer, pooling. --model: a folder of
 sentence-transformers; without it mBERT-base's architecture with random weights, as in benchmarks/encoding.py. Texts are XQuAD's
@@ -9,11 +10,12 @@ English paragraphs and Arabic questions where XDR_TEST_DATA names a folder with 
 
 Each side is a process of its own, which encodes when it is its turn; the shortest round counts. Where memory is short the side
 that was idle for longest is ended, and loaded again at its next turn. Beside seconds stand those of the processors, which other
-work on the machine lengthens less; peak memory; and the share of the machine's peak: operations of linear layers and attention
-without padding, over those of one matrix product by oneDNN of the model's inner sizes, measured after each round. Vectors in
-float32 must be those of SentenceTransformer. With --out, what is done stays done: the same command goes on where it was ended.
+work on the machine lengthens less: with --threads 1 they are all of a side's work, else threads that wait for one another are
+counted too. Then peak memory, and the share of the machine's peak: operations of linear layers and attention without padding,
+over those of one matrix product by oneDNN of the model's inner sizes, measured after each round. Vectors in float32 must be
+those of SentenceTransformer. With --out, what is done stays done: the same command goes on where it was ended.
 
-Peers have batches of 32 texts, sorted by tokens (SentenceTransformer: by characters), and all cores for each product. Int8 of
+Peers have batches of 32 texts, sorted by tokens (SentenceTransformer: by characters), and all threads for each product. Int8 of
 ONNX Runtime is its ``quantize_dynamic`` of all products with weights, one scale for a batch; of OpenVINO NNCF's quantisation
 for transformers, with scales that are fixed by 64 of the passages themselves.
 """
@@ -40,7 +42,7 @@ from typing import Any
 
 import numpy as np
 from encoding import make_model, texts_of
-from engine_sides import OURS, SIDES, TEXTS, TORCH, serve, slug
+from engine_sides import OURS, SIDES, TEXTS, TORCH, WITHOUT_GRAPHS, Place, prepare, serve, slug
 
 from harness.compute.platform import cpu_model, library_versions
 from harness.files.writing import sha256_of_tree
@@ -87,6 +89,8 @@ def main() -> int:
     parser.add_argument("--passages", type=int, default=24)
     parser.add_argument("--questions", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     every = texts()
@@ -95,7 +99,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         out: Path = options.out or Path(name)
         model = options.model or made_up(out / "mbert", [text for own in every.values() for text in own])
-        return told(Benchmark(model, chosen, out), options.rounds)
+        return told(Benchmark(model, chosen, out, options.threads, options.sides), options.rounds)
 
 
 def texts() -> dict[str, list[str]]:
@@ -127,10 +131,9 @@ def told(benchmark: Benchmark, rounds: int) -> int:
     lines, far = benchmark.lines()
     print(table(lines))
     loads = [turn.load for turn in benchmark.turns]
-    print(
-        f"\n{cpu_model()}, {os.cpu_count()} cores, load {min(loads, default=0):.1f} to {max(loads, default=0):.1f}, "
-        f"{rounds} rounds; {library_versions(LIBRARIES)}"
-    )
+    load = f"load {min(loads, default=0.0):.1f} to {max(loads, default=0.0):.1f}"
+    print(f"\n{cpu_model()}, {os.cpu_count()} cores, threads: {benchmark.threads}, {load}, rounds: {rounds}")
+    print(library_versions(LIBRARIES))
     for fault in [*faults, *far]:
         print(fault, file=sys.stderr)
     return 1 if faults or far else 0
@@ -139,14 +142,16 @@ def told(benchmark: Benchmark, rounds: int) -> int:
 class Benchmark:
     """``out``: where turns, vectors and graphs of this model, these texts and these versions are kept."""
 
-    def __init__(self, model: Path, chosen: dict[str, list[str]], out: Path) -> None:
-        self._model, self._chosen, self._operations = model, chosen, Operations(model)
-        made_of = [sha256_of_tree(model), chosen, library_versions(LIBRARIES), os.cpu_count()]
+    def __init__(
+        self, model: Path, chosen: dict[str, list[str]], out: Path, threads: int, sides: Sequence[str]
+    ) -> None:
+        self._chosen, self._operations, self.threads = chosen, Operations(model, threads), threads
+        made_of = [sha256_of_tree(model), chosen, library_versions(LIBRARIES), threads]
         self._out = out / digest_of(made_of)[:16]
         self._out.mkdir(parents=True, exist_ok=True)
         (self._out / TEXTS).write_text(json.dumps(chosen), "utf-8")
-        self._processes = Processes(model, self._out)
-        self._sides = [side for side in SIDES if all(map(find_spec, NEEDS.get(side, ())))]
+        self._processes = Processes(Place(model, self._out, threads))
+        self._sides = [side for side in sides if all(map(find_spec, NEEDS.get(side, ())))]
 
     @property
     def turns(self) -> list[Turn]:
@@ -193,7 +198,7 @@ class Benchmark:
         lines, far = [], []
         for kind, own in self._chosen.items():
             tokens = self._operations.tokens(own)
-            for side in (side for side in self._sides if any(turn.side == side for turn in turns)):
+            for side in (side for side in SIDES if any(turn.side == side for turn in turns)):
                 taken = [turn.seconds[kind] for turn in turns if turn.side == side]
                 seconds, vectors = min(clock for clock, _ in taken), self._vectors(side, kind)
                 expected = self._vectors(TORCH, kind)
@@ -222,10 +227,10 @@ class Benchmark:
 class Processes:
     """One for each side, begun when it is first asked, ended when memory is short or at the end."""
 
-    def __init__(self, model: Path, out: Path) -> None:
-        self._model, self._out = model, out
+    def __init__(self, at: Place) -> None:
+        self._at = at
         # Weights, a graph with weights of its own, activations of a large batch, and the libraries.
-        self._need = 4 * sum(path.stat().st_size for path in model.glob("*.safetensors")) + (1 << 30)
+        self._need = 4 * sum(path.stat().st_size for path in at.model.glob("*.safetensors")) + (1 << 30)
         self._running: dict[str, tuple[SpawnProcess, Connection]] = {}
 
     def turn(self, side: str) -> tuple[dict[str, list[float]], int]:
@@ -241,8 +246,14 @@ class Processes:
         while self._running and free_memory() < self._need:
             self._end(next(iter(self._running)))
         context = multiprocessing.get_context("spawn")
+        if side not in WITHOUT_GRAPHS:
+            before = context.Process(target=prepare, args=(side, self._at), daemon=True)
+            before.start()
+            before.join()
+            if before.exitcode:
+                raise self._failed(side, before)
         ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(side, self._model, self._out, theirs), daemon=True)
+        process = context.Process(target=serve, args=(side, self._at, theirs), daemon=True)
         process.start()
         theirs.close()
         self._running[side] = process, ours
@@ -256,8 +267,11 @@ class Processes:
         except (EOFError, ConnectionError):
             process.join(10)
             del self._running[side]
-            log = (self._out / f"{slug(side)}.log").read_text("utf-8", "replace")
-            raise Failed(how_it_ended(side, process.exitcode, log)) from None
+            raise self._failed(side, process) from None
+
+    def _failed(self, side: str, process: SpawnProcess) -> Failed:
+        log = (self._at.out / f"{slug(side)}.log").read_text("utf-8", "replace")
+        return Failed(how_it_ended(side, process.exitcode, log))
 
     def _end(self, side: str) -> None:
         process, connection = self._running.pop(side)
@@ -290,9 +304,10 @@ def how_it_ended(side: str, status: int | None, printed: str) -> str:
 class Operations:
     """What a model computes for texts, and how much of that the machine can do at most."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, threads: int) -> None:
         from transformers import AutoConfig, AutoTokenizer
 
+        self._threads = threads
         config = AutoConfig.from_pretrained(folder)
         self._hidden, self._inner, self._layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -308,12 +323,12 @@ class Operations:
         return float(sum(2 * weights * count + attention * count**2 for count in tokens))
 
     def peak(self) -> float:
-        """Operations a second of the inner layer's product for 1,024 tokens in float32 with all cores, the best of eight."""
+        """Operations a second of the inner layer's product for 1,024 tokens in float32 with all threads, the best of eight."""
         import torch
 
         from harness.compute.linear import linear
 
-        torch.set_num_threads(os.cpu_count() or 1)
+        torch.set_num_threads(self._threads)
         values, weight = torch.rand(1024, self._hidden), torch.rand(self._inner, self._hidden)
         best = float("inf")
         with torch.inference_mode():

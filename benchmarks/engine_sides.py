@@ -1,7 +1,7 @@
 """The sides of ``encoding_engines.py``: this product's kernels and other engines, each served by a process of its own.
 
-What a peer needs made of the model, a graph, is made when its process begins and kept in the folder ``out``; neither that nor
-loading is timed. Texts are encoded once to warm up, two of each kind.
+What is made of the model once, a graph, is made by a process of its own before, and kept: by peers in the folder ``out``, by us
+in the cache. Neither that nor loading is timed. Texts are encoded once to warm up, two of each kind.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ OURS = {
 TORCH = "SentenceTransformer.encode"
 PEERS = (TORCH, "ONNX Runtime", "OpenVINO", "ONNX Runtime, int8", "OpenVINO, int8")
 SIDES = (*OURS, *PEERS)
+WITHOUT_GRAPHS = ("ours, kernel torch", "ours, kernel torch-fused", TORCH)
 Encode = Callable[[Sequence[str], str], NDArray[np.float32]]
 Compute = Callable[[Any], NDArray[np.float32]]
 
@@ -38,16 +40,24 @@ def slug(name: str) -> str:
     return "".join(sign if sign.isalnum() else "-" for sign in name)
 
 
-def serve(side: str, model: Path, out: Path, connection: Connection) -> None:
+@dataclass(frozen=True)
+class Place:
+    """``model``: its folder; ``out``: where texts are read and all else is written; ``threads``: that a side may use."""
+
+    model: Path
+    out: Path
+    threads: int
+
+
+def serve(side: str, at: Place, connection: Connection) -> None:
     """Answers each number of a round with seconds of the clock and of the processors by kind, and peak memory in bytes.
 
     Vectors go to ``out/SIDE-KIND.npy``, and all that is printed to ``out/SIDE.log``.
     """
-    log = os.open(out / f"{slug(side)}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    out = at.out
+    _printing_to(out / f"{slug(side)}.log")
     chosen = json.loads((out / TEXTS).read_text("utf-8"))
-    encode = by_us(model, *OURS[side]) if side in OURS else by_peer(side, model, chosen, out)
+    encode = _encode(side, at, chosen)
     for kind, own in chosen.items():
         encode(own[:2], kind)
     connection.send(None)
@@ -65,21 +75,40 @@ def serve(side: str, model: Path, out: Path, connection: Connection) -> None:
         connection.send((figures, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
 
 
-def by_us(folder: Path, dtype: Any, kernel: str) -> Encode:
+def prepare(side: str, at: Place) -> None:
+    """Make what is kept for the side: in a process that ends, since it takes more memory than encoding does."""
+    _printing_to(at.out / f"{slug(side)}.log")
+    _encode(side, at, json.loads((at.out / TEXTS).read_text("utf-8")))
+
+
+def _encode(side: str, at: Place, chosen: dict[str, list[str]]) -> Encode:
+    import torch
+
+    torch.set_num_threads(at.threads)
+    return by_us(at, *OURS[side]) if side in OURS else by_peer(side, at, chosen)
+
+
+def _printing_to(path: Path) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+
+
+def by_us(at: Place, dtype: Any, kernel: str) -> Encode:
     from harness.dense.encoder import Encoder
     from harness.dense.encoding import Limits, encode_texts, token_budget_on
     from harness.dense.loading import EncoderSettings
     from harness.dense.roles import PASSAGES, QUESTIONS
 
-    pooling: Any = "model" if (folder / "modules.json").is_file() else "cls"
-    encoder = Encoder(EncoderSettings(folder, pooling, "cosine", dtype, "cpu", kernel=kernel))
-    limits = Limits(token_budget_on("cpu"), os.cpu_count() or 1)
+    pooling: Any = "model" if (at.model / "modules.json").is_file() else "cls"
+    encoder = Encoder(EncoderSettings(at.model, pooling, "cosine", dtype, "cpu", kernel=kernel))
+    limits = Limits(token_budget_on("cpu"), at.threads)
     roles = {"questions": QUESTIONS, "passages": PASSAGES}
     return lambda own, kind: encode_texts(encoder, own, roles[kind], limits).vectors
 
 
-def by_peer(name: str, folder: Path, texts: dict[str, list[str]], out: Path) -> Encode:
-    model = sentence_transformer(folder)
+def by_peer(name: str, at: Place, texts: dict[str, list[str]]) -> Encode:
+    model = sentence_transformer(at.model)
     if name == TORCH:
 
         def by_torch(own: Sequence[str], kind: str) -> NDArray[np.float32]:
@@ -88,7 +117,7 @@ def by_peer(name: str, folder: Path, texts: dict[str, list[str]], out: Path) -> 
             return found
 
         return by_torch
-    graph = Graph(model, texts, out)
+    graph = Graph(model, texts, at)
     compute = {
         "ONNX Runtime": graph.onnxruntime,
         "ONNX Runtime, int8": graph.onnxruntime_int8,
@@ -139,8 +168,8 @@ def batches_of(model: Any, own: Sequence[str], kind: str, texts: int = BATCH) ->
 class Graph:
     """What the other engines compute: torch's own export of the transformer as it was loaded, and what they make of it."""
 
-    def __init__(self, model: Any, texts: dict[str, list[str]], out: Path) -> None:
-        self._model, self._texts, self._folder = model, texts, out / "graphs"
+    def __init__(self, model: Any, texts: dict[str, list[str]], at: Place) -> None:
+        self._model, self._texts, self._folder, self._threads = model, texts, at.out / "graphs", at.threads
         self._folder.mkdir(parents=True, exist_ok=True)
         self._inputs = [name for name in model.tokenizer.model_input_names if name in ("input_ids", "attention_mask")]
         if "token_type_ids" in model.tokenizer.model_input_names:
@@ -228,7 +257,7 @@ class Graph:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = os.cpu_count() or 1
+        options.intra_op_num_threads = self._threads
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
         def computed(batch: Any) -> NDArray[np.float32]:
@@ -241,7 +270,7 @@ class Graph:
         import openvino
 
         settings = {
-            "INFERENCE_NUM_THREADS": os.cpu_count() or 1,
+            "INFERENCE_NUM_THREADS": self._threads,
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",
         }

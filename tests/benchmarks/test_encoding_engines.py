@@ -6,13 +6,13 @@ import os
 import signal
 from pathlib import Path
 
-import encoding_engines
 import pytest
 import tiny_models
 from encoding_engines import Benchmark, Failed, Line, Processes, how_it_ended, table
-from engine_sides import TORCH
+from engine_sides import TORCH, Place
 
 OURS = "ours, kernel torch"
+SIDES = (OURS, TORCH, "ONNX Runtime")
 TEXTS = {"passages": ["the river is long", "green tea", "from the sea"], "questions": ["how high?", "tea"]}
 
 
@@ -43,49 +43,37 @@ def test_a_precision_that_nobody_else_has_is_compared_with_nobody() -> None:
     assert "beside" not in found
 
 
-def test_what_is_done_stays_done_and_vectors_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoding_engines, "SIDES", (OURS, TORCH))
+def test_what_is_done_stays_done_vectors_are_compared_and_an_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra `fast` is not installed")
     monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
-    first, turns = Benchmark(tiny_models.shared().sentence, TEXTS, tmp_path), []
+    first = Benchmark(tiny_models.shared().sentence, TEXTS, tmp_path, 1, SIDES)
     try:
         assert first.measured(1) == []
-        lines, far = first.lines()
-        turns = first.turns
+        (process, _) = first._processes._running[OURS]
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(30)
+        with pytest.raises(Failed, match="ended with signal SIGKILL, as the system does where memory runs out"):
+            first._processes.turn(OURS)
     finally:
         first.close()
+    lines, far = first.lines()
     assert far == []
     assert [(one.kind, one.side, one.texts) for one in lines] == [
-        (kind, side, len(texts)) for kind, texts in TEXTS.items() for side in (OURS, TORCH)
+        (kind, side, len(texts)) for kind, texts in TEXTS.items() for side in SIDES
     ]
     assert all(one.cosine == pytest.approx(1, abs=1e-5) and one.peak_bytes > 10**7 for one in lines)
     # Nothing is begun that was done: no process of the second could be.
     monkeypatch.setattr(Processes, "turn", lambda *_: pytest.fail("a turn was made twice"))
-    second = Benchmark(tiny_models.shared().sentence, TEXTS, tmp_path)
+    second = Benchmark(tiny_models.shared().sentence, TEXTS, tmp_path, 1, SIDES)
     assert second.measured(1) == []
-    assert second.turns == turns
+    assert second.turns == first.turns
 
 
-def test_a_side_that_is_killed_says_so(tmp_path: Path) -> None:
-    processes = Processes(tmp_path / "nowhere", tmp_path)
-    (tmp_path / encoding_engines.TEXTS).write_text("{}")
-    with pytest.raises(Failed, match=r"(?s)ended with status 1 instead of vectors:.*nowhere"):
+def test_a_side_that_cannot_begin_says_what_it_printed(tmp_path: Path) -> None:
+    processes = Processes(Place(tmp_path / "nowhere", tmp_path, 1))
+    with pytest.raises(Failed, match=r"(?s)ended with status 1 instead of vectors:.*texts\.json"):
         processes.turn(OURS)
-    processes.close()
-    assert "signal SIGKILL, as the system does where memory runs out" in how_it_ended(OURS, -signal.SIGKILL, "")
-
-
-def test_a_process_that_dies_between_its_turns_is_told(tmp_path: Path) -> None:
-    (tmp_path / encoding_engines.TEXTS).write_text('{"questions": ["tea", "sea"]}')
-    processes = Processes(tiny_models.shared().sentence, tmp_path)
-    try:
-        seconds, peak = processes.turn(OURS)
-        assert list(seconds) == ["questions"]
-        assert peak > 10**7
-        (process, _) = processes._running[OURS]
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.join(30)
-        with pytest.raises(Failed, match="signal SIGKILL"):
-            processes.turn(OURS)
-    finally:
-        processes.close()
+    assert "(it printed nothing)" in how_it_ended(OURS, -signal.SIGTERM, " ")
