@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from taught_students import asked_of, check_students, distilling, rows_of
 from tiny_training import STATIC, TOKENIZER, recipe
 
 from harness.errors import InvalidInput
 from harness.progress import SilentProgress
 from harness.recipes.train import train
 from harness.recipes.train.likelihoods import GeneratorTeacher, load_generator
-from harness.recipes.train.own_files import read_own
 from harness.recipes.train.pair_teachers import pair_scores, scored
-from harness.recipes.train.pairs import Pair, Side
-from harness.recipes.train.plan import planned
-from harness.recipes.train.runner import Operator
-from harness.recipes.train.sources import SourceRecipe
-from harness.recipes.train.stages import DistilStage
+from harness.recipes.train.pairs import Side
 
 RANDOM = "random = { layers = 1, hidden = 16, heads = 2, initializer = 0.5 }"
 GENERATOR = f'{TOKENIZER}\n[model]\nkind = "seq2seq"\n{RANDOM}\nsource_length = 40\ntarget_length = 60\n'
@@ -36,10 +31,6 @@ teacher = { generator = "generator", reads = "query", temperature = 0.5 }
 def folder(xdr_home: Path, tmp_path: Path) -> Path:
     train(recipe(tmp_path, GENERATOR, GENERATE, name="generator", steps=2), tmp_path / "generator", SilentProgress())
     return tmp_path
-
-
-def rows_of(folder: Path) -> list[Pair]:
-    return read_own(SourceRecipe(kind="rows", path="rows.jsonl"), folder)
 
 
 def reference(teacher: GeneratorTeacher, question: Side, passage: Side) -> float:
@@ -63,7 +54,7 @@ def test_scores_are_mean_log_probabilities_of_the_question_whatever_shares_a_bat
     teacher = load_generator("generator", folder, "cpu")
     assert (teacher.reading.source_length, teacher.reading.target_length) == (40, 60)
     pairs = rows_of(folder)
-    asked = [(pair.anchor, side) for pair in pairs for side in (pair.positive, *pair.negatives)]
+    asked = asked_of(pairs)
     asked += [(Side("Miksi?", "fi"), pairs[0].positive), (Side("Why is it so cold there?", "en"), pairs[1].positive)]
     found = pair_scores(teacher, asked, SilentProgress())
     expected = [reference(teacher, question, passage) for question, passage in asked]
@@ -79,12 +70,8 @@ def test_pairs_bear_the_scores_of_their_own_passages_in_the_language_that_is_rea
         replace(pair, positives=(other.positive,))
         for pair, other in zip(rows_of(folder), rows_of(folder)[::-1], strict=True)
     ]
-    common: dict[str, Any] = {
-        "name": "a", "steps": 1, "batch_size": 4, "optimizer": {"learning_rate": 0.1}, "sources": [{"kind": "ntrex"}],
-        "objective": "distil-scores", "candidates": 3,
-    }  # fmt: skip
     for reads in ("query", "query_en"):
-        stage = DistilStage(**common, teacher={"generator": "generator", "reads": reads})  # type: ignore[arg-type]
+        stage = distilling(3, generator="generator", reads=reads)
         for before, after in zip(pairs, scored(teacher, stage, pairs, 1, SilentProgress()), strict=True):
             question = before.anchor if reads == "query" else Side(before.english, "en")
             for one, other in zip(
@@ -100,43 +87,11 @@ def test_pairs_bear_the_scores_of_their_own_passages_in_the_language_that_is_rea
 
 
 def test_a_student_is_trained_by_a_generator_whose_scores_are_kept(
-    folder: Path, xdr_home: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = recipe(folder, STATIC, TAUGHT, name="student")
-    plan = planned(path, folder / "out", SilentProgress(), Operator("cpu"))
-    assert plan.stages[0].read == 16 * 4
-    [stage] = train(path, folder / "out", SilentProgress()).stages
-    assert stage.teacher == load_generator("generator", folder, "cpu").digest
+    monkeypatch.setenv("XDR_HOME", str(folder / "home"))
+    stage = check_students(folder, TAUGHT, load_generator("generator", folder, "cpu"), monkeypatch)
     assert stage.candidates_per_query == 3
-    computed: list[int] = []
-    monkeypatch.setattr(GeneratorTeacher, "scores", lambda teacher, asked: computed.append(len(asked)))
-    [again] = train(path, folder / "again", SilentProgress()).stages
-    assert not computed
-    assert again.mean_loss == stage.mean_loss
-    # What rows bear is imitated in the same way: the teacher's scores, written into the rows, teach the same.
-    pairs = rows_of(folder)
-    scores = {
-        (pair.anchor.text, side.text): float(score)
-        for (pair, side), score in zip(
-            [(pair, side) for pair in pairs for side in (pair.positive, *pair.negatives)],
-            pair_scores(
-                load_generator("generator", folder, "cpu"),
-                [(pair.anchor, side) for pair in pairs for side in (pair.positive, *pair.negatives)],
-                SilentProgress(),
-            ),
-            strict=True,
-        )
-    }
-    lines = []
-    for line in (folder / "rows.jsonl").read_text("utf-8").splitlines():
-        row = json.loads(line)
-        for passage in (*row["positive_passages"], *row["negative_passages"]):
-            passage["score"] = scores[row["query"], f"{passage['title']} {passage['text']}"]
-        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-    (folder / "rows.jsonl").write_text("".join(lines), "utf-8")
-    by_rows = TAUGHT.replace('generator = "generator", reads = "query"', 'scores = "rows"')
-    [other] = train(recipe(folder, STATIC, by_rows, name="by-rows"), folder / "by-rows", SilentProgress()).stages
-    assert other.mean_loss == pytest.approx(stage.mean_loss, rel=1e-4)
 
 
 def test_a_generator_that_has_learned_finds_the_passage_of_a_question(xdr_home: Path, tmp_path: Path) -> None:
