@@ -23,37 +23,51 @@ def cache(
         list[str] | None, typer.Argument(help="Kinds (graphs, vectors, ...), entry by entry; all if left out.")
     ] = None,
     remove: Annotated[
-        bool, typer.Option("--remove", help="Remove what would be shown; kinds have to be named.")
+        bool,
+        typer.Option(
+            "--remove",
+            help="Remove what would be shown; kinds have to be named. Not while a run, or what else holds a lock in the cache, "
+            "is at work. What only reads the cache holds none: let nothing else use it meanwhile.",
+        ),
     ] = False,
     unused: Annotated[
-        int,
-        typer.Option(min=0, max=36_500, help="Only what nobody has read or changed for so many days.", metavar="DAYS"),
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=2,
+            max=36_500,
+            help="Only what nobody has read or changed for so many days, of which file systems note the last to a day at best.",
+            metavar="DAYS",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what the cache ($XDR_HOME) holds, by kind, and what it costs to be without it; remove what you name."""
     import time
 
-    from harness.files.cache import KINDS, entries_of, others
+    from harness.files.cache import KINDS, check_readings_are_noted, entries_of, others
 
     for name in kinds or ():
         if name not in KINDS:
             raise unknown_name("kind of cache", name, list(KINDS))
     if remove and not kinds:
         raise WrongUsage("say of which kinds: `xdr cache` shows them, and what it costs to be without them")
-    before = time.time() - unused * _DAY
-    found = {
-        name: [entry for entry in entries_of(name) if not unused or entry.used <= before]
-        for name in dict.fromkeys(kinds or KINDS)
-    }
+    for name in (kinds or KINDS) if unused is not None else ():
+        check_readings_are_noted(name)
+    before = time.time() - (unused or 0) * _DAY
+
+    def asked_for(entries: Sequence[Entry]) -> list[Entry]:
+        return [entry for entry in entries if unused is None or entry.used <= before]
+
+    found = {name: asked_for(entries_of(name)) for name in dict.fromkeys(kinds or KINDS)}
+    unknown = [] if kinds else asked_for(others())
     if remove:
         _remove(found, as_json)
     elif as_json:
-        print_json(_data(found))
+        print_json(_data(found, unknown))
     elif kinds:
         _show_entries(found)
     else:
-        _show_kinds({name: own for name, own in found.items() if own}, others())
+        _show_kinds({name: own for name, own in found.items() if own}, unknown)
 
 
 def _show_kinds(found: Mapping[str, Sequence[Entry]], others: Sequence[Entry]) -> None:
@@ -84,10 +98,11 @@ def _show_entries(found: Mapping[str, Sequence[Entry]]) -> None:
 
 
 def _remove(found: Mapping[str, Sequence[Entry]], as_json: bool) -> None:
-    """Exit status 1 where something is in use, or cannot be removed: the rest is gone."""
-    from harness.files.cache import remove
+    """Exit status 1 where somebody is at work, or something cannot be removed: the rest of it is gone then."""
+    from harness.files.cache import check_nobody_at_work, remove
     from harness.numbers import size
 
+    check_nobody_at_work()
     gone: dict[str, list[Entry]] = {name: [] for name in found}
     left = []
     for name, own in found.items():
@@ -99,7 +114,7 @@ def _remove(found: Mapping[str, Sequence[Entry]], as_json: bool) -> None:
             else:
                 gone[name].append(entry)
     if as_json:
-        print_json(_data(gone))
+        print_json(_data(gone, ()))
     removed = [entry for own in gone.values() for entry in own]
     note(f"{len(removed):,} removed, {size(_bytes(removed))}")
     print_findings(left)
@@ -107,10 +122,11 @@ def _remove(found: Mapping[str, Sequence[Entry]], as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _data(found: Mapping[str, Sequence[Entry]]) -> list[dict[str, Any]]:
+def _data(found: Mapping[str, Sequence[Entry]], unknown: Sequence[Entry]) -> list[dict[str, Any]]:
+    by_kind: list[tuple[str | None, Sequence[Entry]]] = [*found.items(), (None, unknown)]
     return [
         {"kind": name, "entry": entry.path.name, "size": entry.size, "used": _day(entry.used)}
-        for name, own in found.items()
+        for name, own in by_kind
         for entry in own
     ]
 

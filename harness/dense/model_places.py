@@ -12,6 +12,7 @@ from harness.dense.pinned_models import SCHEME, conversion_of, converted_folder,
 from harness.dense.trained_models import SCHEME as OF_A_RECIPE
 from harness.dense.trained_models import recipe_of, trained_folder, trained_input
 from harness.errors import InvalidInput
+from harness.files.cache import REVISIONS
 from harness.files.writing import cache_home, write_text
 
 # A model's code is part of its digest, whether or not it may run.
@@ -148,7 +149,7 @@ def _is_of_hub(model: str, folder: Path) -> bool:
 
 
 def _revisions_file() -> Path:
-    return cache_home() / "models" / "revisions.json"
+    return cache_home() / REVISIONS
 
 
 def _revisions() -> dict[str, str]:

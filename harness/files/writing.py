@@ -253,7 +253,7 @@ def exclusive(path: Path) -> Iterator[None]:
         with _explained(path):
             lock.acquire()
     except Timeout:
-        raise _busy(path.parent.name) from None
+        raise busy(path.parent.name) from None
     try:
         yield
     finally:
@@ -289,7 +289,7 @@ def _locked_folder(folder: Path, wait: bool) -> int:
             return descriptor
     except BlockingIOError:
         os.close(descriptor)
-        raise _busy(folder.name) from None
+        raise busy(folder.name) from None
     except BaseException:
         os.close(descriptor)
         raise
@@ -297,5 +297,31 @@ def _locked_folder(folder: Path, wait: bool) -> int:
     return -1
 
 
-def _busy(what: str) -> InvalidInput:
+@contextlib.contextmanager
+def taken(path: Path) -> Iterator[bool]:
+    """Whether nobody holds a lock file or folder that lies there, by ``exclusive`` or ``folder_lock``; if so it is held for the
+    block. Nothing is made, emptied or waited for. What is gone by now, or is a link, nobody holds.
+    """
+    kind = os.O_RDONLY | os.O_DIRECTORY if path.is_dir() else os.O_RDWR | os.O_NONBLOCK
+    descriptor = -1
+    if not path.is_symlink():
+        with contextlib.suppress(FileNotFoundError), _explained(path):
+            descriptor = os.open(path, kind | os.O_NOFOLLOW)
+    try:
+        yield descriptor < 0 or _has_locked(descriptor)
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _has_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def busy(what: str) -> InvalidInput:
+    """What to raise where another process holds a lock."""
     return InvalidInput(f"another process is at work on {what}; wait until it has ended, then run this again")

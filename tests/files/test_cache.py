@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -10,21 +11,30 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from guides import commands_of
 from small_track import Terminal
 
-from harness.files.cache import KINDS, Entry, entries_of, others
-from harness.files.writing import exclusive, folder_lock
+from harness.dense.model_places import resolved_revision
+from harness.errors import InvalidInput
+from harness.files.cache import KINDS, REVISIONS, Entry, entries_of, others, remove
+from harness.files.writing import exclusive, folder_lock, write_text
 
 ROOT = Path(__file__).parents[2]
 DAY = 86_400
 
 
+def mounted(monkeypatch: pytest.MonkeyPatch, flags: int) -> None:
+    """As if all file systems were mounted so."""
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=flags))
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
+    mounted(monkeypatch, os.ST_RELATIME)
     for name, size, days in (
         ("graphs/old/graph/model.onnx", 3_000, 40),
         ("graphs/old/graph.seal", 20, 41),
@@ -101,21 +111,117 @@ def test_what_is_named_goes_and_nothing_else(home: Path, xdr: Terminal) -> None:
     assert xdr("cache", "graphs", "--remove").status == 0, "nothing is left, which is no fault"
 
 
-@pytest.mark.parametrize(
-    ("kind", "lock"),
-    [("vectors", "vectors/abc.lock"), ("work", "work/mini/bm25/lock"), ("reproduce", "reproduce-x1/in use")],
-)
-def test_what_another_is_at_work_on_stays_and_is_a_finding(home: Path, xdr: Terminal, kind: str, lock: str) -> None:
+@pytest.mark.parametrize("lock", ["vectors/abc.lock", "work/mini/bm25/lock", "reproduce-x1/in use", "data/a/.part.tmp"])
+def test_nothing_goes_while_another_is_at_work_in_the_cache(home: Path, xdr: Terminal, lock: str) -> None:
+    """A run holds the lock of its work folder to its end, and what it reads has none, such as vectors that are searched."""
     with exclusive(home / lock):
-        before = [entry.path for entry in entries_of(kind)]
-        done = xdr("cache", kind, "bounds", "--remove")
-        assert done.status == 1
-        assert f"{kind}/{before[0].name}" in done.out + done.err
-        assert "another process is at work" in done.out + done.err
-        assert [entry.path for entry in entries_of(kind)] == before
-        assert entries_of("bounds") == [], "the rest is gone"
-    assert xdr("cache", kind, "--remove").status == 0
-    assert entries_of(kind) == []
+        for kind in ("vectors", "bounds", "work", "reproduce"):
+            before = [entry.path for entry in entries_of(kind)]
+            done = xdr("cache", kind, "--remove")
+            assert done.status == 1
+            assert f"another process is at work on {lock} in the cache, so nothing is removed" in done.err
+            assert [entry.path for entry in entries_of(kind)] == before
+    assert xdr("cache", "vectors", "bounds", "work", "reproduce", "--remove").status == 0
+    assert entries_of("vectors") == entries_of("work") == []
+
+
+def test_a_kind_that_lies_on_another_disk_is_guarded_as_well(home: Path, xdr: Terminal) -> None:
+    (home / "vectors").rename(home.parent / "elsewhere")
+    (home / "vectors").symlink_to(home.parent / "elsewhere")
+    with exclusive(home / "vectors/abc.lock"):
+        assert xdr("cache", "bounds", "--remove").status == 1
+    assert xdr("cache", "vectors", "--remove").status == 0
+    assert [path.name for path in (home.parent / "elsewhere").iterdir()] == ["abc.lock"]
+
+
+def test_what_is_locked_only_when_its_turn_comes_stays(home: Path) -> None:
+    """Another process may have started since the cache was looked through."""
+    (entry,) = entries_of("work")
+    with exclusive(home / "work/mini/bm25/lock"), pytest.raises(InvalidInput, match="at work on mini"):
+        remove(entry)
+    assert entries_of("work") == [entry]
+
+
+def test_whoever_looks_for_locks_changes_no_file(home: Path, xdr: Terminal) -> None:
+    path = home / "of-another-program/packages.lock"
+    path.write_text("packages = []")
+    assert xdr("cache", "bounds", "--remove").status == 0
+    assert path.read_text() == "packages = []"
+
+
+def test_the_commits_that_models_of_the_hub_are_used_at_never_go(home: Path, xdr: Terminal) -> None:
+    """Without them the next run would ask the hub for its newest, and be another run."""
+    commits = home / REVISIONS
+    write_text(commits, json.dumps({"a/b": "0" * 40}))
+    write_text(home / "models/converted/model.safetensors", "1")
+    os.utime(commits, (0, 0))
+    assert [row["entry"] for row in json.loads(xdr("cache", "models", "--json").out)] == ["converted"]
+    assert xdr("cache", "models", "--remove").status == 0
+    assert xdr("cache", "models", "--unused", "2", "--remove").status == 0
+    assert [path.name for path in (home / "models").iterdir()] == [commits.name]
+    assert resolved_revision("a/b", home) == "0" * 40
+
+
+def test_of_a_link_the_link_goes_and_not_what_it_leads_to(home: Path, xdr: Terminal) -> None:
+    (home / "trained").mkdir()
+    (home / "trained/linked").symlink_to(home / "graphs/new")
+    (home / "trained/nowhere").symlink_to(home / "none")
+    done = xdr("cache", "trained", "--remove")
+    assert (done.status, done.err.partition(",")[0]) == (0, "2 removed")
+    assert list((home / "trained").iterdir()) == []
+    assert (home / "graphs/new/graph/model.onnx").is_file()
+
+
+def test_what_could_not_be_removed_is_a_finding_and_not_counted(
+    home: Path, xdr: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = os.unlink
+
+    def protected(path: str | Path, *, dir_fd: int | None = None) -> None:
+        if str(path).endswith("model.onnx"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        unlink(path, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", protected)
+        for _ in range(2):
+            done = xdr("cache", "graphs", "bounds", "--remove")
+            assert done.status == 1
+            assert "graphs/.new.removed" in done.out + done.err or "graphs/new" in done.out + done.err
+            assert "Permission denied" in done.out + done.err
+            assert [entry.path.name for entry in entries_of("graphs")] == [".new.removed", ".old.removed"], "one name"
+            assert entries_of("bounds") == []
+        assert "0 removed" in done.err
+    assert xdr("cache", "graphs", "--remove").status == 0
+    assert list((home / "graphs").iterdir()) == []
+
+
+def test_a_folder_of_a_locks_name_is_seen(home: Path, xdr: Terminal) -> None:
+    write_text(home / "vectors/x.lock/rows.f16", "1234")
+    assert [(entry.path.name, entry.size) for entry in entries_of("vectors")] == [("abc", 700), ("x.lock", 4)]
+    assert xdr("cache", "vectors", "--remove").status == 0
+    assert [path.name for path in (home / "vectors").iterdir()] == ["abc.lock"]
+
+
+def test_what_is_no_kind_stands_among_the_data_as_in_the_table(home: Path, xdr: Terminal) -> None:
+    rows = json.loads(xdr("cache", "--json").out)
+    assert [(row["entry"], row["size"]) for row in rows if row["kind"] is None] == [("of-another-program", 6)]
+    assert sum(row["size"] for row in rows) == 8_741
+    assert all(row["kind"] for row in json.loads(xdr("cache", "--unused", "30", "--json").out)), "it is of today"
+
+
+def test_how_long_something_was_not_used_is_not_guessed(
+    home: Path, xdr: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted(monkeypatch, os.ST_NOATIME)
+    for given in (["--remove"], ["--json"], []):
+        done = xdr("cache", "graphs", "--unused", "30", *given)
+        assert (done.status, "mounted with noatime" in done.err) == (2, True)
+    assert len(entries_of("graphs")) == 2
+    assert xdr("cache", "graphs", "--remove").status == 0, "which asks for no time"
+    mounted(monkeypatch, os.ST_RELATIME)
+    assert xdr("cache", "graphs", "--unused", "2").status == 0
+    assert xdr("cache", "graphs", "--unused", "1").status == 2, "reading is noted once in 24 hours at the most"
 
 
 def test_a_folder_that_another_process_makes_stays(home: Path, xdr: Terminal) -> None:
@@ -128,7 +234,7 @@ def test_a_folder_that_another_process_makes_stays(home: Path, xdr: Terminal) ->
         assert other.stdout is not None
         other.stdout.readline()
         assert xdr("cache", "graphs", "--remove").status == 1
-        assert [entry.path for entry in entries_of("graphs")] == [place]
+        assert [entry.path for entry in entries_of("graphs")] == [place, home / "graphs/old"]
         other.communicate()
     with folder_lock(place):
         pass
