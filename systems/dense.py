@@ -42,7 +42,8 @@ from harness.dense.search import SEARCH_VERSION
 from harness.dense.store import NotFinite, VectorStore, rows_left_in
 from harness.dense.system import EncodingParameters, EncodingSystem, cut_counts
 from harness.dense.truncation import cut_of
-from harness.files.writing import exclusive, sha256_of_tree
+from harness.files.model_digests import sha256_of_model
+from harness.files.writing import exclusive
 from harness.files.yaml_records import digest_of
 from harness.records import Doc, Passages, Ranking
 
@@ -222,7 +223,7 @@ class Dense(EncodingSystem):
 
     def _description(self, context: Context) -> dict[str, Any]:
         """All that the stored vectors depend on, beside the passages."""
-        return {**self._computed(context), "model": sha256_of_tree(self._model.path)}
+        return {**self._computed(context), "model": sha256_of_model(self._model.path)}
 
     def _computed(self, context: Context) -> dict[str, Any]:
         parameters = self._parameters.model_dump(

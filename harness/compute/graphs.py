@@ -26,6 +26,7 @@ from harness.compute.graph_int8 import by_rows
 from harness.compute.platform import library_versions
 from harness.errors import InvalidInput
 from harness.files.derived import Derived, Made
+from harness.files.model_digests import sha256_of_model
 from harness.files.writing import made_below_cache_home, replaced_folder, sha256_of_tree
 from harness.files.yaml_records import digest_of
 
@@ -135,7 +136,7 @@ class _Export:
 def _exported(export: _Export, place: int) -> Path:
     """The graph's file in the cache, made if need be; waits for another process that makes it."""
     libraries = library_versions(("torch", "transformers", *LIBRARIES))
-    digest = sha256_of_tree(export.source.folder)
+    digest = sha256_of_model(export.source.folder)
     by = [VERSION, _OPSET, libraries, list(_shapes(export)), SAME[export.source.dtype]]
     made_of = [digest, place, list(export.inputs), export.source.dtype, by]
     # Of all that it is made of: two environments must not take turns in replacing what the other has verified.

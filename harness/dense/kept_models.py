@@ -14,15 +14,11 @@ from typing import Any
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.known_digests import known_sha256
 from harness.files.limits import RECORD_BYTES
+from harness.files.model_digests import KEPT_RECORD, RECORDS, TRAINING_RECORD
 from harness.files.reading import parse_json, read_bytes
 from harness.files.toml_records import read_toml
-from harness.files.writing import sha256_of_tree, write_text
+from harness.files.writing import write_text
 from harness.files.yaml_records import digest_of
-
-TRAINING_RECORD = "training.json"
-KEPT_RECORD = "kept.json"
-RECORDS = (TRAINING_RECORD, KEPT_RECORD)
-"""What lies beside a model and does not identify it."""
 
 _PROSE = ("name", "title", "description", "origin", "kind", "objective", "prompt", "query_prefix", "passage_prefix")
 """Keys of recipes and cards whose texts name no file."""
@@ -75,11 +71,6 @@ def own_files(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in files}
     return {name: known_sha256(path) for name, path in names.items() if name not in RECORDS and path.suffix != ".md"}
-
-
-def sha256_of_model(folder: Path) -> str:
-    """As of a tree, without what a training has noted beside it: its seconds are other ones each time, its bytes the same."""
-    return sha256_of_tree(folder, but=RECORDS)
 
 
 def local_files(recipe: Path) -> dict[str, str]:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.contract import Pin
-from harness.dense.kept_models import TRAINING_RECORD, check_kept, own_files
+from harness.dense.kept_models import check_kept, own_files
 from harness.errors import InvalidInput, WrongUsage
 from harness.files.limits import RECORD_BYTES
+from harness.files.model_digests import TRAINING_RECORD
 from harness.files.reading import parse_json, read_bytes
 from harness.files.toml_records import read_toml
 from harness.files.writing import cache_home

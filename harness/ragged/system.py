@@ -25,7 +25,8 @@ from harness.dense.roles import Use
 from harness.dense.search import Candidates
 from harness.dense.system import TOKEN_BYTES, EncodingSystem, cut_counts
 from harness.dense.truncation import cut_of
-from harness.files.writing import exclusive, sha256_of_tree
+from harness.files.model_digests import sha256_of_model
+from harness.files.writing import exclusive
 from harness.files.yaml_records import digest_of
 from harness.ragged.encoder import RaggedEncoder
 from harness.ragged.jobs import BLOCK_TEXTS, Encoded, RaggedJob, Texts, blocks_of, encoded_questions, opened_model
@@ -236,7 +237,7 @@ class RaggedSystem(EncodingSystem):
             "kind": self.kind.__name__,
             "parameters": {**parameters, "token_budget": self._token_budget(context)},
             **self._kernel_version(),
-            "model": sha256_of_tree(self._model.path),
+            "model": sha256_of_model(self._model.path),
             "libraries": self._libraries(),
             "device": context.device.partition(":")[0],
             "encoder": ENCODER_VERSION,

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from tiny_training import CONTRASTIVE, STATIC, TRANSFORMER, recipe
 
-from harness.dense.kept_models import KEPT_RECORD, TRAINING_RECORD, keep_record, sha256_of_model
+from harness.dense.kept_models import keep_record
 from harness.errors import InvalidInput
+from harness.files.model_digests import KEPT_RECORD, TRAINING_RECORD, sha256_of_model
 from harness.files.writing import sha256_of_tree
 from harness.progress import SilentProgress
 from harness.recipes.train.delta import assemble

@@ -22,10 +22,10 @@ from pydantic import Field, model_validator
 from harness.compute.platform import library_versions
 from harness.dense.encoder import resolved_device
 from harness.dense.encoding import packed
-from harness.dense.kept_models import sha256_of_model
 from harness.dense.model_files import check_model_files, code_needed, missing_weights
 from harness.dense.model_places import model_folder
 from harness.errors import InvalidInput
+from harness.files.model_digests import sha256_of_model
 from harness.files.toml_records import Record
 from harness.recipes.generate.outputs import Output, cleaned
 from harness.recipes.generate.prompts import Prompt

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from harness.compute.platform import library_versions
 from harness.dense.cross_encoder import CROSS_ENCODER_VERSION, CrossScorer, CrossSettings
-from harness.dense.kept_models import sha256_of_model
 from harness.dense.model_places import model_folder
+from harness.files.model_digests import sha256_of_model
 from harness.files.yaml_records import digest_of
 from harness.recipes.train.pairs import Side
 from harness.recipes.train.seen import seen_by

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.compute.platform import library_versions
-from harness.dense.kept_models import sha256_of_model
 from harness.dense.model_places import model_folder
 from harness.errors import InvalidInput
 from harness.files.limits import RECORD_BYTES
+from harness.files.model_digests import sha256_of_model
 from harness.files.reading import parse_json, read_bytes
 from harness.files.yaml_records import digest_of
 from harness.recipes.train.kinds import Seq2SeqModel

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.dense.kept_models import sha256_of_model
+from harness.files.model_digests import sha256_of_model
 from harness.progress import Progress
 from harness.recipes.train.encoding import Network
 from harness.recipes.train.kinds import MultiVectorModel, ReaderModel, Seq2SeqModel, StaticModel

@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict
 from harness.adapters.card import load_card
 from harness.compute.platform import library_versions
 from harness.dense.encoder import ENCODER_VERSION, Encoder
-from harness.dense.kept_models import sha256_of_model
 from harness.dense.loading import EncoderSettings
 from harness.dense.model_places import model_folder
 from harness.dense.roles import Role, Similarity, Task
 from harness.errors import InvalidInput
+from harness.files.model_digests import sha256_of_model
 from harness.files.toml_records import checked
 from harness.files.writing import atomic_write, made_below_cache_home
 from harness.files.yaml_records import digest_of

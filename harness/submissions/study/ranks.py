@@ -20,7 +20,8 @@ from harness.adapters.contract import Context, Pin
 from harness.dense.fusion import FusionSettings, fuse
 from harness.errors import InvalidInput
 from harness.files.known_digests import known_sha256
-from harness.files.writing import atomic_write, sha256_of_tree
+from harness.files.model_digests import sha256_of_model
+from harness.files.writing import atomic_write
 from harness.files.yaml_records import digest_of
 from harness.order import Keys, keys_of, numbers_of
 from harness.records import Doc, Query
@@ -205,7 +206,7 @@ def _model_digests(system: Any) -> list[str]:
         if isinstance(value, Pin):
             found.append(value.digest)
         elif value.is_dir():
-            found.append(sha256_of_tree(value))
+            found.append(sha256_of_model(value))
         else:
             found.append(known_sha256(value))
     return found
