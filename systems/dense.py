@@ -33,7 +33,15 @@ from harness.dense.approximate import (
 from harness.dense.encoder import ENCODER_VERSION, loaded_encoder, resolved_device
 from harness.dense.encoding import BLOCK_ROWS, blocks_of
 from harness.dense.estimate import Planned, sizes, times_and_memory
-from harness.dense.jobs import EncodedBlock, EncodingJob, TextBlock, encoded_by, encoded_questions, opened_model
+from harness.dense.jobs import (
+    EncodedBlock,
+    EncodingJob,
+    Keeping,
+    TextBlock,
+    encoded_by,
+    encoded_questions,
+    opened_model,
+)
 from harness.dense.loading import EncoderSettings
 from harness.dense.pinned_models import conversion_of
 from harness.dense.retrieval import named, search_in_passes, too_large
@@ -107,10 +115,12 @@ class Dense(EncodingSystem):
             if parameters.index is not None:
                 # What faiss would refuse is refused before anything is encoded.
                 empty_index(parameters.index, opened.dimensions)
-            store = self._filled_store(opened, request.docs, context)
-            with context.record.stage("encode queries"):
-                texts = [query.text for query in request.queries]
-                encoded = encoded_questions(engine, opened.job, texts, self._roles()["queries"], context.work)
+            about = self._description(context)
+            store = self._filled_store(opened, request.docs, about, context)
+            with context.record.stage("encode queries") as stage:
+                texts, role = [query.text for query in request.queries], self._roles()["queries"]
+                keeping = Keeping(context.work, about)
+                encoded, stage["questions encoded"] = encoded_questions(engine, opened.job, texts, role, keeping)
             queries = encoded.vectors
             finite = np.asarray(np.isfinite(queries).all(axis=1))
             self._check_questions(request.queries, encoded, finite, np.asarray(queries.any(axis=1)))
@@ -142,7 +152,7 @@ class Dense(EncodingSystem):
         loading = time.perf_counter() - began
         for role in self._roles().values():
             encoder.use(role)  # what it cannot do is said now
-        path, description = self._place(request.docs, context)
+        path, description = self._place(request.docs, self._description(context), context)
         planned = Planned(
             request.docs,
             self._block,
@@ -182,9 +192,9 @@ class Dense(EncodingSystem):
         )
         return EncodingJob(settings, self._token_budget(context), self._batches_at_once(context, threads))
 
-    def _filled_store(self, opened: Opened, docs: Passages, context: Context) -> VectorStore:
+    def _filled_store(self, opened: Opened, docs: Passages, about: Mapping[str, Any], context: Context) -> VectorStore:
         """The vectors of all passages: those that a killed run left are kept, the others encoded."""
-        path, description = self._place(docs, context)
+        path, description = self._place(docs, about, context)
         with exclusive(path.with_suffix(".lock")), context.record.stage("encode passages") as stage:
             store = VectorStore(path, description, opened.dimensions, self._parameters.store_dtype)
             stage["passages encoded"] = len(docs) - store.rows
@@ -208,9 +218,9 @@ class Dense(EncodingSystem):
                 raise too_large(ids, self._parameters.store_dtype) from error
             raise self._not_finite(named("passage", ids)) from error
 
-    def _place(self, docs: Passages, context: Context) -> tuple[Path, dict[str, Any]]:
+    def _place(self, docs: Passages, about: Mapping[str, Any], context: Context) -> tuple[Path, dict[str, Any]]:
         """The store of these passages' vectors, and what it is described by."""
-        description = {"docs": docs.digest, **self._description(context)}
+        description = {"docs": docs.digest, **about}
         return context.cache / "vectors" / digest_of(description)[:32], description
 
     def _block(self, docs: Sequence[Doc]) -> TextBlock:

@@ -110,7 +110,7 @@ class Xqg(Dense):
         kind, length = roles["queries" if as_question else "passages"], self._xqg.generated_max_length
         return {**roles, "generated queries": Role(kind.task, kind.prompt, length)}
 
-    def _filled_store(self, opened: Opened, docs: Passages, context: Context) -> VectorStore:
+    def _filled_store(self, opened: Opened, docs: Passages, about: Mapping[str, Any], context: Context) -> VectorStore:
         xqg = self._xqg
         self._texts = self._chosen(docs)
         counts = {len(texts) for texts in self._texts.values()}
@@ -124,7 +124,7 @@ class Xqg(Dense):
         else:
             context.record.facts["generated queries per passage"] = [min(counts), max(counts)]
             check_counts(min(counts), max(counts), xqg.fusion)
-        return super()._filled_store(opened, docs, context)
+        return super()._filled_store(opened, docs, about, context)
 
     def estimate(self, request: Request, context: Context, timed: bool) -> Estimate:
         """One store, of the fused vectors; their generated queries cost time, but no space."""

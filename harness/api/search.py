@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,11 +123,12 @@ class Index:
         raise_all(faults, "queries are invalid", "queries")
         if not asked:
             return {}
-        rankings = self._encoder._system.search(Request(self._docs, asked, depth), self._encoder._context(self._cache))
-        found = {
-            ranking.query_id: dict(zip(ranking.doc_ids, map(float, ranking.scores), strict=True))
-            for ranking in rankings
-        }
+        with tempfile.TemporaryDirectory(prefix="xdr-") as work:
+            context = replace(self._encoder._context(self._cache), work=Path(work))
+            found = {
+                ranking.query_id: dict(zip(ranking.doc_ids, map(float, ranking.scores), strict=True))
+                for ranking in self._encoder._system.search(Request(self._docs, asked, depth), context)
+            }
         return {query.query_id: found[query.query_id] for query in asked}
 
     def _hit(self, doc_id: str, score: float) -> Hit:

@@ -13,7 +13,7 @@ from harness.errors import WrongUsage, unknown_name
 from harness.runs.commands import DEFAULT_RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from harness.compare.pair_report import PairLine
     from harness.compare.records import Comparison, Difference, Drop, DropDifference, Family, FamilyName, Transfer
@@ -43,6 +43,7 @@ def compare(
     from harness.compare.pair_report import pair_report
     from harness.compare.records import dumped
     from harness.leaderboard.pipeline import compare_all, score_all, standing_scores
+    from harness.leaderboard.seen import one_sided
     from harness.numbers import probability
     from harness.runs.track_runs import TrackRuns
     from harness.tracks import load_track
@@ -69,8 +70,16 @@ def compare(
     if as_json:
         print_json(dumped(comparison))
         return
-    for line in _lines(comparison):
+    manifests = {run.name: run.manifest for run in recorded.recorded()}
+    sided = {name: one_sided(loaded, manifests, name, comparison.baseline) for name in comparison.systems}
+    for line in _lines(comparison, sided):
         say(line)
+    for name, columns in sided.items():
+        if columns:
+            told = ", ".join(sorted(columns))
+            note(
+                f"no verdict on {told} for {name}: the training of it, or of the baseline, alone may have held this data"
+            )
     for warning in comparison.warnings:
         note(f"warning: {warning}")
     note(f"written to {recorded.comparison_file}")
@@ -112,9 +121,9 @@ def _note_what_was_seen(runs: TrackRuns, pair: tuple[str, str]) -> None:
             )
 
 
-def _lines(comparison: Comparison) -> Iterator[str]:
-    """How it was tested, and every planned test."""
-    from harness.compare.records import planned_family
+def _lines(comparison: Comparison, sided: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """How it was tested, and every planned test. ``sided``: the columns of each system on which there is no verdict."""
+    from harness.compare.records import MACRO, planned_family
     from harness.numbers import percent, probability
 
     yield f"{comparison.test}; unit: {comparison.unit}; B = {comparison.resamples:,}; baseline: {comparison.baseline}"
@@ -129,16 +138,17 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         drawn = "" if tested.p_error is None else f"± {tested.p_error:.5f}" if tested.resamples else "exact"
         own = probability(tested.p, 1 / (tested.resamples + 1) if tested.resamples else None)
         adjusted = _adjusted(comparison, planned_family(tested.column), tested)
+        adjusted = adjusted.removesuffix("*" if tested.column in sided[tested.system] else "")
         effect = "" if tested.effect is None else f", effect {tested.effect:+.2f}"
         counts = f"{tested.wins} won, {tested.ties} tied, {tested.losses} lost{effect}"
         difference = percent(tested.difference, 2, signed=True)
         figures = f"{difference:>7}  p {own:<9} {drawn:<9}  adjusted {adjusted:<10}"
         yield f"{tested.system:<28} {tested.column:<8} {figures}  {counts}"
-    yield from _lines_of_drops(comparison)
+    yield from _lines_of_drops(comparison, {name for name, columns in sided.items() if MACRO in columns})
     yield from _lines_of_transfers(comparison)
 
 
-def _lines_of_drops(comparison: Comparison) -> Iterator[str]:
+def _lines_of_drops(comparison: Comparison, sided: Collection[str]) -> Iterator[str]:
     """Every planned test of drops, with the absolute values that it must not be read without."""
     from harness.numbers import interval, percent
 
@@ -154,7 +164,8 @@ def _lines_of_drops(comparison: Comparison) -> Iterator[str]:
         )
     for found in comparison.drop_differences:
         fewer = comparison.fewer_to_lose(found)
-        adjusted = _adjusted(comparison, "differences of drops", found).removesuffix("*" if fewer else "")
+        adjusted = _adjusted(comparison, "differences of drops", found)
+        adjusted = adjusted.removesuffix("*" if fewer or found.system in sided else "")
         less = f"; it has fewer to lose (clean {percent(fewer[0])} against {percent(fewer[1])})" if fewer else ""
         both = (
             f"; on the {found.conditioned_topics:,} questions that both hit cleanly (conditioned) "

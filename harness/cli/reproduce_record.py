@@ -61,13 +61,14 @@ def _track_of(content: Any, path: Path) -> str:
 
 
 def _study(path: Path, track: Track, encoders: Sequence[str], operator: Operator) -> tuple[Plain, Plain]:
-    from harness.submissions.study.again import study_again
+    from harness.submissions.study.again import of_encoders, study_again
     from harness.submissions.study.records import read_study
 
     recorded = read_study(path)
-    assert recorded is not None, "the file was read already"
+    if recorded is None:
+        raise InvalidInput(f"{path} is gone")
     again = study_again(path, recorded, track, operator.context(operator.consent()), encoders)
-    return recorded.model_dump(mode="json"), again.model_dump(mode="json")
+    return of_encoders(recorded, encoders), of_encoders(again, encoders)
 
 
 def _comparison(path: Path, track: Track, _encoders: Sequence[str], operator: Operator) -> tuple[Plain, Plain]:

@@ -248,6 +248,17 @@ class Comparison(Record):
             )
         return self
 
+    @model_validator(mode="after")
+    def _with_the_drops_of_their_differences(self) -> Comparison:
+        planned = {(drop.system, drop.perturbation) for drop in self.drops if drop.p_adjusted is not None}
+        for one in self.drop_differences:
+            for system in (one.system, one.against):
+                if (system, one.perturbation) not in planned:
+                    raise ValueError(
+                        f"a difference of drops is of {system}, {one.perturbation}, which has no planned drop"
+                    )
+        return self
+
     def smallest_p(self, family: FamilyName) -> float:
         """The smallest adjusted p that a test of the family could have. Raises ``KeyError`` where there is none."""
         return {own.name: own.smallest_adjusted_p for own in self.families}[family]

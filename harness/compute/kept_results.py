@@ -6,7 +6,6 @@ Rankings are written when all questions are encoded and searched. What is kept o
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -14,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from harness.compute.jobs import Engine, Job
+from harness.files.derived import Derived, Made
 from harness.files.writing import atomic_write
 
 _FOLDER = "results"
@@ -32,28 +32,30 @@ class Form(NamedTuple, Generic[Result]):
 
 
 class Kept(NamedTuple, Generic[Task]):
-    """``key``: a digest of all that the result depends on, beside what ``work`` stands for."""
+    """``key``: a digest of all that the result depends on."""
 
     key: str
     task: Task
 
 
+class Results(NamedTuple, Generic[Task, Result]):
+    """``computed``: the tasks whose results did not lie there."""
+
+    results: list[Result]
+    computed: list[Task]
+
+
 def kept_results(
     engine: Engine, job: Job[Task, Result], tasks: Sequence[Kept[Task]], form: Form[Result], work: Path
-) -> list[Result]:
-    """The result of every task, in their order; those that lie in ``work`` are read.
-
-    ``work``: a folder of this run alone, which stands for the model and all that its card says. A file that was cut off or
-    damaged counts as none.
-    """
-    paths = [work / _FOLDER / f"{task.key[:32]}.npz" for task in tasks]
-    found = {path: form.unpacked(arrays) for path in paths if (arrays := _read(path)) is not None}
-    lacking = {path: own.task for path, own in zip(paths, tasks, strict=True) if path not in found}
-    for path, result in zip(lacking, engine.results(job, lacking.values()), strict=True):
-        with atomic_write(path, durable=False) as file:
-            np.savez(file, **form.packed(result))
-        found[path] = result
-    return [found[path] for path in paths]
+) -> Results[Task, Result]:
+    """The result of every task, in their order; those that lie in ``work`` are read, unless they were cut off or damaged."""
+    places = [_Place(work, own.key) for own in tasks]
+    found = {place: form.unpacked(arrays) for place in places if (arrays := place.read()) is not None}
+    lacking = {place: own.task for place, own in zip(places, tasks, strict=True) if place not in found}
+    for place, result in zip(lacking, engine.results(job, lacking.values()), strict=True):
+        place.write(form.packed(result))
+        found[place] = result
+    return Results([found[place] for place in places], list(lacking.values()))
 
 
 def drop_results(work: Path) -> None:
@@ -61,12 +63,25 @@ def drop_results(work: Path) -> None:
     shutil.rmtree(work / _FOLDER, ignore_errors=True)
 
 
-def _read(path: Path) -> Arrays | None:
-    if not path.is_file():
-        return None
-    try:
-        # The sum of every array is held against the one that was written with it.
-        with np.load(path, allow_pickle=False) as arrays:
+class _Place(NamedTuple):
+    work: Path
+    key: str
+
+    @property
+    def _file(self) -> Path:
+        return self.work / _FOLDER / f"{self.key[:32]}.npz"
+
+    @property
+    def _sealed(self) -> Derived:
+        return Derived(self._file.with_suffix(".seal"), self.key)
+
+    def read(self) -> Arrays | None:
+        if self._sealed.kept() is None:
+            return None
+        with np.load(self._file, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        return None
+
+    def write(self, arrays: Arrays) -> None:
+        with atomic_write(self._file, durable=False) as file:
+            np.savez(file, **arrays)
+        self._sealed.keep(Made([self._file]))

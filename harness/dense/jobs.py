@@ -105,14 +105,25 @@ def encoded_by(engine: Engine, job: EncodingJob, texts: Sequence[str], role: Rol
     return joined([block.encoded for block in engine.results(job, _blocks(texts, role))])
 
 
-def encoded_questions(engine: Engine, job: EncodingJob, texts: Sequence[str], role: Role, work: Path) -> Encoded:
-    """As ``encoded_by``; what a run that was killed left in ``work``, see ``kept_results``, is not encoded again."""
-    tasks = [Kept(digest_of([list(block.texts), asdict(role)]), block) for block in _blocks(texts, role)]
+class Keeping(NamedTuple):
+    """``work``: the folder of the run. ``about``: the model and all that its card and the machine say, as JSON has it."""
+
+    work: Path
+    about: Any
+
+
+def encoded_questions(
+    engine: Engine, job: EncodingJob, texts: Sequence[str], role: Role, keeping: Keeping
+) -> tuple[Encoded, int]:
+    """As ``encoded_by``, and how many texts were encoded: what a run that was killed left is not encoded again."""
+    about = digest_of([keeping.about, asdict(role)])
+    tasks = [Kept(digest_of([about, list(block.texts)]), block) for block in _blocks(texts, role)]
     use = next(iter(engine.results(job, [TextBlock([], role)]))).use
     form = Form[EncodedBlock](
         lambda block: block.encoded._asdict(), lambda arrays: EncodedBlock(Encoded(**arrays), use, NOTHING_CUT)
     )
-    return joined([block.encoded for block in kept_results(engine, job, tasks, form, work)])
+    found = kept_results(engine, job, tasks, form, keeping.work)
+    return joined([block.encoded for block in found.results]), sum(len(block.texts) for block in found.computed)
 
 
 def _blocks(texts: Sequence[str], role: Role) -> list[TextBlock]:

@@ -42,12 +42,7 @@ _remembered: ContextVar[_Blocks | None] = ContextVar("remembered", default=None)
 
 @contextlib.contextmanager
 def blocks_remembered() -> Iterator[None]:
-    """Within, a block of texts that was encoded in this process is not encoded again in the same way.
-
-    Where that is so already nothing changes, and what is remembered stays."""
-    if _remembered.get() is not None:
-        yield
-        return
+    """Within, a block of texts that was encoded in this process is not encoded again in the same way."""
     token = _remembered.set(_Blocks())
     try:
         yield

@@ -31,6 +31,12 @@ def seen_columns(track: Track, entries: Sequence[str]) -> frozenset[str]:
     return frozenset(parts | ({MACRO} if parts & set(track.macro_parts) else set()))
 
 
+def one_sided(track: Track, manifests: Mapping[str, Manifest], first: str, second: str) -> frozenset[str]:
+    """Columns that the training of one of the two alone may have held data of: no verdict rests on a difference there."""
+    one, two = (seen_columns(track, seen_by(name, manifests)) for name in (first, second))
+    return one ^ two
+
+
 def what_was_seen(board: Leaderboard, row: Row) -> tuple[str, ...]:
     """What is known of this track's data and the row's training, `collection: source`."""
     found = [entry for column in board.columns for entry in speaking_of(column.dataset, row.may_have_seen)]

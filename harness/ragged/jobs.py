@@ -14,6 +14,7 @@ from harness.compute.jobs import Engine
 from harness.compute.kept_results import Arrays, Form, Kept, kept_results
 from harness.dense.encoder import encoder_of
 from harness.dense.encoding import Limits, in_batches, places_in
+from harness.dense.jobs import Keeping
 from harness.dense.loading import EncoderSettings
 from harness.dense.roles import Role, Use
 from harness.files.yaml_records import digest_of
@@ -113,16 +114,20 @@ def opened_model(engine: Engine, job: RaggedJob, roles: Sequence[Role]) -> list[
     return list(engine.results(job, [Texts([], role) for role in roles]))
 
 
-def encoded_questions(engine: Engine, job: RaggedJob, texts: Sequence[str], role: Role, work: Path) -> Encoded:
-    """Any number of texts, block by block, in float32; what a run that was killed left in ``work`` is not encoded again."""
+def encoded_questions(
+    engine: Engine, job: RaggedJob, texts: Sequence[str], role: Role, keeping: Keeping
+) -> tuple[Encoded, int]:
+    """Any number of texts, block by block, in float32, and how many were encoded: what a killed run left is not, again."""
     blocks = [Texts(texts[start:end], role, stored=False) for start, end in blocks_of(len(texts))]
     empty = Texts([], role, stored=False)
     (model,) = engine.results(job, [empty])
-    tasks = [Kept(digest_of([list(block.texts), asdict(role)]), block) for block in blocks or [empty]]
+    about = digest_of([keeping.about, asdict(role)])
+    tasks = [Kept(digest_of([about, list(block.texts)]), block) for block in blocks or [empty]]
     form = Form(_packed, lambda arrays: model._replace(**_unpacked(arrays)))
-    parts = kept_results(engine, job, tasks, form, work)
+    parts, computed = kept_results(engine, job, tasks, form, keeping.work)
     tokens, lost = (np.concatenate([getattr(part, name) for part in parts]) for name in ("tokens", "lost"))
-    return model._replace(rows=joined([part.rows for part in parts]), tokens=tokens, lost=lost)
+    rows = joined([part.rows for part in parts])
+    return model._replace(rows=rows, tokens=tokens, lost=lost), sum(len(block.texts) for block in computed)
 
 
 def _packed(encoded: Encoded) -> dict[str, NDArray[Any]]:

@@ -18,7 +18,7 @@ from harness.compute.engine import opened_engine
 from harness.compute.jobs import Engine, Job
 from harness.compute.platform import peak_memory_bytes
 from harness.dense.encoder import ENCODER_VERSION, encoder_of, resolved_device
-from harness.dense.jobs import Asked, StoredTiles, best_by
+from harness.dense.jobs import Asked, Keeping, StoredTiles, best_by
 from harness.dense.loading import EncoderSettings
 from harness.dense.retrieval import in_passes, named, too_large
 from harness.dense.roles import Use
@@ -87,10 +87,12 @@ class RaggedSystem(EncodingSystem):
         with opened_engine(context.engine, context.workers, context.device) as engine:
             with context.record.stage("load model"):
                 opened = self._opened(engine, context)
-            store = self._filled_store(opened, request.docs, context)
-            with context.record.stage("encode queries"):
-                texts = [query.text for query in request.queries]
-                encoded = encoded_questions(engine, opened.job, texts, self._roles()["queries"], context.work)
+            about = self._description(context)
+            store = self._filled_store(opened, request.docs, about, context)
+            with context.record.stage("encode queries") as stage:
+                texts, role = [query.text for query in request.queries], self._roles()["queries"]
+                keeping = Keeping(context.work, about)
+                encoded, stage["questions encoded"] = encoded_questions(engine, opened.job, texts, role, keeping)
             self._check_rows_of_questions(request, encoded)
             self._note(opened, store, encoded, context)
             with context.record.stage("search"):
@@ -112,7 +114,7 @@ class RaggedSystem(EncodingSystem):
             encoder.use(role)  # what it cannot do is said now
         docs, encoded = request.docs, job.computed_by(encoder)
         columns = encoder.columns(self.vector_dtype)
-        path, description = self._place(docs, context)
+        path, description = self._place(docs, self._description(context), context)
         done = texts_left_in(path, description, columns)
         left = len(docs) - done
 
@@ -173,9 +175,9 @@ class RaggedSystem(EncodingSystem):
     def _block(self, docs: Sequence[Doc]) -> Texts:
         return Texts([self._text(doc) for doc in docs], self._roles()["passages"])
 
-    def _filled_store(self, opened: Opened, docs: Passages, context: Context) -> RaggedStore:
+    def _filled_store(self, opened: Opened, docs: Passages, about: Mapping[str, Any], context: Context) -> RaggedStore:
         """The rows of all passages: those that a killed run left are kept, the others encoded."""
-        path, description = self._place(docs, context)
+        path, description = self._place(docs, about, context)
         with exclusive(path.with_suffix(".lock")), context.record.stage("encode passages") as stage:
             store = RaggedStore(path, description, opened.columns)
             stage["passages encoded"] = len(docs) - store.rows
@@ -223,9 +225,9 @@ class RaggedSystem(EncodingSystem):
         if lacking := sum(block.counts.get("without rows", 0) for block in store.blocks):
             context.record.note(f"{lacking:,} of {store.rows:,} passages have no {self.rows_in_words}, and stand last")
 
-    def _place(self, docs: Passages, context: Context) -> tuple[Path, dict[str, Any]]:
+    def _place(self, docs: Passages, about: Mapping[str, Any], context: Context) -> tuple[Path, dict[str, Any]]:
         """The store of these passages' rows, and what it is described by."""
-        description = {"docs": docs.digest, **self._description(context)}
+        description = {"docs": docs.digest, **about}
         return context.cache / "vectors" / digest_of(description)[:32], description
 
     def _description(self, context: Context) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from harness.adapters.source_files import own_files
 from harness.collections.view import Collection
 from harness.compute.kept_results import drop_results
 from harness.compute.platform import PeakMemory, describe, git_state
-from harness.dense.remembered import blocks_remembered
 from harness.errors import Finding, InvalidInput
 from harness.files.package import package_root
 from harness.files.writing import exclusive, gzip_bytes, write_together
@@ -108,11 +107,7 @@ def run_prepared(run: Prepared, context: Context, *, strict: bool = False, repla
         journals = [run.journal(group) for group in groups]
         resumed = 0
         seed_everything(context.seed)
-        with (
-            put_back() if made.adapter.modules is not None else contextlib.nullcontext(),
-            # Parts of other passages are often asked the same questions: perturbed passages, languages of a pool.
-            blocks_remembered() if len(groups) > 1 else contextlib.nullcontext(),
-        ):
+        with put_back() if made.adapter.modules is not None else contextlib.nullcontext():
             for group, path in zip(groups, journals, strict=True):
                 resumed += _search(run.name, made, run.request(group), own, path)
         texts: dict[str, bytes] = {}
@@ -123,9 +118,9 @@ def run_prepared(run: Prepared, context: Context, *, strict: bool = False, repla
             unanswered += without
         manifest = _manifest(run, made, _execution(own, memory), texts)
         _record_run(run, texts, manifest)
+        drop_results(run.work)
         for path in journals:
             path.unlink()
-        drop_results(run.work)
     notes = (*manifest.notes, *_of_unanswered(unanswered, run.queries))
     return Outcome(run.folder, reused=False, resumed=resumed, queries=run.queries, notes=notes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
@@ -26,8 +27,9 @@ _NAMES = (
 """What an entry of a list is called by, where it has some of these."""
 
 _OF_THE_MACHINE = frozenset({"device", "libraries"})
-_DIGESTS = frozenset({"scores", "file", "questions_sha256"})
-"""Of what lies below the figures: other last digits give others, so that they speak for "identical" alone."""
+_DIGESTS = re.compile(r"scores\..*|readings\[[^]]*\]\.file")
+"""Places of digests of what lies below the figures, per-query scores and a reader's scores: other last digits give others,
+so that they speak for "identical" alone."""
 
 _KEPT_LATER = ("p_error", "undecided")
 """What records did not keep once: null there says nothing that could be another answer."""
@@ -78,7 +80,7 @@ def record_agreement(recorded: Mapping[str, Any], again: Mapping[str, Any], tole
     found = [
         Difference(place, one.get(place, absent), two.get(place, absent), _apart(one.get(place), two.get(place)))
         for place in places
-        if (place not in one or place not in two or one[place] != two[place]) and not _was_not_kept(place, one)
+        if (place not in one or place not in two or not _same(one[place], two[place])) and not _was_not_kept(place, one)
     ]
     answers = [own for own in found if _is_another_answer(own, tolerance)]
     digits = [own for own in found if not _is_another_answer(own, tolerance)]
@@ -94,6 +96,8 @@ def record_agreement(recorded: Mapping[str, Any], again: Mapping[str, Any], tole
 
 def _leaves(content: Any, place: str) -> Iterator[tuple[str, Any]]:
     if isinstance(content, Mapping):
+        if not content:
+            yield place, {}
         for key, value in content.items():
             if key not in _OF_THE_MACHINE:
                 yield from _leaves(value, f"{place}.{key}" if place else str(key))
@@ -115,6 +119,11 @@ def _name_of(entry: Any) -> str:
     return ", ".join(str(entry[key]) for key in _NAMES if isinstance(entry.get(key), str))
 
 
+def _same(one: Any, two: Any) -> bool:
+    """As JSON has it, where true is not 1."""
+    return isinstance(one, bool) == isinstance(two, bool) and bool(one == two)
+
+
 def _apart(one: Any, two: Any) -> float | None:
     return abs(one - two) if _is_number(one) and _is_number(two) else None
 
@@ -128,7 +137,7 @@ def _was_not_kept(place: str, recorded: Mapping[str, Any]) -> bool:
 
 
 def _is_another_answer(own: Difference, tolerance: float) -> bool:
-    if any(part in _DIGESTS for part in own.place.split(".")):
+    if _DIGESTS.fullmatch(own.place):
         return False
     if own.by is None:
         return True

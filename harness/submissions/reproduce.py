@@ -83,7 +83,7 @@ def reproduce(
         recorded = RunAtHand(run, scores_at_hand(run))
         runs = TrackRuns(track, clean / "again", keeps_lines=True)
         rows = made_below(run, runs, own)
-        run_system(runs, loaded, _as_recorded(own, manifest))
+        run_system(runs, loaded, as_recorded(own, manifest))
         again = runs.run(loaded.card.name)
         readings = read_as_before(run, again, context.device)
         graded = _graded(track, recorded, RunAtHand(again, score_system(again)), today)
@@ -151,7 +151,7 @@ def made_below(run: RunFolder, runs: TrackRuns, context: Context) -> dict[str, s
             continue
         loaded = recorded_card(row, None, context.consent)
         check_weights(row, loaded)
-        run_system(runs, loaded, _as_recorded(context, row.manifest))
+        run_system(runs, loaded, as_recorded(context, row.manifest))
         again = runs.run(row.name).manifest
         same = {part: record.ranking for part, record in row.manifest.data.items()} == {
             part: record.ranking for part, record in again.data.items()
@@ -193,7 +193,7 @@ def _not_stood_on(above: RunFolder, row: RunFolder) -> str:
     return f"{row.path} holds another run now ({', '.join(other)})" if other else ""
 
 
-def _as_recorded(context: Context, manifest: Manifest) -> Context:
+def as_recorded(context: Context, manifest: Manifest) -> Context:
     """The context with the recorded seed and token budget, where there are such."""
     seed, budget = manifest.execution.seed, manifest.execution.facts.get(TOKEN_BUDGET)
     return replace(

@@ -91,6 +91,17 @@ def test_vectors_that_are_kept_serve_a_later_index(encoder: xdr.Encoder, tmp_pat
     assert stored() == before
 
 
+def test_two_models_share_a_cache_and_nothing_else(encoder: xdr.Encoder, tmp_path: Path) -> None:
+    docs, other = (
+        {"a": "The Volga is long", "b": "Tea is green"},
+        xdr.Encoder(MODEL.with_name("mini-zero-shot"), workers=1),
+    )
+    expected = other.index(docs, cache=tmp_path / "own").search(["Volga", "tea"])
+    assert encoder.index(docs, cache=tmp_path / "shared").search(["Volga", "tea"]) != expected
+    assert other.index(docs, cache=tmp_path / "shared").search(["Volga", "tea"]) == expected
+    assert not list((tmp_path / "shared").rglob("*.npz")), "a search leaves none of its questions"
+
+
 def test_a_model_of_another_folder_is_found_from_where_one_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,10 +18,14 @@ import tiny_models
 from small_dense import BLOCK, DOCS, QUERIES, run, run_bytes, vectors, write_card, write_track
 
 import systems.dense
+from harness.adapters.card import load_card
+from harness.adapters.contract import Context, Request
+from harness.collections.view import Docs
 from harness.dense import encoding, retrieval
 from harness.errors import InvalidInput
 from harness.files.writing import exclusive
 from harness.leaderboard.pipeline import comparison_of, leaderboard_of, score_all
+from harness.records import Doc, Query
 from harness.runs.manifest import read_manifest, run_file
 from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import read_run
@@ -340,6 +344,26 @@ def test_questions_that_parts_share_are_encoded_once(tmp_path: Path, monkeypatch
     assert [text for text in asked if text in questions] == questions
     for name, folder in alone.items():
         assert run_file(together, name).read_bytes() == run_file(folder, name).read_bytes()
+
+
+def test_questions_that_were_kept_are_those_of_the_model_that_asks(tmp_path: Path) -> None:
+    """In one folder of work, as somebody's own program may give to several systems."""
+
+    def scores(system: Any, work: Path) -> list[list[float]]:
+        queries = tuple(Query(q["query_id"], q["text"], q["lang"], q["topic"]) for q in QUERIES)
+        docs = Docs(Doc(doc["doc_id"], doc["title"], doc["text"]) for doc in DOCS)
+        context = Context(cache=tmp_path / "cache", work=work)
+        return [ranking.scores.tolist() for ranking in system.search(Request(docs, queries, 5), context)]
+
+    for name, seed in (("one", 0), ("two", 1)):
+        tiny_models.bert(tmp_path / name, seed=seed)
+    systems_of = [
+        load_card(str(write_card(tmp_path / f"card-{name}", model=str(tmp_path / name)))).system()
+        for name in ("one", "two")
+    ]
+    apart = [scores(system, tmp_path / f"work-{place}") for place, system in enumerate(systems_of)]
+    assert apart[0] != apart[1]
+    assert [scores(system, tmp_path / "work") for system in systems_of] == apart
 
 
 def test_a_run_that_was_killed_does_not_encode_its_questions_again(

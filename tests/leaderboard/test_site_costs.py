@@ -110,6 +110,19 @@ def test_a_million_passages_cost_their_seconds_at_the_operators_price() -> None:
     assert costs.euros(twice, 0.2) == pytest.approx(4.0)
 
 
+def test_a_question_costs_what_encoding_it_once_and_searching_for_it_takes() -> None:
+    def costing(encoded: object) -> float | None:
+        facts = {} if encoded is None else {"questions encoded": encoded}
+        stages = _stage("encode queries", 8, **facts), _stage("encode queries", 2, **facts), _stage("search", 5)
+        return costs._cost([_execution(*stages)], 10, 1000).question
+
+    assert costing(2) == pytest.approx(10 / 4 + 5 / 10), "parts that share their questions encode each once"
+    assert costing(None) == pytest.approx(15 / 10), "as manifests had it before"
+    assert costing(0) is None, "a killed run had left them all"
+    row_above = costs._cost([_execution(_stage("fuse", 1)), _execution(_stage("search", 5))], 10, 1000)
+    assert row_above.question == pytest.approx(5 / 10)
+
+
 @pytest.mark.parametrize("encoded", [0, None, "many", True, -1, costs.FEWEST - 1])
 def test_what_encoding_costs_is_not_known_of_vectors_that_were_there_already(encoded: object) -> None:
     cost = costs._cost([_execution(_stage("encode passages", 0.1, **{"passages encoded": encoded}))], 10, 1000)

@@ -14,6 +14,7 @@ import tiny_readers
 from small_study import ANSWERS, TWO
 from small_track import Terminal, write_track
 
+from harness.files.yaml_records import digest_of
 from harness.recipes.reading.kept import KeptReader
 
 
@@ -89,6 +90,10 @@ def test_a_row_that_was_edited_is_found_and_the_other_encoder_s_is_left_alone(xd
     assert (ended.status, found["verdict"], found["differing"]) == (1, "differs", 1)
     assert found["answers"][0].startswith("rows[mini-xdr, none].values.RR@10.fi: ")
     assert again(xdr, study, "--encoder", "mini-zero-shot").status == 0, "what is taken over is not compared"
+    figures = {
+        name: json.loads(again(xdr, study, *name, "--json").out)["figures"] for name in ((), ("--encoder", "mini-xdr"))
+    }
+    assert figures["--encoder", "mini-xdr"] < figures[()] - 50, "nor counted"
 
 
 def test_damaged_answers_of_a_reader_that_is_not_here_are_refused(xdr: Terminal, study: Path) -> None:
@@ -98,6 +103,19 @@ def test_damaged_answers_of_a_reader_that_is_not_here_are_refused(xdr: Terminal,
     ended = again(xdr, study)
     assert ended.status == 1
     assert answers.name in ended.err
+
+
+def test_a_reading_without_a_reader_s_name_is_refused(xdr: Terminal, study: Path) -> None:
+    edited(study, lambda content: content["readings"][0].update(reader={}))
+    ended = again(xdr, study)
+    assert ended.status == 1
+    assert "reader" in ended.err
+
+
+def test_a_study_is_known_by_what_it_says_whatever_its_file_is_called(xdr: Terminal, study: Path) -> None:
+    for file in (study, *study.parent.glob("*.jsonl.gz")):
+        shutil.copyfile(file, file.with_name(file.name.replace("study", "copy", 1)))
+    assert again(xdr, study.with_name("copy.json"), "--encoder", "mini-xdr").status == 0
 
 
 def test_a_study_of_another_version_or_declaration_is_refused(xdr: Terminal, study: Path) -> None:
@@ -139,10 +157,40 @@ def test_a_comparison_is_made_again_from_its_cards(xdr: Terminal, compared: Path
 
 
 def test_systems_that_nobody_has_are_named(xdr: Terminal, compared: Path) -> None:
-    edited(compared, lambda content: content.update(systems=["bm25", "gone", "dummy"]))
+    edited(compared, lambda content: content.update(systems=["bm25", "gone"]))
+    edited(compared, lambda content: content.update(scores={"bm25": "0", "gone": "1"}))
     ended = xdr("reproduce", str(compared), "--track", "track.toml")
     assert ended.status == 1
     assert "gone" in ended.err
+
+
+@pytest.mark.parametrize("systems", [[], ["bm25"], ["bm25", "bm25", "dummy"], ["bm25", "dummy", "../x"]])
+def test_a_comparison_of_other_systems_than_it_names_is_refused(
+    xdr: Terminal, compared: Path, systems: list[str]
+) -> None:
+    edited(compared, lambda content: content.update(systems=systems))
+    ended = xdr("reproduce", str(compared), "--track", "track.toml")
+    assert ended.status == 1
+    assert "not of the systems that it names" in ended.err
+    assert "reproduce-" not in ended.err
+
+
+def test_runs_are_looked_for_beside_the_file_and_made_again_as_they_were_recorded(
+    xdr: Terminal, compared: Path
+) -> None:
+    assert xdr("run", "track.toml", "bm25", "other.toml").status == 0
+    assert xdr("compare", "track.toml").status == 0
+    shutil.copytree("runs/rivers", "elsewhere")
+    shutil.rmtree("runs/rivers")
+    ended = xdr("reproduce", "elsewhere/comparison.json", "--track", "track.toml")
+    assert (ended.status, ended.out.splitlines()[0]) == (0, "elsewhere/comparison.json: identical")
+
+
+def test_a_comparison_whose_track_has_no_version_is_refused(xdr: Terminal, compared: Path) -> None:
+    edited(compared, lambda content: content["track"].pop("version"))
+    ended = xdr("reproduce", str(compared), "--track", "track.toml")
+    assert ended.status == 1
+    assert "version" in ended.err
 
 
 def test_a_comparison_of_another_version_is_refused(xdr: Terminal, compared: Path) -> None:
@@ -177,10 +225,38 @@ def test_an_attack_is_made_again(xdr: Terminal, attack: Path) -> None:
     ended = xdr("reproduce", str(attack), "--track", "track.toml")
     assert ended.status == 1
     assert "parts.fi.unselected: 0.9 recorded" in ended.out
-    edited(attack, lambda content: content["attack"]["recipe"].update(digest="0" * 64))
+    edited(attack, lambda content: content.update(questions_sha256="0" * 64))
+    edited(attack, lambda content: content["parts"]["fi"].update(unselected=0.9))
+    assert "questions_sha256" in xdr("reproduce", str(attack), "--track", "track.toml").out
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seeds": [1001]}, "seeds"),
+        ({"seeds": ["x", "y"]}, "seeds"),
+        ({"seeds": [1010, 1001]}, "seeds [1010, 1001] are not those of 2 draws"),
+        ({"seeds": [0, 10**15], "budget": 999}, "are not those of 999 draws"),
+        ({"budget": 10**9}, "budget"),
+        ({"recipe": None}, "recipe"),
+        ({"recipe": {"name": 5, "digest": ""}}, "recipe.name"),
+        ({"recipe": {"name": "nosuch", "digest": ""}}, "'nosuch' does not ship with this package"),
+        ({"recipe": {"name": "typo-swap", "digest": "0"}}, "another recipe"),
+        ({"system": {"name": "nosuch", "seed": 1}}, "'nosuch' does not ship with this package"),
+        ({"system": {"name": "bm25", "seed": "x"}}, "system.seed"),
+        ({"track": {"name": "rivers"}}, "track.version"),
+    ],
+)
+def test_a_manifest_that_no_attack_left_is_refused(
+    xdr: Terminal, attack: Path, change: dict[str, Any], words: str
+) -> None:
+    edited(attack, lambda content: content["attack"].update(change))
+    edited(attack, lambda content: content.update(key=digest_of(content["attack"])))
     ended = xdr("reproduce", str(attack), "--track", "track.toml")
     assert ended.status == 1
-    assert "another recipe" in ended.err
+    assert words in ended.err
+    edited(attack, lambda content: content.update(key="0"))
+    assert xdr("reproduce", str(attack), "--track", "track.toml").status == 1
 
 
 # -- wrong usage

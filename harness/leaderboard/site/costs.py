@@ -68,17 +68,32 @@ def _executions(site: Site, system: str) -> list[Execution]:
 
 def _cost(executions: Sequence[Execution], queries: int, passages: int | None) -> Cost:
     stages = [stage for execution in executions for stage in execution.stages]
-    asking = [stage.seconds for stage in stages if "quer" in stage.name or "search" in stage.name]
     total = math.fsum(stage.bytes or 0 for stage in stages)
     return Cost(
         seconds=math.fsum(execution.seconds for execution in executions) or None,
-        question=math.fsum(asking) / queries if asking and queries else None,
+        question=_question(executions, queries) if queries else None,
         bytes=total or None,
         passage=total / passages if total and passages else None,
         memory=max((execution.peak_memory_bytes or 0 for execution in executions), default=0) or None,
         encoding=_encoding(executions),
         joules=_sum([_number(stage, "joules") for stage in stages]),
     )
+
+
+def _question(executions: Sequence[Execution], queries: int) -> float | None:
+    """Of all rows that have answered questions themselves; None where one of them encoded none, as they lay there."""
+    asked = [[stage for stage in run.stages if "quer" in stage.name or "search" in stage.name] for run in executions]
+    return _sum([_of_a_question(stages, queries) for stages in asked if stages])
+
+
+def _of_a_question(stages: Sequence[Stage], queries: int) -> float | None:
+    """A search answers every question; one that parts share, or that a killed run left, is encoded once."""
+    encoding = [stage for stage in stages if _number(stage, "questions encoded") is not None]
+    count = math.fsum(_number(stage, "questions encoded") or 0 for stage in encoding)
+    if encoding and not count:
+        return None
+    others = math.fsum(stage.seconds for stage in stages if stage not in encoding) / queries
+    return others + (math.fsum(stage.seconds for stage in encoding) / count if encoding else 0)
 
 
 def _encoding(executions: Sequence[Execution]) -> float | None:

@@ -57,7 +57,7 @@ def read_manifest(file: Path) -> AttackManifest:
     try:
         content = dict(parse_json(read_bytes(file, RECORD_BYTES)))
     except (ValueError, TypeError) as error:
-        raise InvalidInput(f"{file} is no manifest of an attack; name another folder by --out") from error
+        raise InvalidInput(f"{file} is no manifest of an attack") from error
     return checked(AttackManifest, content, str(file))
 
 
@@ -69,7 +69,10 @@ def recorded_attack(plan: Plan) -> AttackManifest | None:
     file = plan.folder / MANIFEST
     if not file.is_file():
         return None
-    found = read_manifest(file)
+    try:
+        found = read_manifest(file)
+    except InvalidInput as error:
+        raise InvalidInput(f"{error.message}; name another folder by --out", error.findings) from error
     if found.key != plan.key:
         findings = [
             Finding("error", key, in_words(found.attack.get(key), plan.attack.get(key)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.adapters.contract import Context
 from harness.dense.encoder import resolved_device
@@ -29,8 +30,9 @@ def study_again(
     recorded ones are scored. Raises ``InvalidInput`` where the track declares another study now, ``WrongUsage`` for an encoder
     that is not recorded.
     """
-    if languages := path.stem.removeprefix("study").removeprefix("-"):
-        track = further_study(track, languages.split("-")).track
+    study, languages = track.study, recorded.declared.languages
+    if study is not None and study.further is not None and languages != study.languages:
+        track = further_study(track, languages).track
     if recorded.track.get("version") != track.version:
         raise InvalidInput(
             f"{path} is of version {recorded.track.get('version')} of track {track.name}, which is at {track.version} now; "
@@ -49,6 +51,18 @@ def study_again(
     spans = {name: found for one in made for name, found in one.spans.items()}
     result = made[0].result.model_copy(update={"readings": read})
     return continued(recorded, Made(result, spans), track, path).result
+
+
+def of_encoders(result: StudyResult, only: Sequence[str]) -> dict[str, Any]:
+    """A study as plain data; with ``only`` what it has of these encoders, and nothing of the others."""
+    content = result.model_dump(mode="json")
+    if not only:
+        return content
+    for found in (content, *content["readings"]):
+        for name in ("rows", "titles", "results", "answers", "expansions"):
+            if name in found:
+                found[name] = [own for own in found[name] if own["encoder"] in only]
+    return content
 
 
 def _source(recorded: StudyReading, path: Path, context: Context) -> Source:

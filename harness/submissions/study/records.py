@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from harness.compare.contrasts import Interaction, Tested
 from harness.compare.records import MACRO, Drop, DropDifference, Family
@@ -119,6 +119,13 @@ class StudyReading(Record):
     gold: dict[str, dict[str, float]]
     rows: tuple[ReadRow, ...]
     results: tuple[AnswerResult, ...]
+
+    @field_validator("reader")
+    @classmethod
+    def _with_its_name(cls, reader: dict[str, Any]) -> dict[str, Any]:
+        if type(reader.get("name")) is not str:
+            raise ValueError("it has no name")
+        return reader
 
     @property
     def exact_match(self) -> float:
