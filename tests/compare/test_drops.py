@@ -158,8 +158,8 @@ def test_drops_are_one_family_and_differences_of_drops_another() -> None:
 
 
 def test_the_command_says_who_loses_less_by_finding_less_and_marks_it_not() -> None:
-    def told(found: Comparison) -> list[str]:
-        return [line for line in _lines_of_drops(found) if "drop less that of base" in line]
+    def told(found: Comparison, sided: tuple[str, ...] = ()) -> list[str]:
+        return [line for line in _lines_of_drops(found, sided) if "drop less that of base" in line]
 
     comparison, _ = compared()
     (difference,) = comparison.drop_differences
@@ -173,6 +173,8 @@ def test_the_command_says_who_loses_less_by_finding_less_and_marks_it_not() -> N
     (line,) = told(comparison.model_copy(update={"drops": tuple(as_good)}))
     assert "fewer to lose" not in line
     assert "*" in line
+    (line,) = told(comparison.model_copy(update={"drops": tuple(as_good)}), ("other",))
+    assert "*" not in line, "its training alone may have held the data"
 
 
 def test_what_is_declared_and_not_run_counts_in_both_families_and_changes_no_p() -> None:
