@@ -1,15 +1,17 @@
 """From downloaded files to a leaderboard's pages, beside mteb from the same files to its results: one model, one process each.
 
-python benchmarks/end_to_end.py [--parts ar de hi] [--card me5-small-q4] [--kernels torch onnx] [--rounds 1] [--out FOLDER]
+python benchmarks/end_to_end.py [--parts ar de hi] [--card me5-small-q4] [--kernels torch onnx] [--rounds 2] [--out FOLDER]
 
 Needs the extras ``bench`` and ``fast``, XQuAD's files and the card's model in the cache; nothing is fetched. Ours is what a
-user types, ``xdr leaderboard TRACK CARD``, with a cache that holds nothing but these files, for the card as it is and for each
-kernel; it ends with runs, scores, tests and pages. mteb encodes, searches and scores the same questions and passages with as
-many threads, and writes its means. What is timed is a whole process, its imports included. Passages are searched without their
-titles or with them, as the card says.
+user types, ``xdr leaderboard TRACK CARD``, with a cache that holds downloaded files and models alone, for the card as it is and
+for each kernel; it ends with runs, scores, tests and pages. mteb encodes, searches and scores the same questions and passages
+with as many threads, and writes its means. What is timed is a whole process, its imports included. Passages are searched
+without their titles or with them, as the card says.
 
-Sides take turns, the shortest of the rounds counts. With --out, what is done stays done. It fails where both sides do not find
-the same: their means of R@10 may differ by 0.5 points, since batches, and so last digits, are not the same.
+Sides take turns, another one begins each round, since the first one reads libraries and models that nobody has read before; the
+shortest of the rounds counts. With --out, what is done stays done, of the same track, card, versions, source and machine. It
+fails where both sides do not find the same: their means of R@10 may differ by 0.5 points, since batches, and so last digits,
+are not the same.
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.adapters.card import LoadedCard, load_card
-from harness.compute.platform import cpu_model, library_versions
+from harness.compute.platform import cpu_model, git_state, library_versions
 from harness.dense.model_places import model_folder
 from harness.errors import XdrError
-from harness.files.writing import cache_home
+from harness.files.package import package_root
+from harness.files.writing import cache_home, write_text
+from harness.files.yaml_records import digest_of
 from harness.runs.manifest import read_manifest
 from harness.runs.score_file import read_scores
 from harness.tracks import Track, load_track
@@ -65,14 +69,14 @@ def main() -> int:
     parser.add_argument("--parts", nargs="+", default=["ar", "de", "hi"])
     parser.add_argument("--card", default="me5-small-q4", help="a card of the adapter dense")
     parser.add_argument("--kernels", nargs="*", default=["torch", "onnx"], help="beside the card as it is")
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory() as name:
             out = options.out or Path(name)
             sides = Sides(load_track("xquad"), options.parts, load_card(options.card), options.kernels, out)
-            turns = [sides.turn(side, number) for number in range(options.rounds) for side in sides.commands]
+            turns = [sides.turn(side, number) for number in range(options.rounds) for side in sides.in_round(number)]
     except (XdrError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -93,12 +97,16 @@ class Sides:
     def __init__(
         self, track: Track, parts: Sequence[str], loaded: LoadedCard, kernels: Sequence[str], out: Path
     ) -> None:
-        self._out, self._name, self._kept = out.absolute(), loaded.card.name, out.absolute() / "turns.jsonl"
+        self._name = loaded.card.name
+        text = track_of(track, parts, self._name)
+        machine = [cpu_model(), os.cpu_count(), library_versions(LIBRARIES), git_state(package_root())]
+        self._out = out.absolute() / digest_of([text, *machine, loaded.card.model_dump(mode="json")])[:16]
+        self._kept = self._out / "turns.jsonl"
         self._out.mkdir(parents=True, exist_ok=True)
         parameters = loaded.card.parameters
         model = model_folder(str(parameters["model"]), parameters.get("revision"), loaded.folder)
         own = self._out / "track.toml"
-        own.write_text(track_of(track, parts, self._name), "utf-8")
+        own.write_text(text, "utf-8")
         xdr = [sys.executable, "-m", "harness", "leaderboard", str(own)]
         titles = parameters.get("title", "prepend")
         script = str(Path(__file__).with_name("mteb_whole.py"))
@@ -109,6 +117,17 @@ class Sides:
                 for kernel in ("", *kernels)
             },
         }
+
+    def in_round(self, number: int) -> list[str]:
+        """The sides, of which another one begins each round."""
+        sides = list(self.commands)
+        first = number % len(sides)
+        return sides[first:] + sides[:first]
+
+    def _turns(self) -> list[Turn]:
+        """What is kept, less a last line that a kill has cut off."""
+        text = self._kept.read_text("utf-8") if self._kept.is_file() else ""
+        return [Turn(**json.loads(line)) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def _card(self, loaded: LoadedCard, kernel: str) -> Path:
         """The card with a kernel, and with its model named as it can be from any folder."""
@@ -126,14 +145,12 @@ class Sides:
 
     def turn(self, side: str, number: int) -> Turn:
         """The side's turn of that round, or what is kept of it. Raises ``CalledProcessError``, and shows what was printed."""
-        lines = self._kept.read_text("utf-8").splitlines() if self._kept.is_file() else []
-        for kept in (Turn(**json.loads(line)) for line in lines):
+        for kept in self._turns():
             if (kept.side, kept.round) == (side, number):
                 return kept
         with tempfile.TemporaryDirectory(dir=self._out) as name:
             found = self._timed(side, number, Path(name))
-        with self._kept.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(vars(found)) + "\n")
+        write_text(self._kept, "".join(json.dumps(vars(own)) + "\n" for own in [*self._turns(), found]))
         print(f"round {number + 1}, {side}: {found.seconds:.1f} s", file=sys.stderr, flush=True)
         return found
 

@@ -54,5 +54,16 @@ def test_each_kernel_is_a_card_and_what_is_done_stays_done(tmp_path: Path) -> No
     assert {**card.card.parameters, "model": ""} == {**shipped, "model": "", "kernel": "torch"}
     assert list(card.system().missing()) == []  # type: ignore[attr-defined]
     kept = turn(OURS, 0, 3.0)
-    (tmp_path / "turns.jsonl").write_text(json.dumps(vars(kept)) + "\n")
+    (folder,) = tmp_path.iterdir()
+    (folder / "turns.jsonl").write_text(json.dumps(vars(kept)) + '\n{"side": "mteb", "rou')
     assert sides.turn(OURS, 0) == kept
+    assert sides._turns() == [kept], "a line that a kill has cut off is none"
+    assert Sides(load_track("xquad"), ["de"], load_card("mini-xdr"), ["torch"], tmp_path)._turns() == [], (
+        "other questions"
+    )
+
+
+def test_another_side_begins_each_round(tmp_path: Path) -> None:
+    sides = Sides(load_track("xquad"), ["ar"], load_card("mini-xdr"), ["torch"], tmp_path)
+    assert [sides.in_round(number)[0] for number in range(4)] == [*sides.commands, MTEB]
+    assert all(sorted(sides.in_round(number)) == sorted(sides.commands) for number in range(4))
