@@ -142,6 +142,7 @@ NO_AXIS = {
     "new": "writes a few files",
     "findings": "reads the few files of the project's own tracks",
     "train, tune, study, attack, generate, read": "take what their models take; their figures stand in their own pages",
+    "cache": "takes what looking through the cache's files takes, which are no rows, languages or passages",
     "data list, fetch, import, verify": "take what reading and hashing the named files takes",
 }
 

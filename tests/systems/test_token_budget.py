@@ -61,7 +61,8 @@ def on(device: str, folder: Path, **options: Any) -> Context:
 
 def place(adapter: str, context: Context, **parameters: Any) -> Path:
     docs = Docs([Doc(doc["doc_id"], doc["title"], doc["text"]) for doc in DOCS])
-    path: Path = made(adapter, **parameters)._place(docs, context)[0]
+    system = made(adapter, **parameters)
+    path: Path = system._place(docs, system._description(context), context)[0]
     return path
 
 
