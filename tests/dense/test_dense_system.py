@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,14 +17,10 @@ import tiny_models
 from small_dense import BLOCK, DOCS, QUERIES, run, run_bytes, vectors, write_card, write_track
 
 import systems.dense
-from harness.adapters.card import load_card
-from harness.adapters.contract import Context, Request
-from harness.collections.view import Docs
 from harness.dense import encoding, retrieval
 from harness.errors import InvalidInput
 from harness.files.writing import exclusive
 from harness.leaderboard.pipeline import comparison_of, leaderboard_of, score_all
-from harness.records import Doc, Query
 from harness.runs.manifest import read_manifest, run_file
 from harness.runs.track_runs import TrackRuns
 from harness.runs.trec import read_run
@@ -321,86 +316,3 @@ def test_a_run_and_the_look_ahead_before_it_load_the_model_once(
     invoked = CliRunner().invoke(app, ["run", str(track), str(card), "--runs", str(tmp_path / "runs")])
     assert invoked.exit_code == 0, invoked.output
     assert loads == [tiny_models.shared().plain]
-
-
-def test_questions_that_parts_share_are_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two parts of other passages, asked the same: two requests, which give what each gives alone."""
-    one, two = (write_track(tmp_path, name) for name in ("one", "two"))
-    docs = tmp_path / "two" / "docs.jsonl"
-    docs.write_text(docs.read_text().replace("sea", "ocean"))
-    part = '[[parts]]\nname = "more"\ndataset = "folder:two"\nlang = "fi"\n'
-    two.write_text(two.read_text().partition("[[parts]]")[0] + part)
-    both = tmp_path / "both.toml"
-    both.write_text(one.read_text().replace('name = "one"', 'name = "both"') + part)
-    card = write_card(tmp_path / "card")
-    alone = {name: run(tmp_path / name, track, card).folder for name, track in (("fi", one), ("more", two))}
-    asked: list[str] = []
-    encoded = encoding._encoded
-    monkeypatch.setattr(
-        encoding, "_encoded", lambda encoder, texts, *given: asked.extend(texts) or encoded(encoder, texts, *given)
-    )
-    together = run(tmp_path / "together", both, card).folder
-    questions = [query["text"] for query in QUERIES]
-    assert [text for text in asked if text in questions] == questions
-    for name, folder in alone.items():
-        assert run_file(together, name).read_bytes() == run_file(folder, name).read_bytes()
-
-
-def test_questions_that_were_kept_are_those_of_the_model_that_asks(tmp_path: Path) -> None:
-    """In one folder of work, as somebody's own program may give to several systems."""
-
-    def scores(system: Any, work: Path) -> list[list[float]]:
-        queries = tuple(Query(q["query_id"], q["text"], q["lang"], q["topic"]) for q in QUERIES)
-        docs = Docs(Doc(doc["doc_id"], doc["title"], doc["text"]) for doc in DOCS)
-        context = Context(cache=tmp_path / "cache", work=work)
-        return [ranking.scores.tolist() for ranking in system.search(Request(docs, queries, 5), context)]
-
-    for name, seed in (("one", 0), ("two", 1)):
-        tiny_models.bert(tmp_path / name, seed=seed)
-    systems_of = [
-        load_card(str(write_card(tmp_path / f"card-{name}", model=str(tmp_path / name)))).system()
-        for name in ("one", "two")
-    ]
-    apart = [scores(system, tmp_path / f"work-{place}") for place, system in enumerate(systems_of)]
-    assert apart[0] != apart[1]
-    assert [scores(system, tmp_path / "work") for system in systems_of] == apart
-
-
-def test_a_run_that_was_killed_does_not_encode_its_questions_again(
-    tmp_path: Path, track: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    card = write_card(tmp_path / "card")
-    expected = run_bytes(tmp_path) if run(tmp_path, track, card) else b""
-    shutil.rmtree(tmp_path / "runs")
-    asked: list[str] = []
-    encoded = encoding._encoded
-    monkeypatch.setattr(
-        encoding, "_encoded", lambda encoder, texts, *given: asked.extend(texts) or encoded(encoder, texts, *given)
-    )
-    questions = [query["text"] for query in QUERIES]
-
-    def killed(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(systems.dense, "search_in_passes", killed)
-        with pytest.raises(KeyboardInterrupt):
-            run(tmp_path, track, card)
-    assert [text for text in asked if text in questions] == questions
-    kept = sorted((tmp_path / "work").rglob("*.npz"))
-    assert len(kept) == 2, "a file for each block"
-    kept[0].write_bytes(kept[0].read_bytes()[:-40])
-    damaged = bytearray(kept[1].read_bytes())
-    asked.clear()
-    run(tmp_path, track, card)
-    again = [text for text in asked if text in questions]
-    assert len(again) in (BLOCK, len(QUERIES) - BLOCK), "the block whose file was cut off, and no other"
-    assert run_bytes(tmp_path) == expected
-    assert not list((tmp_path / "work").rglob("*.npz")), "a run that is recorded leaves none"
-    # The same file, whole, but with another number in it.
-    shutil.rmtree(tmp_path / "runs")
-    damaged[len(damaged) // 2] ^= 1
-    kept[1].parent.mkdir()
-    kept[1].write_bytes(damaged)
-    run(tmp_path, track, card)
-    assert run_bytes(tmp_path) == expected

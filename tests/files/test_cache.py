@@ -44,7 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("work/mini/bm25/lock", 0, 3),
         ("work/mini/bm25/journal", 10, 3),
         ("reproduce-x1/in use", 0, 2),
-        ("reproduce-x1/work/run", 4, 2),
+        ("reproduce-x1/made/run", 4, 2),
         ("bounds/a", 1, 0),
         ("of-another-program/file", 6, 0),
     ):
