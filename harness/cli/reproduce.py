@@ -64,7 +64,10 @@ def reproduce(
     with progress.task("reproduce", len(folders), "runs") as advance:
         for folder in progress.counted(folders, advance):
             if not folder.is_dir():
-                raise WrongUsage(f"{folder} is not a folder; give a run's folder, runs/TRACK/SYSTEM")
+                raise WrongUsage(
+                    f"there is no {folder}; give a run's folder, runs/TRACK/SYSTEM, or the file of a recorded study, "
+                    "comparison or attack"
+                )
             try:
                 row = recorded_run(folder, track, consent)
                 if requirements := row.manifest.card.requires:

@@ -273,6 +273,12 @@ def test_files_that_are_no_records_are_refused(xdr: Terminal, text: str, words: 
     assert words in ended.err
 
 
+def test_what_is_not_there_is_called_so(xdr: Terminal) -> None:
+    ended = xdr("reproduce", "nothing.json")
+    assert ended.status == 2
+    assert "there is no nothing.json; give a run's folder" in ended.err
+
+
 def test_options_belong_to_files_or_to_folders(xdr: Terminal) -> None:
     Path("file.json").write_text("{}")
     Path("folder").mkdir()
