@@ -141,7 +141,7 @@ def test_a_row_is_made_again_compared_and_submitted(workplace: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["reproduce", "nowhere"], 2, "nowhere is not a folder"),
+        (["reproduce", "nowhere"], 2, "there is no nowhere; give a run's folder"),
         (["reproduce", ".", "--all"], 2, "holds no runs"),
         (["reproduce", ".", "--all", "--card", "x"], 2, "--card is the card of one run"),
         (["diff", ".", "nowhere"], 2, "nowhere is not a folder"),
