@@ -26,7 +26,7 @@ from harness.errors import WrongUsage, XdrError
 # Newer versions of typer carry their own copy of click; this is the base of the usage errors of either.
 ClickException: type[Exception] = next(b for b in typer.BadParameter.__mro__ if b.__name__ == "ClickException")
 
-GOES_ON = "the same command goes on where this one stopped"
+GOES_ON = "the same command goes on from what it has kept"
 INTERRUPTED = 128 + signal.SIGINT
 _ENDING = ("SIGTERM", "SIGHUP")
 # How libraries in C and C++ say that there is no memory for them, where they raise something else than MemoryError.
