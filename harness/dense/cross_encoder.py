@@ -20,6 +20,7 @@ from harness.compute.linear import check_precision
 from harness.dense.encoding import packed
 from harness.dense.loading import positions_of
 from harness.dense.model_files import check_model_files, code_needed, missing_weights, model_name
+from harness.dense.whole_weights import loaded_whole
 from harness.errors import InvalidInput
 
 CROSS_ENCODER_VERSION = 1
@@ -176,12 +177,17 @@ def _loaded(settings: CrossSettings, name: str) -> Any:
     logging.disable_progress_bar()
     kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
     try:
-        model = CrossEncoder(
-            str(settings.path),
-            device=settings.device,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True, "dtype": kinds[settings.dtype]},
+        model = loaded_whole(
+            lambda: CrossEncoder(
+                str(settings.path),
+                device=settings.device,
+                local_files_only=True,
+                model_kwargs={"use_safetensors": True, "dtype": kinds[settings.dtype]},
+            ),
+            name,
         )
+    except InvalidInput:
+        raise
     except Exception as error:  # each library has errors of its own for a damaged file
         said = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InvalidInput(
