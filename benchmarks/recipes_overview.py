@@ -34,6 +34,9 @@ HEADER = (
 UNTRAINED = "mini-distilled-pieces"
 SHOWN = "mini"
 """The track on which committed models are shown, and distilled ones where they were run on it."""
+RECORDED = "recipes"
+"""The track of models that are trained again, not kept; its baseline is what the training began with."""
+RESAMPLES = 100_000
 OVERVIEW = """## All recipes
 
 *Took* and *MB* are of one training, by its record: time with all that comes before the first step, and the most memory that
@@ -77,9 +80,30 @@ def _of_records(records: Sequence[Path]) -> Rows:
     found: dict[str, Sequence[str]] = {}
     for path in records:
         record = json.loads(path.read_text("utf-8"))
+        name = record["recipe"]["name"]
         peak = max((stage.get("peak_memory_bytes") or 0 for stage in record["stages"]), default=0)
-        found[f"`{record['recipe']['name']}`"] = (*_cost(record["seconds"], peak), *[""] * (len(HEADER) - 3))
+        found[f"`{name}`"] = (*_cost(record["seconds"], peak), *(_recorded(name) or [""] * (len(HEADER) - 3)))
     return found
+
+
+def _recorded(name: str) -> Sequence[str]:
+    """Of the recorded run of that name in the track of recipes, beside its baseline, which is the same model untrained."""
+    track = load_track(RECORDED)
+    if name not in track.systems:
+        return ()
+    measure = str(track.primary)
+
+    def scores(system: str) -> dict[str, xdr.Scores]:
+        runs = package_root() / "runs" / RECORDED / system
+        return {part.name: xdr.score(runs / f"{part.name}.trec.gz", part.dataset, [measure]) for part in track.parts}
+
+    trained, untrained = scores(name), scores(track.baseline)
+    tested = xdr.compare(trained, untrained, measure, unit=track.unit, resamples=RESAMPLES)
+    before, after = (percent(float(np.mean([one[measure] for one in own.values()]))) for own in (untrained, trained))
+    return (
+        *(f"{RECORDED}, {measure}", before, after, f"{before} (`{track.baseline}`)"),
+        *(percent(tested.difference, signed=True), "exploratory", percent(tested.detectable())),
+    )
 
 
 def _of_distillation(figures: Figures) -> Rows:
