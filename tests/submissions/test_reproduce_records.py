@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import command_line
 import pytest
 import tiny_readers
+from made_once import MadeOnce, made_once
 from small_study import ANSWERS, TWO
 from small_track import Terminal, write_track
 
@@ -32,6 +34,12 @@ def edited(path: Path, change: Callable[[Any], Any]) -> None:
     path.write_text(json.dumps(content))
 
 
+def typed(*arguments: str, cwd: Path) -> None:
+    """What tests of one record share, typed before the first of them."""
+    ended = command_line.xdr(*arguments, cwd=cwd)
+    assert ended.returncode == 0, ended.stderr
+
+
 def files_in(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -39,13 +47,21 @@ def files_in(folder: Path) -> dict[str, bytes]:
 # -- studies
 
 
-@pytest.fixture
-def study(xdr: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
     """A study of two encoders, whose questions a reader answered."""
-    Path("small.toml").write_text(TWO + ANSWERS)
-    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
-    tiny_readers.reader(tmp_path / "reader")
-    assert xdr("study", "small.toml", "--reader", "reader").status == 0
+
+    def make(place: Path) -> None:
+        (place / "small.toml").write_text(TWO + ANSWERS)
+        tiny_readers.reader(place / "reader")
+        typed("study", "small.toml", "--reader", "reader", cwd=place)
+
+    return made_once(tmp_path_factory.mktemp("studied"), make)
+
+
+@pytest.fixture
+def study(xdr: Terminal, studied: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> Path:
+    studied.put_back(monkeypatch)
     return Path("runs/small/study.json")
 
 
@@ -90,10 +106,8 @@ def test_a_row_that_was_edited_is_found_and_the_other_encoder_s_is_left_alone(xd
     assert (ended.status, found["verdict"], found["differing"]) == (1, "differs", 1)
     assert found["answers"][0].startswith("rows[mini-xdr, none].values.RR@10.fi: ")
     assert again(xdr, study, "--encoder", "mini-zero-shot").status == 0, "what is taken over is not compared"
-    figures = {
-        name: json.loads(again(xdr, study, *name, "--json").out)["figures"] for name in ((), ("--encoder", "mini-xdr"))
-    }
-    assert figures["--encoder", "mini-xdr"] < figures[()] - 50, "nor counted"
+    figures = json.loads(again(xdr, study, "--json").out)["figures"]
+    assert found["figures"] < figures - 50, "nor counted"
 
 
 def test_damaged_answers_of_a_reader_that_is_not_here_are_refused(xdr: Terminal, study: Path) -> None:
@@ -134,15 +148,23 @@ def test_a_study_of_another_version_or_declaration_is_refused(xdr: Terminal, stu
 # -- comparisons
 
 
-@pytest.fixture
-def compared(xdr: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def compared_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
     """A comparison whose runs are not kept."""
-    write_track(tmp_path)
-    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
-    assert xdr("run", "track.toml", "bm25", "dummy").status == 0
-    assert xdr("compare", "track.toml").status == 0
-    for folder in ("bm25", "dummy"):
-        shutil.rmtree(f"runs/rivers/{folder}")
+
+    def make(place: Path) -> None:
+        write_track(place)
+        typed("run", "track.toml", "bm25", "dummy", cwd=place)
+        typed("compare", "track.toml", cwd=place)
+        for folder in ("bm25", "dummy"):
+            shutil.rmtree(place / "runs/rivers" / folder)
+
+    return made_once(tmp_path_factory.mktemp("compared"), make)
+
+
+@pytest.fixture
+def compared(xdr: Terminal, compared_once: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> Path:
+    compared_once.put_back(monkeypatch)
     return Path("runs/rivers/comparison.json")
 
 
@@ -204,17 +226,23 @@ def test_a_comparison_of_another_version_is_refused(xdr: Terminal, compared: Pat
 # -- attacks
 
 
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    def make(place: Path) -> None:
+        write_track(place)
+        track = place / "track.toml"
+        text = track.read_text().replace("folder(fi):data", "xdr-mini/fi").replace("depth = 2", "depth = 10")
+        start = text.index(', {name = "ru"')
+        track.write_text(text[:start] + text[text.index("]\nfamilies") :])
+        options = ("--recipe", "typo-swap", "--budget", "2", "--out", "found")
+        typed("attack", "track.toml", "bm25", *options, cwd=place)
+
+    return made_once(tmp_path_factory.mktemp("attacked"), make)
+
+
 @pytest.fixture
-def attack(xdr: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    write_track(tmp_path)
-    track = tmp_path / "track.toml"
-    track.write_text(track.read_text().replace("folder(fi):data", "xdr-mini/fi").replace("depth = 2", "depth = 10"))
-    text = track.read_text()
-    start = text.index(', {name = "ru"')
-    track.write_text(text[:start] + text[text.index("]\nfamilies") :])
-    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
-    ended = xdr("attack", "track.toml", "bm25", "--recipe", "typo-swap", "--budget", "2", "--out", "found")
-    assert ended.status == 0, ended.err
+def attack(xdr: Terminal, attacked: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> Path:
+    attacked.put_back(monkeypatch)
     return Path("found/manifest.json")
 
 

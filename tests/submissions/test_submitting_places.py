@@ -4,23 +4,51 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from forked_commands import xdr_anew
 from guides import commands_of
 from recorded import ROOT
 
 GUIDE = ROOT / "docs" / "submit.md"
 
 
-def shell(command: str, folder: Path, programs: Path, modules: Path) -> subprocess.CompletedProcess[str]:
-    """Type a command at a prompt in ``folder``, where ``xdr`` is that of ``programs``, made of ``modules``."""
-    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(modules)}
-    return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+@dataclass(frozen=True)
+class Place:
+    """Where somebody types: ``xdr`` is the program in ``programs``, made of ``modules``."""
+
+    folder: Path
+    programs: Path
+    modules: Path
+
+    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+        env = {**os.environ, "PATH": path, "PYTHONPATH": str(self.modules)}
+        return subprocess.run(
+            command, shell=True, cwd=self.folder, env=env, capture_output=True, text=True, check=False
+        )
+
+    def typed(self, command: str) -> subprocess.CompletedProcess[str]:
+        """In a process of its own, of these modules; one of ``xdr`` begins where all libraries are imported."""
+        program, *words = shlex.split(command)
+        if program != "xdr" or "&&" in words:
+            return self.shell(command)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(self.modules))
+            return xdr_anew(*words, cwd=self.folder)
+
+    def follow(self, commands: Sequence[str]) -> None:
+        """The first one as the program itself, and each to a good end."""
+        for number, command in enumerate(commands):
+            done = self.typed(command) if number else self.shell(command)
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.fixture(scope="module")
@@ -40,40 +68,38 @@ def program(folder: Path) -> Path:
     return folder
 
 
-def check_own_row(folder: Path, programs: Path, modules: Path) -> None:
+def check_own_row(place: Place) -> None:
     """The row has its system beside it, and can be made again from that alone."""
-    system = folder / "runs/mini/my-system/system"
+    system = place.folder / "runs/mini/my-system/system"
     assert sorted(path.name for path in system.iterdir()) == ["adapter.py", "card.toml"]
-    shutil.rmtree(folder / "my-system")
-    done = shell("xdr reproduce runs/mini/my-system --allow-code", folder, programs, modules)
+    shutil.rmtree(place.folder / "my-system")
+    done = place.typed("xdr reproduce runs/mini/my-system --allow-code")
     assert done.returncode == 0, done.stderr
     assert "my-system on mini: identical" in done.stdout
     assert "adapter source" not in done.stdout
 
 
 def test_the_guide_is_true_in_a_clone_which_stays_in_order(clone: Path, tmp_path: Path) -> None:
-    programs = program(tmp_path / "bin")
-    for command in commands_of(GUIDE):
-        done = shell(command, clone, programs, clone)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    place = Place(clone, program(tmp_path / "bin"), clone)
+    place.follow(commands_of(GUIDE))
     page = (clone / "reports/mini/index.html").read_text("utf-8")
     assert "my-system" in page
     assert "my-program" in page
     assert {"my-system", "my-runs"} <= {path.name for path in (clone / "runs/mini").iterdir()}
-    where = shell("python -c 'import harness; print(harness.__file__)'", clone, programs, clone)
+    where = place.shell("python -c 'import harness; print(harness.__file__)'")
     assert where.stdout.startswith(str(clone))
-    status = shell("git status --porcelain", clone, programs, clone).stdout.splitlines()
+    status = place.shell("git status --porcelain").stdout.splitlines()
     assert {line.split()[-1].partition("/")[0] for line in status} == {"runs"}, status
     for command in ("python -m ruff check .", "python -m ruff format --check ."):
-        done = shell(command, clone, programs, clone)
+        done = place.shell(command)
         assert done.returncode == 0, done.stdout
     copy = "from pathlib import Path; from recorded import copy_recorded_runs; copy_recorded_runs(Path(sys.argv[1]))"
     code = f"import sys; sys.path.insert(0, 'tests/helpers'); {copy}"
-    done = shell(f'{sys.executable} -c "{code}" "{tmp_path}"', clone, programs, clone)
+    done = place.shell(f'{sys.executable} -c "{code}" "{tmp_path}"')
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "runs/mini/my-system").exists()
     assert (tmp_path / "runs/mini/bm25/manifest.yaml").is_file()
-    check_own_row(clone, programs, clone)
+    check_own_row(place)
 
 
 def test_a_row_is_submitted_and_made_again_with_the_wheel_in_an_empty_folder(clone: Path, tmp_path: Path) -> None:
@@ -85,9 +111,11 @@ def test_a_row_is_submitted_and_made_again_with_the_wheel_in_an_empty_folder(clo
     subprocess.run(["git", "clone", "-q", str(clone), str(source)], check=True, capture_output=True)
     empty.mkdir()
     pip = [sys.executable, "-m", "pip"]
+    building = "wheel --no-deps --no-build-isolation --wheel-dir"
+    installing = "install --no-compile --no-deps --no-index --find-links"
     for words in (
-        ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)],
-        ["install", "--no-deps", "--no-index", "--find-links", str(tmp_path), "--target", str(installed), "xdr-bench"],
+        [*building.split(), str(tmp_path), str(source)],
+        [*installing.split(), str(tmp_path), "--target", str(installed), "xdr-bench"],
     ):
         done = subprocess.run([*pip, "--quiet", *words], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -99,10 +127,9 @@ def test_a_row_is_submitted_and_made_again_with_the_wheel_in_an_empty_folder(clo
         if not command.startswith("xdr leaderboard") and ("my-" in command or "finished" in command)
     ]
     assert sum(command.startswith("xdr submit") for command in commands) == 2
-    for command in commands:
-        done = shell(command, empty, installed / "bin", installed)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    place = Place(empty, installed / "bin", installed)
+    place.follow(commands)
     assert all((installed / name / "py.typed").is_file() for name in ("harness", "xdr_bench"))
-    where = shell("python -c 'import harness; print(harness.__file__)'", empty, installed / "bin", installed)
+    where = place.shell("python -c 'import harness; print(harness.__file__)'")
     assert where.stdout.startswith(str(installed))
-    check_own_row(empty, installed / "bin", installed)
+    check_own_row(place)
