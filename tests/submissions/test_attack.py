@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import command_line
 import pytest
+from made_once import MadeOnce, made_once
 from small_track import Terminal, write_track
 
 from harness.adapters.card import load_card
@@ -24,25 +26,48 @@ from harness.tracks import load_track
 BUDGET = 6
 
 
-@pytest.fixture
-def xdr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
-    write_track(tmp_path)
-    track = tmp_path / "track.toml"
+def write_questions_of_mini(folder: Path) -> None:
+    write_track(folder)
+    track = folder / "track.toml"
     text = track.read_text().replace('dataset = "folder(fi):data"', 'dataset = "xdr-mini/fi"')
     track.write_text(
         text.replace('dataset = "folder(ru):data"', 'dataset = "xdr-mini/te"')
         .replace('"ru"', '"te"')
         .replace("depth = 2", "depth = 10")
     )
+
+
+@pytest.fixture
+def xdr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    write_questions_of_mini(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
     return Terminal(monkeypatch, capsys)
 
 
-def attacked(
-    xdr: Terminal, *more: str, track: str = "track.toml", system: str = "mini-xdr", recipe: str = "typo-swap"
-) -> Any:
-    return xdr("attack", track, system, "--recipe", recipe, "--budget", str(BUDGET), "--out", "found", *more)
+@pytest.fixture(scope="module")
+def attacked_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    def make(place: Path) -> None:
+        write_questions_of_mini(place)
+        ended = command_line.xdr(*words(), cwd=place)
+        assert ended.returncode == 0, ended.stderr
+
+    return made_once(tmp_path_factory.mktemp("attacked"), make)
+
+
+@pytest.fixture
+def after(xdr: Terminal, attacked_once: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Where the attack was made already."""
+    attacked_once.put_back(monkeypatch)
+    return xdr
+
+
+def words(*more: str, track: str = "track.toml", system: str = "mini-xdr", recipe: str = "typo-swap") -> list[str]:
+    return ["attack", track, system, "--recipe", recipe, "--budget", str(BUDGET), "--out", "found", *more]
+
+
+def attacked(xdr: Terminal, *more: str, **others: str) -> Any:
+    return xdr(*words(*more, **others))
 
 
 def questions() -> dict[tuple[str, str], dict[str, Any]]:
@@ -50,17 +75,25 @@ def questions() -> dict[tuple[str, str], dict[str, Any]]:
         return {(row["lang"], row["query_id"]): row for row in map(json.loads, file)}
 
 
-def margin(system: Any, query: Query, relevant: set[str], folder: Path) -> tuple[bool, float]:
-    docs = load(f"xdr-mini/{query.lang}").docs
-    (ranking,) = system.search(Request(docs, (query,), 10), Context(folder, folder))
-    ordered = fixed_order(ranking.doc_ids, ranking.scores)
-    own = [float(score) for doc, score in zip(ordered.doc_ids, ordered.scores, strict=True) if doc in relevant]
-    others = [float(score) for doc, score in zip(ordered.doc_ids, ordered.scores, strict=True) if doc not in relevant]
-    return bool(own), own[0] - others[0] if own else 0.0
+Asked = tuple[Query, set[str]]
+"""A question, and the documents that answer it."""
 
 
-def test_the_chosen_question_is_the_worst_of_the_draws_for_the_system(xdr: Terminal, tmp_path: Path) -> None:
-    assert attacked(xdr).status == 0
+def margins(system: Any, asked: Sequence[Asked], folder: Path) -> list[tuple[bool, float]]:
+    """Of each question of one language: is an answer ranked, and how far the first one stands before all others."""
+    queries = tuple(query._replace(query_id=str(place)) for place, (query, _) in enumerate(asked))
+    docs = load(f"xdr-mini/{queries[0].lang}").docs
+    found = []
+    rankings = system.search(Request(docs, queries, 10), Context(folder, folder))
+    for (_, relevant), ranking in zip(asked, rankings, strict=True):
+        ordered = fixed_order(ranking.doc_ids, ranking.scores)
+        scored = [(doc in relevant, float(value)) for doc, value in zip(ordered.doc_ids, ordered.scores, strict=True)]
+        own, others = ([value for is_own, value in scored if is_own == wanted] for wanted in (True, False))
+        found.append((bool(own), own[0] - others[0] if own else 0.0))
+    return found
+
+
+def test_the_chosen_question_is_the_worst_of_the_draws_for_the_system(after: Terminal, tmp_path: Path) -> None:
     found = questions()
     assert len(found) == 160
     system = load_card("mini-xdr").system()
@@ -68,16 +101,21 @@ def test_the_chosen_question_is_the_worst_of_the_draws_for_the_system(xdr: Termi
         clean = load(f"xdr-mini/{lang}")
         assert clean.qrels is not None
         draws = [load(f"perturbed(typo-swap,seed={1000 + b}):xdr-mini/{lang}") for b in range(1, BUDGET + 1)]
-        for query in clean.queries[:6]:
-            relevant = {doc_id for doc_id, grade in clean.qrels[query.query_id].items() if grade}
-            own = [draw.query(query.query_id) for draw in draws]
-            values = [margin(system, one._replace(query_id="q"), relevant, tmp_path / "work") for one in own]
+        asked = [
+            (draw.query(query.query_id), {doc_id for doc_id, grade in clean.qrels[query.query_id].items() if grade})
+            for query in clean.queries[:6]
+            for draw in draws
+        ]
+        all_values = margins(system, asked, tmp_path / "work")
+        for number, query in enumerate(clean.queries[:6]):
+            own = asked[number * BUDGET : (number + 1) * BUDGET]
+            values = all_values[number * BUDGET : (number + 1) * BUDGET]
             worst = min(range(BUDGET), key=lambda place: values[place])
             row = found[lang, query.query_id]
             chosen = values[row["chosen"] - 1001]
             assert chosen[0] == values[worst][0]
             assert chosen[1] == pytest.approx(values[worst][1], abs=1e-5)
-            assert row["text"] == own[row["chosen"] - 1001].text
+            assert row["text"] == own[row["chosen"] - 1001][0].text
 
 
 def test_an_attack_is_a_collection_like_any_other_and_its_track_tests_transfer(xdr: Terminal) -> None:
@@ -116,25 +154,23 @@ def test_an_attack_is_a_collection_like_any_other_and_its_track_tests_transfer(x
     assert "not tested" in page
 
 
-def test_the_same_attack_is_kept_and_another_one_is_not_written_over_it(xdr: Terminal) -> None:
-    assert attacked(xdr).status == 0
+def test_the_same_attack_is_kept_and_another_one_is_not_written_over_it(after: Terminal) -> None:
     before = {path.name: path.read_bytes() for path in Path("found").iterdir()}
-    again = attacked(xdr)
+    again = attacked(after)
     assert (again.status, "holds this very attack already" in again.err) == (0, True)
-    other = attacked(xdr, "--seed", "2")
+    other = attacked(after, "--seed", "2")
     assert other.status == 1
     assert "holds another attack" in other.err
     assert "[1001, 1006]" in other.err
     assert {path.name: path.read_bytes() for path in Path("found").iterdir()} == before
-    elsewhere = xdr("attack", "track.toml", "mini-xdr", "--recipe", "typo-swap", "--budget", "6", "--out", "again")
+    elsewhere = after("attack", "track.toml", "mini-xdr", "--recipe", "typo-swap", "--budget", "6", "--out", "again")
     assert elsewhere.status == 0
     assert {path.name: path.read_bytes() for path in Path("again").iterdir()} == before, "the same bytes"
     Path("found/questions.jsonl.gz").write_bytes(b"")
-    assert attacked(xdr).status == 1
+    assert attacked(after).status == 1
 
 
-def test_what_was_ranked_before_a_kill_is_not_asked_again(xdr: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert attacked(xdr).status == 0
+def test_what_was_ranked_before_a_kill_is_not_asked_again(after: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {path.name: path.read_bytes() for path in Path("found").iterdir()}
     shutil.rmtree("found")
     searched, asked = search.searched, []
@@ -147,9 +183,9 @@ def test_what_was_ranked_before_a_kill_is_not_asked_again(xdr: Terminal, monkeyp
             yield ranking
 
     monkeypatch.setattr(search, "searched", killed)
-    assert attacked(xdr).status != 0
+    assert attacked(after).status != 0
     assert not Path("found").exists()
-    assert attacked(xdr).status == 0
+    assert attacked(after).status == 0
     assert asked == [asked[0], asked[0] - 100]
     assert {path.name: path.read_bytes() for path in Path("found").iterdir()} == whole
 
@@ -172,28 +208,26 @@ def test_a_second_call_adds_systems_to_the_track_and_takes_none_away(xdr: Termin
 
 
 def test_what_follows_from_an_attack_is_made_anew_where_it_is_gone_and_never_taken_where_it_was_changed(
-    xdr: Terminal,
+    after: Terminal,
 ) -> None:
-    assert attacked(xdr).status == 0
     for name in ("track.toml", "typo-swap-worst-of-6.toml"):
         file = Path("found") / name
         whole = file.read_bytes()
         file.unlink()
-        assert attacked(xdr).status == 0
+        assert attacked(after).status == 0
         assert file.read_bytes() == whole
         for other in (whole.replace(b"schema_version = 1", b"schema_version = 2"), b"\xff no TOML"):
             file.write_bytes(other)
-            ended = attacked(xdr)
+            ended = attacked(after)
             assert ended.status == 1
             assert f"found/{name}" in ended.err
             assert file.read_bytes() == other
         file.write_bytes(whole)
-    assert attacked(xdr).status == 0
+    assert attacked(after).status == 0
 
 
 @pytest.mark.parametrize("damage", ["worst", "parts", "attack"])
-def test_a_damaged_manifest_is_said_to_be_one(xdr: Terminal, damage: str) -> None:
-    assert attacked(xdr).status == 0
+def test_a_damaged_manifest_is_said_to_be_one(after: Terminal, damage: str) -> None:
     file = Path("found/manifest.json")
     manifest = json.loads(file.read_text("utf-8"))
     if damage == "worst":
@@ -201,7 +235,7 @@ def test_a_damaged_manifest_is_said_to_be_one(xdr: Terminal, damage: str) -> Non
     else:
         manifest[damage].popitem()
     file.write_text(json.dumps(manifest))
-    ended = attacked(xdr)
+    ended = attacked(after)
     assert ended.status == 1
     assert "is not as an attack left it" in ended.err
     assert "manifest.json" in ended.err
