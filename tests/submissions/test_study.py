@@ -33,7 +33,11 @@ from harness.tracks.units import units_of
 
 @pytest.fixture
 def small(tmp_path: Path) -> Track:
-    path = tmp_path / "small.toml"
+    return small_in(tmp_path)
+
+
+def small_in(folder: Path) -> Track:
+    path = folder / "small.toml"
     path.write_text(STUDY)
     return load_track(str(path))
 
@@ -43,9 +47,10 @@ def context(xdr_home: Path, tmp_path: Path) -> Context:
     return Context(xdr_home, tmp_path / "work")
 
 
-@pytest.fixture
-def result(small: Track, context: Context) -> StudyResult:
-    return run_study(small, context)
+@pytest.fixture(scope="module")
+def result(xdr_home: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
+    folder = tmp_path_factory.mktemp("small")
+    return run_study(small_in(folder), Context(xdr_home, folder / "work"))
 
 
 @pytest.mark.parametrize("name", ["questions", "passages"])
