@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,22 @@ class MadeUpReader:
     @staticmethod
     def knows(query_id: str) -> bool:
         return int(query_id.rpartition("-")[2]) % 3 > 0
+
+
+OfTwo = Callable[..., Made]
+
+
+@pytest.fixture(scope="module")
+def of_two(xdr_home: Path, tmp_path_factory: pytest.TempPathFactory) -> OfTwo:
+    """The study of both encoders, or of those that are named, with what the made-up reader answers; each is made once."""
+    folder = tmp_path_factory.mktemp("two")
+    both = track(folder, TWO)
+
+    @functools.cache
+    def made(*encoders: str) -> Made:
+        return make_study(both, Context(xdr_home, folder / "work"), encoders, MadeUpReader())
+
+    return made
 
 
 def test_answer_recall_is_that_of_a_run_of_the_card(tmp_path: Path, context: Context) -> None:
@@ -182,15 +199,15 @@ def _digest(spans: dict[Asked, Answered]) -> str:
     return str(described(spans)["file"])
 
 
-def test_readings_made_encoder_by_encoder_are_those_of_all(tmp_path: Path, context: Context) -> None:
+def test_readings_made_encoder_by_encoder_are_those_of_all(tmp_path: Path, context: Context, of_two: OfTwo) -> None:
     both = track(tmp_path, TWO)
     path = tmp_path / "runs" / "study.json"
     path.parent.mkdir()
-    one = make_study(both, context, ["mini-zero-shot"], MadeUpReader())
+    one = of_two("mini-zero-shot")
     _write(path, one)
-    two = make_study(both, context, ["mini-xdr"], MadeUpReader())
+    two = of_two("mini-xdr")
     joined = continued(one.result, two, both, path)
-    whole = make_study(both, context, reader=MadeUpReader())
+    whole = of_two()
     assert joined.spans == whole.spans
     assert joined.result == whole.result
     kept = continued(whole.result, make_study(both, context, ["mini-xdr"]), both, path).result
@@ -235,29 +252,29 @@ answers = [
     ],
 )
 def test_readings_of_another_reader_or_of_other_questions_are_not_joined(
-    tmp_path: Path, context: Context, update: dict[str, object], said: str
+    tmp_path: Path, context: Context, of_two: OfTwo, update: dict[str, object], said: str
 ) -> None:
     both = track(tmp_path, TWO)
     path = tmp_path / "runs" / "study.json"
     path.parent.mkdir()
-    one = make_study(both, context, ["mini-zero-shot"], MadeUpReader())
+    one = of_two("mini-zero-shot")
     old = one.result.readings[0].model_copy(update=update)
     recorded = one.result.model_copy(update={"readings": (old,)})
     _write(path, Made(recorded, one.spans))
     with pytest.raises(InvalidInput, match="read all encoders in one command") as caught:
-        continued(recorded, make_study(both, context, ["mini-xdr"], MadeUpReader()), both, path)
+        continued(recorded, of_two("mini-xdr"), both, path)
     assert said in str(caught.value)
-    anew = make_study(both, context, reader=MadeUpReader())
+    anew = of_two()
     assert continued(recorded, anew, both, path).result == anew.result, "nothing of the other reader is kept"
 
 
 def test_recorded_answers_are_taken_apart_once_for_all_encoders(
-    tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, context: Context, of_two: OfTwo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = track(tmp_path, TWO)
     path = tmp_path / "runs" / "study.json"
     path.parent.mkdir()
-    made = make_study(both, context, reader=MadeUpReader())
+    made = of_two()
     _write(path, made)
     read: list[Path] = []
 
