@@ -39,6 +39,8 @@ def visible_lines(text: str) -> str:
 
 def steers(text: str) -> str:
     """The first character that no title, author or reason holds: a control, a direction, a lone surrogate; else ""."""
+    if text.isprintable():  # None of them is, and most texts are.
+        return ""
     return next((c for c in text if _is_control(c)), "")
 
 

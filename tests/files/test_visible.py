@@ -35,6 +35,17 @@ def test_nothing_that_is_shown_steers_or_hides(text: str) -> None:
     assert all(c in kept for c in text if c.isprintable() and c.isascii())
 
 
+@given(_TEXT)
+def test_what_steers_is_the_first_control_surrogate_separator_or_direction(text: str) -> None:
+    turning = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
+    found = [
+        c
+        for c in text
+        if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(c) in turning
+    ]
+    assert steers(text) == "".join(found[:1])
+
+
 @pytest.mark.parametrize(
     "text",
     [
