@@ -29,8 +29,15 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-IN_ONE_WORKER = frozenset({"tests/compute/test_ray.py", "tests/adapters/test_one_process.py"})
-"""Files whose tests share what takes long to make."""
+IN_ONE_WORKER = frozenset(
+    {
+        "tests/adapters/test_one_process.py",
+        "tests/compute/test_ray.py",
+        "tests/submissions/test_reproduce_records.py",
+        "tests/submissions/test_submitting_places.py",
+    }
+)
+"""Files whose tests share what takes long to make. They come first, so that no worker is left alone with them at the end."""
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
