@@ -13,6 +13,21 @@ from harness.collections.perturbed.draws import Draws
 from harness.collections.perturbed.texts import Clustered, Refused, clusters_of
 
 
+@given(st.one_of(TEXTS, st.text(), st.text("a\r\n \t\u0308")))
+def test_clusters_are_those_of_the_standard_and_letters_those_of_every_text(text: str) -> None:
+    assert clusters_of(text) == regex.findall(r"\X", text)
+    letters = {
+        cluster
+        for cluster in (own.lower() for own in regex.findall(r"\X", text))
+        if regex.match(r"[\p{L}\p{M}]", cluster)
+        and not regex.search(r"\p{N}", cluster)
+        and regex.fullmatch(r"\X", cluster)
+    }
+    found = typos.alphabets_of([text, text[: len(text) // 2]])
+    assert {letter for own in found.values() for letter in own} >= letters
+    assert {letter for own in typos.alphabets_of([text]).values() for letter in own} == letters
+
+
 @settings(max_examples=200, deadline=None)
 @given(TEXTS, DRAWS, st.sampled_from(["swap", "delete", "insert", "substitute"]), st.integers(1, 2))
 def test_a_typo_is_so_many_edits_of_clusters_and_leaves_numbers_alone(

@@ -39,7 +39,14 @@ def _sentences_known() -> Made:
 
 
 def _sentences_file() -> Path:
-    """Write beginnings of the generated passages, as many tokens as the generated queries have, into the cache."""
+    path = cache_home() / "generated" / "xdr-mini-sentences.jsonl"
+    write_text(path, _sentences())
+    return path
+
+
+@functools.cache
+def _sentences() -> str:
+    """Beginnings of the generated passages, as many tokens as the generated queries have."""
     queries, passages = (
         [json.loads(line) for line in path.read_text("utf-8").splitlines()] for path in (QUERIES, PASSAGES)
     )
@@ -50,9 +57,7 @@ def _sentences_file() -> Path:
         for doc_id, text in to_budget(texts, asked):
             row = {"doc_id": doc_id, "lang": lang, "text": text, "source": "authored"}
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-    path = cache_home() / "generated" / "xdr-mini-sentences.jsonl"
-    write_text(path, "".join(lines))
-    return path
+    return "".join(lines)
 
 
 GENERATED = {

@@ -10,12 +10,15 @@ from typing import NamedTuple
 
 import regex
 
+_CLUSTER = regex.compile(r"\X")
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
 _NUMBER = regex.compile(r"\p{N}")
 _DIGITS = regex.compile(r"\p{N}+")
 _DOTTED = frozenset({"tr", "az"})
 """Languages with an i with and one without a dot, in both cases."""
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー]")
+_KINDS = 1 << 16
+"""Clusters of which it is remembered what they are: texts of all languages have fewer."""
 Edit = Mapping[int, Sequence[str]]
 """What stands in place of clusters, by their numbers."""
 
@@ -37,7 +40,9 @@ def clusters_of(text: str) -> list[str]:
     >>> clusters_of("नमस्ते!")
     ['न', 'म', 'स्ते', '!']
     """
-    return regex.findall(r"\X", text)
+    if text.isascii() and "\r" not in text:  # Only a line's two ends are one cluster of ASCII.
+        return list(text)
+    return _CLUSTER.findall(text)
 
 
 def folded(text: str) -> str:
@@ -75,6 +80,7 @@ def script_of(cluster: str) -> str:
     return unicodedata.name(cluster[0], "").partition(" ")[0]
 
 
+@functools.lru_cache(_KINDS)
 def is_letter(cluster: str) -> bool:
     return _LETTER.match(cluster) is not None and not has_number(cluster)
 
@@ -87,6 +93,7 @@ def is_blank(cluster: str) -> bool:
     return cluster.isspace()
 
 
+@functools.lru_cache(_KINDS)
 def _kind(cluster: str) -> str:
     if _UNSPACED.match(cluster):
         return "unspaced"

@@ -34,10 +34,9 @@ def alphabets_of(texts: Iterable[str], lang: str = "") -> Alphabets:
     {'CYRILLIC': ('а', 'н'), 'LATIN': ('e', 'i', 'l', 'n', 'ä')}
     """
     found: dict[str, set[str]] = {}
-    for text in texts:
-        for cluster in (lowered(own, lang) for own in clusters_of(text)):
-            if is_letter(cluster) and clusters_of(cluster) == [cluster]:
-                found.setdefault(script_of(cluster), set()).add(cluster)
+    for cluster in {lowered(own, lang) for own in {own for text in texts for own in clusters_of(text)}}:
+        if is_letter(cluster) and clusters_of(cluster) == [cluster]:
+            found.setdefault(script_of(cluster), set()).add(cluster)
     return {script: tuple(sorted(letters)) for script, letters in sorted(found.items())}
 
 
