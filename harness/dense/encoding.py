@@ -22,7 +22,7 @@ from harness.dense.roles import Role
 BLOCK_ROWS = 4096
 """Texts per block, and documents per search tile. Part of what fixes the bytes of a vector: never an option."""
 
-TOKENS_OF_A_THREAD = 1_024
+TOKENS_OF_A_THREAD = 768
 """Tokens in a batch that one thread computes: a larger one is no faster, pads more, and leaves other threads without any."""
 TOKENS_OF_AN_ACCELERATOR = 16_384
 """Tokens in a batch on what computes a whole batch at once, and has little to do with a small one."""
@@ -65,7 +65,7 @@ def token_budget_on(device: str) -> int:
     """Tokens in a batch, padding included, where no card says how many. ``device``: as ``resolved_device`` names it.
 
     >>> token_budget_on("cpu"), token_budget_on("cuda:1")
-    (1024, 16384)
+    (768, 16384)
     """
     return TOKENS_OF_A_THREAD if device == "cpu" else TOKENS_OF_AN_ACCELERATOR
 

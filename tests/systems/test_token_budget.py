@@ -39,14 +39,14 @@ ENCODING = {
     "sparse": (Sparse, {"model": str(tiny_ragged_models.shared().splade)}),
 }
 ON_THE_DEVICE = [
-    ("dense", "cpu", 1_024),
+    ("dense", "cpu", 768),
     ("dense", "cuda", 16_384),
     ("dense", "cuda:1", 16_384),
-    ("multi-vector", "cpu", 1_024),
+    ("multi-vector", "cpu", 768),
     ("multi-vector", "cuda", 16_384),
     # Numbers for every term of a vocabulary are as large on any device.
-    ("sparse", "cpu", 1_024),
-    ("sparse", "cuda", 1_024),
+    ("sparse", "cpu", 768),
+    ("sparse", "cuda", 768),
 ]
 
 
@@ -76,8 +76,8 @@ def test_what_no_card_says_is_the_device_s(tmp_path: Path, adapter: str, device:
 
 def test_the_kernel_alters_nothing_of_it(tmp_path: Path) -> None:
     assert [made("dense", kernel=kernel)._job(2, on("cpu", tmp_path)).token_budget for kernel in ("torch", "onnx")] == [
-        1_024,
-        1_024,
+        768,
+        768,
     ]
 
 
@@ -85,7 +85,7 @@ def test_the_kernel_alters_nothing_of_it(tmp_path: Path) -> None:
 def test_vectors_are_kept_by_the_number_that_was_used(tmp_path: Path, adapter: str) -> None:
     context = on("cpu", tmp_path)
     silent, same, other = (
-        place(adapter, context, **said) for said in ({}, {"token_budget": 1024}, {"token_budget": 64})
+        place(adapter, context, **said) for said in ({}, {"token_budget": 768}, {"token_budget": 64})
     )
     assert silent == same != other
     assert place(adapter, replace(context, token_budget=64)) == other
@@ -94,10 +94,10 @@ def test_vectors_are_kept_by_the_number_that_was_used(tmp_path: Path, adapter: s
 @pytest.mark.parametrize("card", ["mini-xdr", "me5-small-q4"])
 def test_a_study_keeps_vectors_by_the_number_that_was_used(tmp_path: Path, card: str) -> None:
     system: Any = load_card(card).system()
-    contexts = [on("cpu", tmp_path), on("cpu", tmp_path, token_budget=1024), on("cpu", tmp_path, token_budget=64)]
+    contexts = [on("cpu", tmp_path), on("cpu", tmp_path, token_budget=768), on("cpu", tmp_path, token_budget=64)]
     silent, same, other = (system.depends_on(context) for context in contexts)
     assert silent == same != other
-    assert silent["parameters"]["token_budget"] == 1024
+    assert silent["parameters"]["token_budget"] == 768
     assert system.depends_on(on("cuda", tmp_path))["parameters"]["token_budget"] == 16_384
 
 
@@ -170,6 +170,6 @@ def test_a_cross_encoder_s_batches_are_those_of_its_device(
     monkeypatch.setattr(CrossScorer, "score", spied)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert list(system.search(toy_rows(toy_request(), ["bm25"]), context))
-    assert seen == {said.get("token_budget", 1_024)}
-    assert context.record.facts[TOKEN_BUDGET] == said.get("token_budget", 1_024)
+    assert seen == {said.get("token_budget", 768)}
+    assert context.record.facts[TOKEN_BUDGET] == said.get("token_budget", 768)
     assert context.record.facts["device"] == "cpu"
