@@ -12,6 +12,8 @@ leaderboard: $(STAMP)
 # There are as many workers as cores: more threads than one in each would wait for those of the others.
 test: export OMP_NUM_THREADS := 1
 test: export OPENBLAS_NUM_THREADS := 1
+# Trainings compute with two threads all the same: one that spins while it waits takes the core of the other worker.
+test: export OMP_WAIT_POLICY := passive
 # Tests begin hundreds of processes: where the environment forbids byte code, each would compile all modules anew.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(STAMP)

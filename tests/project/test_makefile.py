@@ -66,10 +66,10 @@ def test_an_environment_of_an_old_python_is_made_anew(folder: Path) -> None:
 def test_tests_keep_byte_code_and_have_one_thread_a_worker_whatever_the_environment_says(folder: Path) -> None:
     subprocess.run(["./new", "-m", "venv", ".venv"], cwd=folder, check=True)
     assert make(folder, "PYTHON=./new", "test").returncode == 0
-    said = '#!/bin/sh\necho "[$PYTHONDONTWRITEBYTECODE] [$OMP_NUM_THREADS] $*" >said\n'
+    said = '#!/bin/sh\necho "[$PYTHONDONTWRITEBYTECODE] [$OMP_NUM_THREADS $OMP_WAIT_POLICY] $*" >said\n'
     (folder / ".venv/bin/python").write_text(said)
     assert make(folder, "test", PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="8").returncode == 0
-    assert (folder / "said").read_text().startswith("[] [1] -m pytest -n auto ")
+    assert (folder / "said").read_text().startswith("[] [1 passive] -m pytest -n auto ")
 
 
 def test_an_environment_that_is_in_order_stays(folder: Path) -> None:
