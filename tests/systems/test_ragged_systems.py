@@ -271,8 +271,8 @@ def test_as_many_batches_at_once_as_the_memory_holds_numbers_of_all_terms(tmp_pa
     (model / "config.json").write_text(json.dumps({**config, "vocab_size": 250_000}))
     large, small = (made("sparse", model=str(folder)) for folder in (model, tiny.shared().splade))
     context = Context(cache=tmp_path, work=tmp_path, memory_bytes=9 << 30)
-    # 1,024 tokens of 250,000 terms, twice four bytes each, are 2.05 GB.
-    assert [own._job(8, context).batches_at_once for own in (large, small)] == [4, 8]
+    # 768 tokens of 250,000 terms, twice four bytes each, are 1.54 GB.
+    assert [own._job(8, context).batches_at_once for own in (large, small)] == [6, 8]
 
 
 def test_passages_without_any_vector_stand_last_and_are_told(tmp_path: Path) -> None:
