@@ -22,12 +22,16 @@ from typing import Any
 LIBRARIES = ("bm25s", "ir_datasets", "ir_measures", "jinja2", "numpy", "pyarrow.parquet", "scipy.stats", "typer")
 
 
-def xdr_anew(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command's status and what it wrote, in the environment that this process has now."""
+def xdr_anew(*arguments: str, cwd: Path, modules: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command's status and what it wrote, in the environment that this process has now.
+
+    ``modules``: where this package is to lie, if not just anywhere that the environment has it.
+    """
     server = _server()
     with tempfile.TemporaryDirectory(prefix="forked-") as folder:
         streams = {name: f"{folder}/{name}" for name in ("stdout", "stderr")}
-        request = {"arguments": arguments, "cwd": str(cwd), "environment": dict(os.environ), **streams}
+        where = {"cwd": str(cwd), "modules": str(modules or "/")}
+        request = {"arguments": arguments, "environment": dict(os.environ), **where, **streams}
         assert server.stdin is not None
         assert server.stdout is not None
         server.stdin.write(json.dumps(request) + "\n")
@@ -71,8 +75,10 @@ def _become(request: dict[str, Any]) -> None:
         os.environ.update(request["environment"])
         sys.path[:1] = ["", *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         sys.argv = ["xdr", *request["arguments"]]
+        import harness
         from harness.cli import main
 
+        assert Path(harness.__file__).is_relative_to(request["modules"]), harness.__file__
         main()
         status = 0
     except SystemExit as end:

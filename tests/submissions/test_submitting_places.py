@@ -42,7 +42,7 @@ class Place:
             return self.shell(command)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", str(self.modules))
-            return xdr_anew(*words, cwd=self.folder)
+            return xdr_anew(*words, cwd=self.folder, modules=self.modules)
 
     def follow(self, commands: Sequence[str]) -> None:
         """The first one as the program itself, and each to a good end."""
