@@ -59,6 +59,20 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
     return made_once(tmp_path_factory.mktemp("studied"), make)
 
 
+@pytest.fixture(scope="module")
+def one_read(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """The study, with answers of a reader, which is gone, to the questions of one encoder alone."""
+
+    def make(place: Path) -> None:
+        (place / "small.toml").write_text(TWO + ANSWERS)
+        tiny_readers.reader(place / "reader")
+        typed("study", "small.toml", "--encoder", "mini-zero-shot", cwd=place)
+        typed("study", "small.toml", "--encoder", "mini-xdr", "--reader", "reader", cwd=place)
+        shutil.rmtree(place / "reader")
+
+    return made_once(tmp_path_factory.mktemp("one-read"), make)
+
+
 @pytest.fixture
 def study(xdr: Terminal, studied: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> Path:
     studied.put_back(monkeypatch)
@@ -93,6 +107,16 @@ def test_answers_are_read_again_by_the_reader_or_scored_as_recorded(
     shutil.rmtree("reader")
     assert again(xdr, study, "--encoder", "mini-xdr").status == 0
     assert not asked
+
+
+@pytest.mark.parametrize("named", [(), ("mini-xdr", "mini-zero-shot"), ("mini-zero-shot",)], ids=" ".join)
+def test_a_reader_that_was_given_one_encoder_s_rows_is_not_asked_of_the_other_s(
+    xdr: Terminal, one_read: MadeOnce, monkeypatch: pytest.MonkeyPatch, named: tuple[str, ...]
+) -> None:
+    one_read.put_back(monkeypatch)
+    encoders = [word for name in named for word in ("--encoder", name)]
+    ended = again(xdr, Path("runs/small/study.json"), *encoders)
+    assert (ended.status, ended.out.splitlines()[0]) == (0, "runs/small/study.json: identical"), ended.err
 
 
 def test_a_row_that_was_edited_is_found_and_the_other_encoder_s_is_left_alone(xdr: Terminal, study: Path) -> None:

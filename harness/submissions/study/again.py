@@ -45,12 +45,15 @@ def study_again(
             raise unknown_name("recorded encoder", name, encoders)
     with scratch_folder(context.cache, "reproduce-") as clean:
         own = replace(context, cache=clean / "cache", work=clean / "work")
-        sources: list[Source | None] = [_source(reading, path, own) for reading in recorded.readings]
-        made = [make_study(track, own, only or encoders, source) for source in sources or [None]]
-    read = tuple(reading for one in made for reading in one.result.readings)
+        chosen = list(only or encoders)
+        # A reader may have been given the rows of some encoders alone: there are no answers to what the others find.
+        readers = [(reading, [name for name in chosen if name in _read_in(reading)]) for reading in recorded.readings]
+        made = [make_study(track, own, read, _source(reading, path, own)) for reading, read in readers if read]
+        whole = next((one for one in made if len({row.encoder for row in one.result.rows}) == len(chosen)), None)
+        result = (whole or make_study(track, own, chosen)).result
+    readings = tuple(reading for one in made for reading in one.result.readings)
     spans = {name: found for one in made for name, found in one.spans.items()}
-    result = made[0].result.model_copy(update={"readings": read})
-    return continued(recorded, Made(result, spans), track, path).result
+    return continued(recorded, Made(result.model_copy(update={"readings": readings}), spans), track, path).result
 
 
 def of_encoders(result: StudyResult, only: Sequence[str]) -> dict[str, Any]:
@@ -63,6 +66,11 @@ def of_encoders(result: StudyResult, only: Sequence[str]) -> dict[str, Any]:
             if name in found:
                 found[name] = [own for own in found[name] if own["encoder"] in only]
     return content
+
+
+def _read_in(reading: StudyReading) -> set[str]:
+    """The encoders whose rows the reader was given."""
+    return {row.encoder for row in reading.rows}
 
 
 def _source(recorded: StudyReading, path: Path, context: Context) -> Source:
