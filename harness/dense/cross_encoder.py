@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from harness.compute.linear import check_precision
 from harness.dense.encoding import packed
-from harness.dense.library import import_sentence_transformers
 from harness.dense.loading import positions_of
 from harness.dense.model_files import check_model_files, code_needed, missing_weights, model_name
 from harness.dense.whole_weights import loaded_whole
@@ -171,7 +170,6 @@ def _loaded(settings: CrossSettings, name: str) -> Any:
     check_model_files(settings.path, _CLASS)
     if (needed := code_needed(settings.path)) is not None:
         raise InvalidInput(f"the model in {name} needs code of its own ({needed}), which is not run")
-    import_sentence_transformers()
     import torch
     from sentence_transformers import CrossEncoder
     from transformers.utils import logging

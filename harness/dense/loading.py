@@ -8,7 +8,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.dense.library import import_sentence_transformers
 from harness.dense.model_files import (
     check_model_files,
     code_needed,
@@ -73,7 +72,6 @@ def loaded_model(settings: EncoderSettings, made: Callable[[EncoderSettings], An
     if not settings.own_code and (needed := code_needed(folder)) is not None:
         raise InvalidInput(f"the model in {name} needs code of its own ({needed}), which is not run")
     _check_version()
-    import_sentence_transformers()
     _silence_loading_bars()
     try:
         model = loaded_whole(lambda: made(settings), name, _asks_pooler)

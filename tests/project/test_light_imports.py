@@ -73,15 +73,6 @@ def test_texts_are_tokenized_without_all_of_nltk_which_others_get_whole() -> Non
     assert loaded_by(f"import nltk; {script}", "nltk.translate") == ["nltk.translate"]
 
 
-def test_models_are_loaded_without_scikit_learn_which_is_there_for_who_asks() -> None:
-    script = "from harness.dense.library import import_sentence_transformers; import_sentence_transformers()"
-    sparse = "[torch.tensor([[0.0, 3.0], [1.0, 0.5]]).to_sparse() for _ in 'ab']"
-    asked = f"import torch; from sentence_transformers.util import manhattan_sim; found = manhattan_sim(*{sparse})"
-    light = "assert not {'sklearn', 'scipy.stats'} & {*sys.modules}"
-    right = "assert found.tolist() == [[0, -3.5], [-3.5, 0]], found"
-    assert loaded_by(f"{script}; {light}; {asked}; {right}", "sklearn.metrics") == ["sklearn.metrics"]
-
-
 def test_the_commands_are_told_of_without_what_they_are_made_of() -> None:
     """`xdr --help`, a misspelt command, completion: nothing of it needs a number or a record."""
     script = "import sys, harness.cli; print(*(name for name in sys.argv[1:] if name in sys.modules))"
