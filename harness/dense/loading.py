@@ -17,7 +17,7 @@ from harness.dense.model_files import (
     read_model_json,
 )
 from harness.dense.roles import Similarity, Task, embeddings_of_positions
-from harness.dense.whole_weights import loaded_whole
+from harness.dense.whole_weights import POOLER, loaded_whole
 from harness.errors import InvalidInput, WrongUsage
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def loaded_model(settings: EncoderSettings, made: Callable[[EncoderSettings], An
     _check_version()
     _silence_loading_bars()
     try:
-        model = loaded_whole(lambda: made(settings), name, _asks_pooler)
+        model = loaded_whole(lambda: made(settings), name, lambda own: () if _asks_pooler(own, settings) else (POOLER,))
     except InvalidInput:
         raise
     except Exception as error:  # each library has errors of its own for a damaged file
@@ -95,10 +95,10 @@ def loaded_model(settings: EncoderSettings, made: Callable[[EncoderSettings], An
     return model
 
 
-def _asks_pooler(model: Any) -> bool:
-    """Whether a vector is made of a pooler's output, as with models of texts and images."""
+def _asks_pooler(model: Any, settings: EncoderSettings) -> bool:
+    """Whether a vector may be made of a pooler's output, as with models of texts and images, or by code of the model's own."""
     asked = [getattr(module, "modality_config", None) for module in every_module(model)]
-    return any("pooler_output" in str(config) for config in asked if config)
+    return code_needed(settings.path) is not None or any("pooler_output" in str(config) for config in asked if config)
 
 
 def input_module(model: Any, task: Task) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -11,8 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_cross_encoders
+import tiny_generators
 import tiny_models
 import tiny_ragged_models
+import tiny_readers
+import torch
 from safetensors.torch import load_file, save_file
 
 from harness.dense.cross_encoder import CrossScorer, CrossSettings
@@ -20,6 +24,8 @@ from harness.dense.encoder import Encoder
 from harness.dense.loading import EncoderSettings
 from harness.errors import InvalidInput
 from harness.ragged.encoder import TermWeights
+from harness.recipes.train.masked import check_head
+from harness.recipes.train.sequences import opened
 
 LAYER = "encoder.layer.1.output.dense.weight"
 POOLER = ("pooler.dense.weight", "pooler.dense.bias")
@@ -41,12 +47,26 @@ def scorer(folder: Path) -> Any:
     return CrossScorer(CrossSettings(folder, "float32", "cpu"))
 
 
+def generator(folder: Path) -> Any:
+    return opened("AutoModelForSeq2SeqLM", folder, "cpu")
+
+
+def start_of_reader(folder: Path) -> Any:
+    return opened("AutoModelForQuestionAnswering", folder, "cpu", ("qa_outputs",))
+
+
 KINDS: dict[str, tuple[Callable[[], Path], Callable[[Path], Any], str]] = {
     "plain": (lambda: tiny_models.shared().plain, plain, LAYER),
     "sentence-transformers": (lambda: tiny_models.shared().sentence, sentence, LAYER),
     "sparse": (lambda: tiny_ragged_models.shared().masked, sparse, "cls.predictions.transform.dense.weight"),
     "cross-encoder": (tiny_cross_encoders.shared, scorer, f"bert.{LAYER}"),
     "cross-encoder's head": (tiny_cross_encoders.shared, scorer, "classifier.weight"),
+    "generator that is trained, or teaches": (
+        tiny_generators.mt5,
+        generator,
+        "encoder.block.0.layer.1.DenseReluDense.wo.weight",
+    ),
+    "reader that is trained": (tiny_readers.shared, start_of_reader, f"bert.{LAYER}"),
     "cross-encoder's pooler": (tiny_cross_encoders.shared, scorer, f"bert.{POOLER[0]}"),
 }
 
@@ -74,6 +94,35 @@ def test_a_model_whose_files_lack_a_weight_is_refused_with_its_name(kind: str, t
         load(folder)
 
 
+def test_a_start_of_a_reader_needs_no_head_for_spans(tmp_path: Path) -> None:
+    folder = changed(tiny_readers.shared(), tmp_path / "model", without("qa_outputs.weight", "qa_outputs.bias"))
+    assert start_of_reader(folder)
+
+
+def test_weights_of_another_shape_are_not_made_up_where_a_model_s_own_files_ask_for_that(tmp_path: Path) -> None:
+    def wider(weights: dict[str, Any]) -> dict[str, Any]:
+        return {**weights, LAYER: torch.cat([weights[LAYER]] * 2)}
+
+    folder = changed(tiny_models.shared().sentence, tmp_path / "model", wider)
+    path = folder / "sentence_bert_config.json"
+    for key in ("model_kwargs", "model_args"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), key: {"ignore_mismatched_sizes": True}}))
+    with pytest.raises(InvalidInput, match=re.escape(f"({LAYER})") + "|cannot be loaded"):
+        sentence(folder)
+
+
+def test_a_head_for_masked_words_is_whole_or_not_there_at_all(tmp_path: Path) -> None:
+    from transformers import AutoModelForMaskedLM
+
+    model = AutoModelForMaskedLM.from_pretrained(tiny_ragged_models.shared().masked)
+    head = [name for name, _ in model.named_parameters() if name.startswith("cls.")]
+    assert len(head) > 2
+    for missing in ([], head, [*head, "bert.pooler.dense.weight"]):
+        check_head(model, missing, "model")
+    with pytest.raises(InvalidInput, match=re.escape(head[0])):
+        check_head(model, head[:1], "model")
+
+
 def test_weights_under_other_names_are_weights_that_are_not_there(tmp_path: Path) -> None:
     renamed = changed(
         tiny_models.shared().plain,
@@ -94,8 +143,6 @@ def test_an_encoder_needs_no_pooler_and_says_nothing_of_it(tmp_path: Path, caplo
 
 def test_a_pooler_that_makes_the_vectors_has_to_be_there(tmp_path: Path) -> None:
     """As with models of texts and images, whose modules take what a pooler gives."""
-    import json
-
     folder = changed(tiny_models.shared().sentence, tmp_path / "model", without(*POOLER))
     path = folder / "sentence_bert_config.json"
     asked = {"text": {"method": "forward", "method_output_name": "pooler_output"}}

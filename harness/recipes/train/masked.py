@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness.errors import InvalidInput
@@ -23,6 +23,17 @@ class Masked(NamedTuple):
     seed: int
 
 
+def check_head(model: Any, missing: Collection[str], name: str) -> None:
+    """A start has a head over the pieces, whole, or none, which is then trained anew."""
+    head = {key for key, _ in model.named_parameters() if not key.startswith(f"{model.base_model_prefix}.")}
+    absent = head & set(missing)
+    if absent and absent != head:
+        raise InvalidInput(
+            f"the files of the model in {name} have a head for masked words that lacks {', '.join(sorted(absent)[:3])}, for "
+            "which random numbers would be taken: they are damaged; fetch or save them again"
+        )
+
+
 def masked_job(recipe: Recipe, network: TransformerNetwork, masked: Masked, operating: Operating) -> StageJob:
     """Every different text of the pairs is a row, for "tlm" every pair of a text and its English translation.
 
@@ -36,7 +47,10 @@ def masked_job(recipe: Recipe, network: TransformerNetwork, masked: Masked, oper
     flat = [row for own in rows for row in own]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForMaskedLM.from_pretrained(network.folder, local_files_only=True, dtype=torch.float32)
+        model, report = AutoModelForMaskedLM.from_pretrained(
+            network.folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
+        )
+    check_head(model, report["missing_keys"], network.folder.name)
     # The layers are those of the network: what is learned stays when the head goes.
     setattr(model, model.base_model_prefix, network.model[0].model)
     model.tie_weights()

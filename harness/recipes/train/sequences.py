@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,19 +77,29 @@ def _name(code: str) -> str:
     return language(code).name if code else ""
 
 
-def opened(auto: str, folder: Path, device: str) -> tuple[Any, Any]:
-    """A model of transformers by one of its automatic classes, float32, and its tokenizer. Raises ``InvalidInput``."""
+def opened(auto: str, folder: Path, device: str, trained_anew: Collection[str] = ()) -> tuple[Any, Any]:
+    """A model of transformers by one of its automatic classes, float32, and its tokenizer. Raises ``InvalidInput``.
+
+    ``trained_anew``: layers that its files may lack, since a start need not have them.
+    """
     import torch
     import transformers
 
     from harness.dense.model_files import check_model_files
+    from harness.dense.whole_weights import loaded_whole
 
     check_model_files(folder)
-    try:
-        model = getattr(transformers, auto).from_pretrained(
+
+    def load() -> Any:
+        return getattr(transformers, auto).from_pretrained(
             folder, local_files_only=True, dtype=torch.float32, use_safetensors=True
         )
+
+    try:
+        model = loaded_whole(load, folder.name, lambda own: trained_anew)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except InvalidInput:
+        raise
     except Exception as error:  # each library has errors of its own for a damaged file
         said = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InvalidInput(f"the model in {folder.name} cannot be trained as {auto}: {said:.300}") from error

@@ -34,7 +34,7 @@ class ReaderNetwork:
     def __init__(self, model: ReaderModel, folder: Path, device: str) -> None:
         """Raises ``InvalidInput`` for a folder that holds no such model."""
         self._recipe = model
-        self.trained, self._tokenizer = opened("AutoModelForQuestionAnswering", folder, device)
+        self.trained, self._tokenizer = opened("AutoModelForQuestionAnswering", folder, device, ("qa_outputs",))
         self._parts: tuple[Any, Any] | None = None
         if model.trained_layers is not None:
             self._parts = split(self.trained.base_model, model.trained_layers)
