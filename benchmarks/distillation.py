@@ -34,6 +34,7 @@ CARD = """schema_version = 1
 name = "{name}"
 title = "{name}"
 adapter = "dense"
+may_have_seen = {seen}
 
 [parameters]
 model = "{model}"
@@ -83,7 +84,9 @@ def made(recipe: Path, seed: int, work: Path) -> Path:
     own.write_text(re.sub(r"(?m)^seed = \d+$", f"seed = {seed}", recipe.read_text("utf-8")), "utf-8")
     if not (folder / "training.json").is_file():
         _xdr("train", str(own), "--output", str(folder))
-    card.write_text(CARD.format(name=name, model=f"../models/{name}"), "utf-8")
+    # What the teacher may have seen, its student may know.
+    seen = json.dumps(list(load_card(TEACHER).card.may_have_seen), ensure_ascii=False)
+    card.write_text(CARD.format(name=name, model=f"../models/{name}", seen=seen), "utf-8")
     return card
 
 

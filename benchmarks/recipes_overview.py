@@ -14,6 +14,7 @@ from training_rounds.tables import detectable, interval, p_of, table, verdict
 import xdr_bench as xdr
 from harness.files.package import package_root
 from harness.numbers import duration, percent
+from harness.runs.manifest import read_manifest
 from harness.tracks import load_track
 
 Figures = dict[str, Any]
@@ -82,16 +83,24 @@ def _of_records(records: Sequence[Path]) -> Rows:
         record = json.loads(path.read_text("utf-8"))
         name = record["recipe"]["name"]
         peak = max((stage.get("peak_memory_bytes") or 0 for stage in record["stages"]), default=0)
-        found[f"`{name}`"] = (*_cost(record["seconds"], peak), *(_recorded(name) or [""] * (len(HEADER) - 3)))
+        seconds = record["seconds"]
+        found[f"`{name}`"] = (*_cost(seconds, peak), *(_recorded(name, seconds) or [""] * (len(HEADER) - 3)))
     return found
 
 
-def _recorded(name: str) -> Sequence[str]:
-    """Of the recorded run of that name in the track of recipes, beside its baseline, which is the same model untrained."""
+def _recorded(name: str, seconds: float) -> Sequence[str]:
+    """Of the recorded run of that name in the track of recipes, beside its baseline, which is the same model untrained.
+
+    Raises ``ValueError`` where the training, which took so many seconds, is another one than that of the run.
+    """
     track = load_track(RECORDED)
     if name not in track.systems:
         return ()
     measure = str(track.primary)
+    training: Any = read_manifest(package_root() / "runs" / RECORDED / name).execution.facts["training"]
+    if round(seconds, 1) != training["seconds"]:
+        told = f"{seconds:.1f} s, that of the recorded run {training['seconds']} s"
+        raise ValueError(f"{name}: the record's training took {told}")
 
     def scores(system: str) -> dict[str, xdr.Scores]:
         runs = package_root() / "runs" / RECORDED / system

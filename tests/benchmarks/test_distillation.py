@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from harness.files.package import package_root
+from harness.runs.manifest import read_manifest
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -85,6 +88,27 @@ def study(p: float) -> dict[str, object]:
     }
     titles = {"start": "the start", "mixed": "mixed batches", "hybrid": "hybrid batches"}
     return {"titles": titles, "measures": ["nDCG@10"], "rows": rows, "differences": [tested | {"detectable": 0.05}]}
+
+
+def test_a_model_that_is_trained_again_is_shown_beside_what_it_began_with(tmp_path: Path) -> None:
+    import recipes_overview
+
+    runs = package_root() / "runs/recipes"
+    rows = {row["system"]: row for row in json.loads((runs / "leaderboard.json").read_text("utf-8"))["rows"]}
+    trained, untrained = (
+        100 * rows[name]["cells"]["R@500t"]["macro"]["value"] for name in ("me5-small-q4-xdr", "me5-small-q4-cut")
+    )
+    seconds = read_manifest(runs / "me5-small-q4-xdr").execution.facts["training"]["seconds"]
+    record = {"recipe": {"name": "me5-small-q4-xdr"}, "seconds": seconds, "stages": []}
+    path = tmp_path / "training.json"
+    path.write_text(json.dumps(record), "utf-8")
+    text = recipes_overview.overview(json.loads(json.dumps(figures())), {}, [path])  # type: ignore[arg-type]
+    (line,) = (line for line in text.splitlines() if line.startswith("| `me5-small-q4-xdr`"))
+    assert f"| recipes, R@500t | {untrained:.1f} | {trained:.1f} | {untrained:.1f} (`me5-small-q4-cut`) |" in line
+    assert f"| {trained - untrained:+.1f} | exploratory |" in line
+    path.write_text(json.dumps({**record, "seconds": seconds + 1}), "utf-8")
+    with pytest.raises(ValueError, match="that of the recorded run"):
+        recipes_overview.overview(json.loads(json.dumps(figures())), {}, [path])  # type: ignore[arg-type]
 
 
 def test_all_recipes_are_in_one_table_with_what_did_not_work_and_what_was_not_run(tmp_path: Path) -> None:
