@@ -26,6 +26,7 @@ N_LOG_N = 1.15
 PAIRS = "all pairs of systems are tested, told apart by letters and kept: the square of systems is what is asked for"
 REASONS = {
     ("compare", "systems"): PAIRS,
+    ("report TRACK", "systems"): PAIRS,
     ("leaderboard", "systems"): PAIRS,
     ("leaderboard --check", "systems"): PAIRS,
     ("leaderboard --freeze", "systems"): PAIRS,
