@@ -47,30 +47,29 @@ def files_in(folder: Path) -> dict[str, bytes]:
 # -- studies
 
 
-@pytest.fixture(scope="module")
-def studied(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
-    """A study of two encoders, whose questions a reader answered."""
+def studied_by(folder: Path, *commands: tuple[str, ...]) -> MadeOnce:
+    """A study of two encoders, made by these commands, with a reader beside it."""
 
     def make(place: Path) -> None:
         (place / "small.toml").write_text(TWO + ANSWERS)
         tiny_readers.reader(place / "reader")
-        typed("study", "small.toml", "--reader", "reader", cwd=place)
+        for options in commands:
+            typed("study", "small.toml", *options, cwd=place)
 
-    return made_once(tmp_path_factory.mktemp("studied"), make)
+    return made_once(folder, make)
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """A reader answered the questions of both."""
+    return studied_by(tmp_path_factory.mktemp("studied"), ("--reader", "reader"))
 
 
 @pytest.fixture(scope="module")
 def one_read(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
-    """The study, with answers of a reader, which is gone, to the questions of one encoder alone."""
-
-    def make(place: Path) -> None:
-        (place / "small.toml").write_text(TWO + ANSWERS)
-        tiny_readers.reader(place / "reader")
-        typed("study", "small.toml", "--encoder", "mini-zero-shot", cwd=place)
-        typed("study", "small.toml", "--encoder", "mini-xdr", "--reader", "reader", cwd=place)
-        shutil.rmtree(place / "reader")
-
-    return made_once(tmp_path_factory.mktemp("one-read"), make)
+    """A reader answered the questions of one encoder alone."""
+    commands = ("--encoder", "mini-zero-shot"), ("--encoder", "mini-xdr", "--reader", "reader")
+    return studied_by(tmp_path_factory.mktemp("one-read"), *commands)
 
 
 @pytest.fixture
@@ -114,6 +113,7 @@ def test_a_reader_that_was_given_one_encoder_s_rows_is_not_asked_of_the_other_s(
     xdr: Terminal, one_read: MadeOnce, monkeypatch: pytest.MonkeyPatch, named: tuple[str, ...]
 ) -> None:
     one_read.put_back(monkeypatch)
+    shutil.rmtree("reader")
     encoders = [word for name in named for word in ("--encoder", name)]
     ended = again(xdr, Path("runs/small/study.json"), *encoders)
     assert (ended.status, ended.out.splitlines()[0]) == (0, "runs/small/study.json: identical"), ended.err
