@@ -24,6 +24,7 @@ from harness.dense.encoder import resolved_device
 from harness.dense.encoding import packed
 from harness.dense.model_files import check_model_files, code_needed, missing_weights
 from harness.dense.model_places import model_folder
+from harness.dense.whole_weights import loaded_whole
 from harness.errors import InvalidInput
 from harness.files.model_digests import sha256_of_model
 from harness.files.toml_records import Record
@@ -211,24 +212,22 @@ class LocalModel(ABC):
         dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
         try:
             self.tokenizer = transformers.AutoTokenizer.from_pretrained(self._path, local_files_only=True)
-            self.model, report = getattr(transformers, self.auto_class).from_pretrained(
-                self._path,
-                use_safetensors=True,
-                dtype=dtype[self.recipe.model.dtype],
-                local_files_only=True,
-                output_loading_info=True,
+            self.model = loaded_whole(
+                lambda: getattr(transformers, self.auto_class).from_pretrained(
+                    self._path,
+                    use_safetensors=True,
+                    dtype=dtype[self.recipe.model.dtype],
+                    local_files_only=True,
+                ),
+                self._path.name,
             )
+        except InvalidInput:
+            raise
         except Exception as error:  # each library has errors of its own for a damaged file
             raise InvalidInput(
                 f"the model in {self._path.name} cannot be loaded as {self.auto_class}: {error}"
                 f"{missing_weights(self._path, self.auto_class)}"
             ) from error
-        # The library would fill in random numbers and go on.
-        if absent := sorted(report["missing_keys"]):
-            raise InvalidInput(
-                f"the model in {self._path.name} has no weights {absent[0]!r} ({len(absent)} are missing) of "
-                f"{self.auto_class}; it is of another kind, or was saved without them: save it from {self.auto_class}"
-            )
         self.model.to(self._operator.device).eval()
         self._configure()
 

@@ -21,6 +21,7 @@ from harness.dense.encoding import packed
 from harness.dense.kept_models import own_files
 from harness.dense.model_files import check_model_files, code_needed, missing_weights, model_name
 from harness.dense.roles import embeddings_of_positions
+from harness.dense.whole_weights import loaded_whole
 from harness.errors import InvalidInput
 from harness.files.yaml_records import digest_of
 from harness.recipes.reading.spans import Window, best_span
@@ -184,24 +185,19 @@ def _loaded(folder: Path, device: str, name: str) -> tuple[Any, Any]:
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model, report = AutoModelForQuestionAnswering.from_pretrained(
-            folder,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
+        model = loaded_whole(
+            lambda: AutoModelForQuestionAnswering.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+            ),
+            name,
         )
+    except InvalidInput:
+        raise
     except Exception as error:  # each library has errors of its own for a damaged file
         said = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InvalidInput(
             f"the model in {name} cannot be loaded as a reader: {said:.500}{missing_weights(folder, _CLASS)}"
         ) from error
-    if made_up := sorted(report["missing_keys"]):
-        raise InvalidInput(
-            f"the model in {name} was not trained as a reader: its files lack {', '.join(made_up[:3])}; name one "
-            "whose head for spans is trained (AutoModelForQuestionAnswering)"
-        )
     if not tokenizer.is_fast:
         raise InvalidInput(f"the tokenizer in {name} does not say which characters its tokens are; save a fast one")
     return model.eval().to(device), tokenizer

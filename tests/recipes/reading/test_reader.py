@@ -104,7 +104,9 @@ def test_a_model_that_counts_its_positions_from_the_padding_reads_its_full_lengt
 
 
 def test_a_model_without_a_head_for_spans_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="was not trained as a reader: its files lack qa_outputs"):
+    with pytest.raises(
+        InvalidInput, match=r"lack weights that it computes with \(qa_outputs.bias, qa_outputs.weight\)"
+    ):
         Reader(ReaderSettings(tiny_models.bert(tmp_path / "plain")))
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidInput, match=r"cannot be loaded as a reader|is not loaded"):
