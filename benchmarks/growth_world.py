@@ -44,6 +44,13 @@ seed = 1
 """
 
 
+def _question(lang: str, number: int) -> str:
+    """Common words and names that no other question has: questions that are nearly the same would be pairs of everybody."""
+    name = hashlib.sha256(f"{lang} {number}".encode()).hexdigest()
+    one, two = WORDS[number % len(WORDS)], WORDS[number // len(WORDS) % len(WORDS)]
+    return f"{one} {name[:8]} the {two} of {name[8:16]} {lang}?"
+
+
 @dataclass(frozen=True)
 class Size:
     """``questions`` are those of all languages together; ``parallel``: every topic is asked in every language, else in one."""
@@ -118,7 +125,7 @@ class World:
             for lang, own in zip(size.languages_used, gold.tolist(), strict=True):
                 for number, doc in enumerate(own):
                     name, topic = f"{lang}-{number}", str(number) if size.parallel else f"{lang}-{number}"
-                    row = {"query_id": name, "lang": lang, "text": f"{lang} question {number}?", "topic": topic}
+                    row = {"query_id": name, "lang": lang, "text": _question(lang, number), "topic": topic}
                     queries.write(json.dumps(row) + "\n")
                     answers.write(json.dumps({"query_id": name, "answers": ["1889"]}) + "\n")
                     qrels.write(f"{name} 0 d{doc} 1\n")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import unicodedata
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 _CHUNK = 2048
 
@@ -47,34 +48,73 @@ def ngrams(text: str, n: int) -> set[str]:
     return {text[i : i + n] for i in range(len(text) - n + 1)} or {text}
 
 
-def _incidence(sets: Sequence[set[str]], vocabulary: dict[str, int]) -> Any:
-    """Sparse matrix, shape (texts, n-grams), with 1 where the text has the n-gram; others than these count for nothing."""
-    from scipy.sparse import csr_matrix
+class _Sets:
+    """Of each text the number of its n-grams, and which of them have a place in a vocabulary: a sparse matrix of ones."""
 
-    columns = [[vocabulary[gram] for gram in grams if gram in vocabulary] for grams in sets]
-    pointers = np.cumsum([0, *map(len, columns)])
-    values = np.ones(pointers[-1], np.int32)
-    indices = np.fromiter(itertools.chain.from_iterable(columns), np.int64, pointers[-1])
-    return csr_matrix((values, indices, pointers), shape=(len(sets), len(vocabulary)))
+    def __init__(self, texts: Sequence[str], n: int, place_of: Callable[[str], int | None]) -> None:
+        sizes, counts, places = array("q"), array("q", [0]), array("q")
+        for text in texts:
+            grams = ngrams(normalized(text), n)
+            places.extend(place for gram in grams if (place := place_of(gram)) is not None)
+            sizes.append(len(grams))
+            counts.append(len(places))
+        self.sizes = np.array(sizes, np.int64)
+        self._starts, self._places = np.array(counts, np.int64), np.array(places, np.int64)
+
+    def frequency(self, vocabulary: int) -> NDArray[np.int64]:
+        """In how many texts each n-gram is."""
+        return np.bincount(self._places, minlength=vocabulary)
+
+    def members(self, vocabulary: int) -> Any:
+        from scipy.sparse import csr_matrix
+
+        values = np.ones(len(self._places), np.int32)
+        return csr_matrix((values, self._places, self._starts), shape=(len(self.sizes), vocabulary))
+
+    def rarest(self, rank: NDArray[np.int64], threshold: float) -> Any:
+        """Of each text so many n-grams of the lowest rank, as a matrix, that two without a common one are below the threshold.
+
+        Sets of a similarity above t share more than t of the n-grams of either. So at most s - floor(t s) - 1 of a set's s
+        n-grams are not shared, and among one more than these, the first ones in an order that both sets keep, is a shared one
+        (Chaudhuri et al. 2006, "A Primitive Operator for Similarity Joins in Data Cleaning"). N-grams without a place come
+        before all others.
+        """
+        from scipy.sparse import csr_matrix
+
+        known = np.diff(self._starts)
+        rows = np.repeat(np.arange(len(known)), known)
+        order = np.lexsort((rank[self._places], rows))
+        # A rounding error makes it one more, never one less.
+        wanted = self.sizes - np.floor(threshold * self.sizes - 1e-9).astype(np.int64)
+        kept = order[np.arange(len(rows)) - self._starts[rows] < (wanted - self.sizes + known)[rows]]
+        values = np.ones(len(kept), np.int32)
+        return csr_matrix((values, (rows[kept], self._places[kept])), shape=(len(known), len(rank)))
 
 
 def similar_pairs(
     texts: Sequence[str], others: Sequence[str], n: int, threshold: float
 ) -> Iterator[tuple[int, int, float]]:
-    """Pairs (i, j, Jaccard similarity of n-gram sets of the normalised texts) above ``threshold``, which is below 1.
+    """Pairs (i, j, Jaccard similarity of n-gram sets of the normalised texts) above ``threshold``, from 0 to below 1.
 
-    In the order of i, then j.
+    In the order of i, then j. Only pairs that share one of their rarest n-grams are compared, as all such pairs do: memory is
+    that of the n-grams, and common words cost nothing.
     """
-    right = [ngrams(normalized(text), n) for text in others]
+    vocabulary: dict[str, int] = {}
+    right = _Sets(others, n, lambda gram: vocabulary.setdefault(gram, len(vocabulary)))
     # What no text of the other side has is shared with none: it counts in the sizes alone.
-    vocabulary = {gram: place for place, gram in enumerate(sorted(set().union(*right)))}
-    two, sizes_r = _incidence(right, vocabulary).T.tocsc(), np.array([len(grams) for grams in right])
+    count = len(vocabulary)
+    rank = np.empty(count, np.int64)
+    rank[np.argsort(right.frequency(count), kind="stable")] = np.arange(count)
+    members, rarest = right.members(count), right.rarest(rank, threshold).T.tocsc()
     for start in range(0, len(texts), _CHUNK):
-        left = [ngrams(normalized(text), n) for text in texts[start : start + _CHUNK]]
-        shared = (_incidence(left, vocabulary) @ two).tocsr()
-        shared.sort_indices()
-        shared = shared.tocoo()
-        sizes_l = np.array([len(grams) for grams in left])
-        similarity = shared.data / (sizes_l[shared.row] + sizes_r[shared.col] - shared.data)
-        for place in np.flatnonzero(similarity > threshold):
-            yield start + int(shared.row[place]), int(shared.col[place]), float(similarity[place])
+        left = _Sets(texts[start : start + _CHUNK], n, vocabulary.get)
+        candidates = (left.rarest(rank, threshold) @ rarest).tocsr()
+        candidates.sort_indices()
+        rows, columns = candidates.nonzero()
+        own = left.members(count)
+        for first in range(0, len(rows), _CHUNK):
+            i, j = rows[first : first + _CHUNK], columns[first : first + _CHUNK]
+            shared = np.asarray(own[i].multiply(members[j]).sum(axis=1)).ravel()
+            similarity = shared / (left.sizes[i] + right.sizes[j] - shared)
+            for place in np.flatnonzero(similarity > threshold):
+                yield start + int(i[place]), int(j[place]), float(similarity[place])

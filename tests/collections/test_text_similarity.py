@@ -53,6 +53,26 @@ def test_pairs_are_those_above_the_threshold(left: list[str], right: list[str], 
     assert found == {pair: pytest.approx(score) for pair, score in scores.items() if score > threshold}
 
 
+WORDS = st.sampled_from(["who", "wrote", "the", "song", "of", "a", "river", "in", "1999", "the", "the"])
+QUESTIONS = st.lists(st.lists(WORDS, min_size=3, max_size=12).map(" ".join), min_size=1, max_size=25)
+
+
+@given(QUESTIONS, st.data())
+def test_texts_of_common_words_that_differ_in_a_few_letters_are_found(
+    questions: list[str], data: st.DataObject
+) -> None:
+    places = st.integers(0, len(questions) - 1)
+    edited = [
+        questions[place][:cut] + letter + questions[place][cut + 1 :]
+        for place, cut, letter in data.draw(
+            st.lists(st.tuples(places, st.integers(0, 40), st.sampled_from("xe")), max_size=25)
+        )
+    ]
+    found = list(similar_pairs(questions, edited, 5, 0.8))
+    scores = [(i, j, jaccard(one, two, 5)) for i, one in enumerate(questions) for j, two in enumerate(edited)]
+    assert found == [score for score in scores if score[2] > 0.8]
+
+
 def test_equal_texts_are_found_however_they_are_written() -> None:
     assert list(similar_pairs(["Who wrote it?", "what"], ["WHO WROTE  IT"], 5, 0.8)) == [(0, 0, 1.0)]
 
