@@ -126,7 +126,8 @@ def approximate_search(
     ]
     with _threads(threads):
         for path, first in shards:
-            index = faiss.read_index(str(path))
+            # Mapped, not read: a search takes from the disk what it looks at, and what was looked at lately is in memory still.
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
             set_search_parameters(index, settings)
             for place, own in enumerate(best):
                 asked = np.ascontiguousarray(queries[place * _QUERIES_AT_ONCE : (place + 1) * _QUERIES_AT_ONCE])
