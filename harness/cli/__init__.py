@@ -34,6 +34,7 @@ from harness.cli import (
     withdraw,
 )
 from harness.cli.console import progress, say
+from harness.cli.empty_values import refuse_empty_values
 from harness.cli.surroundings import check_platform, ended, prepare
 from harness.progress import show_on
 
@@ -101,4 +102,6 @@ def _command() -> object:
 @functools.cache
 def _built() -> Any:
     """Typer builds all commands out of their signatures each time that ``app`` is called; a process may call it often."""
-    return typer.main.get_command(app)
+    command = typer.main.get_command(app)
+    refuse_empty_values(command)
+    return command

@@ -31,6 +31,13 @@ _DIGESTS = re.compile(r"scores\..*|readings\[[^]]*\]\.file")
 """Places of digests of what lies below the figures, per-query scores and a reader's scores: other last digits give others,
 so that they speak for "identical" alone."""
 
+_CHOSEN = re.compile(
+    r"(?:declared|track|attack)\..*|schema_version|seed|alpha|(?:all_pairs_)?resamples"
+    r"|(?:.*\.)?(?:weights?|top|draws)(?:\[[^]]*\])?"
+)
+"""Places of numbers that somebody set, or that were chosen among a few: another one is another answer however near it is.
+The resamples of single tests are raised where p is near its level, so that they are none of these."""
+
 _KEPT_LATER = ("p_error", "undecided")
 """What records did not keep once: null there says nothing that could be another answer."""
 
@@ -139,7 +146,7 @@ def _was_not_kept(place: str, recorded: Mapping[str, Any]) -> bool:
 def _is_another_answer(own: Difference, tolerance: float) -> bool:
     if _DIGESTS.fullmatch(own.place):
         return False
-    if own.by is None:
+    if own.by is None or _CHOSEN.fullmatch(own.place):
         return True
     whole = isinstance(own.recorded, int) and isinstance(own.again, int)
     granted = tolerance * max(1.0, abs(own.recorded), abs(own.again))

@@ -57,6 +57,24 @@ def test_a_misspelt_track_is_no_kind_of_list(xdr: Terminal) -> None:
     assert xdr("list", "nonsense").status == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", ""),
+        ("run", "track.toml", "bm25", "--runs", ""),
+        ("run", "track.toml", "bm25", ""),
+        ("leaderboard", "track.toml", "bm25", "--reports", " "),
+        ("study", "track.toml", "--languages", ""),
+        ("data", "list", ""),
+    ],
+)
+def test_what_a_shell_makes_of_a_variable_without_a_value_is_refused(words: tuple[str, ...], xdr: Terminal) -> None:
+    before = bytes_in(Path())
+    ended = xdr(*words)
+    assert (ended.status, "it is empty; say what it is to be, or leave it out" in ended.err) == (2, True), ended.err
+    assert bytes_in(Path()) == before
+
+
 def test_the_table_is_shown_with_ones_own_row_and_again_without_a_run(xdr: Terminal) -> None:
     made = xdr("leaderboard", "track.toml", "other.toml")
     assert made.out.splitlines()[-1] == "reports/rivers/index.html"

@@ -136,6 +136,7 @@ def test_a_file_of_rankings_is_mined_with_its_collection(place: Path, terminal: 
         ((RUN, "gold", "--english", "xdr-mini/fi"), 1, "expected English ones"),
         ((RUN, "gold", "--english", "xquad-en"), 2, "unknown collection"),
         ((RUN, "gold", "--corpus", "rows.jsonl"), 2, "written to two files"),
+        ((RUN, "gold", "--corpus", "elsewhere/rows.jsonl"), 2, "give two names"),
         ((RUN, "gold", "--top", "0"), 2, "top"),
     ],
 )

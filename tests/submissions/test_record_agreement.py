@@ -64,6 +64,36 @@ def test_another_answer_is_none_of_the_same_ones() -> None:
         assert verdict(again) == "differs", again
 
 
+def test_what_was_set_or_chosen_is_the_same_to_the_last_digit() -> None:
+    study = {
+        "seed": 42,
+        "resamples": 100_000,
+        "declared": {"weights": [0.3, 0.5]},
+        "rows": [{"encoder": "e5", "weights": [0.3, 0.5], "curve": [{"weight": 0.3, "macro": 0.5}]}],
+        "readings": [{"reading": "reader", "top": 5}],
+        "drops": [{"system": "e5", "draws": 10}],
+        "differences": [{"system": "e5", "resamples": 100_000}],
+    }
+
+    def again(old: str, new: str) -> str:
+        text = json.dumps(study)
+        assert old in text
+        return record_agreement(study, json.loads(text.replace(old, new, 1)), 0.01).verdict
+
+    for old, new in [
+        ('"seed": 42', '"seed": 43'),
+        ('"resamples": 100000', '"resamples": 100001'),
+        ('{"weights": [0.3', '{"weights": [0.301'),
+        ('"e5", "weights": [0.3', '"e5", "weights": [0.301'),
+        ('"weight": 0.3', '"weight": 0.301'),
+        ('"top": 5', '"top": 6'),
+        ('"draws": 10', '"draws": 11'),
+    ]:
+        assert again(old, new) == "differs", old
+    assert again('"macro": 0.5', '"macro": 0.501') == "same answers"
+    assert again('"e5", "resamples": 100000', '"e5", "resamples": 100100') == "same answers", "raised where p is near"
+
+
 def test_entries_are_held_together_by_what_they_are_called() -> None:
     assert verdict(changed("differences", to=list(reversed(RECORD["differences"])))) == "identical"
 

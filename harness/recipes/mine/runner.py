@@ -27,7 +27,13 @@ from harness.recipes.reading.kept import LIBRARIES as READER_LIBRARIES
 from harness.recipes.reading.kept import KeptReader
 from harness.recipes.reading.reader import identity_of
 from harness.recipes.rows import Passage, Row, write_rows, write_rows_by_id
-from harness.recipes.rows.manifest import RowsManifest, manifest_beside, read_manifest, write_manifest
+from harness.recipes.rows.manifest import (
+    RowsManifest,
+    check_manifest_is_free,
+    manifest_beside,
+    read_manifest,
+    write_manifest,
+)
 from harness.recipes.rows.writing import check_name
 
 VERSION = 2
@@ -49,12 +55,17 @@ class Job:
     english: English | None = None
 
     def __post_init__(self) -> None:
-        """Raises ``WrongUsage`` where the settings ask for what is not given or not there."""
+        """Raises ``WrongUsage`` where the settings ask for what is not given or not there.
+
+        ``InvalidInput`` where no question of the run is among the English ones.
+        """
         for path in (self.out, self.corpus):
             if path is not None:
                 check_name(path)
-        if self.out == self.corpus:
-            raise WrongUsage("rows and passages are written to two files")
+        if self.corpus is not None and self.out.name == self.corpus.name:
+            raise WrongUsage(
+                "rows and passages are written to two files, which the manifest knows by their names; give two names"
+            )
         if self.settings.reads and self.reader is None:
             raise WrongUsage(f"the labeller {self.settings.labeller} needs a reader's folder, --reader DIR")
         if self.reader is not None and not self.settings.reads:
@@ -65,6 +76,11 @@ class Job:
                 raise WrongUsage(f"{collection.dataset_id} has no judgements, which this labeller or exclusion needs")
             if collection.answers is None and settings.looks_for_answers:
                 raise WrongUsage(f"{collection.dataset_id} has no answers, which this labeller or exclusion needs")
+        asked = (query for part in self.run.parts for query in part.collection.queries)
+        if self.english is not None and not any(self.english.of(query).strip() for query in asked):
+            raise InvalidInput(
+                f"{self.english.name} has none of the run's questions in English; name a collection with the same topics"
+            )
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -92,6 +108,7 @@ def mine(job: Job, progress: Progress, workers: int = 1) -> Mined:
         return Mined(_checked_output(job, description), reused=True)
     if job.corpus is not None and job.corpus.exists():
         raise WrongUsage(f"{job.corpus} is there already; remove it or choose another file for the passages")
+    check_manifest_is_free(job.out)
     unfinished = job.out.with_name(f"{job.out.name}.partial")
     with exclusive(unfinished / "lock"), contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, unfinished, ignore_errors=True)

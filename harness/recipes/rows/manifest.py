@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import Finding, InvalidInput
+from harness.errors import Finding, InvalidInput, WrongUsage
 from harness.files.toml_records import Record, checked
 from harness.files.writing import sha256_of_file, write_text
 from harness.files.yaml_records import parsed_yaml, yaml_text
@@ -37,6 +37,15 @@ def manifest_beside(rows: Path) -> Path:
     'mined/rows.manifest.yaml'
     """
     return rows.with_name(rows.name.removesuffix(".gz").removesuffix(".jsonl") + ".manifest.yaml")
+
+
+def check_manifest_is_free(rows: Path) -> None:
+    """Raises ``WrongUsage`` where the manifest of a file that is still to come is that of another, as of ``rows.jsonl.gz``."""
+    path = manifest_beside(rows)
+    if path.is_file() and rows.name not in (named := checked(RowsManifest, parsed_yaml(path), str(path)).files):
+        raise WrongUsage(
+            f"{path} is there already and describes {', '.join(named)}; remove it, or choose another name than {rows.name}"
+        )
 
 
 def write_manifest(manifest: RowsManifest, rows: Path) -> None:

@@ -293,7 +293,7 @@ def read_study(path: Path) -> StudyResult | None:
     """
     if not path.is_file():
         return None
-    again = f"remove it, and `xdr study {path.parent.name}` makes it again"
+    again = f"remove it, and `xdr study {path.resolve().parent.name}` makes it again"
     try:
         content = dict(parse_json(read_bytes(path, RESULT_BYTES)))
     except (ValueError, TypeError) as error:

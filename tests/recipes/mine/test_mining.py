@@ -84,6 +84,25 @@ def test_labels_by_string_are_held_against_hidden_judgements(tmp_path: Path) -> 
     assert (against["ru"]["precision"], against["ru"]["gold among the first"]) == (None, 0)
 
 
+def test_english_questions_of_other_topics_are_refused(tmp_path: Path) -> None:
+    strangers = English("other", {"t9": "what?", "t8": "where?"}, by_topic=True)
+    with pytest.raises(InvalidInput, match="other has none of the run's questions in English"):
+        Job(small_run(), MineSettings(labeller="gold"), tmp_path / "rows.jsonl", english=strangers)
+
+
+def test_one_manifest_is_not_taken_from_another_file(tmp_path: Path) -> None:
+    mined(tmp_path / "rows.jsonl", labeller="gold")
+    before = (tmp_path / "rows.manifest.yaml").read_bytes()
+    with pytest.raises(
+        WrongUsage, match=r"rows.manifest.yaml is there already and describes rows.jsonl; remove it, or"
+    ):
+        mined(tmp_path / "rows.jsonl.gz", labeller="gold")
+    assert (tmp_path / "rows.manifest.yaml").read_bytes() == before
+    # What was killed between the manifest and its rows goes on.
+    (tmp_path / "rows.jsonl").unlink()
+    assert mined(tmp_path / "rows.jsonl", labeller="gold")
+
+
 def test_a_collection_in_another_language_is_no_english_one() -> None:
     with pytest.raises(InvalidInput, match="has questions in fi; expected English ones"):
         english_of("xdr-mini/fi/dev", ["fi"])
