@@ -36,6 +36,11 @@ REASONS = {
         "languages, the same questions in each",
     ): "pages can test any choice of languages, which takes what every "
     "two languages with common questions have in common: the square of languages is what is asked for",
+    (
+        "run bm25",
+        "languages",
+    ): "Japanese and Korean, which are among 32 languages and not among 16, are cut into words by models that "
+    "take hundreds of MB",
     ("data export", "languages"): "a folder with all passages is written for each language, as is asked for",
 }
 
