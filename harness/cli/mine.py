@@ -74,7 +74,7 @@ def mine(
     """Mine rows to train on from a run: positives by a labeller, and hard negatives. What a reader has read outlives a kill."""
     from harness.dense.encoder import resolved_device
     from harness.recipes.mine.english import english_of
-    from harness.recipes.mine.runner import Job
+    from harness.recipes.mine.runner import Job, check_asked
     from harness.recipes.mine.runner import mine as mine_rows
     from harness.recipes.mine.settings import MineSettings
     from harness.recipes.reading import ReaderSettings
@@ -92,6 +92,7 @@ def mine(
         scores=scores,
         seed=seed,
     )
+    check_asked(settings, reader is not None, out, corpus)
     found, warnings = _opened(run, dataset, track, allow_code)
     print_findings(warnings)
     if (deepest := found.deepest) < top:

@@ -386,6 +386,15 @@ def test_what_cannot_attack_or_be_attacked_is_wrong_usage_and_writes_nothing(
     assert not Path("found").exists()
 
 
+def test_files_that_no_attack_wrote_are_not_written_over(xdr: Terminal) -> None:
+    Path("found").mkdir()
+    Path("found/track.toml").write_text("mine")
+    ended = attacked(xdr)
+    assert ended.status == 1
+    assert "found has track.toml, and no manifest.json that says that an attack wrote it" in ended.err
+    assert [(path.name, path.read_text()) for path in Path("found").iterdir()] == [("track.toml", "mine")]
+
+
 def test_a_folder_without_judgements_cannot_be_attacked(xdr: Terminal) -> None:
     text = Path("track.toml").read_text().replace("xdr-mini/fi", "folder(fi):data")
     Path("track.toml").write_text(text)

@@ -59,17 +59,7 @@ class Job:
 
         ``InvalidInput`` where no question of the run is among the English ones.
         """
-        for path in (self.out, self.corpus):
-            if path is not None:
-                check_name(path)
-        if self.corpus is not None and self.out.name == self.corpus.name:
-            raise WrongUsage(
-                "rows and passages are written to two files, which the manifest knows by their names; give two names"
-            )
-        if self.settings.reads and self.reader is None:
-            raise WrongUsage(f"the labeller {self.settings.labeller} needs a reader's folder, --reader DIR")
-        if self.reader is not None and not self.settings.reads:
-            raise WrongUsage(f"the labeller {self.settings.labeller} asks no reader; leave --reader out")
+        check_asked(self.settings, self.reader is not None, self.out, self.corpus)
         for part in self.run.parts:
             collection, settings = part.collection, self.settings
             if collection.qrels is None and (settings.knows_gold or "qrels" in settings.exclude):
@@ -85,6 +75,21 @@ class Job:
     @property
     def files(self) -> tuple[Path, ...]:
         return (self.out,) if self.corpus is None else (self.out, self.corpus)
+
+
+def check_asked(settings: MineSettings, has_reader: bool, out: Path, corpus: Path | None) -> None:
+    """What can be said before any run is read. Raises ``WrongUsage`` where the settings ask for what is not given."""
+    for path in (out, corpus):
+        if path is not None:
+            check_name(path)
+    if corpus is not None and out.name == corpus.name:
+        raise WrongUsage(
+            "rows and passages are written to two files, which the manifest knows by their names; give two names"
+        )
+    if settings.reads and not has_reader:
+        raise WrongUsage(f"the labeller {settings.labeller} needs a reader's folder, --reader DIR")
+    if has_reader and not settings.reads:
+        raise WrongUsage(f"the labeller {settings.labeller} asks no reader; leave --reader out")
 
 
 @dataclass(frozen=True)

@@ -64,10 +64,17 @@ def read_manifest(file: Path) -> AttackManifest:
 def recorded_attack(plan: Plan) -> AttackManifest | None:
     """What the folder holds already; None where it holds no attack.
 
-    Raises ``InvalidInput`` where it holds another one, with what differs, or files that are not those of its manifest.
+    Raises ``InvalidInput`` where it holds another one, with what differs, files that are not those of its manifest, or, without
+    a manifest, files in whose place an attack would write.
     """
     file = plan.folder / MANIFEST
     if not file.is_file():
+        in_place = [name for name in (QUESTIONS, f"{plan.perturbation}.toml", TRACK) if (plan.folder / name).exists()]
+        if in_place:
+            raise InvalidInput(
+                f"{plan.folder} has {', '.join(in_place)}, and no {MANIFEST} that says that an attack wrote it; name another "
+                "folder by --out, or remove what is there"
+            )
         return None
     try:
         found = read_manifest(file)
