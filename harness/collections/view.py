@@ -202,7 +202,10 @@ def _of_its_id(dataset_id: str, make: Callable[[], Any]) -> Any:
 
         known = {*ir_datasets.registry, *dataset_ids()}
         raise unknown_name(
-            "collection", dataset_id, known, "or folder:PATH, squad:PATH; see `xdr list collections`"
+            "collection",
+            dataset_id,
+            known,
+            "or folder:PATH, squad:PATH, perturbed(NAME,seed=N):ID; see `xdr list collections`",
         ) from None
 
 
