@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import command_line
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,9 +39,23 @@ def scores_of(xdr: Xdr) -> dict[str, float]:
     shutil.rmtree("runs", ignore_errors=True)
     ended = xdr("leaderboard", "track.toml")
     assert ended.status == 0, ended.err
-    board = json.loads(Path("runs/rivers/leaderboard.json").read_text("utf-8"))
+    return scores_in(Path())
+
+
+def scores_in(folder: Path) -> dict[str, float]:
+    board = json.loads((folder / "runs/rivers/leaderboard.json").read_text("utf-8"))
     row = next(row for row in board["rows"] if row["system"] == "bm25")
     return {column: cell["value"] for column, cell in row["cells"]["Success@1"].items()}
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """The scores of the collection as it is written, in which the tests change what must not change them."""
+    folder = tmp_path_factory.mktemp("before")
+    write_track(folder)
+    made = command_line.xdr("leaderboard", "track.toml", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    return scores_in(folder)
 
 
 @pytest.mark.parametrize(
@@ -142,8 +157,9 @@ def test_questions_that_do_not_say_their_language_are_those_of_no_part(xdr: Xdr)
 
 
 @pytest.mark.parametrize(("tag", "in_file"), [("fin", "FI"), ("fi", "fi-FI"), ("fi_Latn", "fin_Latn"), ("FI", "fi")])
-def test_language_tags_are_taken_as_people_write_them(tag: str, in_file: str, xdr: Xdr) -> None:
-    before = scores_of(xdr)
+def test_language_tags_are_taken_as_people_write_them(
+    tag: str, in_file: str, xdr: Xdr, before: dict[str, float]
+) -> None:
     if in_file == "fi-FI":  # a region makes another tag, though no other language
         rewrite("track.toml", "folder(fi):data", "folder(fi-fi):data")
     rewrite("data/queries.jsonl", '"lang": "fi"', f'"lang": "{in_file}"')
@@ -177,8 +193,9 @@ MARK = codecs.BOM_UTF8
 @pytest.mark.parametrize("change", [lambda data: MARK + data, lambda data: MARK + data.replace(b"\n", b"\r\n"),
                                     lambda data: MARK + data.replace(b"\n", b"\n" + MARK, 1)],
                          ids=["mark", "mark and Windows line ends", "joined files"])  # fmt: skip
-def test_a_byte_order_mark_is_part_of_no_record(name: str, change: Callable[[bytes], bytes], xdr: Xdr) -> None:
-    before = scores_of(xdr)
+def test_a_byte_order_mark_is_part_of_no_record(
+    name: str, change: Callable[[bytes], bytes], xdr: Xdr, before: dict[str, float]
+) -> None:
     path = Path("data") / name
     path.write_bytes(change(path.read_bytes()))
     assert scores_of(xdr) == before
@@ -215,8 +232,7 @@ def test_files_of_a_folder_may_be_gzip(xdr: Xdr) -> None:
     assert scores_of(xdr) == before
 
 
-def test_ids_may_be_whole_numbers_and_titles_null(xdr: Xdr) -> None:
-    before = scores_of(xdr)
+def test_ids_may_be_whole_numbers_and_titles_null(xdr: Xdr, before: dict[str, float]) -> None:
     for name, old, new in (
         ("docs.jsonl", '"doc_id": "nile"', '"title": null, "doc_id": 7'),
         ("qrels.txt", "nile", "7"),

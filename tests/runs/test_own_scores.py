@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import command_line
 import pytest
+from made_once import MadeOnce, made_once
 from scored_worlds import RANKINGS, World, collection_in, track_of
 from small_track import Terminal, write_track
 
@@ -27,14 +29,21 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path, track_of(collection_in(tmp_path / "toy")))
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    def make(place: Path) -> None:
+        write_track(place)
+        made = command_line.xdr("leaderboard", "track.toml", cwd=place)
+        assert made.returncode == 0, made.stderr
+
+    return made_once(tmp_path_factory.mktemp("recorded"), make)
+
+
 @pytest.fixture
-def xdr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+def xdr(recorded: MadeOnce, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
     """A folder with a recorded track of two rows."""
-    write_track(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    terminal = Terminal(monkeypatch, capsys)
-    assert terminal("leaderboard", "track.toml").status == 0
-    return terminal
+    recorded.put_back(monkeypatch)
+    return Terminal(monkeypatch, capsys)
 
 
 def all_alike(scores: ScoreFile) -> ScoreFile:

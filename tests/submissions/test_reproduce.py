@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_once import MadeOnce, made_once
 
 from harness.adapters.card import load_card
 from harness.adapters.consent import Consent
@@ -75,10 +76,9 @@ def behave(home: Path, ties: bool = False, swapped: int = 0, missed: int = 0) ->
     (home / "card" / "behaviour.json").write_text(json.dumps([ties, swapped, missed]))
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+def record_run(place: Path) -> None:
     """A track of two languages, and a card whose adapter does what a file beside it says; its run is recorded."""
-    data = tmp_path / "data"
+    data = place / "data"
     data.mkdir()
     (data / "docs.jsonl").write_text(
         "".join(json.dumps({"doc_id": f"d{i:02}", "text": f"Passage {i}"}) + "\n" for i in range(DOCS))
@@ -90,24 +90,32 @@ def home(tmp_path: Path) -> Path:
     (data / "qrels.txt").write_text(
         "".join(f"{lang}-q{i} 0 d{i:02} 1\n" for lang in ("fi", "ja") for i in range(QUESTIONS))
     )
-    (tmp_path / "track.toml").write_text(
+    (place / "track.toml").write_text(
         'schema_version = 1\nname = "toy"\nversion = 1\ntitle = "Toy"\ndescription = ""\nmeasures = ["RR@20", "Success@1"]\n'
         'primary = "Success@1"\ndepth = 20\nbaseline = "mine"\n'
         'parts = [{name = "fi", dataset = "folder(fi):data", lang = "fi"},\n'
         ' {name = "ja", dataset = "folder(ja):data", lang = "ja"}]\n'
         "[tolerance]\nrank_biased_overlap = 0.95\nkendall_tau = 0.9\nrmse = 0.35\n"
     )
-    (tmp_path / "card").mkdir()
-    (tmp_path / "card" / "adapter.py").write_text(ADAPTER)
-    (tmp_path / "card" / "card.toml").write_text(
+    (place / "card").mkdir()
+    (place / "card" / "adapter.py").write_text(ADAPTER)
+    (place / "card" / "card.toml").write_text(
         'schema_version = 1\nname = "mine"\ntitle = "Mine"\nadapter = "adapter.py:Adapter"\n'
     )
-    behave(tmp_path)
-    run_system(
-        TrackRuns(track(tmp_path), tmp_path / "runs"), load_card(str(tmp_path / "card/card.toml")), context(tmp_path)
-    )
-    score_system(RunFolder(track(tmp_path), folder(tmp_path)))
-    return tmp_path
+    behave(place)
+    run_system(TrackRuns(track(place), place / "runs"), load_card(str(place / "card/card.toml")), context(place))
+    score_system(RunFolder(track(place), folder(place)))
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    return made_once(tmp_path_factory.mktemp("recorded"), record_run)
+
+
+@pytest.fixture
+def home(recorded: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> Path:
+    recorded.put_back(monkeypatch)
+    return recorded.place
 
 
 def track(home: Path) -> Track:

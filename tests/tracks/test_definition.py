@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import command_line
 import pytest
+from made_once import MadeOnce, made_once
 from small_track import TRACK, Terminal, bytes_in, write_track
 
 from harness.errors import InvalidInput
@@ -17,22 +19,30 @@ from harness.tracks import load_track
 RUNS = Path("runs/rivers")
 
 
-@pytest.fixture
-def xdr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
-    """A board of three rows, made for version 1 of a track of two parts."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
-    write_track(tmp_path)
-    terminal = Terminal(monkeypatch, capsys)
-    assert terminal("leaderboard", "track.toml", "other.toml").status == 0
-    rows = [json.loads(line) for line in Path("data/queries.jsonl").read_text().splitlines()]
+def make_board(place: Path) -> None:
+    """A board of three rows, made for version 1 of a track of two parts; questions in a third language came later."""
+    write_track(place)
+    made = command_line.xdr("leaderboard", "track.toml", "other.toml", cwd=place)
+    assert made.returncode == 0, made.stderr
+    data = place / "data"
     added = {"query_id": "q4", "lang": "es", "text": "¿Cuánto mide el Volga? 3,530"}
-    Path("data/queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, added]))
-    with Path("data/answers.jsonl").open("a") as file:
+    rows = [json.loads(line) for line in (data / "queries.jsonl").read_text().splitlines()]
+    (data / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, added]))
+    with (data / "answers.jsonl").open("a") as file:
         file.write(json.dumps({"query_id": "q4", "answers": ["3,530"]}) + "\n")
-    with Path("data/qrels.txt").open("a") as file:
+    with (data / "qrels.txt").open("a") as file:
         file.write("q4 0 volga 1\n")
-    return terminal
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    return made_once(tmp_path_factory.mktemp("board"), make_board)
+
+
+@pytest.fixture
+def xdr(made: MadeOnce, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    made.put_back(monkeypatch)
+    return Terminal(monkeypatch, capsys)
 
 
 def new_track(name: str = "later.toml", version: int = 2, part: bool = True, **changes: str) -> str:
