@@ -34,7 +34,7 @@ def measured(study: Study, progress: Progress) -> dict[str, Any]:
     questions = unlabelled(study.languages)
     collections = {lang: xdr.load_collection(f"xdr-mini/{lang}") for lang in study.languages}
     # Partners stand where passages do, which training does not compare with evaluation questions.
-    asked = overlapping((one.text for one in questions), evaluation_questions(["xdr-mini"]).texts)
+    asked = overlapping((one.text for one in questions), evaluation_questions(["xdr-mini"]))
     kept = [one for one in questions if one.text not in asked]
     outcomes = {"start": [_outcome("start", index_of(START, _docs(collections)), collections)]}
     for seed in study.seeds:

@@ -20,7 +20,12 @@ but a few. Training rows, reports and whatever else asks for overlap ask here.""
 
 def near_duplicates(texts: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int, float]]:
     """Pairs (i, j, similarity) of texts that are one question by the rule above, whatever language they are said to be in."""
-    return similar_pairs(texts, others, NGRAM, THRESHOLD)
+    return similar_to(others).pairs(texts)
+
+
+def similar_to(others: Sequence[str]) -> Similar:
+    """The same for several lots of texts one after the other."""
+    return Similar(others, NGRAM, THRESHOLD)
 
 
 def normalized(text: str) -> str:
@@ -91,30 +96,46 @@ class _Sets:
         return csr_matrix((values, (rows[kept], self._places[kept])), shape=(len(known), len(rank)))
 
 
+class Similar:
+    """Finds texts that are nearly one of ``others``, whose n-grams are made once for all texts that it is asked for.
+
+    Only pairs that share one of their rarest n-grams are compared, as all such pairs do: memory is that of the n-grams, and
+    common words cost nothing.
+    """
+
+    def __init__(self, others: Sequence[str], n: int, threshold: float) -> None:
+        self._n, self._threshold = n, threshold
+        self._vocabulary: dict[str, int] = {}
+        number = self._vocabulary
+        self._right = _Sets(others, n, lambda gram: number.setdefault(gram, len(number)))
+        count = len(number)
+        self._rank = np.empty(count, np.int64)
+        self._rank[np.argsort(self._right.frequency(count), kind="stable")] = np.arange(count)
+        self._members = self._right.members(count)
+        self._rarest = self._right.rarest(self._rank, threshold).T.tocsc()
+
+    def pairs(self, texts: Sequence[str]) -> Iterator[tuple[int, int, float]]:
+        """Pairs (i, j, Jaccard similarity of n-gram sets of the normalised texts) above the threshold, from 0 to below 1.
+
+        In the order of i, then j.
+        """
+        for start in range(0, len(texts), _CHUNK):
+            # What no text of the other side has is shared with none: it counts in the sizes alone.
+            left = _Sets(texts[start : start + _CHUNK], self._n, self._vocabulary.get)
+            candidates = (left.rarest(self._rank, self._threshold) @ self._rarest).tocsr()
+            candidates.sort_indices()
+            rows, columns = candidates.nonzero()
+            own = left.members(len(self._vocabulary))
+            for first in range(0, len(rows), _CHUNK):
+                i, j = rows[first : first + _CHUNK], columns[first : first + _CHUNK]
+                shared = np.asarray(own[i].multiply(self._members[j]).sum(axis=1)).ravel()
+                similarity = shared / (left.sizes[i] + self._right.sizes[j] - shared)
+                for place in np.flatnonzero(similarity > self._threshold):
+                    yield start + int(i[place]), int(j[place]), float(similarity[place])
+
+
 def similar_pairs(
     texts: Sequence[str], others: Sequence[str], n: int, threshold: float
 ) -> Iterator[tuple[int, int, float]]:
-    """Pairs (i, j, Jaccard similarity of n-gram sets of the normalised texts) above ``threshold``, from 0 to below 1.
-
-    In the order of i, then j. Only pairs that share one of their rarest n-grams are compared, as all such pairs do: memory is
-    that of the n-grams, and common words cost nothing.
-    """
-    vocabulary: dict[str, int] = {}
-    right = _Sets(others, n, lambda gram: vocabulary.setdefault(gram, len(vocabulary)))
-    # What no text of the other side has is shared with none: it counts in the sizes alone.
-    count = len(vocabulary)
-    rank = np.empty(count, np.int64)
-    rank[np.argsort(right.frequency(count), kind="stable")] = np.arange(count)
-    members, rarest = right.members(count), right.rarest(rank, threshold).T.tocsc()
-    for start in range(0, len(texts), _CHUNK):
-        left = _Sets(texts[start : start + _CHUNK], n, vocabulary.get)
-        candidates = (left.rarest(rank, threshold) @ rarest).tocsr()
-        candidates.sort_indices()
-        rows, columns = candidates.nonzero()
-        own = left.members(count)
-        for first in range(0, len(rows), _CHUNK):
-            i, j = rows[first : first + _CHUNK], columns[first : first + _CHUNK]
-            shared = np.asarray(own[i].multiply(members[j]).sum(axis=1)).ravel()
-            similarity = shared / (left.sizes[i] + right.sizes[j] - shared)
-            for place in np.flatnonzero(similarity > threshold):
-                yield start + int(i[place]), int(j[place]), float(similarity[place])
+    """``Similar.pairs`` of one lot of texts."""
+    return Similar(others, n, threshold).pairs(texts)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.collections import text_similarity
-from harness.collections.text_similarity import ngrams, normalized, similar_pairs
+from harness.collections.text_similarity import Similar, ngrams, normalized, similar_pairs
 
 TEXTS = st.lists(st.text(alphabet="ab c?", max_size=12), max_size=8)
 
@@ -71,6 +71,13 @@ def test_texts_of_common_words_that_differ_in_a_few_letters_are_found(
     found = list(similar_pairs(questions, edited, 5, 0.8))
     scores = [(i, j, jaccard(one, two, 5)) for i, one in enumerate(questions) for j, two in enumerate(edited)]
     assert found == [score for score in scores if score[2] > 0.8]
+
+
+@given(st.lists(QUESTIONS, max_size=3), QUESTIONS)
+def test_each_lot_of_texts_finds_what_it_would_find_alone(lots: list[list[str]], others: list[str]) -> None:
+    similar = Similar(others, 5, 0.8)
+    for texts in lots:
+        assert list(similar.pairs(texts)) == list(similar_pairs(texts, others, 5, 0.8))
 
 
 def test_equal_texts_are_found_however_they_are_written() -> None:

@@ -14,6 +14,7 @@ import pytest
 import harness.collections
 from harness.collections.romanize import normalizer, romanized
 from harness.collections.storage import pinned
+from harness.collections.text_similarity import similar_to
 from harness.dense.encoder import Encoder
 from harness.dense.loading import EncoderSettings
 from harness.dense.roles import Role
@@ -155,6 +156,16 @@ def test_rows_that_are_evaluation_questions_on_either_compared_side_are_dropped(
     good, dropped = overlap.kept([equal, similar, passage, free, elsewhere], questions)
     assert good == [passage, free]
     assert dropped == [equal, similar, elsewhere]
+
+
+def test_evaluation_questions_are_made_ready_once_for_all_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(overlap, "similar_to", lambda others: made.append(similar_to(others)) or made[-1])
+    questions = Questions([ENGLISH[0], ENGLISH[0]])
+    for text, expected in ((ENGLISH[0], 0), (ENGLISH[2], 1), (ENGLISH[0].upper(), 0)):
+        good, _ = overlap.kept([pair(text, "words")], questions)
+        assert len(good) == expected
+    assert len(made) == 1
 
 
 def test_evaluation_questions_leave_out_training_splits_and_name_what_is_absent(

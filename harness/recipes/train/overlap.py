@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from harness.collections.text_similarity import near_duplicates
+from harness.collections.text_similarity import Similar, near_duplicates, similar_to
 from harness.files.dataset_paths import clean_id
 from harness.recipes.train.pairs import Pair
 
@@ -22,6 +23,11 @@ class Questions:
     collections: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     others: dict[str, list[str]] = field(default_factory=dict)
+
+    @functools.cached_property
+    def similar(self) -> Similar:
+        """What finds texts that are nearly one of ``texts``: made once, since each source of a recipe asks for it."""
+        return similar_to(list(dict.fromkeys(self.texts)))
 
 
 def evaluation_questions(transductive: Collection[str] = (), compared_with: Collection[str] = ()) -> Questions:
@@ -74,19 +80,19 @@ def is_of(dataset_id: str, collections: Collection[str]) -> bool:
     return any(dataset_id == name or dataset_id.startswith(f"{name}/") for name in collections)
 
 
-def overlapping(texts: Iterable[str], questions: Iterable[str]) -> set[str]:
+def overlapping(texts: Iterable[str], questions: Questions) -> set[str]:
     """Texts that are an evaluation question, or are one but for a few letters (``harness.collections.text_similarity``).
 
     What language a row is said to be in does not matter: labels of training data are not always right.
     """
-    different, asked = list(dict.fromkeys(texts)), list(dict.fromkeys(questions))
-    return {different[i] for i, _, _ in near_duplicates(different, asked)}
+    different = list(dict.fromkeys(texts))
+    return {different[i] for i, _, _ in questions.similar.pairs(different)}
 
 
 def kept(pairs: Iterable[Pair], questions: Questions) -> tuple[list[Pair], list[Pair]]:
     """The pairs without an evaluation question on either compared side, and those dropped."""
     pairs = list(pairs)
-    bad = overlapping((text for pair in pairs for text in pair.compared), questions.texts)
+    bad = overlapping((text for pair in pairs for text in pair.compared), questions)
     good: list[Pair] = []
     dropped: list[Pair] = []
     for pair in pairs:
