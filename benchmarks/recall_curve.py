@@ -7,7 +7,7 @@ each 200 passages, and clusters have passages by Zipf's law, as topics have. Que
 drawn as passages are. So neighbours are near, unlike those of independent random numbers, which no index can find. The
 vectors of a real encoder are easier or harder: take shapes from here, and recall from a run's manifest.
 
-Both sides have the same vectors, in float16, the same factory string and all cores for the search. Ours reads an index of each
+Both sides have the same vectors, in float16, the same factory string and all cores for the search. Ours maps an index of each
 1,048,576 passages from the disk and merges what it finds; faiss has one index in memory, which all cores trained and filled
 (ours takes one, so that a machine makes the same index each time). The shorter of two searches counts.
 """
@@ -110,6 +110,7 @@ def run(sizes: Sizes, folder: Path | None = None) -> dict[str, Any]:
             print(points[-len(settings) :], file=sys.stderr, flush=True)
     return {
         **sizes._asdict(),
+        "shards": "mapped",
         "vector_bytes": sizes.passages * sizes.dimensions * 2,
         "exact_seconds": seconds,
         "points": points,
