@@ -148,6 +148,6 @@ def parallel(sites: Path) -> site_pages.Pages:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def browser() -> Iterator[site_pages.Browser]:
     with site_pages.launched() as found:
         yield found

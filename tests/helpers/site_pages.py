@@ -204,20 +204,44 @@ def until(page: Any, expression: str, argument: Any = None) -> None:
     raise AssertionError(f"never true: {expression}")
 
 
+@dataclass
+class Browser:
+    """Chromium, and its pages that nobody uses now, by the options of their contexts."""
+
+    chromium: Any
+    idle: dict[str, list[Any]] = field(default_factory=dict)
+
+
 @contextlib.contextmanager
-def opened(browser: Any, address: Path | str, *, width: int = 1280, **context: Any) -> Iterator[Opened]:
-    """Open a page in a context of its own and wait until its scripts, where it has any, are done."""
-    made = browser.new_context(viewport={"width": width, "height": 900}, **context)
-    found = Opened(made.new_page())
-    found.page.set_default_timeout(10_000)
-    found.page.on("console", lambda message: found.troubles.append(message.text))
-    found.page.on("pageerror", lambda error: found.troubles.append(str(error)))
-    found.page.on("request", lambda request: found.requests.append(request.url))
+def opened(browser: Browser, address: Path | str, *, width: int = 1280, **context: Any) -> Iterator[Opened]:
+    """Open an address in a page that nobody else uses, and wait until its scripts, where it has any, are done.
+
+    A page costs a window and a process or two, which is more than most of what is tested in it. So one is used again after a
+    test that passed: our sites keep nothing in the browser, and what the test set up in the page is taken off.
+    """
+    idle = browser.idle.setdefault(repr(sorted(context.items())), [])
+    page = idle.pop() if idle else browser.chromium.new_context(**context).new_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.set_default_timeout(10_000)
+    found = Opened(page)
+    listeners: dict[str, Callable[[Any], None]] = {
+        "console": lambda message: found.troubles.append(message.text),
+        "pageerror": lambda error: found.troubles.append(str(error)),
+        "request": lambda request: found.requests.append(request.url),
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
     try:
-        go(found.page, address, scripts=context.get("java_script_enabled", True))
+        go(page, address, scripts=context.get("java_script_enabled", True))
         yield found
-    finally:
-        made.close()
+        page.unroute_all()
+        page.goto("about:blank")
+    except BaseException:
+        page.context.close()
+        raise
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
+    idle.append(page)
 
 
 def go(page: Any, address: Path | str, fragment: str = "", *, scripts: bool = True) -> None:
@@ -256,7 +280,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def launched() -> Iterator[Any]:
+def launched() -> Iterator[Browser]:
     """Headless Chromium; skips the test where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the extra `dev` brings playwright")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -264,7 +288,7 @@ def launched() -> Iterator[Any]:
         pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
     with playwright.sync_playwright() as started:
         found = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield found
+        yield Browser(found)
         found.close()
 
 
