@@ -1,7 +1,7 @@
 """Train and run the rows of the distillation: a teacher's pieces, vectors and scores in a static student, with controls.
 
-python benchmarks/distillation.py --work DIR [--seeds 42 43 44] [--rows NAME ...] [--tracks mini-dev mini xquad]
-    --json distillation.json
+python benchmarks/distillation.py --work DIR [--seeds 42 43 44] [--rows NAME ...] [--three NAME ...]
+    [--tracks mini-dev mini xquad] --json distillation.json
 
 Each recipe systems/recipes/mini-distilled*.toml is trained with each seed into DIR and run on the tracks; what lies there
 already is not made again. The page is written from the figures: benchmarks/distillation_page.py.
@@ -55,12 +55,19 @@ def main() -> None:
     parser.add_argument(
         "--rows", nargs="+", default=[path.stem for path in recipes()], help="names of recipes; default: all"
     )
+    parser.add_argument(
+        "--three", nargs="+", default=[], help="names of recipes that have the first three seeds alone: they take long"
+    )
     parser.add_argument("--tracks", nargs="+", default=["mini-dev", "mini", "xquad"])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     chosen = [recipe for recipe in recipes() if recipe.stem in {UNTRAINED, *asked.rows}]
     cards = {
-        recipe.stem: [made(recipe, seed, asked.work) for seed in seeds_of(recipe, asked.seeds)] for recipe in chosen
+        recipe.stem: [
+            made(recipe, seed, asked.work)
+            for seed in seeds_of(recipe, asked.seeds[:3] if recipe.stem in asked.three else asked.seeds)
+        ]
+        for recipe in chosen
     }
     rows = [record for card in cards.values() for record in card]
     for track in asked.tracks:

@@ -96,10 +96,14 @@ def page(figures: dict[str, Any], table: str = "") -> str:
     size = trained[UNTRAINED][0]["bytes"] / 1e6
     said = " ".join(map(str, seeds))
     is_tested = len(seeds) >= FEWEST_SEEDS
-    judged = f"{JUDGED} {(TESTED if is_tested else EXPLORED).format(seeds=said)}"
+    # What is not trained has one.
+    fewer = [name for name, runs in trained.items() if any(run["stages"] for run in runs) and len(runs) < len(seeds)]
+    of_fewer = f" ({len(trained[fewer[0]])} of them with {', '.join(f'`{name}`' for name in fewer)})" if fewer else ""
+    judged = f"{JUDGED} {(TESTED if is_tested else EXPLORED).format(seeds=said + of_fewer)}"
     chosen = CHOSEN.format(untrained=UNTRAINED_SETTINGS, trainings=TRIAL_TRAININGS, looks=_looks(tracks))
     absent = [name for name in figures["recipes"] if name not in trained]
     rows = f" --rows {' '.join(trained)}" if absent else ""
+    rows += f" --three {' '.join(fewer)}" if fewer else ""
     parts = [
         HEAD.format(seeds=said, rows=rows, size=size, judged=_filled(judged), chosen=_filled(chosen), overview=table)
     ]

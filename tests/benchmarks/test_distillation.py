@@ -171,6 +171,15 @@ def test_the_page_says_whether_the_teacher_is_better_than_its_student() -> None:
     assert "it is NOT" in page_of(worse)
 
 
+def test_rows_of_fewer_seeds_are_named_and_asked_for() -> None:
+    found = figures()
+    runs = found["trained"]["mini-distilled"]
+    found["trained"]["mini-distilled-both"] = [*runs, runs[0] | {"seed": 45}, runs[0] | {"seed": 46}]
+    page = " ".join(page_of(found).split())
+    assert "Seeds that were run: 42 43 44 45 46 (3 of them with `mini-distilled`); five are the rule" in page
+    assert "--seeds 42 43 44 45 46 --three mini-distilled --json" in page
+
+
 def test_a_question_has_the_mean_of_its_seeds() -> None:
     import distillation
 
