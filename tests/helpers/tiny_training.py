@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import InvalidInput
 
 CITIES = (
     "Helsinki", "Turku", "Oulu", "Vaasa", "Kuopio", "Lahti", "Kotka", "Pori", "Rauma", "Espoo", "Vantaa", "Tampere",
@@ -75,3 +80,27 @@ sources = [{{ kind = "rows", path = "rows.jsonl" }}]
     path = folder / f"{name}.toml"
     path.write_text(text, "utf-8")
     return path
+
+
+def compare_with_embedded_questions(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Trainings find the questions of the embedded collection alone, and not what other tests brought here before them.
+
+    ``home``: a cache without data, for trainings in other processes.
+    """
+    import harness.collections
+    from harness.recipes.train import overlap
+
+    load, found = harness.collections.load, overlap.evaluation_questions
+
+    def embedded(dataset_id: str) -> Any:
+        if dataset_id.partition("/")[0] != "xdr-mini":
+            raise InvalidInput(f"{dataset_id} is left out in this test")
+        return load(dataset_id)
+
+    def of_embedded(*declared: Any, **named: Any) -> overlap.Questions:
+        with pytest.MonkeyPatch.context() as inside:
+            inside.setattr(harness.collections, "load", embedded)
+            return found(*declared, **named)
+
+    patch.setattr(overlap, "evaluation_questions", of_embedded)
+    patch.setenv("XDR_HOME", str(home))

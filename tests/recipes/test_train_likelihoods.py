@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from taught_students import asked_of, check_students, distilling, rows_of
-from tiny_training import STATIC, TOKENIZER, recipe
+from tiny_training import STATIC, TOKENIZER, compare_with_embedded_questions, recipe
 
 from harness.errors import InvalidInput
 from harness.progress import SilentProgress
@@ -27,9 +28,19 @@ teacher = { generator = "generator", reads = "query", temperature = 0.5 }
 """
 
 
+@pytest.fixture(scope="module")
+def trained(bare_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generator beside its recipe and its rows."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        compare_with_embedded_questions(patch, bare_home)
+        train(recipe(folder, GENERATOR, GENERATE, name="generator", steps=2), folder / "generator", SilentProgress())
+    return folder
+
+
 @pytest.fixture
-def folder(xdr_home: Path, tmp_path: Path) -> Path:
-    train(recipe(tmp_path, GENERATOR, GENERATE, name="generator", steps=2), tmp_path / "generator", SilentProgress())
+def folder(trained: Path, tmp_path: Path) -> Path:
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

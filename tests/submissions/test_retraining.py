@@ -13,7 +13,7 @@ import tiny_models
 from boards import manifest_of, means
 from score_files import scores_of
 from small_track import Ended, Terminal, write_track
-from tiny_training import CONTRASTIVE, STATIC, recipe
+from tiny_training import CONTRASTIVE, STATIC, compare_with_embedded_questions, recipe
 
 from harness.adapters.card import Card, LoadedCard, card_names, load_card
 from harness.adapters.contract import Pin, inputs_of, missing_of
@@ -48,7 +48,7 @@ def xdr(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     (tmp_path / "trained.toml").write_text(CARD)
     tiny_models.bert(tmp_path / "recipes/start")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDR_HOME", str(tmp_path / "home"))
+    compare_with_embedded_questions(monkeypatch, tmp_path / "home")
     return Terminal(monkeypatch, capsys)
 
 
