@@ -235,6 +235,7 @@ def opened(browser: Browser, address: Path | str, *, width: int = 1280, **contex
         go(page, address, scripts=context.get("java_script_enabled", True))
         yield found
         page.unroute_all()
+        page.emulate_media(media="null")
         page.goto("about:blank")
     except BaseException:
         page.context.close()

@@ -159,6 +159,16 @@ def test_paper_shows_the_tables_and_no_controls(browser: Any, mini: Pages) -> No
         assert page.locator(".scroll").first.evaluate("b => getComputedStyle(b).overflowX") == "visible"
 
 
+def test_a_page_that_was_paper_is_a_screen_for_whoever_uses_it_next(browser: Any) -> None:
+    with opened(browser, "about:blank") as window:
+        first = window.page
+        first.emulate_media(media="print")
+        assert first.evaluate("matchMedia('print').matches")
+    with opened(browser, "about:blank") as window:
+        assert window.page == first
+        assert window.page.evaluate("matchMedia('screen').matches")
+
+
 def test_nothing_moves(browser: Any, mini: Pages) -> None:
     with opened(browser, mini.own / "index.html", reduced_motion="reduce") as window:
         page = window.page
