@@ -201,7 +201,7 @@ def test_a_baseline_cannot_be_withdrawn(xdr: Terminal) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
-        ([str(RUNS / "other"), "--reason", " "], 1, "reason"),
+        ([str(RUNS / "other"), "--reason", " "], 2, "reason"),
         ([str(RUNS / "other"), "--reason", "r", "--date", "yesterday"], 2, "date"),
         ([str(RUNS / "nobody"), "--reason", "r"], 1, "has no manifest.yaml"),
         ([str(RUNS / "other")], 2, "reason"),
