@@ -95,10 +95,11 @@ def page(figures: dict[str, Any], table: str = "") -> str:
     seeds = sorted({run["seed"] for runs in trained.values() for run in runs})
     size = trained[UNTRAINED][0]["bytes"] / 1e6
     said = " ".join(map(str, seeds))
-    is_tested = len(seeds) >= FEWEST_SEEDS
     # What is not trained has one.
-    fewer = [name for name, runs in trained.items() if any(run["stages"] for run in runs) and len(runs) < len(seeds)]
-    of_fewer = f" ({len(trained[fewer[0]])} of them with {', '.join(f'`{name}`' for name in fewer)})" if fewer else ""
+    counts = {name: len(runs) for name, runs in trained.items() if any(run["stages"] for run in runs)}
+    is_tested = min(counts.values(), default=0) >= FEWEST_SEEDS
+    fewer = {name: count for name, count in counts.items() if count < len(seeds)}
+    of_fewer = f" (fewer of {', '.join(f'`{name}`: {count}' for name, count in fewer.items())})" if fewer else ""
     judged = f"{JUDGED} {(TESTED if is_tested else EXPLORED).format(seeds=said + of_fewer)}"
     chosen = CHOSEN.format(untrained=UNTRAINED_SETTINGS, trainings=TRIAL_TRAININGS, looks=_looks(tracks))
     absent = [name for name in figures["recipes"] if name not in trained]

@@ -89,8 +89,9 @@ most painful end. In this order stood in the way, each mended without an effect 
 6. Limits of formats: comparison.json and score files could be written larger than they were read again.
 7. A page too heavy: the comparison of two systems loaded the tests of all pairs; now it loads those of its two systems.
 8. A recursion: rows that stand on each other more than a thousand deep.
-9. The square of questions: those of a track were held against training data by counting the common n-grams of all pairs,
-   871 MB for ten thousand questions. Only pairs that share one of their rarest n-grams are compared now.
+9. The square of questions: those of a track were held against training data by counting the common n-grams of all pairs.
+   Only pairs that share one of their rarest n-grams are compared now: ten thousand of these questions against themselves
+   took a process 855 MB and 7.9 s, and take 100 MB and 0.7 s.
 
 All pairs of systems stay: their tests, letters and forms are as many as the square of systems. Files with what belongs
 to single questions, which a page of two systems loads by language, grow with the questions of a language.

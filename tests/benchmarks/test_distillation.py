@@ -176,7 +176,7 @@ def test_rows_of_fewer_seeds_are_named_and_asked_for() -> None:
     runs = found["trained"]["mini-distilled"]
     found["trained"]["mini-distilled-both"] = [*runs, runs[0] | {"seed": 45}, runs[0] | {"seed": 46}]
     page = " ".join(page_of(found).split())
-    assert "Seeds that were run: 42 43 44 45 46 (3 of them with `mini-distilled`); five are the rule" in page
+    assert "Seeds that were run: 42 43 44 45 46 (fewer of `mini-distilled`: 3); five are the rule" in page
     assert "--seeds 42 43 44 45 46 --three mini-distilled --json" in page
 
 

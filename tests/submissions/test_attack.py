@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import command_line
 import pytest
+from attack_margins import margins
 from made_once import MadeOnce, made_once
 from small_track import Terminal, write_track
 
@@ -18,8 +19,7 @@ from harness.adapters.card import load_card
 from harness.adapters.contract import Context, Request
 from harness.collections import load
 from harness.errors import InvalidInput
-from harness.records import Query, Ranking
-from harness.runs.trec import fixed_order
+from harness.records import Ranking
 from harness.submissions.attack import files, search
 from harness.tracks import load_track
 
@@ -73,24 +73,6 @@ def attacked(xdr: Terminal, *more: str, **others: str) -> Any:
 def questions() -> dict[tuple[str, str], dict[str, Any]]:
     with gzip.open("found/questions.jsonl.gz", "rt", encoding="utf-8") as file:
         return {(row["lang"], row["query_id"]): row for row in map(json.loads, file)}
-
-
-Asked = tuple[Query, set[str]]
-"""A question, and the documents that answer it."""
-
-
-def margins(system: Any, asked: Sequence[Asked], folder: Path) -> list[tuple[bool, float]]:
-    """Of each question of one language: is an answer ranked, and how far the first one stands before all others."""
-    queries = tuple(query._replace(query_id=str(place)) for place, (query, _) in enumerate(asked))
-    docs = load(f"xdr-mini/{queries[0].lang}").docs
-    found = []
-    rankings = system.search(Request(docs, queries, 10), Context(folder, folder))
-    for (_, relevant), ranking in zip(asked, rankings, strict=True):
-        ordered = fixed_order(ranking.doc_ids, ranking.scores)
-        scored = [(doc in relevant, float(value)) for doc, value in zip(ordered.doc_ids, ordered.scores, strict=True)]
-        own, others = ([value for is_own, value in scored if is_own == wanted] for wanted in (True, False))
-        found.append((bool(own), own[0] - others[0] if own else 0.0))
-    return found
 
 
 def test_the_chosen_question_is_the_worst_of_the_draws_for_the_system(after: Terminal, tmp_path: Path) -> None:
